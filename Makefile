@@ -1,0 +1,39 @@
+# Every target sets up what it needs; on a fresh machine python3, make and git are enough.
+SHELL := /bin/sh
+python := .venv/bin/python
+buf := .venv/buf/node_modules/.bin/buf
+
+.DEFAULT_GOAL := help
+.PHONY: help setup run test lint protos locks clean
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup:
+	@sh deploy/local/setup.sh
+
+run: setup ## Run the whole system on this machine until Ctrl-C
+	@$(python) deploy/local
+
+test: setup ## Run all tests, with a real MySQL where Docker is
+	@$(python) -m pytest $(ARGS)
+
+lint: setup $(buf) ## Check style, types, import directions and the protos
+	@.venv/bin/ruff check .
+	@.venv/bin/ruff format --check .
+	@.venv/bin/mypy
+	@.venv/bin/lint-imports
+	@cd protos && ../$(buf) lint
+	@sh deploy/local/protos.sh --check
+
+protos: setup ## Generate the code beside the protos
+	@sh deploy/local/protos.sh
+
+locks: setup ## Pin the dependencies anew
+	@sh deploy/local/lock.sh
+
+clean: ## Remove everything that was set up or left behind by a run
+	rm -rf .venv var .mypy_cache .ruff_cache .pytest_cache .hypothesis
+
+$(buf): deploy/local/buf/package-lock.json
+	@sh deploy/local/buf/install.sh

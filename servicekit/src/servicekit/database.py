@@ -1,0 +1,138 @@
+"""Engines, transactions and the clock, the same on MySQL and on embedded SQLite.
+
+Owns how a connection is set up and when a transaction is tried again. Holds no query of any service.
+"""
+
+import random
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any, TypeVar
+
+import sqlalchemy as sa
+import structlog
+from sqlalchemy.dialects import mysql
+from sqlalchemy.exc import DBAPIError, OperationalError
+
+from servicekit.errors import DatabaseUnavailable
+
+T = TypeVar("T")
+
+log = structlog.get_logger()
+
+# MySQL: deadlock found, lock wait timed out, doubled key. The whole transaction is rolled back; trying again is safe.
+_RETRY_CODES = {1213, 1205, 1062}
+_ATTEMPTS = 8
+
+
+class UtcDateTime(sa.TypeDecorator[datetime]):
+    """A moment with microseconds: stored without a zone in UTC, aware in Python."""
+
+    impl = sa.DateTime
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: sa.Dialect) -> sa.types.TypeEngine[Any]:
+        return dialect.type_descriptor(mysql.DATETIME(fsp=6) if dialect.name == "mysql" else sa.DateTime())
+
+    def process_bind_param(self, value: datetime | None, dialect: sa.Dialect) -> datetime | None:  # noqa: ARG002
+        return None if value is None else value.astimezone(UTC).replace(tzinfo=None)
+
+    def process_result_value(self, value: datetime | None, dialect: sa.Dialect) -> datetime | None:  # noqa: ARG002
+        return None if value is None else value.replace(tzinfo=UTC)
+
+
+def create_engine(url: str, *, pool_size: int = 8) -> sa.Engine:
+    """An engine for `mysql://…`, `mysql+pymysql://…` or `sqlite:///path`; connects on first use."""
+    address = sa.make_url(url)
+    if address.get_backend_name() == "sqlite":
+        return _sqlite_engine(address)
+    if address.drivername == "mysql":
+        address = address.set(drivername="mysql+pymysql")
+    return sa.create_engine(
+        address,
+        pool_size=pool_size,
+        max_overflow=0,
+        pool_timeout=5,
+        pool_pre_ping=True,
+        pool_recycle=1800,
+        isolation_level="READ COMMITTED",
+        connect_args={
+            "connect_timeout": 5,
+            "read_timeout": 30,
+            "write_timeout": 30,
+            "charset": "utf8mb4",
+            "init_command": "SET time_zone = '+00:00', innodb_lock_wait_timeout = 10",
+        },
+    )
+
+
+def _sqlite_engine(address: sa.URL) -> sa.Engine:
+    engine = sa.create_engine(address, connect_args={"timeout": 15, "check_same_thread": False})
+
+    @sa.event.listens_for(engine, "connect")
+    def _set_up(connection: Any, _record: object) -> None:
+        connection.isolation_level = None  # we begin our transactions ourselves
+        for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON"):
+            connection.execute(f"PRAGMA {pragma}")
+
+    @sa.event.listens_for(engine, "begin")
+    def _begin(connection: sa.Connection) -> None:
+        # A deferred transaction that first reads and then writes can fail with SQLITE_BUSY at once.
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+    return engine
+
+
+def transact(engine: sa.Engine, work: Callable[[sa.Connection], T]) -> T:
+    """Run `work` in one transaction and commit; after a deadlock or lock wait run the whole of it again.
+
+    `work` may therefore run several times and must have no effect but on the database.
+    Raises DatabaseUnavailable when the database cannot be reached or the connection broke.
+    """
+    for attempt in range(1, _ATTEMPTS + 1):
+        try:
+            with engine.begin() as connection:
+                return work(connection)
+        except DBAPIError as error:
+            if not _worth_repeating(error) or attempt == _ATTEMPTS:
+                _raise_unavailable(error)
+                raise
+            log.info("transaction_repeated", attempt=attempt, cause=type(error).__name__)
+            time.sleep(random.uniform(0, 0.01 * 2**attempt))  # noqa: S311
+        except sa.exc.TimeoutError as error:  # the pool is empty
+            raise DatabaseUnavailable("no database connection is free") from error
+    raise AssertionError("the loop returns or raises")
+
+
+def _worth_repeating(error: DBAPIError) -> bool:
+    # A doubled key means that another transaction was first: repeated, this one sees the other's row.
+    return error_code(error) in _RETRY_CODES or "UNIQUE constraint failed" in str(error.orig)
+
+
+def _raise_unavailable(error: DBAPIError) -> None:
+    if isinstance(error, OperationalError) or error.connection_invalidated:
+        raise DatabaseUnavailable("the database did not answer") from error
+
+
+def error_code(error: DBAPIError) -> int:
+    """MySQL's error number, or 0 where there is none."""
+    args = getattr(error.orig, "args", ())
+    return args[0] if args and isinstance(args[0], int) else 0
+
+
+def current_time(connection: sa.Connection) -> datetime:
+    """The database's clock, the only one that leases and due times obey."""
+    if connection.dialect.name == "sqlite":
+        return datetime.now(UTC)
+    now = connection.exec_driver_sql("SELECT UTC_TIMESTAMP(6)").scalar_one()
+    return now.replace(tzinfo=UTC)  # type: ignore[no-any-return]
+
+
+def answers(engine: sa.Engine) -> bool:
+    """Whether the database answers now; a probe for `serve.Server`."""
+    try:
+        with engine.connect() as connection:
+            connection.exec_driver_sql("SELECT 1")
+    except (DBAPIError, sa.exc.TimeoutError):
+        return False
+    return True

@@ -1,0 +1,114 @@
+"""The one way an error crosses gRPC: a status code, a sentence, and a machine-readable reason.
+
+Services raise small subclasses of ServiceError; the interceptor turns them into a status with a
+google.rpc.ErrorInfo. Anything else becomes INTERNAL and is logged, and its text never leaves the process.
+"""
+
+from collections.abc import Callable
+from typing import Any, NoReturn
+
+import grpc
+import structlog
+from google.protobuf import any_pb2
+from google.rpc import code_pb2, error_details_pb2, status_pb2
+from grpc_status import rpc_status
+
+DOMAIN = "lipanet"
+
+log = structlog.get_logger()
+
+
+class ServiceError(Exception):
+    """An error with a meaning for the caller. Its text is shown to the caller: no secrets in it."""
+
+    code = grpc.StatusCode.INTERNAL
+    reason = "INTERNAL"
+
+
+class InvalidArgument(ServiceError):
+    """The request breaks the contract; sending it again will not help."""
+
+    code = grpc.StatusCode.INVALID_ARGUMENT
+    reason = "INVALID_ARGUMENT"
+
+
+class BatchTooLarge(InvalidArgument):
+    """A repeated field is empty or longer than the contract allows."""
+
+    reason = "BATCH_TOO_LARGE"
+
+
+class InvalidPageToken(InvalidArgument):
+    """A page token that no earlier answer gave."""
+
+    reason = "INVALID_PAGE_TOKEN"
+
+
+class NotFound(ServiceError):
+    """What the request names does not exist."""
+
+    code = grpc.StatusCode.NOT_FOUND
+    reason = "NOT_FOUND"
+
+
+class DatabaseUnavailable(ServiceError):
+    """The database did not answer; whether the work was committed is not known. Repeat the request."""
+
+    code = grpc.StatusCode.UNAVAILABLE
+    reason = "DATABASE_UNAVAILABLE"
+
+
+class ErrorInterceptor(grpc.ServerInterceptor):
+    """Answers every error of a unary RPC with its status and reason."""
+
+    def intercept_service(
+        self,
+        continuation: Callable[[grpc.HandlerCallDetails], grpc.RpcMethodHandler[Any, Any] | None],
+        handler_call_details: grpc.HandlerCallDetails,
+    ) -> grpc.RpcMethodHandler[Any, Any] | None:
+        handler = continuation(handler_call_details)
+        if handler is None or handler.unary_unary is None:
+            return handler
+        method = handler_call_details.method
+        behave = handler.unary_unary
+
+        def answer(request: Any, context: grpc.ServicerContext) -> Any:
+            try:
+                return behave(request, context)
+            except ServiceError as error:
+                log.info("rpc_refused", method=method, reason=error.reason, detail=str(error))
+                abort(context, error)
+            except Exception:
+                if context.code() is None:  # type: ignore[attr-defined]  # not aborted on purpose
+                    log.exception("rpc_failed", method=method)
+                    abort(context, ServiceError("internal error"))
+                raise
+
+        return grpc.unary_unary_rpc_method_handler(
+            answer,
+            request_deserializer=handler.request_deserializer,
+            response_serializer=handler.response_serializer,
+        )
+
+
+def abort(context: grpc.ServicerContext, error: ServiceError) -> NoReturn:
+    """End an RPC with an error's status and reason."""
+    detail = any_pb2.Any()
+    detail.Pack(error_details_pb2.ErrorInfo(reason=error.reason, domain=DOMAIN))
+    status = status_pb2.Status(
+        code=code_pb2.Code.Value(error.code.name),
+        message=str(error) or error.reason,
+        details=[detail],
+    )
+    context.abort_with_status(rpc_status.to_status(status))
+    raise AssertionError("abort_with_status raises")
+
+
+def reason_of(error: grpc.RpcError) -> str:
+    """The reason that a failed call carries, or its status code's name when it carries none."""
+    status = rpc_status.from_call(error)
+    for detail in status.details if status else ():
+        info = error_details_pb2.ErrorInfo()
+        if detail.Unpack(info) and info.domain == DOMAIN:
+            return str(info.reason)
+    return str(error.code().name)
