@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import Annotated, Any, Self
 
-from pydantic import BeforeValidator, ValidationError
+from pydantic import AliasChoices, BeforeValidator, Field, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
@@ -25,16 +25,34 @@ def _split(value: object) -> object:
 Words = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
 
 
+def database_url(service: str) -> Any:
+    """The field `database_url` of a service, such as "BILLING": its own variable, or the one for all services."""
+    own, shared = f"{PREFIX}{service}_DATABASE_URL", f"{PREFIX}DATABASE_URL"
+    return Field(validation_alias=AliasChoices(own, shared))
+
+
+def _variables(name: str, field: FieldInfo) -> list[str]:
+    if isinstance(field.validation_alias, AliasChoices):
+        return [str(choice) for choice in field.validation_alias.choices]
+    return [PREFIX + name.upper()]
+
+
 class FileSource(PydanticBaseSettingsSource):
     """Reads LIPANET_X from the file that LIPANET_X_FILE names, so that secrets stay out of the environment."""
 
-    def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:  # noqa: ARG002
-        path = os.environ.get(f"{PREFIX}{field_name.upper()}_FILE")
-        return (Path(path).read_text(encoding="utf-8").strip() if path else None), field_name, False
+    def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
+        for variable in _variables(field_name, field):
+            if path := os.environ.get(f"{variable}_FILE"):
+                return Path(path).read_text(encoding="utf-8").strip(), variable, False
+        return None, field_name, False
 
     def __call__(self) -> dict[str, Any]:
-        values = {name: self.get_field_value(field, name)[0] for name, field in self.settings_cls.model_fields.items()}
-        return {name: value for name, value in values.items() if value is not None}
+        found = {}
+        for name, field in self.settings_cls.model_fields.items():
+            value, variable, _ = self.get_field_value(field, name)
+            if value is not None:
+                found[variable if isinstance(field.validation_alias, AliasChoices) else name] = value
+        return found
 
 
 class Settings(BaseSettings):
@@ -69,10 +87,10 @@ class Settings(BaseSettings):
 
 
 def _explain(fault: Any) -> str:
-    name = PREFIX + "_".join(str(part) for part in fault["loc"][:1]).upper()
+    name = PREFIX + str(fault["loc"][0]).upper().removeprefix(PREFIX) if fault["loc"] else ""
     if fault["type"] == "missing":
         return f"{name} is missing and has no default."
-    if not fault["loc"]:
+    if not name:
         return str(fault["msg"]).removeprefix("Value error, ")
     return f"{name} is wrong: {fault['msg']}."
 
