@@ -1,0 +1,1 @@
+"""Payments, wallets, due dates and the tasks that follow from them: the only writer of money."""

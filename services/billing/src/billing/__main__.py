@@ -1,0 +1,46 @@
+"""Starts billing: `python -m billing` serves, `python -m billing migrate` brings the tables up to date."""
+
+import sys
+from pathlib import Path
+
+from lipanet.billing.v1 import directory_service_pb2_grpc, payment_service_pb2_grpc, task_service_pb2_grpc
+from servicekit.serve import Server, run_until_signal
+from sqlalchemy import Engine
+
+import billing
+from billing.intake import Policy
+from billing.servicer.directory import DirectoryServicer
+from billing.servicer.payments import PaymentServicer
+from billing.servicer.tasks import TaskServicer
+from billing.settings import BillingSettings
+from servicekit import database, logs, migrate
+
+MIGRATIONS = Path(billing.__file__).parents[2] / "migrations"
+THREADS = 16
+
+
+def build(settings: BillingSettings, engine: Engine) -> Server:
+    """The server with its three services."""
+    policy = Policy(settings.admin_phones, frozenset(settings.shortcodes))
+    address = f"{settings.bind}:{settings.billing_port}"
+    server = Server(address, threads=THREADS, probe=lambda: database.answers(engine))
+    payment_service_pb2_grpc.add_PaymentServiceServicer_to_server(PaymentServicer(engine, policy), server.grpc)
+    task_service_pb2_grpc.add_TaskServiceServicer_to_server(TaskServicer(engine, policy), server.grpc)
+    directory_service_pb2_grpc.add_DirectoryServiceServicer_to_server(DirectoryServicer(engine), server.grpc)
+    return server
+
+
+def main() -> None:
+    settings = BillingSettings.load()
+    logs.configure("billing", log_format=settings.log_format, level=settings.log_level)
+    engine = database.create_engine(settings.database_url, pool_size=THREADS)
+    if sys.argv[1:] == ["migrate"]:
+        migrate.upgrade(engine, "billing", MIGRATIONS)
+    elif sys.argv[1:]:
+        sys.exit("usage: python -m billing [migrate]")
+    else:
+        run_until_signal(build(settings, engine), "billing", after=engine.dispose)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,97 @@
+"""The tasks that a payment leaves behind, and when they are due. Pure."""
+
+import random
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+from enum import StrEnum
+from zoneinfo import ZoneInfo
+
+from billing import notices
+from billing.notices import Notice, Variant
+from billing.settlement import Settlement
+
+NAIROBI = ZoneInfo("Africa/Nairobi")
+
+# How long the customer's message waits for the router, so that one SMS can tell the whole truth.
+GRACE = timedelta(seconds=10)
+MESSAGE_LIFETIME = timedelta(days=1)
+FIRST_PAUSE = timedelta(seconds=1)
+LONGEST_PAUSE = timedelta(seconds=60)
+
+
+class Kind(StrEnum):
+    """What a task asks for."""
+
+    SET_ACCESS = "set_access"
+    SEND_MESSAGES = "send_messages"
+
+
+class State(StrEnum):
+    """How far a task got."""
+
+    OPEN = "open"
+    DONE = "done"
+    GIVEN_UP = "given_up"
+    EXPIRED = "expired"
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """The line of an access task. `enabled` False switches it off."""
+
+    router_id: int
+    username: str
+    enabled: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class NewTask:
+    """A task to be written with its payment; `work` decides its kind."""
+
+    trans_id: str
+    work: Line | Notice
+    due_at: datetime
+    expires_at: datetime
+    customer_id: int | None = None
+    variant: Variant | None = None
+
+    @property
+    def kind(self) -> Kind:
+        return Kind.SET_ACCESS if isinstance(self.work, Line) else Kind.SEND_MESSAGES
+
+
+def of_settlement(
+    settlement: Settlement, balance_cents: int, admins: Sequence[str], now: datetime
+) -> Iterator[NewTask]:
+    """The tasks of a placed or held payment: the line, if one was paid for, and the messages."""
+    trans_id = settlement.payment.trans_id
+    customer_id = settlement.customer.customer_id if settlement.customer else None
+    if settlement.line and settlement.due_date:
+        router_id, username = settlement.line
+        yield NewTask(trans_id, Line(router_id, username), now, end_of(settlement.due_date), customer_id)
+    notice, variant = notices.of_settlement(settlement, balance_cents, admins)
+    due_at = now + GRACE if variant is Variant.WAITING else now
+    yield NewTask(trans_id, notice, due_at, now + MESSAGE_LIFETIME, customer_id, variant)
+
+
+def message(trans_id: str, notice: Notice, now: datetime) -> NewTask:
+    """A task for a notice that is true as it stands."""
+    return NewTask(trans_id, notice, now, now + MESSAGE_LIFETIME)
+
+
+def end_of(due_date: date) -> datetime:
+    """When the paid time ends: midnight in Nairobi after the due date."""
+    return datetime.combine(due_date + timedelta(days=1), time(), NAIROBI)
+
+
+def today(now: datetime) -> date:
+    """The day in Nairobi."""
+    return now.astimezone(NAIROBI).date()
+
+
+def pause(failures: int) -> timedelta:
+    """How long to wait after so many failures in a row: doubling, capped, half of it random."""
+    doubled: timedelta = FIRST_PAUSE * 2 ** min(failures - 1, 10)
+    longest = min(doubled, LONGEST_PAUSE)
+    return longest * random.uniform(0.5, 1)  # noqa: S311  # spreads load, guards nothing

@@ -1,0 +1,145 @@
+"""Hands out due tasks. A lease ends by report or by time; each lease raises the task's epoch."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import orjson
+import structlog
+from servicekit.database import current_time, transact
+from sqlalchemy import Connection, Engine
+
+from billing import followups, notices
+from billing.assignment import PaymentNotFound
+from billing.followups import Kind, Line, State
+from billing.intake import Policy
+from billing.notices import Message, Notice
+from billing.steps import Step
+from billing.store import accounts, debug_log, payments, tasks
+
+log = structlog.get_logger()
+
+LONGEST_SLEEP = timedelta(minutes=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """A leased task: a line to switch, or messages to send."""
+
+    task_id: int
+    epoch: int
+    trans_id: str
+    expires_at: datetime
+    work: Line | Sequence[Message]
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """Leased tasks, and how long until there is more to do."""
+
+    tasks: Sequence[Task]
+    next_due_in: timedelta
+
+
+def lease(
+    engine: Engine, policy: Policy, owner: str, limit: int, duration: timedelta, busy_router_ids: Collection[int]
+) -> Lease:
+    """Lease up to `limit` due tasks to `owner`. Tasks whose time is over end here, and customers are told."""
+
+    def work(connection: Connection) -> Lease:
+        now = current_time(connection)
+        rows = tasks.claim_due(connection, now, limit, busy_router_ids)
+        live = [row for row in rows if row.expires_at > now]
+        _expire(connection, policy, [row for row in rows if row.expires_at <= now], now)
+        tasks.lease(connection, [row.id for row in live], owner, now + duration)
+        debug_log.insert(connection, [_attempt(row) for row in live if _is_first_attempt(row)], now)
+        more = len(rows) == limit
+        next_due_at = now if more else tasks.next_due_at(connection)
+        return Lease([_task(row) for row in live], _until(next_due_at, now))
+
+    return transact(engine, work)
+
+
+def _until(next_due_at: datetime | None, now: datetime) -> timedelta:
+    if next_due_at is None:
+        return LONGEST_SLEEP
+    return min(max(next_due_at - now, timedelta()), LONGEST_SLEEP)
+
+
+def _is_first_attempt(row: Any) -> bool:
+    return bool(row.kind == Kind.SET_ACCESS and row.epoch == 0)
+
+
+def _attempt(row: Any) -> Step:
+    line = line_of(row)
+    message = f"Asking router {line.router_id} to enable {line.username}"
+    return Step(row.trans_id, "MIKROTIK_ATTEMPT", message, {"router_id": line.router_id, "username": line.username})
+
+
+def _task(row: Any) -> Task:
+    work = line_of(row) if row.kind == Kind.SET_ACCESS else messages_of(row)
+    return Task(row.id, row.epoch + 1, row.trans_id, row.expires_at, work)
+
+
+def line_of(row: Any) -> Line:
+    """The line of an access task's row."""
+    payload = orjson.loads(row.payload)
+    return Line(row.router_id, payload["username"], payload["enabled"])
+
+
+def messages_of(row: Any) -> list[Message]:
+    """The messages of a message task's row, as they read now."""
+    notice = Notice(**orjson.loads(row.payload))
+    if row.router_name:
+        notice.facts["router"] = row.router_name
+    return notices.compose(row.trans_id, notice, row.variant)
+
+
+def _expire(connection: Connection, policy: Policy, rows: Sequence[Any], now: datetime) -> None:
+    """End tasks whose time is over: never silently."""
+    if not rows:
+        return
+    tasks.end(connection, [row.id for row in rows], State.EXPIRED, now, "its time ran out")
+    lines = [row for row in rows if row.kind == Kind.SET_ACCESS]
+    customers = accounts.get_customers(connection, {row.customer_id for row in lines if row.customer_id})
+    for row in rows:
+        log.warning("task_expired", task_id=row.id, kind=row.kind, trans_id=row.trans_id, last_error=row.last_error)
+    debug_log.insert(connection, [_expired_step(row) for row in rows], now)
+    told = []
+    for row in lines:
+        customer = customers.get(row.customer_id)
+        notice = Notice(
+            event="expired",
+            facts={
+                "trans_id": row.trans_id,
+                "error": f"not reconnected in the paid time: {row.last_error or 'no try'}",
+            },
+            customer=notices.phone_of(customer) if customer else "",
+            admins=policy.admin_phones,
+        )
+        told.append(followups.message(row.trans_id, notice, now))
+    tasks.insert(connection, told, now)
+
+
+def _expired_step(row: Any) -> Step:
+    if row.kind == Kind.SET_ACCESS:
+        message = "The paid time ended before the router could be switched"
+        return Step(row.trans_id, "RECONNECTION_FAILED", message, {"error": row.last_error})
+    return Step(row.trans_id, "PROCESSING_ERROR", "A message could not be handed over within a day and was dropped")
+
+
+def retry(engine: Engine, trans_id: str) -> list[int]:
+    """Open a payment's given-up and expired tasks again; answers their ids. Raises PaymentNotFound."""
+
+    def work(connection: Connection) -> list[int]:
+        if payments.get(connection, trans_id) is None:
+            raise PaymentNotFound(f"no payment {trans_id}")
+        return tasks.reopen(connection, trans_id, current_time(connection))
+
+    return transact(engine, work)
+
+
+def count(engine: Engine) -> dict[tuple[str, str], int]:
+    """How many tasks are open or given up, by (kind, state)."""
+    return transact(engine, tasks.count)

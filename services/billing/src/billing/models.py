@@ -1,0 +1,238 @@
+"""Billing's tables. The first part is the predecessor's, name by name, with our columns marked; the rest is ours.
+
+Money is integer cents in Python and in SQLite, DECIMAL(…, 2) in MySQL; see Cents. How the tables come to be, or are
+adopted, is the migrations' business.
+"""
+
+from decimal import Decimal
+from typing import Any
+
+import sqlalchemy as sa
+from servicekit.database import UtcDateTime
+from sqlalchemy.dialects import mysql
+
+metadata = sa.MetaData()
+
+
+class Cents(sa.TypeDecorator[int]):
+    """Exact money: an int of cents in Python. `digits` bounds MySQL's DECIMAL(digits, 2)."""
+
+    impl = sa.BigInteger
+    cache_ok = True
+
+    def __init__(self, digits: int = 12) -> None:
+        super().__init__()
+        self.digits = digits
+
+    def load_dialect_impl(self, dialect: sa.Dialect) -> sa.types.TypeEngine[Any]:
+        return dialect.type_descriptor(mysql.DECIMAL(self.digits, 2) if dialect.name == "mysql" else sa.BigInteger())
+
+    def process_bind_param(self, value: int | None, dialect: sa.Dialect) -> Decimal | int | None:
+        return value if value is None or dialect.name != "mysql" else Decimal(value).scaleb(-2)
+
+    def process_result_value(self, value: Any, dialect: sa.Dialect) -> int | None:
+        return value if value is None or dialect.name != "mysql" else int(Decimal(value).scaleb(2))
+
+
+class Timestamp(UtcDateTime):
+    """The predecessor's TIMESTAMP columns, with microseconds where we create them."""
+
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: sa.Dialect) -> sa.types.TypeEngine[Any]:
+        return dialect.type_descriptor(mysql.TIMESTAMP(fsp=6) if dialect.name == "mysql" else sa.DateTime())
+
+
+BigId = sa.BigInteger().with_variant(sa.Integer, "sqlite")
+# Words of ours: states, kinds, outcomes.
+Word = sa.String(30)
+
+# --- the predecessor's tables ---------------------------------------------------------------------------------
+
+isps = sa.Table(
+    "isps",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("name", sa.String(255)),
+    sa.Column("smsaccount", sa.String(100)),
+    sa.Column("waaccount", sa.String(100)),
+    sa.Column("pay_account_number", sa.String(100)),
+    sa.Column("contact_phone", sa.String(20)),
+    # Ours, generated: the accounts as references are compared, so that spaces and case in old rows do not matter.
+    sa.Column("sms_key", sa.String(100), sa.Computed("upper(replace(smsaccount, ' ', ''))")),
+    sa.Column("wa_key", sa.String(100), sa.Computed("upper(replace(waaccount, ' ', ''))")),
+    sa.Column("pay_key", sa.String(100), sa.Computed("upper(replace(pay_account_number, ' ', ''))")),
+)
+
+pppoe_users = sa.Table(
+    "pppoe_users",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("full_name", sa.String(255)),
+    sa.Column("username", sa.String(100)),
+    sa.Column("account_name", sa.String(100)),
+    sa.Column("amount", Cents()),
+    sa.Column("router_id", sa.Integer),
+    sa.Column("isp_id", sa.Integer),
+    sa.Column("status", sa.String(20)),  # 'active' or 'inactive'; an ENUM in MySQL
+    sa.Column("next_payment_date", sa.Date),
+    sa.Column("phone", sa.String(20)),
+    sa.Column("created_at", Timestamp),
+    sa.Column("last_reconnected_at", Timestamp),
+    sa.Column("account_key", sa.String(100), sa.Computed("upper(replace(account_name, ' ', ''))")),  # ours
+)
+
+paybill_payments = sa.Table(
+    "paybill_payments",
+    metadata,
+    sa.Column("id", BigId, primary_key=True),
+    sa.Column("TransactionType", sa.String(50)),
+    sa.Column("TransID", sa.String(100), unique=True),
+    sa.Column("TransTime", sa.String(50)),
+    sa.Column("TransAmount", Cents()),
+    sa.Column("BusinessShortCode", sa.String(50)),
+    sa.Column("BillRefNumber", sa.String(100)),
+    sa.Column("InvoiceNumber", sa.String(100)),
+    sa.Column("OrgAccountBalance", Cents(16)),
+    sa.Column("ThirdPartyTransID", sa.String(100)),
+    sa.Column("MSISDN", sa.String(100)),
+    sa.Column("FirstName", sa.String(100)),
+    sa.Column("received_at", Timestamp),
+    # Ours. NULL in a row that the predecessor wrote.
+    sa.Column("outcome", Word),
+    sa.Column("unmatched_reason", Word),
+    sa.Column("isp_id", sa.Integer),
+    sa.Column("pppoe_user_id", sa.Integer),
+    sa.Column("assigned_reference", sa.String(100)),
+)
+
+user_transactions_in = sa.Table(
+    "user_transactions_in",
+    metadata,
+    sa.Column("id", BigId, primary_key=True),
+    sa.Column("isp_id", sa.Integer),
+    sa.Column("pppoe_user_id", sa.Integer),
+    sa.Column("amount", Cents()),
+    sa.Column("method", sa.String(50)),
+    sa.Column("reference", sa.String(100)),
+    sa.Column("received_at", Timestamp),
+)
+
+isp_wallet = sa.Table(
+    "isp_wallet",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("isp_id", sa.Integer, unique=True),
+    sa.Column("balance", Cents(18)),
+    sa.Column("last_updated", Timestamp),
+)
+
+isp_credits = sa.Table(
+    "isp_credits",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("isp_id", sa.Integer, unique=True),
+    sa.Column("sms_credits", sa.BigInteger),
+    sa.Column("whatsapp_credits", sa.BigInteger),
+)
+
+credit_transactions = sa.Table(
+    "credit_transactions",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("isp_id", sa.Integer),
+    sa.Column("transaction_type", sa.String(20)),
+    sa.Column("credit_type", sa.String(20)),
+    sa.Column("amount", sa.BigInteger),
+    sa.Column("unit_price", Cents()),
+    sa.Column("total_amount", Cents()),
+    sa.Column("reference", sa.String(100)),
+    sa.Column("description", sa.String(255)),
+    sa.Column("created_at", Timestamp),
+)
+
+payment_debug_log = sa.Table(
+    "payment_debug_log",
+    metadata,
+    sa.Column("id", BigId, primary_key=True),
+    sa.Column("transaction_id", sa.String(255), nullable=False),
+    sa.Column("category", sa.String(100), nullable=False),
+    sa.Column("message", sa.Text, nullable=False),
+    sa.Column("details", sa.Text),  # JSON in MySQL; we write and read its text
+    sa.Column("created_at", Timestamp),
+)
+
+# --- ours -----------------------------------------------------------------------------------------------------
+
+# The raw callbacks: the delivery that was applied, then each one that contradicts it.
+payment_deliveries = sa.Table(
+    "payment_deliveries",
+    metadata,
+    sa.Column("id", BigId, primary_key=True),
+    sa.Column("trans_id", sa.String(100), nullable=False),
+    sa.Column("conflicting", sa.Boolean(create_constraint=False), nullable=False),
+    sa.Column("content", sa.String(255), nullable=False),
+    sa.Column("callback_body", sa.LargeBinary(65536), nullable=False),
+    sa.Column("source_address", sa.String(64), nullable=False),
+    sa.Column("received_at", UtcDateTime, nullable=False),
+    sa.Index("ix_payment_deliveries_trans_id", "trans_id"),
+)
+
+# Append-only: the sum of an ISP's entries is its wallet.
+wallet_entries = sa.Table(
+    "wallet_entries",
+    metadata,
+    sa.Column("id", BigId, primary_key=True),
+    sa.Column("isp_id", sa.Integer, nullable=False),
+    sa.Column("trans_id", sa.String(100)),  # NULL for an opening balance
+    sa.Column("kind", Word, nullable=False),
+    sa.Column("amount", Cents(18), nullable=False),
+    sa.Column("balance_after", Cents(18), nullable=False),
+    sa.Column("created_at", UtcDateTime, nullable=False),
+    # A second guard beside the unique TransID: no payment can reach a wallet twice.
+    sa.UniqueConstraint("trans_id", name="uq_wallet_entries_trans_id"),
+    sa.Index("ix_wallet_entries_isp_id", "isp_id"),
+)
+
+# The transactional outbox. `due_at` is the moment from which anyone may lease the task: while it is leased, the
+# lease's end. So a lease that runs out is due again by itself.
+tasks = sa.Table(
+    "tasks",
+    metadata,
+    sa.Column("id", BigId, primary_key=True),
+    sa.Column("kind", Word, nullable=False),
+    sa.Column("trans_id", sa.String(100), nullable=False),
+    sa.Column("customer_id", sa.Integer),
+    sa.Column("router_id", sa.Integer),
+    sa.Column("router_name", sa.String(100), nullable=False),  # learnt from the first report, for the messages
+    sa.Column("variant", Word),  # of a message task: which of its event's texts is true now
+    sa.Column("payload", sa.Text, nullable=False),
+    sa.Column("state", Word, nullable=False),
+    sa.Column("epoch", sa.BigInteger, nullable=False),
+    sa.Column("failures", sa.Integer, nullable=False),
+    sa.Column("due_at", UtcDateTime, nullable=False),
+    sa.Column("leased_by", sa.String(100)),  # NULL: not leased
+    sa.Column("expires_at", UtcDateTime, nullable=False),
+    sa.Column("last_error", sa.String(255), nullable=False),
+    sa.Column("created_at", UtcDateTime, nullable=False),
+    sa.Column("ended_at", UtcDateTime),
+    sa.Index("ix_tasks_state_due_at", "state", "due_at"),
+    sa.Index("ix_tasks_trans_id", "trans_id"),
+    sa.Index("ix_tasks_router_id_state", "router_id", "state"),
+)
+
+# Callbacks that could not become payments.
+quarantine = sa.Table(
+    "quarantine",
+    metadata,
+    sa.Column("id", BigId, primary_key=True),
+    sa.Column("callback_body", sa.LargeBinary(65536), nullable=False),
+    sa.Column("truncated", sa.Boolean(create_constraint=False), nullable=False),
+    sa.Column("fault", sa.String(255), nullable=False),
+    sa.Column("source_address", sa.String(64), nullable=False),
+    sa.Column("state", Word, nullable=False),
+    sa.Column("trans_id", sa.String(100), nullable=False),
+    sa.Column("note", sa.String(255), nullable=False),
+    sa.Column("created_at", UtcDateTime, nullable=False),
+    sa.Index("ix_quarantine_state", "state"),
+)

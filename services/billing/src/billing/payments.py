@@ -1,0 +1,94 @@
+"""What a payment is, and what may become of it. Pure: no database, no protobuf, no clock."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+MAX_AMOUNT_CENTS = 999_999_999_999
+
+
+class Outcome(StrEnum):
+    """What became of a payment; the words of `paybill_payments.outcome` and of the proto's enum."""
+
+    CUSTOMER_PAID = "customer_paid"
+    CUSTOMER_PARTIAL = "customer_partial"
+    SMS_CREDITS = "sms_credits"
+    WHATSAPP_CREDITS = "whatsapp_credits"
+    SERVICE_PAYMENT = "service_payment"
+    UNMATCHED = "unmatched"
+    PREDECESSOR = "predecessor"
+    CONFLICT = "conflict"  # of a delivery, never of a stored payment
+    QUARANTINED = "quarantined"  # likewise
+
+
+class UnmatchedReason(StrEnum):
+    """Why a payment is held."""
+
+    UNKNOWN_REFERENCE = "unknown_reference"
+    USER_NOT_FOUND = "user_not_found"
+    ISP_NOT_FOUND = "isp_not_found"
+    UNKNOWN_SHORTCODE = "unknown_shortcode"
+    AMBIGUOUS_REFERENCE = "ambiguous_reference"
+    PACKAGE_NOT_SET = "package_not_set"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Payment:
+    """A confirmation as it came in; amounts in cents, texts as received."""
+
+    trans_id: str
+    amount_cents: int
+    business_short_code: str
+    bill_ref_number: str
+    transaction_type: str = ""
+    trans_time: str = ""
+    invoice_number: str = ""
+    org_account_balance_cents: int | None = None
+    third_party_trans_id: str = ""
+    msisdn: str = ""
+    first_name: str = ""
+    callback_body: bytes = b""
+    source_address: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """The answer to a delivery. `repeated`: it was not the first one of its TransID."""
+
+    trans_id: str
+    outcome: Outcome
+    reason: UnmatchedReason | None = None
+    isp_id: int | None = None
+    customer_id: int | None = None
+    repeated: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """What decides about money. Two deliveries of one TransID that differ in it contradict each other."""
+
+    amount_cents: int
+    business_short_code: str
+    reference: str
+
+    @classmethod
+    def of(cls, amount_cents: int, business_short_code: str, bill_ref_number: str) -> "Content":
+        return cls(amount_cents, business_short_code.strip(), normalise(bill_ref_number))
+
+    def __str__(self) -> str:
+        return f"KES {money(self.amount_cents)} to {self.business_short_code} for {self.reference or '(none)'}"
+
+
+def content_of(payment: Payment) -> Content:
+    """The content of a delivery."""
+    return Content.of(payment.amount_cents, payment.business_short_code, payment.bill_ref_number)
+
+
+def normalise(reference: str) -> str:
+    """A reference as it is compared: without any white space, in upper case."""
+    return "".join(reference.split()).upper()
+
+
+def money(cents: int) -> str:
+    """Cents as people read them: 123456 is 1,234.56."""
+    sign, cents = ("-", -cents) if cents < 0 else ("", cents)
+    return f"{sign}{cents // 100:,}.{cents % 100:02d}"

@@ -1,0 +1,86 @@
+"""Keeps callbacks that could not become payments, until an operator has replayed or dismissed them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+import grpc
+from servicekit.database import current_time, transact
+from servicekit.errors import NotFound, ServiceError
+from sqlalchemy import Connection, Engine
+
+from billing.store import quarantine as store
+
+# What may wait for an operator. A flood of junk must not fill the database; a full quarantine refuses, drops nothing.
+MAX_OPEN = 10_000
+MAX_BODY_BYTES = 65_536
+
+
+class QuarantineFull(ServiceError):
+    """Too many callbacks wait for an operator."""
+
+    code = grpc.StatusCode.RESOURCE_EXHAUSTED
+    reason = "QUARANTINE_FULL"
+
+
+class CallbackNotFound(NotFound):
+    """No such callback."""
+
+    reason = "CALLBACK_NOT_FOUND"
+
+
+class QuarantineState(StrEnum):
+    """How far a quarantined callback got."""
+
+    OPEN = "open"
+    REPLAYED = "replayed"
+    DISMISSED = "dismissed"
+
+
+@dataclass(frozen=True, slots=True)
+class Callback:
+    """A raw body and what was wrong with it."""
+
+    callback_body: bytes
+    fault: str
+    source_address: str = ""
+    truncated: bool = False
+
+
+def keep(engine: Engine, callbacks: Sequence[Callback]) -> list[int]:
+    """Keep callbacks; answers their ids. Raises QuarantineFull and keeps none."""
+
+    def work(connection: Connection) -> list[int]:
+        if store.count_open(connection) + len(callbacks) > MAX_OPEN:
+            raise QuarantineFull(f"{MAX_OPEN} callbacks wait for an operator already")
+        return store.insert(connection, callbacks, current_time(connection))
+
+    return transact(engine, work)
+
+
+def get(engine: Engine, callback_id: int) -> Any:
+    """One callback's row. Raises CallbackNotFound."""
+    row = transact(engine, lambda connection: store.get(connection, callback_id))
+    if row is None:
+        raise CallbackNotFound(f"no quarantined callback {callback_id}")
+    return row
+
+
+def list_newest(engine: Engine, state: QuarantineState | None, before_id: int | None, limit: int) -> list[Any]:
+    """Rows of callbacks, newest first."""
+    return transact(engine, lambda connection: store.list_newest(connection, state, before_id, limit))
+
+
+def resolve(engine: Engine, callback_id: int, trans_id: str, note: str) -> Any:
+    """Close a callback as replayed (with the payment it became) or dismissed. Raises CallbackNotFound."""
+    state = QuarantineState.REPLAYED if trans_id else QuarantineState.DISMISSED
+
+    def work(connection: Connection) -> Any:
+        store.close(connection, callback_id, state, trans_id, note)
+        return store.get(connection, callback_id)
+
+    row = transact(engine, work)
+    if row is None:
+        raise CallbackNotFound(f"no quarantined callback {callback_id}")
+    return row

@@ -1,0 +1,215 @@
+"""Takes reports on leased tasks and decides what follows: done, due again after a pause, or given up and told."""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any
+
+import structlog
+from servicekit.database import current_time, transact
+from sqlalchemy import Connection, Engine
+
+from billing import followups, notices
+from billing.accounts import Customer, Isp
+from billing.followups import NewTask, State
+from billing.intake import Policy
+from billing.notices import Notice, Variant
+from billing.steps import Step
+from billing.store import accounts, debug_log, tasks
+
+log = structlog.get_logger()
+
+
+class AccessResult(StrEnum):
+    """How switching a line went; router-control's words."""
+
+    CHANGED = "changed"
+    ALREADY_SO = "already_so"
+    NO_SUCH_SECRET = "no_such_secret"  # noqa: S105
+    UNREACHABLE = "unreachable"
+    LOGIN_REFUSED = "login_refused"
+    NOT_PERMITTED = "not_permitted"
+    TIMED_OUT = "timed_out"
+    NO_SUCH_ROUTER = "no_such_router"
+    ROUTER_ERROR = "router_error"
+
+
+CONFIRMED = frozenset({AccessResult.CHANGED, AccessResult.ALREADY_SO})
+# The router is fine and says no: trying again does not help until someone changes a record.
+HOPELESS = frozenset({AccessResult.NO_SUCH_SECRET, AccessResult.NO_SUCH_ROUTER})
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """How one leased task went. Exactly one of the three: an access result, accepted or not, or released."""
+
+    task_id: int
+    epoch: int
+    detail: str = ""
+    access: AccessResult | None = None
+    router_name: str = ""
+    accepted: bool | None = None
+
+
+def complete(engine: Engine, policy: Policy, reports: Sequence[Report]) -> list[int]:
+    """Take reports; answers the ids of those tasks whose report came too late and changed nothing."""
+    return transact(engine, lambda connection: _complete(connection, policy, reports))
+
+
+def _complete(connection: Connection, policy: Policy, reports: Sequence[Report]) -> list[int]:
+    now = current_time(connection)
+    rows = tasks.lock(connection, {report.task_id for report in reports})
+    live: dict[int, Report] = {}
+    stale = []
+    for report in reports:
+        row = rows.get(report.task_id)
+        if row is None or not _holds_lease(row, report) or report.task_id in live:
+            stale.append(report.task_id)
+        else:
+            live[report.task_id] = report
+    _take_releases(connection, live.values(), now)
+    _take_messages(connection, live.values(), rows, now)
+    _take_access(connection, policy, live.values(), rows, now)
+    if stale:
+        log.warning("stale_reports", task_ids=stale)
+    return stale
+
+
+def _holds_lease(row: Any, report: Report) -> bool:
+    """A report counts only under the task's newest lease: an older epoch means that someone else took over."""
+    return bool(row.state == State.OPEN and row.epoch == report.epoch and row.leased_by is not None)
+
+
+def _take_releases(connection: Connection, reports: Iterable[Report], now: datetime) -> None:
+    released = [report for report in reports if report.access is None and report.accepted is None]
+    tasks.postpone(connection, (report.task_id for report in released), now, failed=False)
+
+
+def _take_messages(connection: Connection, reports: Iterable[Report], rows: Mapping[int, Any], now: datetime) -> None:
+    handed_over = [report for report in reports if report.accepted is not None]
+    tasks.end(connection, (report.task_id for report in handed_over if report.accepted), State.DONE, now)
+    for report in handed_over:
+        if not report.accepted:
+            due_at = now + followups.pause(rows[report.task_id].failures + 1)
+            tasks.postpone(connection, [report.task_id], due_at, failed=True, error=report.detail or "not accepted")
+
+
+def _take_access(
+    connection: Connection, policy: Policy, reports: Iterable[Report], rows: Mapping[int, Any], now: datetime
+) -> None:
+    by_router: dict[int, list[Report]] = defaultdict(list)
+    for report in reports:
+        if report.access is not None:
+            by_router[rows[report.task_id].router_id].append(report)
+    for router_id, of_router in sorted(by_router.items()):
+        confirmed = [report for report in of_router if report.access in CONFIRMED]
+        hopeless = [report for report in of_router if report.access in HOPELESS]
+        failed = [report for report in of_router if report.access not in CONFIRMED | HOPELESS]
+        _confirm(connection, policy, router_id, confirmed, rows, now)
+        _give_up(connection, policy, hopeless, rows, now)
+        _postpone(connection, failed, rows, now)
+
+
+def _confirm(
+    connection: Connection, policy: Policy, router_id: int, reports: Sequence[Report], rows: Mapping[int, Any],
+    now: datetime,
+) -> None:  # fmt: skip
+    """The lines are on: note it, and tell it once."""
+    if not reports:
+        return
+    done = [rows[report.task_id] for report in reports]
+    tasks.end(connection, [row.id for row in done], State.DONE, now)
+    tasks.make_router_due(connection, router_id, now)
+    accounts.mark_reconnected(connection, {row.customer_id for row in done if row.customer_id}, now)
+    debug_log.insert(connection, [_success(rows[report.task_id], report) for report in reports], now)
+    trans_ids = {row.trans_id for row in done}
+    unsent = tasks.tell_variant(connection, trans_ids, Variant.CONNECTED, reports[0].router_name, now)
+    late = [row for row in done if row.trans_id not in unsent]
+    tasks.insert(connection, _tell_reconnected(connection, policy, late, reports[0].router_name, now), now)
+
+
+def _success(row: Any, report: Report) -> Step:
+    how = "The line is on" if report.access is AccessResult.CHANGED else "The line was on already"
+    details = {"router_id": row.router_id, "router": report.router_name, "result": report.access}
+    return Step(row.trans_id, "RECONNECTION_SUCCESS", how, details)
+
+
+def _tell_reconnected(
+    connection: Connection, policy: Policy, rows: Sequence[Any], router_name: str, now: datetime
+) -> list[NewTask]:
+    """Tell "you are on" to those who have been told that they must wait; one message a customer."""
+    customers, isps = _parties(connection, rows)
+    latest = {row.customer_id: row for row in rows}  # the last payment of each customer
+    told = []
+    for row in latest.values():
+        customer = customers.get(row.customer_id)
+        if customer is None:
+            continue
+        isp = isps.get(customer.isp_id or 0)
+        notice = Notice(
+            event="reconnected",
+            facts={
+                "trans_id": row.trans_id,
+                "due_date": notices.day(customer.next_payment_date),
+                "customer": customer.full_name or customer.account_name,
+                "account": customer.account_name,
+                "router": router_name or str(row.router_id),
+            },
+            customer=notices.phone_of(customer),
+            isp=isp.contact_phone if isp else "",
+            admins=policy.admin_phones,
+        )
+        told.append(followups.message(row.trans_id, notice, now))
+    return told
+
+
+def _parties(connection: Connection, rows: Collection[Any]) -> tuple[Mapping[int, Customer], Mapping[int, Isp]]:
+    if not rows:
+        return {}, {}
+    customers = accounts.get_customers(connection, {row.customer_id for row in rows if row.customer_id})
+    isp_ids = {customer.isp_id for customer in customers.values() if customer.isp_id}
+    return customers, accounts.get_isps(connection, isp_ids)
+
+
+def _give_up(
+    connection: Connection, policy: Policy, reports: Sequence[Report], rows: Mapping[int, Any], now: datetime
+) -> None:
+    """Nothing that waiting could mend: end the task, and have someone look at it."""
+    for report in reports:
+        row = rows[report.task_id]
+        error = f"{report.access}: {report.detail}" if report.detail else str(report.access)
+        tasks.end(connection, [row.id], State.GIVEN_UP, now, error)
+        debug_log.insert(connection, [_failure(row, report)], now)
+        tasks.tell_variant(connection, [row.trans_id], Variant.GIVEN_UP, report.router_name, now)
+        log.warning("line_given_up", trans_id=row.trans_id, router_id=row.router_id, result=report.access)
+        text = f"{report.access} on router {report.router_name or row.router_id}: mend it, then retry the payment"
+        notice = notices.of_error(f"line_error:{row.epoch}", row.trans_id, text, policy.admin_phones)
+        tasks.insert(connection, [followups.message(row.trans_id, notice, now)], now)
+
+
+def _failure(row: Any, report: Report) -> Step:
+    details = {"router_id": row.router_id, "router": report.router_name, "result": report.access}
+    message = f"The line could not be switched: {report.access}"
+    return Step(row.trans_id, "RECONNECTION_FAILED", message, details | {"error": report.detail})
+
+
+def _postpone(connection: Connection, reports: Sequence[Report], rows: Mapping[int, Any], now: datetime) -> None:
+    """One pause for all of a router's failed tasks, so that they are tried in one call again.
+
+    The debug log gets a row when the result is another than last time, not one a minute for days.
+    """
+    if not reports:
+        return
+    pause: timedelta = followups.pause(max(rows[report.task_id].failures for report in reports) + 1)
+    by_error: dict[str, list[Report]] = defaultdict(list)
+    for report in reports:
+        by_error[str(report.access)].append(report)
+    for error, same in by_error.items():
+        tasks.postpone(connection, [report.task_id for report in same], now + pause, failed=True, error=error)
+    news = [report for report in reports if rows[report.task_id].last_error != str(report.access)]
+    debug_log.insert(connection, [_failure(rows[report.task_id], report) for report in news], now)
+    named = [rows[report.task_id].trans_id for report in news if report.router_name]
+    if named:
+        tasks.name_router(connection, named, reports[0].router_name)

@@ -1,0 +1,1 @@
+"""Requests in, responses out: protobuf stops here. One module a gRPC service."""

@@ -1,0 +1,219 @@
+"""PaymentService."""
+
+from typing import Any
+
+import grpc
+from lipanet.billing.v1 import payment_service_pb2 as pb
+from lipanet.billing.v1 import payment_service_pb2_grpc
+from servicekit.errors import InvalidArgument
+from sqlalchemy import Engine
+
+from billing import assignment, intake, quarantine, timeline, validation
+from billing.intake import Policy
+from billing.payments import MAX_AMOUNT_CENTS, Outcome, Payment, Receipt, UnmatchedReason
+from billing.quarantine import Callback, QuarantineState
+from billing.servicer.moments import moment
+from billing.servicer.paging import check_batch, last_id, next_token, page_size
+from billing.servicer.tasks import task_record
+
+MAX_BATCH = 500
+
+_OUTCOMES = {outcome: pb.PaymentOutcome.Value(f"PAYMENT_OUTCOME_{outcome.name}") for outcome in Outcome}
+_OUTCOMES_BACK = {number: outcome for outcome, number in _OUTCOMES.items()}
+_REASONS = {reason: pb.UnmatchedReason.Value(f"UNMATCHED_REASON_{reason.name}") for reason in UnmatchedReason}
+_STATES = {state: pb.QuarantineState.Value(f"QUARANTINE_STATE_{state.name}") for state in QuarantineState}
+_STATES_BACK = {number: state for state, number in _STATES.items()}
+
+
+class InvalidPayment(InvalidArgument):
+    """A payment that no gateway should have let through."""
+
+    reason = "INVALID_PAYMENT"
+
+
+class PaymentServicer(payment_service_pb2_grpc.PaymentServiceServicer):
+    """See the proto for what each RPC does."""
+
+    def __init__(self, engine: Engine, policy: Policy) -> None:
+        self._engine = engine
+        self._policy = policy
+
+    def RecordPayments(
+        self, request: pb.RecordPaymentsRequest, context: grpc.ServicerContext
+    ) -> pb.RecordPaymentsResponse:
+        check_batch(len(request.payments), MAX_BATCH)
+        batch = [_payment(message) for message in request.payments]
+        receipts = intake.record(self._engine, self._policy, batch)
+        return pb.RecordPaymentsResponse(receipts=[_receipt(receipt) for receipt in receipts])
+
+    def ValidatePayments(
+        self, request: pb.ValidatePaymentsRequest, context: grpc.ServicerContext
+    ) -> pb.ValidatePaymentsResponse:
+        check_batch(len(request.payments), MAX_BATCH)
+        batch = [_payment(message) for message in request.payments]
+        receipts = validation.validate(self._engine, self._policy, batch)
+        return pb.ValidatePaymentsResponse(
+            verdicts=[
+                pb.PaymentVerdict(outcome=_OUTCOMES[receipt.outcome], unmatched_reason=_reason(receipt.reason))
+                for receipt in receipts
+            ]
+        )
+
+    def GetPayment(self, request: pb.GetPaymentRequest, context: grpc.ServicerContext) -> pb.GetPaymentResponse:
+        story = timeline.get(self._engine, _trans_id(request.trans_id))
+        return pb.GetPaymentResponse(
+            payment=_record(story.payment),
+            steps=[_step(row) for row in story.steps],
+            tasks=[task_record(row) for row in story.tasks],
+            deliveries=[_delivery(row) for row in story.deliveries],
+        )
+
+    def ListPayments(self, request: pb.ListPaymentsRequest, context: grpc.ServicerContext) -> pb.ListPaymentsResponse:
+        limit = page_size(request.page_size)
+        outcome = _OUTCOMES_BACK.get(request.outcome)
+        rows = timeline.list_newest(self._engine, outcome, last_id(request.page_token), limit)
+        return pb.ListPaymentsResponse(
+            payments=[_record(row) for row in rows],
+            next_page_token=next_token([row.id for row in rows], limit),
+        )
+
+    def AssignPayment(
+        self, request: pb.AssignPaymentRequest, context: grpc.ServicerContext
+    ) -> pb.AssignPaymentResponse:
+        assigned_by = request.assigned_by.strip()
+        if not 1 <= len(assigned_by) <= 100 or len(request.account_reference) > 100:
+            raise InvalidPayment("assigned_by: 1 to 100 characters; account_reference: at most 100")
+        trans_id = _trans_id(request.trans_id)
+        receipt = assignment.assign(self._engine, self._policy, trans_id, request.account_reference, assigned_by)
+        return pb.AssignPaymentResponse(receipt=_receipt(receipt))
+
+    def QuarantineCallbacks(
+        self, request: pb.QuarantineCallbacksRequest, context: grpc.ServicerContext
+    ) -> pb.QuarantineCallbacksResponse:
+        check_batch(len(request.callbacks), MAX_BATCH)
+        kept = quarantine.keep(self._engine, [_callback(message) for message in request.callbacks])
+        return pb.QuarantineCallbacksResponse(callback_ids=kept)
+
+    def GetQuarantinedCallback(
+        self, request: pb.GetQuarantinedCallbackRequest, context: grpc.ServicerContext
+    ) -> pb.GetQuarantinedCallbackResponse:
+        row = quarantine.get(self._engine, request.callback_id)
+        return pb.GetQuarantinedCallbackResponse(callback=_quarantined(row, with_body=True))
+
+    def ListQuarantinedCallbacks(
+        self, request: pb.ListQuarantinedCallbacksRequest, context: grpc.ServicerContext
+    ) -> pb.ListQuarantinedCallbacksResponse:
+        limit = page_size(request.page_size)
+        state = _STATES_BACK.get(request.state)
+        rows = quarantine.list_newest(self._engine, state, last_id(request.page_token), limit)
+        return pb.ListQuarantinedCallbacksResponse(
+            callbacks=[_quarantined(row, with_body=False) for row in rows],
+            next_page_token=next_token([row.id for row in rows], limit),
+        )
+
+    def ResolveQuarantinedCallback(
+        self, request: pb.ResolveQuarantinedCallbackRequest, context: grpc.ServicerContext
+    ) -> pb.ResolveQuarantinedCallbackResponse:
+        trans_id = _trans_id(request.trans_id)
+        row = quarantine.resolve(self._engine, request.callback_id, trans_id, request.note)
+        return pb.ResolveQuarantinedCallbackResponse(callback=_quarantined(row, with_body=False))
+
+
+def _trans_id(text: str) -> str:
+    return text.strip().upper()
+
+
+def _payment(message: pb.Payment) -> Payment:
+    trans_id = _trans_id(message.trans_id)
+    if not (1 <= len(trans_id) <= 50 and trans_id.isascii() and trans_id.isalnum()):
+        raise InvalidPayment("trans_id: 1 to 50 letters and digits")
+    if not 1 <= message.amount_cents <= MAX_AMOUNT_CENTS:
+        raise InvalidPayment(f"amount_cents: 1 to {MAX_AMOUNT_CENTS}")
+    balance = message.org_account_balance_cents if message.HasField("org_account_balance_cents") else None
+    return Payment(
+        trans_id=trans_id,
+        amount_cents=message.amount_cents,
+        business_short_code=message.business_short_code[:50],
+        bill_ref_number=message.bill_ref_number[:100],
+        transaction_type=message.transaction_type[:50],
+        trans_time=message.trans_time[:50],
+        invoice_number=message.invoice_number[:100],
+        org_account_balance_cents=balance,
+        third_party_trans_id=message.third_party_trans_id[:100],
+        msisdn=message.msisdn[:100],
+        first_name=message.first_name[:100],
+        callback_body=message.callback_body[: quarantine.MAX_BODY_BYTES],
+        source_address=message.source_address[:64],
+    )
+
+
+def _reason(reason: UnmatchedReason | None) -> pb.UnmatchedReason.ValueType:
+    return _REASONS[reason] if reason else pb.UNMATCHED_REASON_UNSPECIFIED
+
+
+def _receipt(receipt: Receipt) -> pb.PaymentReceipt:
+    return pb.PaymentReceipt(
+        trans_id=receipt.trans_id,
+        outcome=_OUTCOMES[receipt.outcome],
+        unmatched_reason=_reason(receipt.reason),
+        repeated=receipt.repeated,
+        isp_id=receipt.isp_id or 0,
+        customer_id=receipt.customer_id or 0,
+    )
+
+
+def _record(row: Any) -> pb.PaymentRecord:
+    return pb.PaymentRecord(
+        trans_id=row.TransID or "",
+        amount_cents=row.TransAmount or 0,
+        business_short_code=row.BusinessShortCode or "",
+        bill_ref_number=row.BillRefNumber or "",
+        assigned_reference=row.assigned_reference or "",
+        first_name=row.FirstName or "",
+        trans_time=row.TransTime or "",
+        receive_time=moment(row.received_at),
+        outcome=_OUTCOMES[Outcome(row.outcome or Outcome.PREDECESSOR)],
+        unmatched_reason=_reason(UnmatchedReason(row.unmatched_reason) if row.unmatched_reason else None),
+        isp_id=row.isp_id or 0,
+        customer_id=row.pppoe_user_id or 0,
+    )
+
+
+def _step(row: Any) -> pb.PaymentStep:
+    return pb.PaymentStep(
+        create_time=moment(row.created_at),
+        category=row.category,
+        message=row.message,
+        details_json=row.details or "{}",
+    )
+
+
+def _delivery(row: Any) -> pb.PaymentDelivery:
+    return pb.PaymentDelivery(
+        receive_time=moment(row.received_at),
+        conflicting=row.conflicting,
+        callback_body=row.callback_body,
+        source_address=row.source_address,
+    )
+
+
+def _callback(message: pb.QuarantinedCallback) -> Callback:
+    body = message.callback_body
+    cut = len(body) > quarantine.MAX_BODY_BYTES
+    return Callback(
+        body[: quarantine.MAX_BODY_BYTES], message.fault, message.source_address, truncated=message.truncated or cut
+    )
+
+
+def _quarantined(row: Any, *, with_body: bool) -> pb.QuarantinedCallback:
+    return pb.QuarantinedCallback(
+        callback_id=row.id,
+        callback_body=row.callback_body if with_body else b"",
+        truncated=row.truncated,
+        fault=row.fault,
+        source_address=row.source_address,
+        create_time=moment(row.created_at),
+        state=_STATES[QuarantineState(row.state)],
+        trans_id=row.trans_id,
+        note=row.note,
+    )

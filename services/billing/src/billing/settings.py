@@ -1,0 +1,22 @@
+"""Billing's settings; read once, by `__main__`."""
+
+from typing import Self
+
+from pydantic import model_validator
+from servicekit.settings import Settings, Words, database_url
+
+
+class BillingSettings(Settings):
+    """`shortcodes`: our paybills and tills; empty only in the sandbox, where any is taken for ours."""
+
+    database_url: str = database_url("BILLING")
+    billing_port: int = 50051
+    admin_phones: Words = ()
+    shortcodes: Words = ()
+    sandbox: bool = False
+
+    @model_validator(mode="after")
+    def _own_shortcodes_are_named(self) -> Self:
+        if not self.shortcodes and not self.sandbox:
+            raise ValueError("LIPANET_SHORTCODES is missing: name the paybills and tills that are yours.")
+        return self

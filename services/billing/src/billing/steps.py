@@ -1,0 +1,160 @@
+"""The story of a payment, step by step, under the predecessor's categories. Pure."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from billing.accounts import IspAccount
+from billing.payments import Content, Outcome, Payment, UnmatchedReason, money, normalise
+from billing.settlement import Settlement
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One row of payment_debug_log: a category, a sentence for people, the facts."""
+
+    trans_id: str
+    category: str
+    message: str
+    details: dict[str, Any] = field(default_factory=dict)
+
+
+_ISP_CATEGORY = {
+    Outcome.SMS_CREDITS: "SMS_PROCESSING",
+    Outcome.WHATSAPP_CREDITS: "WHATSAPP_PROCESSING",
+    Outcome.SERVICE_PAYMENT: "ISP_SERVICE_PAYMENT",
+}
+
+_NOT_FOUND_CATEGORY = {
+    IspAccount.SMS: "SMS_ISP_NOT_FOUND",
+    IspAccount.WHATSAPP: "WHATSAPP_ISP_NOT_FOUND",
+    IspAccount.SERVICE: "ISP_SERVICE_NOT_FOUND",
+}
+
+_WHY_HELD = {
+    UnmatchedReason.UNKNOWN_REFERENCE: "has the shape of no account",
+    UnmatchedReason.USER_NOT_FOUND: "is no customer's account",
+    UnmatchedReason.ISP_NOT_FOUND: "leads to no ISP",
+    UnmatchedReason.UNKNOWN_SHORTCODE: "was paid to a shortcode that is not ours",
+    UnmatchedReason.AMBIGUOUS_REFERENCE: "is the account of more than one",
+    UnmatchedReason.PACKAGE_NOT_SET: "belongs to a customer whose package has no amount",
+}
+
+
+def received(payment: Payment) -> Step:
+    """The first step of every payment."""
+    return Step(
+        payment.trans_id,
+        "PAYMENT_RECEIVED",
+        f"Received KES {money(payment.amount_cents)} for {payment.bill_ref_number or '(no reference)'}",
+        {
+            "amount": money(payment.amount_cents),
+            "reference": payment.bill_ref_number,
+            "shortcode": payment.business_short_code,
+            "type": payment.transaction_type,
+            "trans_time": payment.trans_time,
+        },
+    )
+
+
+def settled(settlement: Settlement, balance_cents: int | None, assigned_by: str = "") -> Iterator[Step]:
+    """The steps of placing a payment. `balance_cents`: the wallet after it; None when it got nothing."""
+    if settlement.outcome is Outcome.UNMATCHED:
+        yield _held(settlement)
+    elif settlement.customer:
+        yield from _customer_steps(settlement, balance_cents, assigned_by)
+    else:
+        yield from _isp_steps(settlement, balance_cents, assigned_by)
+
+
+def _held(settlement: Settlement) -> Step:
+    payment, reason = settlement.payment, settlement.reason
+    assert reason
+    message = f"Held: {payment.bill_ref_number or '(no reference)'} {_WHY_HELD[reason]}"
+    details = {"reason": reason, "reference": payment.bill_ref_number, "amount": money(payment.amount_cents)}
+    return Step(payment.trans_id, _held_category(reason, payment.bill_ref_number), message, details)
+
+
+def _held_category(reason: UnmatchedReason, reference: str) -> str:
+    if reason is UnmatchedReason.USER_NOT_FOUND:
+        return "USER_NOT_FOUND"
+    if reason is UnmatchedReason.ISP_NOT_FOUND:
+        by_prefix = (name for account, name in _NOT_FOUND_CATEGORY.items() if normalise(reference).startswith(account))
+        return next(by_prefix, "ISP_SERVICE_NOT_FOUND")
+    return "UNKNOWN_REFERENCE"
+
+
+def _customer_steps(settlement: Settlement, balance_cents: int | None, assigned_by: str) -> Iterator[Step]:
+    trans_id, customer, paid = settlement.payment.trans_id, settlement.customer, settlement.payment.amount_cents
+    assert customer
+    start = {"assigned_by": assigned_by, "account": customer.account_name} if assigned_by else {}
+    yield Step(trans_id, "CUSTOMER_PAYMENT_START", "Applying a customer's payment", start)
+    yield Step(
+        trans_id,
+        "USER_FOUND",
+        f"{customer.full_name or 'Customer'}, account {customer.account_name}",
+        {
+            "customer_id": customer.customer_id,
+            "username": customer.username,
+            "router_id": customer.router_id,
+            "package": money(settlement.package_cents),
+        },
+    )
+    yield Step(trans_id, "TRANSACTION_RECORDED", f"KES {money(paid)} recorded", {"amount": money(paid)})
+    yield _wallet_updated(settlement, balance_cents)
+    yield from _line_steps(settlement)
+    yield _complete(settlement, "PROCESSING_COMPLETE")
+
+
+def _line_steps(settlement: Settlement) -> Iterator[Step]:
+    trans_id, paid, package = settlement.payment.trans_id, settlement.payment.amount_cents, settlement.package_cents
+    if settlement.outcome is Outcome.CUSTOMER_PARTIAL:
+        missing = money(package - paid)
+        facts = {"paid": money(paid), "package": money(package), "missing": missing}
+        yield Step(trans_id, "INSUFFICIENT_PAYMENT", f"KES {missing} short of the package", facts)
+    elif settlement.line is None:
+        yield Step(trans_id, "NO_ROUTER_CONFIG", "No router or username on record: the line is not switched")
+
+
+def _isp_steps(settlement: Settlement, balance_cents: int | None, assigned_by: str) -> Iterator[Step]:
+    trans_id, isp, category = settlement.payment.trans_id, settlement.isp, _ISP_CATEGORY[settlement.outcome]
+    assert isp
+    start = {"isp_id": isp.isp_id} | ({"assigned_by": assigned_by} if assigned_by else {})
+    yield Step(trans_id, f"{category}_START", f"Applying a payment of {isp.name}", start)
+    if settlement.wallet_cents:
+        yield _wallet_updated(settlement, balance_cents)
+    yield _complete(settlement, f"{category}_COMPLETE")
+
+
+def _wallet_updated(settlement: Settlement, balance_cents: int | None) -> Step:
+    assert settlement.isp
+    added, balance = money(settlement.wallet_cents), money(balance_cents or 0)
+    return Step(
+        settlement.payment.trans_id,
+        "WALLET_UPDATED",
+        f"KES {added} to {settlement.isp.name}'s wallet",
+        {"isp_id": settlement.isp.isp_id, "amount": added, "balance": balance},
+    )
+
+
+def _complete(settlement: Settlement, category: str) -> Step:
+    facts: dict[str, Any] = {"outcome": settlement.outcome}
+    message = "Done"
+    if settlement.credits:
+        facts |= {"credits": settlement.credits.count, "credit_type": settlement.credits.credit_type}
+        message = f"{settlement.credits.count} {settlement.credits.credit_type} credits added"
+    if settlement.outcome is Outcome.CUSTOMER_PAID:
+        previous = settlement.previous_due_date
+        facts |= {"previous_due_date": previous.isoformat() if previous else None, "due_date": str(settlement.due_date)}
+        message = f"Paid until {settlement.due_date}"
+    return Step(settlement.payment.trans_id, category, message, facts)
+
+
+def conflicting(trans_id: str, first: Content, second: Content) -> Step:
+    """A delivery that contradicts the first one."""
+    return Step(
+        trans_id,
+        "PROCESSING_ERROR",
+        "Delivered again with other content: nothing applied",
+        {"error": "conflict", "first": str(first), "second": str(second)},
+    )

@@ -1,0 +1,1 @@
+"""Every query of billing, one module a noun. Takes a connection, never begins or commits."""

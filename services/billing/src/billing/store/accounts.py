@@ -1,0 +1,96 @@
+"""Queries on ISPs and customers for routing, and the dates and states that payments move."""
+
+from collections.abc import Collection, Iterable, Mapping
+from datetime import date, datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy import Connection
+
+from billing.accounts import Customer, Directory, Isp
+from billing.models import isps, pppoe_users
+
+
+def load_directory(connection: Connection, references: Collection[str], *, lock: bool) -> Directory:
+    """The ISPs and customers that these normalised references may mean.
+
+    With `lock` the customers' rows stay locked until the transaction ends, in the order of the account's index, so
+    that two batches cannot both move a date from the same start.
+    """
+    customers = find_customers(connection, references, lock=lock)
+    wanted = sorted({customer.isp_id for customer in customers if customer.isp_id})
+    found = connection.execute(
+        sa.select(isps).where(
+            sa.or_(
+                isps.c.id.in_(wanted),
+                isps.c.sms_key.in_(references),
+                isps.c.wa_key.in_(references),
+                isps.c.pay_key.in_(references),
+            )
+        )
+    )
+    return Directory.of([_isp(row) for row in found], customers)
+
+
+def find_customers(connection: Connection, references: Collection[str], *, lock: bool = False) -> list[Customer]:
+    """Customers by normalised account."""
+    query = sa.select(pppoe_users).where(pppoe_users.c.account_key.in_(references))
+    if lock:
+        query = query.order_by(pppoe_users.c.account_key, pppoe_users.c.id).with_for_update()
+    return [_customer(row) for row in connection.execute(query)]
+
+
+def get_customers(connection: Connection, customer_ids: Collection[int]) -> Mapping[int, Customer]:
+    """Customers by id."""
+    found = connection.execute(sa.select(pppoe_users).where(pppoe_users.c.id.in_(customer_ids)))
+    return {row.id: _customer(row) for row in found}
+
+
+def get_isps(connection: Connection, isp_ids: Collection[int]) -> Mapping[int, Isp]:
+    """ISPs by id."""
+    return {row.id: _isp(row) for row in connection.execute(sa.select(isps).where(isps.c.id.in_(isp_ids)))}
+
+
+def move_due_dates(connection: Connection, due_dates: Mapping[int, date]) -> None:
+    """Set next_payment_date by customer id, in the order of the ids."""
+    if due_dates:
+        connection.execute(
+            sa.update(pppoe_users)
+            .where(pppoe_users.c.id == sa.bindparam("customer_id"))
+            .values(next_payment_date=sa.bindparam("due_date")),
+            [{"customer_id": id_, "due_date": due_dates[id_]} for id_ in sorted(due_dates)],
+        )
+
+
+def mark_reconnected(connection: Connection, customer_ids: Iterable[int], now: datetime) -> None:
+    """Their lines are confirmed on."""
+    connection.execute(
+        sa.update(pppoe_users)
+        .where(pppoe_users.c.id.in_(sorted(customer_ids)))
+        .values(status="active", last_reconnected_at=now)
+    )
+
+
+def _isp(row: Any) -> Isp:
+    return Isp(
+        isp_id=row.id,
+        name=row.name or "",
+        contact_phone=row.contact_phone or "",
+        sms_account=row.smsaccount or "",
+        wa_account=row.waaccount or "",
+        pay_account_number=row.pay_account_number or "",
+    )
+
+
+def _customer(row: Any) -> Customer:
+    return Customer(
+        customer_id=row.id,
+        account_name=row.account_name or "",
+        full_name=row.full_name or "",
+        username=row.username or "",
+        phone=row.phone or "",
+        package_cents=row.amount,
+        router_id=row.router_id,
+        isp_id=row.isp_id,
+        next_payment_date=row.next_payment_date,
+    )

@@ -1,0 +1,37 @@
+"""Queries on the predecessor's payment_debug_log: one row a step."""
+
+from collections.abc import Collection
+from datetime import datetime
+from typing import Any
+
+import orjson
+import sqlalchemy as sa
+from sqlalchemy import Connection
+
+from billing.models import payment_debug_log
+from billing.steps import Step
+
+
+def insert(connection: Connection, steps: Collection[Step], now: datetime) -> None:
+    """Append steps in their order."""
+    if steps:
+        connection.execute(
+            sa.insert(payment_debug_log),
+            [
+                {
+                    "transaction_id": step.trans_id,
+                    "category": step.category,
+                    "message": step.message,
+                    "details": orjson.dumps(step.details).decode(),
+                    "created_at": now,
+                }
+                for step in steps
+            ],
+        )
+
+
+def list_steps(connection: Connection, trans_id: str) -> list[Any]:
+    """A payment's steps in order; `details` is JSON text."""
+    columns = payment_debug_log.c
+    query = sa.select(payment_debug_log).where(columns.transaction_id == trans_id).order_by(columns.id)
+    return list(connection.execute(query))

@@ -1,0 +1,95 @@
+"""Queries that keep the directory of ISPs and customers."""
+
+from collections.abc import Collection
+from datetime import date, datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy import Connection
+
+from billing.accounts import Customer, Isp, IspAccount
+from billing.models import isp_credits, isp_wallet, isps, pppoe_users
+from billing.store.accounts import find_customers
+
+__all__ = ["find_customers"]
+
+_KEYS = {IspAccount.SMS: isps.c.sms_key, IspAccount.WHATSAPP: isps.c.wa_key, IspAccount.SERVICE: isps.c.pay_key}
+
+
+def find_isp_accounts(connection: Connection, accounts: Collection[str]) -> set[tuple[IspAccount, str]]:
+    """Which of these normalised accounts some ISP has."""
+    found = set()
+    for kind, key in _KEYS.items():
+        taken = connection.execute(sa.select(key).where(key.in_(accounts))).scalars()
+        found |= {(kind, account) for account in taken}
+    return found
+
+
+def insert_isp(connection: Connection, isp: Isp, now: datetime) -> int:
+    """Create an ISP and its empty wallet; answers its id."""
+    row = {
+        "name": isp.name,
+        "smsaccount": isp.sms_account or None,
+        "waaccount": isp.wa_account or None,
+        "pay_account_number": isp.pay_account_number or None,
+        "contact_phone": isp.contact_phone or None,
+    }
+    isp_id = _inserted_id(connection, isps, row)
+    connection.execute(sa.insert(isp_wallet), [{"isp_id": isp_id, "balance": 0, "last_updated": now}])
+    return isp_id
+
+
+def find_isp_ids(connection: Connection, isp_ids: Collection[int]) -> set[int]:
+    """Which of these ISPs exist."""
+    return set(connection.execute(sa.select(isps.c.id).where(isps.c.id.in_(isp_ids))).scalars())
+
+
+def list_isps(connection: Connection) -> list[Any]:
+    """ISPs with `balance`, `sms_credits` and `whatsapp_credits`."""
+    query = (
+        sa.select(isps, isp_wallet.c.balance, isp_credits.c.sms_credits, isp_credits.c.whatsapp_credits)
+        .outerjoin(isp_wallet, isp_wallet.c.isp_id == isps.c.id)
+        .outerjoin(isp_credits, isp_credits.c.isp_id == isps.c.id)
+        .order_by(isps.c.id)
+    )
+    return list(connection.execute(query))
+
+
+def insert_customer(connection: Connection, customer: Customer, now: datetime) -> int:
+    """Create an inactive customer; answers its id."""
+    row = {
+        "full_name": customer.full_name,
+        "username": customer.username or None,
+        "account_name": customer.account_name,
+        "amount": customer.package_cents,
+        "router_id": customer.router_id,
+        "isp_id": customer.isp_id,
+        "status": "inactive",
+        "next_payment_date": customer.next_payment_date,
+        "phone": customer.phone or None,
+        "created_at": now,
+    }
+    return _inserted_id(connection, pppoe_users, row)
+
+
+def customer_rows(connection: Connection, account_key: str) -> list[Any]:
+    """The rows of customers with this normalised account."""
+    query = sa.select(pppoe_users).where(pppoe_users.c.account_key == account_key)
+    return list(connection.execute(query.order_by(pppoe_users.c.id)))
+
+
+def list_customers(connection: Connection, isp_id: int, today: date | None, after_id: int, limit: int) -> list[Any]:
+    """Rows of customers by id, after `after_id`; `isp_id` 0 means any."""
+    columns = pppoe_users.c
+    query = sa.select(pppoe_users).where(columns.id > after_id).order_by(columns.id).limit(limit)
+    if isp_id:
+        query = query.where(columns.isp_id == isp_id)
+    if today:
+        query = query.where(columns.next_payment_date > today, columns.status == "inactive")
+    return list(connection.execute(query))
+
+
+def _inserted_id(connection: Connection, table: sa.Table, row: dict[str, Any]) -> int:
+    key = connection.execute(sa.insert(table).values(row)).inserted_primary_key
+    assert key
+    return int(key[0])

@@ -1,0 +1,155 @@
+"""Queries on payments and their deliveries."""
+
+from collections.abc import Collection, Iterable, Mapping
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy import Connection
+
+from billing.models import paybill_payments, payment_deliveries, user_transactions_in
+from billing.payments import Content, Outcome, Payment, Receipt, UnmatchedReason, content_of
+from billing.settlement import Settlement
+
+_p = paybill_payments.c
+
+
+def find_recorded(connection: Connection, trans_ids: Collection[str]) -> Mapping[str, tuple[Content, Receipt]]:
+    """Content and receipt of those payments that are stored already, by TransID."""
+    rows = connection.execute(
+        sa.select(
+            _p.TransID, _p.TransAmount, _p.BusinessShortCode, _p.BillRefNumber,
+            _p.outcome, _p.unmatched_reason, _p.isp_id, _p.pppoe_user_id,
+        ).where(_p.TransID.in_(trans_ids))
+    )  # fmt: skip
+    return {
+        row.TransID.upper(): (
+            Content.of(row.TransAmount or 0, row.BusinessShortCode or "", row.BillRefNumber or ""),
+            receipt_of(row),
+        )
+        for row in rows
+    }
+
+
+def receipt_of(row: Any) -> Receipt:
+    """The receipt of a stored payment."""
+    return Receipt(
+        row.TransID,
+        Outcome(row.outcome or Outcome.PREDECESSOR),
+        UnmatchedReason(row.unmatched_reason) if row.unmatched_reason else None,
+        row.isp_id,
+        row.pppoe_user_id,
+        repeated=True,
+    )
+
+
+def insert(connection: Connection, settlements: Collection[Settlement], now: datetime) -> None:
+    """Store payments with their outcomes and their raw callbacks. A doubled TransID raises IntegrityError."""
+    connection.execute(sa.insert(paybill_payments), [_payment_row(settled, now) for settled in settlements])
+    insert_deliveries(connection, (settled.payment for settled in settlements), now, conflicting=False)
+
+
+def _payment_row(settled: Settlement, now: datetime) -> dict[str, Any]:
+    payment = settled.payment
+    return {
+        "TransactionType": payment.transaction_type,
+        "TransID": payment.trans_id,
+        "TransTime": payment.trans_time,
+        "TransAmount": payment.amount_cents,
+        "BusinessShortCode": payment.business_short_code,
+        "BillRefNumber": payment.bill_ref_number,
+        "InvoiceNumber": payment.invoice_number,
+        "OrgAccountBalance": payment.org_account_balance_cents,
+        "ThirdPartyTransID": payment.third_party_trans_id,
+        "MSISDN": payment.msisdn,
+        "FirstName": payment.first_name,
+        "received_at": now,
+        **_outcome(settled),
+    }
+
+
+def _outcome(settled: Settlement) -> dict[str, Any]:
+    return {
+        "outcome": settled.outcome,
+        "unmatched_reason": settled.reason,
+        "isp_id": settled.isp.isp_id if settled.isp else None,
+        "pppoe_user_id": settled.customer.customer_id if settled.customer else None,
+    }
+
+
+def place(connection: Connection, settled: Settlement, reference: str) -> None:
+    """Turn an unmatched payment into a placed one."""
+    connection.execute(
+        sa.update(paybill_payments)
+        .where(_p.TransID == settled.payment.trans_id)
+        .values(assigned_reference=reference, **_outcome(settled))
+    )
+
+
+def insert_deliveries(connection: Connection, payments: Iterable[Payment], now: datetime, *, conflicting: bool) -> None:
+    """Keep raw callbacks beside their payments."""
+    connection.execute(
+        sa.insert(payment_deliveries),
+        [
+            {
+                "trans_id": payment.trans_id,
+                "conflicting": conflicting,
+                "content": str(content_of(payment))[:255],
+                "callback_body": payment.callback_body,
+                "source_address": payment.source_address,
+                "received_at": now,
+            }
+            for payment in payments
+        ],
+    )
+
+
+def find_conflicts(connection: Connection, trans_ids: Collection[str]) -> set[tuple[str, str]]:
+    """(TransID, content) of the conflicting deliveries that were reported before."""
+    deliveries = payment_deliveries.c
+    query = sa.select(deliveries.trans_id, deliveries.content).where(
+        deliveries.trans_id.in_(trans_ids), deliveries.conflicting.is_(True)
+    )
+    return {(row.trans_id, row.content) for row in connection.execute(query)}
+
+
+def insert_customer_transactions(connection: Connection, settlements: Iterable[Settlement], now: datetime) -> None:
+    """The predecessor's one row for each customer payment."""
+    rows = [
+        {
+            "isp_id": settled.isp.isp_id,
+            "pppoe_user_id": settled.customer.customer_id,
+            "amount": settled.payment.amount_cents,
+            "method": "mpesa",
+            "reference": settled.payment.trans_id,
+            "received_at": now,
+        }
+        for settled in settlements
+        if settled.customer and settled.isp
+    ]
+    if rows:
+        connection.execute(sa.insert(user_transactions_in), rows)
+
+
+def get(connection: Connection, trans_id: str, *, lock: bool = False) -> Any | None:
+    """The row of one payment."""
+    query = sa.select(paybill_payments).where(_p.TransID == trans_id)
+    return connection.execute(query.with_for_update() if lock else query).one_or_none()
+
+
+def list_newest(connection: Connection, outcome: Outcome | None, before_id: int | None, limit: int) -> list[Any]:
+    """Rows of payments, newest first, older than `before_id`."""
+    query = sa.select(paybill_payments).order_by(_p.id.desc()).limit(limit)
+    if outcome is Outcome.PREDECESSOR:
+        query = query.where(_p.outcome.is_(None))
+    elif outcome:
+        query = query.where(_p.outcome == outcome)
+    if before_id:
+        query = query.where(_p.id < before_id)
+    return list(connection.execute(query))
+
+
+def list_deliveries(connection: Connection, trans_id: str) -> list[Any]:
+    """Rows of a payment's deliveries, the applied one first."""
+    query = sa.select(payment_deliveries).where(payment_deliveries.c.trans_id == trans_id)
+    return list(connection.execute(query.order_by(payment_deliveries.c.id)))

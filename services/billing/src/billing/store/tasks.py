@@ -1,0 +1,157 @@
+"""Queries on tasks: written with their payment, leased, ended."""
+
+from collections.abc import Collection, Iterable
+from datetime import datetime
+from typing import Any
+
+import orjson
+import sqlalchemy as sa
+from sqlalchemy import Connection
+
+from billing import notices
+from billing.followups import Kind, Line, NewTask, State
+from billing.models import tasks
+from billing.notices import Variant
+
+_t = tasks.c
+
+
+def insert(connection: Connection, new: Collection[NewTask], now: datetime) -> None:
+    """Write tasks."""
+    if new:
+        connection.execute(sa.insert(tasks), [_row(task, now) for task in new])
+
+
+def _row(task: NewTask, now: datetime) -> dict[str, Any]:
+    line = task.work if isinstance(task.work, Line) else None
+    payload = {"username": line.username, "enabled": line.enabled} if line else notices.to_json(task.work)  # type: ignore[arg-type]
+    return {
+        "kind": task.kind,
+        "trans_id": task.trans_id,
+        "customer_id": task.customer_id,
+        "router_id": line.router_id if line else None,
+        "router_name": "",
+        "variant": task.variant,
+        "payload": orjson.dumps(payload).decode(),
+        "state": State.OPEN,
+        "epoch": 0,
+        "failures": 0,
+        "due_at": task.due_at,
+        "leased_by": None,
+        "expires_at": task.expires_at,
+        "last_error": "",
+        "created_at": now,
+    }
+
+
+def claim_due(connection: Connection, now: datetime, limit: int, busy_router_ids: Collection[int]) -> list[Any]:
+    """Lock due tasks that nobody else is claiming, the longest due first."""
+    query = sa.select(tasks).where(_t.state == State.OPEN, _t.due_at <= now)
+    if busy_router_ids:
+        query = query.where(sa.or_(_t.router_id.is_(None), _t.router_id.not_in(busy_router_ids)))
+    return list(connection.execute(query.order_by(_t.due_at).limit(limit).with_for_update(skip_locked=True)))
+
+
+def lease(connection: Connection, task_ids: Collection[int], owner: str, until: datetime) -> None:
+    """Hand locked tasks to an owner; raises their epoch by one."""
+    if task_ids:
+        connection.execute(
+            sa.update(tasks)
+            .where(_t.id.in_(sorted(task_ids)))
+            .values(epoch=_t.epoch + 1, leased_by=owner, due_at=until)
+        )
+
+
+def next_due_at(connection: Connection) -> datetime | None:
+    """When the next open task is due."""
+    query = sa.select(_t.due_at).where(_t.state == State.OPEN).order_by(_t.due_at).limit(1)
+    return connection.execute(query).scalar()
+
+
+def lock(connection: Connection, task_ids: Collection[int]) -> dict[int, Any]:
+    """Lock tasks by id, in the order of their ids."""
+    query = sa.select(tasks).where(_t.id.in_(sorted(task_ids))).order_by(_t.id).with_for_update()
+    return {row.id: row for row in connection.execute(query)}
+
+
+def end(connection: Connection, task_ids: Iterable[int], state: State, now: datetime, error: str = "") -> None:
+    """End tasks; an empty error leaves what was noted before."""
+    values: dict[str, Any] = {"state": state, "leased_by": None, "ended_at": now}
+    if error:
+        values["last_error"] = error[:255]
+    if ids := sorted(task_ids):
+        connection.execute(sa.update(tasks).where(_t.id.in_(ids)).values(**values))
+
+
+def postpone(
+    connection: Connection, task_ids: Iterable[int], due_at: datetime, *, failed: bool, error: str = ""
+) -> None:
+    """End leases without ending the tasks: due again at `due_at`."""
+    values: dict[str, Any] = {"leased_by": None, "due_at": due_at}
+    if failed:
+        values |= {"failures": _t.failures + 1, "last_error": error[:255]}
+    if ids := sorted(task_ids):
+        connection.execute(sa.update(tasks).where(_t.id.in_(ids)).values(**values))
+
+
+def make_router_due(connection: Connection, router_id: int, now: datetime) -> None:
+    """A router answered: whoever else waits for it is due at once."""
+    connection.execute(
+        sa.update(tasks)
+        .where(_t.router_id == router_id, _t.state == State.OPEN, _t.leased_by.is_(None), _t.due_at > now)
+        .values(due_at=now)
+    )
+
+
+def tell_variant(
+    connection: Connection, trans_ids: Collection[str], variant: Variant, router_name: str, now: datetime
+) -> set[str]:
+    """Change what waiting messages will say, and make them due; answer the TransIDs whose message was not sent yet.
+
+    A message that is leased just now may be on its way with the old text: it is changed too, for the case that its
+    lease runs out, but it does not count as unsent.
+    """
+    waiting = sa.and_(
+        _t.trans_id.in_(trans_ids),
+        _t.kind == Kind.SEND_MESSAGES,
+        _t.state == State.OPEN,
+        _t.variant == Variant.WAITING,
+    )
+    query = sa.select(_t.id, _t.trans_id, _t.leased_by).where(waiting).order_by(_t.id).with_for_update()
+    rows = list(connection.execute(query))
+    for is_leased, values in ((False, {"due_at": now}), (True, {})):
+        if ids := [row.id for row in rows if (row.leased_by is not None) is is_leased]:
+            changed = sa.update(tasks).where(_t.id.in_(ids))
+            connection.execute(changed.values(variant=variant, router_name=router_name, **values))
+    return {row.trans_id for row in rows if row.leased_by is None}
+
+
+def name_router(connection: Connection, trans_ids: Collection[str], router_name: str) -> None:
+    """Let waiting messages name the router."""
+    connection.execute(
+        sa.update(tasks)
+        .where(_t.trans_id.in_(trans_ids), _t.state == State.OPEN, _t.variant == Variant.WAITING)
+        .values(router_name=router_name)
+    )
+
+
+def reopen(connection: Connection, trans_id: str, now: datetime) -> list[int]:
+    """Open a payment's given-up and expired tasks again; answer their ids."""
+    ended = sa.and_(_t.trans_id == trans_id, _t.state.in_((State.GIVEN_UP, State.EXPIRED)))
+    ids = list(connection.execute(sa.select(_t.id).where(ended).order_by(_t.id).with_for_update()).scalars())
+    if ids:
+        values = {"state": State.OPEN, "due_at": now, "failures": 0, "leased_by": None, "ended_at": None}
+        connection.execute(sa.update(tasks).where(_t.id.in_(ids)).values(**values))
+    return ids
+
+
+def list_of_payment(connection: Connection, trans_id: str) -> list[Any]:
+    """A payment's tasks, in order of creation."""
+    return list(connection.execute(sa.select(tasks).where(_t.trans_id == trans_id).order_by(_t.id)))
+
+
+def count(connection: Connection) -> dict[tuple[str, str], int]:
+    """How many tasks are open or given up, by (kind, state)."""
+    states = (State.OPEN, State.GIVEN_UP)
+    query = sa.select(_t.kind, _t.state, sa.func.count().label("n")).where(_t.state.in_(states))
+    return {(row.kind, row.state): row.n for row in connection.execute(query.group_by(_t.kind, _t.state))}

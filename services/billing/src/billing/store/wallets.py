@@ -1,0 +1,109 @@
+"""Queries on wallets, their entries, and credits: the rows that every payment of an ISP wants at once."""
+
+from collections.abc import Collection, Mapping
+from datetime import datetime
+
+import sqlalchemy as sa
+from sqlalchemy import Connection
+
+from billing.models import credit_transactions, isp_credits, isp_wallet, wallet_entries
+from billing.settlement import Settlement
+
+
+def credit(connection: Connection, cents: Mapping[int, int], now: datetime) -> Mapping[int, int]:
+    """Add to the wallets of ISPs, creating missing ones, and answer their new balances by ISP.
+
+    Locks the wallets until the transaction ends: call it as late as possible.
+    """
+    if not cents:
+        return {}
+    wanted = sorted(cents)
+    added = sa.case(*((isp_wallet.c.isp_id == isp_id, sa.literal(cents[isp_id], isp_wallet.c.balance.type))
+                      for isp_id in wanted))  # fmt: skip
+    update = (
+        sa.update(isp_wallet)
+        .where(isp_wallet.c.isp_id.in_(wanted))
+        .values(balance=isp_wallet.c.balance + added, last_updated=now)
+    )
+    if connection.execute(update).rowcount < len(wanted):
+        _create_missing(connection, wanted, cents, now)
+    rows = connection.execute(
+        sa.select(isp_wallet.c.isp_id, isp_wallet.c.balance).where(isp_wallet.c.isp_id.in_(wanted))
+    )
+    return {row.isp_id: row.balance for row in rows}
+
+
+def _create_missing(connection: Connection, wanted: list[int], cents: Mapping[int, int], now: datetime) -> None:
+    query = sa.select(isp_wallet.c.isp_id).where(isp_wallet.c.isp_id.in_(wanted))
+    there = set(connection.execute(query).scalars())
+    # Another transaction may create the same wallet just now: the doubled key has this one run again.
+    connection.execute(
+        sa.insert(isp_wallet),
+        [{"isp_id": isp_id, "balance": cents[isp_id], "last_updated": now} for isp_id in wanted if isp_id not in there],
+    )
+
+
+def insert_entries(connection: Connection, entries: Collection[tuple[Settlement, int]], now: datetime) -> None:
+    """Append an entry for each (settlement, balance after it)."""
+    rows = [
+        {
+            "isp_id": settled.isp.isp_id,
+            "trans_id": settled.payment.trans_id,
+            "kind": settled.wallet_kind,
+            "amount": settled.wallet_cents,
+            "balance_after": balance,
+            "created_at": now,
+        }
+        for settled, balance in entries
+        if settled.isp
+    ]
+    if rows:
+        connection.execute(sa.insert(wallet_entries), rows)
+
+
+def buy_credits(connection: Connection, settlements: Collection[Settlement], now: datetime) -> None:
+    """Record purchases of credits and add them to the ISPs' credits."""
+    bought = [settled for settled in settlements if settled.credits and settled.isp]
+    if not bought:
+        return
+    connection.execute(sa.insert(credit_transactions), [_purchase(settled, now) for settled in bought])
+    totals: dict[int, list[int]] = {}
+    for settled in bought:
+        assert settled.isp
+        assert settled.credits
+        total = totals.setdefault(settled.isp.isp_id, [0, 0])
+        total[settled.credits.credit_type == "whatsapp"] += settled.credits.count
+    for isp_id, (sms, whatsapp) in sorted(totals.items()):
+        _add_credits(connection, isp_id, sms, whatsapp)
+
+
+def _purchase(settled: Settlement, now: datetime) -> dict[str, object]:
+    assert settled.isp
+    assert settled.credits
+    bought = settled.credits
+    return {
+        "isp_id": settled.isp.isp_id,
+        "transaction_type": "purchase",
+        "credit_type": bought.credit_type,
+        "amount": bought.count,
+        "unit_price": bought.unit_cents,
+        "total_amount": bought.count * bought.unit_cents,
+        "reference": settled.payment.trans_id,
+        "description": f"{bought.count} {bought.credit_type} credits by M-Pesa",
+        "created_at": now,
+    }
+
+
+def _add_credits(connection: Connection, isp_id: int, sms: int, whatsapp: int) -> None:
+    columns = isp_credits.c
+    changed = connection.execute(
+        sa.update(isp_credits)
+        .where(columns.isp_id == isp_id)
+        .values(
+            sms_credits=sa.func.coalesce(columns.sms_credits, 0) + sms,
+            whatsapp_credits=sa.func.coalesce(columns.whatsapp_credits, 0) + whatsapp,
+        )
+    ).rowcount
+    if not changed:
+        row = {"isp_id": isp_id, "sms_credits": sms, "whatsapp_credits": whatsapp}
+        connection.execute(sa.insert(isp_credits), [row])

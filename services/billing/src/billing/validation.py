@@ -1,0 +1,33 @@
+"""Says whether a payment could be placed, before M-Pesa takes the money. Stores nothing."""
+
+from collections.abc import Sequence
+from datetime import date
+
+from servicekit.database import current_time, transact
+from sqlalchemy import Connection, Engine
+
+from billing import followups, routing, settlement
+from billing.accounts import Directory
+from billing.intake import Policy
+from billing.payments import Payment, Receipt, normalise
+from billing.store import accounts
+
+
+def validate(engine: Engine, policy: Policy, batch: Sequence[Payment]) -> list[Receipt]:
+    """The receipts that these payments would get now, in their order."""
+
+    def work(connection: Connection) -> list[Receipt]:
+        references = sorted({normalise(payment.bill_ref_number) for payment in batch})
+        directory = accounts.load_directory(connection, references, lock=False)
+        today = followups.today(current_time(connection))
+        routes = [routing.route_payment(payment, directory, policy.shortcodes) for payment in batch]
+        return [
+            settlement.settle(payment, found, today).receipt() for payment, found in zip(batch, routes, strict=True)
+        ]
+
+    return transact(engine, work)
+
+
+def _verdict(policy: Policy, payment: Payment, directory: Directory, today: date) -> Receipt:
+    route = routing.route_payment(payment, directory, policy.shortcodes)
+    return settlement.settle(payment, route, today).receipt()
