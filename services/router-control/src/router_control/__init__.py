@@ -1,0 +1,1 @@
+"""Keeps the registry of routers and switches PPPoE lines on them."""

@@ -1,0 +1,56 @@
+"""Remembers that a router does not answer, so that not every call has to find out by waiting.
+
+A breaker belongs to one router; what it remembers holds only for the target that failed.
+"""
+
+import random
+import threading
+import time
+from collections.abc import Callable
+
+from router_control.failures import LoginRefused, RouterFailure, Unreachable
+from router_control.target import Target
+
+# A router that returns must be served soon, so the wait stays short however long it was away.
+_FIRST_SECONDS = 1.0
+_LONGEST_SECONDS = 15.0
+# Routers log each refused login, and some lock out who tries too often.
+_LOGIN_SECONDS = 30.0
+
+
+class Breaker:
+    """Safe for several threads. `clock`: seconds that never go back."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._lock = threading.Lock()
+        self.close()
+
+    def close(self) -> None:
+        """Let the next call through."""
+        with self._lock:
+            self._failure: RouterFailure | None = None
+            self._target: Target | None = None
+            self._failures = 0
+            self._until = 0.0
+
+    def open(self, target: Target, failure: RouterFailure) -> None:
+        """Refuse calls to `target` for a while, longer with each failure in a row."""
+        with self._lock:
+            self._failures = self._failures + 1 if target == self._target else 1
+            self._failure, self._target = failure, target
+            self._until = self._clock() + self._wait()
+
+    def refusal(self, target: Target) -> RouterFailure | None:
+        """Why a call to `target` need not be tried now; None lets it through."""
+        with self._lock:
+            if self._failure is None or target != self._target or self._clock() >= self._until:
+                return None
+            kind = LoginRefused if isinstance(self._failure, LoginRefused) else Unreachable
+            return kind(f"not tried again yet; the last attempt: {self._failure}")
+
+    def _wait(self) -> float:
+        if isinstance(self._failure, LoginRefused):
+            return _LOGIN_SECONDS
+        longest = min(_FIRST_SECONDS * 2 ** min(self._failures - 1, 10), _LONGEST_SECONDS)
+        return random.uniform(longest / 2, longest)  # noqa: S311

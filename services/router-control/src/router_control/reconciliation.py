@@ -1,0 +1,135 @@
+"""Makes a router hold the wanted access for many users: look up, compare, write what differs, read back, end sessions.
+
+Owns what is known of each user. It may be carried out again on a new connection after any failure: what was sent
+before and is found done then counts as our change, and what was sent and not read back is not known.
+"""
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+
+from router_control.deadline import Deadline
+from router_control.failures import RouterFailure, Trap
+from router_control.outcome import Outcome, Result, outcome_of
+from router_control.ppp import Ppp, Secret, end_sessions
+from router_control.routeros import Connection
+
+# So many names go into one command. A router evaluates them for each row of the table.
+CHUNK = 100
+
+# An id can vanish between look-up and write, and a session that was being dialled can appear after we looked.
+_ROUNDS = 4
+
+
+class Reconciliation:
+    """`wanted`: for each username whether its line shall be on."""
+
+    def __init__(self, wanted: Mapping[str, bool]) -> None:
+        self.results: dict[str, Result] = {}
+        self._wanted = wanted
+        self._held: dict[str, bool | None] = {}
+        self._sent: set[str] = set()
+        self._refused: dict[str, Trap] = {}
+        self._ended: dict[str, set[str]] = {name: set() for name in wanted}
+
+    def carry_out(self, connection: Connection, deadline: Deadline) -> None:
+        """Settle every user who has no result yet. Raises RouterFailure, never Trap."""
+        ppp = Ppp(connection, deadline)
+        for names in chunks([name for name in self._wanted if name not in self.results]):
+            try:
+                self._settle(ppp, names)
+            except Trap as trap:
+                self.fail(trap, names)
+
+    def fail(self, failure: RouterFailure, names: Sequence[str] = ()) -> None:
+        """Give those of `names` (or of all) who have no result yet the one that `failure` means."""
+        for name in names or self._wanted:
+            failed = Result(outcome_of(failure), self._held.get(name), len(self._ended[name]), str(failure))
+            self.results.setdefault(name, failed)
+
+    def _settle(self, ppp: Ppp, names: Sequence[str]) -> None:
+        secrets = self._look_up(ppp, names)
+        different = [name for name, secret in secrets.items() if secret.enabled != self._wanted[name]]
+        if different:
+            self._write(ppp, {name: secrets.pop(name) for name in different})
+            secrets |= self._look_up(ppp, different)
+        to_end = [name for name, secret in secrets.items() if not secret.enabled and not self._wanted[name]]
+        for name in set(names).difference(to_end):
+            self.results[name] = self._conclude(name, secrets.get(name))
+        # Only now that they cannot dial in again.
+        if to_end:
+            self._end_sessions(ppp, to_end)
+
+    def _look_up(self, ppp: Ppp, names: Sequence[str]) -> dict[str, Secret]:
+        secrets = ppp.secrets(names)
+        for name, secret in secrets.items():
+            # A disabled secret with a session is not yet a line that is off.
+            off_for_sure = False if self._wanted[name] else None
+            self._held[name] = True if secret.enabled else off_for_sure
+        return secrets
+
+    def _write(self, ppp: Ppp, secrets: Mapping[str, Secret]) -> None:
+        for enabled in (False, True):
+            names = [name for name in secrets if self._wanted[name] is enabled]
+            if names:
+                self._write_many(ppp, {name: secrets[name].id for name in names}, enabled=enabled)
+
+    def _write_many(self, ppp: Ppp, ids: Mapping[str, str], *, enabled: bool) -> None:
+        self._about_to_write(ids)
+        try:
+            ppp.write(ids.values(), enabled=enabled)
+        except Trap as trap:
+            self._refused.update(dict.fromkeys(ids, trap))
+            if not trap.not_permitted:  # that would be so for each of them
+                for name in ids:
+                    self._write_one(ppp, name)
+
+    def _write_one(self, ppp: Ppp, name: str) -> None:
+        for _ in range(_ROUNDS):
+            secret = ppp.secrets([name]).get(name)
+            if secret is None or secret.enabled == self._wanted[name]:
+                return  # as the reading back will find
+            try:
+                ppp.write([secret.id], enabled=self._wanted[name])
+            except Trap as trap:
+                self._refused[name] = trap
+                if not trap.no_such_item:
+                    return
+
+    def _about_to_write(self, names: Mapping[str, str]) -> None:
+        self._sent.update(names)
+        self._held.update(dict.fromkeys(names))
+
+    def _end_sessions(self, ppp: Ppp, names: Sequence[str]) -> None:
+        sessions = ppp.sessions(names)
+        for pause in range(_ROUNDS):
+            if not sessions:
+                break
+            time.sleep(pause * 0.1)  # a router may need a moment to take a session down
+            end_sessions(ppp, [session for ids in sessions.values() for session in ids])
+            for name, ids in sessions.items():
+                self._ended[name].update(ids)
+            sessions = ppp.sessions(names)
+        for name in names:
+            self.results[name] = self._conclude_off(name, len(sessions.get(name, ())))
+
+    def _conclude_off(self, name: str, left: int) -> Result:
+        """The result of a user whose secret is disabled, as wanted."""
+        ended = len(self._ended[name])
+        if left:
+            return Result(Outcome.ROUTER_ERROR, None, ended, f"the secret is disabled, but {left} sessions stay up")
+        changed = ended or name in self._sent
+        return Result(Outcome.CHANGED if changed else Outcome.ALREADY_SO, enabled=False, sessions=ended)
+
+    def _conclude(self, name: str, secret: Secret | None) -> Result:
+        if secret is None:
+            return Result(Outcome.NO_SUCH_SECRET)
+        if secret.enabled == self._wanted[name]:
+            return Result(Outcome.CHANGED if name in self._sent else Outcome.ALREADY_SO, secret.enabled)
+        if trap := self._refused.get(name):
+            return Result(outcome_of(trap), secret.enabled, detail=str(trap))
+        return Result(Outcome.ROUTER_ERROR, secret.enabled, detail="the router took the change and did not keep it")
+
+
+def chunks(names: Sequence[str]) -> Iterator[Sequence[str]]:
+    for start in range(0, len(names), CHUNK):
+        yield names[start : start + CHUNK]

@@ -1,0 +1,155 @@
+"""The registry's use cases: which routers there are, and how to reach and enter each.
+
+Owns the transactions and the passwords' encryption. Talks to no router.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import grpc
+import sqlalchemy as sa
+from servicekit.database import current_time, transact
+from servicekit.errors import NotFound, ServiceError
+
+from router_control import store
+from router_control.registration import Registration, checked
+from router_control.target import Login, Target
+from router_control.vault import Vault
+
+
+class RouterNotFound(NotFound):
+    reason = "ROUTER_NOT_FOUND"
+
+
+class RouterNameTaken(ServiceError):
+    code = grpc.StatusCode.ALREADY_EXISTS
+    reason = "ROUTER_NAME_TAKEN"
+
+
+class NoLogin(Exception):
+    """A router has no login of its own, and the installation has no default."""
+
+
+@dataclass(frozen=True)
+class Defaults:
+    """What holds for routers whose registration does not say."""
+
+    username: str = ""
+    password: str = ""
+    port: int = 8728
+    tls_port: int = 8729
+
+
+class Registry:
+    """The routers that this installation knows."""
+
+    def __init__(self, engine: sa.Engine, vault: Vault, defaults: Defaults) -> None:
+        self._engine, self._vault, self._defaults = engine, vault, defaults
+
+    def create(self, registration: Registration) -> Registration:
+        """Add a router; it gets an id. Raises InvalidRouter, RouterNameTaken."""
+        wanted = checked(registration)
+
+        def work(connection: sa.Connection) -> Registration:
+            _refuse_taken_name(connection, wanted.name)
+            values = self._values(wanted) | {"created_at": current_time(connection)}
+            return _get(connection, store.insert_router(connection, values))
+
+        return transact(self._engine, work)
+
+    def update(self, registration: Registration) -> Registration:
+        """Replace a router's registration. Raises RouterNotFound, InvalidRouter, RouterNameTaken."""
+        wanted = checked(registration)
+
+        def work(connection: sa.Connection) -> Registration:
+            present = _get(connection, wanted.router_id)
+            # An adopted table may hold a name twice; such a row must stay editable under its own name.
+            if wanted.name != present.name:
+                _refuse_taken_name(connection, wanted.name, except_id=wanted.router_id)
+            store.update_router(connection, wanted.router_id, self._values(wanted))
+            return _get(connection, wanted.router_id)
+
+        return transact(self._engine, work)
+
+    def get(self, router_id: int) -> Registration:
+        """Raises RouterNotFound."""
+        return transact(self._engine, lambda connection: _get(connection, router_id))
+
+    def list(self) -> list[Registration]:
+        """All routers by id."""
+        return transact(self._engine, lambda connection: [_registration(row) for row in store.list_routers(connection)])
+
+    def delete(self, router_id: int) -> None:
+        """Raises RouterNotFound."""
+        if not transact(self._engine, lambda connection: store.delete_router(connection, router_id)):
+            raise RouterNotFound(f"there is no router {router_id}")
+
+    def reencrypt(self) -> int:
+        """Put every stored password under the first key, so that older keys can go; how many. All or none."""
+
+        def work(connection: sa.Connection) -> int:
+            rows = store.list_passwords(connection)
+            for row in rows:
+                renewed = self._vault.reencrypt(row["password_encrypted"])
+                store.update_router(connection, row["id"], {"password_encrypted": renewed})
+            return len(rows)
+
+        return transact(self._engine, work)
+
+    def target(self, registration: Registration) -> Target:
+        """Where a router is and how to get in. Raises NoLogin, UnreadablePassword."""
+        return Target(
+            host=registration.address,
+            port=registration.port or (self._defaults.tls_port if registration.tls else self._defaults.port),
+            tls=registration.tls,
+            verify_certificate=registration.verify_certificate,
+            login=self._login(registration),
+        )
+
+    def _login(self, registration: Registration) -> Login:
+        if registration.username:
+            encrypted = registration.password_encrypted
+            return Login(registration.username, self._vault.decrypt(encrypted) if encrypted else "")
+        if not self._defaults.username:
+            raise NoLogin
+        return Login(self._defaults.username, self._defaults.password)
+
+    def _values(self, wanted: Registration) -> dict[str, Any]:
+        """The columns to write; an absent password leaves its column alone."""
+        values: dict[str, Any] = {
+            "router_name": wanted.name,
+            "local_ip": wanted.address,
+            "port": wanted.port or None,
+            "tls": wanted.tls,
+            "verify_certificate": wanted.verify_certificate,
+            "username": wanted.username or None,
+        }
+        if wanted.password is not None:
+            values["password_encrypted"] = self._vault.encrypt(wanted.password) if wanted.password else None
+        return values
+
+
+def _refuse_taken_name(connection: sa.Connection, name: str, *, except_id: int = 0) -> None:
+    if store.name_is_taken(connection, name, except_id=except_id):
+        raise RouterNameTaken(f"another router is called {name!r}")
+
+
+def _get(connection: sa.Connection, router_id: int) -> Registration:
+    row = store.find_router(connection, router_id)
+    if row is None:
+        raise RouterNotFound(f"there is no router {router_id}")
+    return _registration(row)
+
+
+def _registration(row: sa.RowMapping) -> Registration:
+    """A row as we see it: an adopted one may lack anything but its id."""
+    return Registration(
+        router_id=row["id"],
+        name=row["router_name"] or "",
+        address=(row["local_ip"] or "").strip(),
+        port=row["port"] or 0,
+        tls=row["tls"],
+        verify_certificate=row["verify_certificate"],
+        username=row["username"] or "",
+        password_encrypted=row["password_encrypted"] or "",
+    )

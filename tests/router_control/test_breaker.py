@@ -1,0 +1,77 @@
+"""How long a router is left alone after it failed."""
+
+from dataclasses import replace
+
+import pytest
+from router_control.breaker import Breaker
+from router_control.failures import LoginRefused, TimedOut, Unreachable
+from router_control.target import Login, Target
+
+TARGET = Target("10.0.0.1", 8728, tls=False, verify_certificate=False, login=Login("api", "p"))
+
+
+class Clock:
+    now = 1000.0
+
+    def __call__(self):
+        return self.now
+
+
+@pytest.fixture
+def clock():
+    return Clock()
+
+
+@pytest.fixture
+def breaker(clock):
+    return Breaker(clock)
+
+
+def seconds_until_closed(breaker, clock):
+    waited = 0.0
+    while breaker.refusal(TARGET):
+        clock.now += 0.125
+        waited += 0.125
+    return waited
+
+
+def test_a_router_that_never_failed_is_tried(breaker):
+    assert breaker.refusal(TARGET) is None
+
+
+def test_the_wait_grows_with_each_failure_and_stays_below_about_fifteen_seconds(breaker, clock):
+    waits = []
+    for _ in range(40):
+        breaker.open(TARGET, Unreachable("down"))
+        waits.append(seconds_until_closed(breaker, clock))
+    assert waits[0] <= 1.125
+    assert all(7.5 <= wait <= 15.125 for wait in waits[4:])
+    assert len(set(waits[4:])) > 5  # jittered
+
+
+def test_while_it_is_open_a_silent_router_counts_as_unreachable_and_says_why(breaker):
+    breaker.open(TARGET, TimedOut("no answer in time"))
+    refusal = breaker.refusal(TARGET)
+    assert type(refusal) is Unreachable
+    assert "no answer in time" in str(refusal)
+
+
+def test_a_refused_login_is_not_tried_again_for_half_a_minute(breaker, clock):
+    breaker.open(TARGET, LoginRefused("invalid user name or password (6)"))
+    assert type(breaker.refusal(TARGET)) is LoginRefused
+    assert seconds_until_closed(breaker, clock) == pytest.approx(30, abs=0.2)
+
+
+def test_a_success_or_a_change_of_the_registration_forgets_everything(breaker, clock):
+    for _ in range(9):
+        breaker.open(TARGET, Unreachable("down"))
+    breaker.close()
+    assert breaker.refusal(TARGET) is None
+    breaker.open(TARGET, Unreachable("down"))
+    assert seconds_until_closed(breaker, clock) <= 1.125
+
+
+def test_another_password_or_address_is_tried_at_once(breaker):
+    breaker.open(TARGET, LoginRefused("no"))
+    assert breaker.refusal(replace(TARGET, login=Login("api", "q"))) is None
+    assert breaker.refusal(replace(TARGET, host="10.0.0.2")) is None
