@@ -64,7 +64,7 @@ class ErrorInterceptor(grpc.ServerInterceptor):
     def intercept_service(
         self,
         # Quoted: only the type checker's stubs make this class generic.
-        continuation: "Callable[[grpc.HandlerCallDetails], grpc.RpcMethodHandler[Any, Any] | None]",
+        continuation: Callable[[grpc.HandlerCallDetails], "grpc.RpcMethodHandler[Any, Any] | None"],
         handler_call_details: grpc.HandlerCallDetails,
     ) -> "grpc.RpcMethodHandler[Any, Any] | None":
         handler = continuation(handler_call_details)
