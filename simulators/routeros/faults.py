@@ -79,10 +79,9 @@ class Faults:
         self, mode: Mode | str, *, seconds: float = 0.0, commands: tuple[str, ...] = (), times: int | None = None
     ) -> None:
         """Put a fault in force beside those there are; for a command the first that befalls it counts."""
-        try:
-            fault = Fault(Mode(mode), seconds, tuple(commands), times)
-        except ValueError as error:
-            raise BadFault(str(error)) from error
+        if mode not in list(Mode):
+            raise BadFault(f"there is no fault {mode!r}; there are {', '.join(Mode)}")
+        fault = Fault(Mode(mode), seconds, tuple(commands), times)
         with self._lock:
             self._active.append((fault, times))
         self._tell()

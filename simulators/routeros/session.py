@@ -2,7 +2,7 @@
 
 import asyncio
 from contextlib import nullcontext
-from typing import TYPE_CHECKING, NoReturn
+from typing import NoReturn
 
 from simulators.routeros import menus, sentences
 from simulators.routeros.faults import Fault, Mode
@@ -11,11 +11,9 @@ from simulators.routeros.line import Line, LineDown
 from simulators.routeros.login import Login, TooManyAttempts
 from simulators.routeros.router import Router
 from simulators.routeros.sentences import Command, Sentence, reply
+from simulators.routeros.tables import Values
 from simulators.routeros.traps import Trap
 from simulators.routeros.users import User
-
-if TYPE_CHECKING:
-    from simulators.routeros.tables import Values
 
 _LIMIT_BEFORE_LOGIN = 4096
 
