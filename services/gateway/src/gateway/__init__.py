@@ -1,0 +1,1 @@
+"""The only public door: takes callbacks in and carries tasks out. No database, no money rules."""

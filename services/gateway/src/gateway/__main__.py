@@ -1,0 +1,76 @@
+"""Runs the gateway until it is told to stop. The only reader of its settings."""
+
+import asyncio
+import signal
+import sys
+
+import uvicorn
+from servicekit.logs import configure
+
+from gateway.app import Plan, create_app
+from gateway.clients import Targets
+from gateway.lifecycle import Lifecycle
+from gateway.settings import GatewaySettings, Role
+from gateway.sources import Sources, networks
+
+# How long requests under way may take to end after a stop was asked for, in seconds.
+_GRACE = 10
+
+
+class Server(uvicorn.Server):
+    """uvicorn that says it is not ready before it closes its door."""
+
+    def __init__(self, config: uvicorn.Config, lifecycle: Lifecycle, drain_seconds: float) -> None:
+        super().__init__(config)
+        self._lifecycle = lifecycle
+        self._drain_seconds = drain_seconds
+
+    async def main_loop(self) -> None:
+        """Serve until a signal; then let load balancers see /readyz before connections are refused."""
+        await super().main_loop()
+        self._lifecycle.stopping.set()
+        await asyncio.sleep(self._drain_seconds)
+
+
+def main() -> None:
+    if len(sys.argv) > 1:
+        sys.exit("gateway takes no arguments: it has no database to migrate")
+    settings = GatewaySettings.load()
+    configure("gateway", log_format=settings.log_format, level=settings.log_level)
+    lifecycle = Lifecycle()
+    config = uvicorn.Config(
+        create_app(_plan(settings), lifecycle),
+        host=settings.bind,
+        port=settings.gateway_port,
+        loop="uvloop",
+        http="httptools",
+        ws="none",
+        lifespan="on",
+        log_config=None,
+        access_log=False,  # paths hold secrets
+        proxy_headers=False,  # gateway.sources decides whom to believe
+        server_header=False,
+        timeout_graceful_shutdown=_GRACE,
+    )
+    # After a graceful stop uvicorn raises the signal once more; dying of it would look like a crash.
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: None)
+    Server(config, lifecycle, settings.gateway_drain_seconds).run()
+
+
+def _plan(settings: GatewaySettings) -> Plan:
+    return Plan(
+        targets=Targets(settings.billing_target, settings.router_control_target, settings.notify_target),
+        takes_in=settings.gateway_role is not Role.DISPATCHER,
+        dispatches=settings.gateway_role is not Role.INTAKE,
+        sources=Sources(
+            secrets=settings.callback_secrets,
+            allowed=networks(settings.callback_networks),
+            trusted_proxies=networks(settings.trusted_proxies),
+        ),
+        api_token=settings.api_token.get_secret_value(),
+    )
+
+
+if __name__ == "__main__":
+    main()

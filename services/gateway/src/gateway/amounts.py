@@ -1,0 +1,53 @@
+"""Reads an amount of money as M-Pesa or its resellers may spell it. Exact: no float ever holds it."""
+
+import re
+from decimal import Context, Decimal, Inexact, InvalidOperation
+
+# The largest amount of the contract: 999,999,999,999 cents.
+MOST_CENTS = 999_999_999_999
+
+# Commas only where thousands end: "10,00" could be ten shillings or a thousand, and guessing is not for money.
+# The exponent is there because a Java double of ten million prints as 1.0E7.
+_AMOUNT = re.compile(
+    r"(?:(?:KES|KSHS?)\.?\s*)?(-?(?:[0-9]{1,3}(?:,[0-9]{3})+|[0-9]+)(?:\.[0-9]*)?(?:E[+-]?[0-9]{1,3})?)(?:\s*/[=-])?",
+    re.IGNORECASE | re.ASCII,
+)
+_LONGEST = 200  # characters; no honest amount comes near
+
+# Anything that would have to be rounded raises instead.
+_EXACT = Context(prec=_LONGEST + 2, traps=[Inexact, InvalidOperation])
+
+
+class BadAmount(ValueError):
+    """The text is no amount that can be paid; the message says why, without repeating the text."""
+
+
+def to_cents(text: str) -> int:
+    """Cents of an amount in shillings such as "1,000.00", "KES 1000" or "2500.000"; 1 to MOST_CENTS."""
+    cents = signed_cents(text)
+    if cents < 0:
+        raise BadAmount("is negative")
+    if cents == 0:
+        raise BadAmount("is zero")
+    return cents
+
+
+def signed_cents(text: str) -> int:
+    """The same for a balance, which may be zero or negative."""
+    text = text.strip()
+    match = _AMOUNT.fullmatch(text) if len(text) <= _LONGEST else None
+    if not match:
+        raise BadAmount("is not a number")
+    shillings = Decimal(match[1].replace(",", ""))
+    if abs(shillings) * 100 > MOST_CENTS:
+        raise BadAmount("is larger than 9,999,999,999.99")
+    try:
+        return int(_EXACT.to_integral_exact(_EXACT.multiply(shillings, Decimal(100))))
+    except Inexact:
+        raise BadAmount("has more than two decimals") from None
+
+
+def in_shillings(cents: int) -> str:
+    """Cents as shillings with two decimals: 100050 becomes "1000.50"."""
+    sign = "-" if cents < 0 else ""
+    return f"{sign}{abs(cents) // 100}.{abs(cents) % 100:02}"

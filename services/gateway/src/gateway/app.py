@@ -1,0 +1,119 @@
+"""Puts the gateway together: routes, error answers, and what starts and stops with the process."""
+
+import asyncio
+import os
+import socket
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+import structlog
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+
+from gateway import callbacks, health, payments, quarantine
+from gateway.answers import JsonResponse
+from gateway.batcher import Batcher
+from gateway.billing import Billing
+from gateway.clients import Clients, Targets
+from gateway.dispatcher.loop import Dispatcher
+from gateway.dispatcher.pace import Pace
+from gateway.faults import FaultMiddleware
+from gateway.intake import Intake
+from gateway.lifecycle import Lifecycle
+from gateway.requests import AnswerNow, refuse
+from gateway.sources import Sources
+
+log = structlog.get_logger()
+
+_DESCRIPTION = "Takes M-Pesa's C2B callbacks in; 200 means that the payment is stored for good."
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What this process is to be. Times in seconds."""
+
+    targets: Targets
+    takes_in: bool
+    dispatches: bool
+    sources: Sources = field(default_factory=Sources)
+    api_token: str = ""
+    # M-Pesa waits about 8 s for a validation; no limit for a confirmation is known.
+    intake_deadline: float = 5.0
+    validation_deadline: float = 3.0
+    pace: Pace = field(default_factory=Pace)
+
+
+def create_app(plan: Plan, lifecycle: Lifecycle) -> FastAPI:
+    """The gateway's application. Everything that needs an event loop is made when it starts."""
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        async with _running(app, plan, lifecycle):
+            yield
+
+    app = FastAPI(title="Lipanet gateway", version="1", description=_DESCRIPTION, lifespan=lifespan)
+    app.state.lifecycle = lifecycle
+    app.include_router(health.router)
+    if plan.takes_in:
+        app.include_router(callbacks.router)
+        app.include_router(payments.router)
+        app.include_router(quarantine.router)
+    app.add_middleware(FaultMiddleware)
+    app.add_exception_handler(AnswerNow, _answer_now)
+    app.add_exception_handler(HTTPException, _no_route)
+    app.add_exception_handler(RequestValidationError, _bad_parameter)
+    return app
+
+
+@asynccontextmanager
+async def _running(app: FastAPI, plan: Plan, lifecycle: Lifecycle) -> AsyncIterator[None]:
+    clients = Clients.connect(plan.targets)
+    dispatcher = Dispatcher(clients, f"{socket.gethostname()}:{os.getpid()}", lifecycle.stopping, plan.pace)
+    intake = _intake(plan, clients, dispatcher.wake)
+    app.state.clients, app.state.intake = clients, intake
+    dispatching = asyncio.create_task(dispatcher.run()) if plan.dispatches else None
+    lifecycle.started = True
+    log.info("gateway_ready", takes_in=plan.takes_in, dispatches=plan.dispatches)
+    try:
+        yield
+    finally:
+        lifecycle.stopping.set()
+        await intake.drain()
+        if dispatching:
+            await dispatching
+        await clients.close()
+        log.info("gateway_stopped")
+
+
+def _intake(plan: Plan, clients: Clients, wake: Callable[[], None]) -> Intake:
+    billing = Billing(
+        clients.payments, intake_deadline=plan.intake_deadline, validation_deadline=plan.validation_deadline
+    )
+    return Intake(
+        sources=plan.sources,
+        api_token=plan.api_token,
+        billing=billing,
+        notify=clients.notify,
+        recorder=Batcher(billing.record, deadline=plan.intake_deadline, after=wake),
+        validator=Batcher(billing.validate, deadline=plan.validation_deadline),
+    )
+
+
+async def _answer_now(_request: Request, error: Exception) -> JsonResponse:
+    assert isinstance(error, AnswerNow)
+    return error.response
+
+
+async def _no_route(_request: Request, error: Exception) -> JsonResponse:
+    assert isinstance(error, HTTPException)
+    answer = refuse(error.status_code, str(error.detail)).response
+    answer.headers.update(error.headers or {})
+    return answer
+
+
+async def _bad_parameter(_request: Request, error: Exception) -> JsonResponse:
+    assert isinstance(error, RequestValidationError)
+    places = {".".join(str(part) for part in fault["loc"]) for fault in error.errors()}
+    return refuse(422, f"{', '.join(sorted(places))}: wrong").response

@@ -1,0 +1,112 @@
+"""The routes that M-Pesa posts to: confirmations and validations."""
+
+from datetime import UTC, datetime
+
+import structlog
+from fastapi import APIRouter, Request
+
+from gateway import answers, schemas
+from gateway.answers import JsonResponse
+from gateway.billing import Receipt
+from gateway.errors import CallFailed, Refused
+from gateway.intake import Intake
+from gateway.parsing import MOST_BODY_BYTES, MalformedCallback, parse_callback
+from gateway.requests import AnswerNow, ReadBody, admit, read_body, refuse
+
+log = structlog.get_logger()
+
+router = APIRouter(tags=["callbacks"], default_response_class=JsonResponse)
+
+
+def _intake(request: Request) -> Intake:
+    return request.app.state.intake  # type: ignore[no-any-return]
+
+
+async def confirm(request: Request) -> JsonResponse:
+    """Takes a confirmation: 200 means that the payment is stored for good, whatever became of it."""
+    return await _confirm(request, "")
+
+
+async def confirm_with_secret(request: Request, secret: str) -> JsonResponse:
+    """The same, for installations where the URL carries a secret."""
+    return await _confirm(request, secret)
+
+
+async def validate(request: Request) -> JsonResponse:
+    """Says whether M-Pesa should take a payment. In doubt yes: money held beats money refused."""
+    return await _validate(request, "")
+
+
+async def validate_with_secret(request: Request, secret: str) -> JsonResponse:
+    """The same, for installations where the URL carries a secret."""
+    return await _validate(request, secret)
+
+
+for path in ("/callbackprocess", "/c2b/confirmation"):
+    router.post(path, **schemas.CONFIRMATION)(confirm)
+    router.post(f"{path}/{{secret}}", **schemas.CONFIRMATION)(confirm_with_secret)
+router.post("/c2b/validation", **schemas.VALIDATION)(validate)
+router.post("/c2b/validation/{secret}", **schemas.VALIDATION)(validate_with_secret)
+
+
+async def _confirm(request: Request, secret: str) -> JsonResponse:
+    intake = _intake(request)
+    source = admit(request, intake.sources, secret)
+    body = await read_body(request)
+    try:
+        receipt = await _record(intake, body, source)
+    except MalformedCallback as malformed:
+        return await _keep_aside(intake, body, malformed, source)
+    return JsonResponse(answers.recorded(receipt, datetime.now(UTC)))
+
+
+async def _record(intake: Intake, body: ReadBody, source: str) -> Receipt:
+    if body.truncated:
+        raise MalformedCallback("body", f"body: longer than {MOST_BODY_BYTES} bytes")
+    payment = parse_callback(body.content, source)
+    try:
+        return await intake.recorder.submit(payment)
+    except Refused as error:
+        raise MalformedCallback("payment", f"payment: {error.detail or error.reason}") from None
+    except (CallFailed, TimeoutError) as error:
+        raise _not_stored(payment.trans_id, error) from None
+
+
+def _not_stored(trans_id: str, error: Exception) -> AnswerNow:
+    """The one place where a payment that billing could not store is turned away."""
+    log.error("payment_not_stored", trans_id=trans_id, cause=str(error) or type(error).__name__)
+    return refuse(503, "The payment could not be stored; send it again", retry_after=5)
+
+
+async def _keep_aside(intake: Intake, body: ReadBody, malformed: MalformedCallback, source: str) -> JsonResponse:
+    callback_id = None
+    if malformed.worth_keeping:
+        try:
+            callback_id = await intake.billing.quarantine(
+                body.content, malformed.fault, source, truncated=body.truncated
+            )
+        except CallFailed as error:
+            # There may be money in it: the sender must not believe that we have it.
+            log.error("callback_not_kept", fault=malformed.fault, cause=str(error))  # noqa: TRY400
+            raise refuse(503, "The callback could not be kept; send it again", retry_after=5) from None
+    log.warning("callback_malformed", fault=malformed.fault, callback_id=callback_id, source=source)
+    answer = answers.rejected(malformed.fault, datetime.now(UTC), quarantine_id=callback_id)
+    return JsonResponse(answer, 413 if body.truncated else 400)
+
+
+async def _validate(request: Request, secret: str) -> JsonResponse:
+    intake = _intake(request)
+    source = admit(request, intake.sources, secret)
+    body = await read_body(request)
+    try:
+        verdict = await intake.validator.submit(parse_callback(body.content, source))
+    except MalformedCallback as malformed:
+        log.warning("validation_malformed", fault=malformed.fault, source=source)
+        bad_amount = malformed.field == "TransAmount"
+        return JsonResponse(
+            answers.refused_by_code(answers.INVALID_AMOUNT) if bad_amount else answers.accepted_by_code()
+        )
+    except (CallFailed, TimeoutError) as error:
+        log.warning("validation_unanswered", cause=str(error) or type(error).__name__)
+        return JsonResponse(answers.accepted_by_code())
+    return JsonResponse(answers.verdict(verdict))

@@ -1,0 +1,64 @@
+"""The channels to the other services, and their stubs."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Self
+
+import grpc
+from grpc_health.v1.health_pb2_grpc import HealthStub
+from lipanet.billing.v1.payment_service_pb2_grpc import PaymentServiceStub
+from lipanet.billing.v1.task_service_pb2_grpc import TaskServiceStub
+from lipanet.notify.v1.notify_service_pb2_grpc import NotifyServiceStub
+from lipanet.router_control.v1.router_control_service_pb2_grpc import RouterControlServiceStub
+from servicekit.channel import connect_async
+
+if TYPE_CHECKING:
+    from lipanet.billing.v1.payment_service_pb2_grpc import PaymentServiceAsyncStub
+    from lipanet.billing.v1.task_service_pb2_grpc import TaskServiceAsyncStub
+    from lipanet.notify.v1.notify_service_pb2_grpc import NotifyServiceAsyncStub
+    from lipanet.router_control.v1.router_control_service_pb2_grpc import RouterControlServiceAsyncStub
+
+
+@dataclass(frozen=True)
+class Targets:
+    """Where the other services are, each host:port."""
+
+    billing: str
+    router_control: str
+    notify: str
+
+
+@dataclass(frozen=True)
+class Clients:
+    """The stubs of one process. Must be made and closed inside its event loop."""
+
+    payments: "PaymentServiceAsyncStub"
+    tasks: "TaskServiceAsyncStub"
+    router_control: "RouterControlServiceAsyncStub"
+    notify: "NotifyServiceAsyncStub"
+    # By the name that /health shows.
+    health: dict[str, HealthStub]
+    channels: tuple[grpc.aio.Channel, ...]
+
+    @classmethod
+    def connect(cls, targets: Targets) -> Self:
+        """Open the channels. Does not wait: a service that is down may come later."""
+        billing = connect_async(targets.billing)
+        router_control = connect_async(targets.router_control)
+        notify = connect_async(targets.notify)
+        return cls(
+            payments=PaymentServiceStub(billing),
+            tasks=TaskServiceStub(billing),
+            router_control=RouterControlServiceStub(router_control),
+            notify=NotifyServiceStub(notify),
+            health={
+                "billing": HealthStub(billing),
+                "router-control": HealthStub(router_control),
+                "notify": HealthStub(notify),
+            },
+            channels=(billing, router_control, notify),
+        )
+
+    async def close(self) -> None:
+        """Close the channels; calls still under way end with CANCELLED."""
+        for channel in self.channels:
+            await channel.close()

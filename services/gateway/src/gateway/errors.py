@@ -1,0 +1,53 @@
+"""What can go wrong when another service is asked; gRPC's own errors are mapped here and stop here."""
+
+from collections.abc import Callable
+
+import grpc
+from servicekit.errors import reason_of
+
+
+class CallFailed(Exception):
+    """Another service did not do what it was asked. `reason`: machine-readable, such as DATABASE_UNAVAILABLE."""
+
+    def __init__(self, service: str, reason: str, detail: str = "") -> None:
+        super().__init__(f"{service}: {reason}")
+        self.service = service
+        self.reason = reason
+        # What the service said, for the log; it says no secrets.
+        self.detail = detail
+
+
+class Unavailable(CallFailed):
+    """It is down, or overloaded, or lost its database. Nothing, or something, was done."""
+
+
+class TimedOut(CallFailed):
+    """It did not answer in time. Nothing, or something, was done."""
+
+
+class Refused(CallFailed):
+    """The request breaks the contract; nothing of it was done, and sending it again will not help."""
+
+
+class NotFound(CallFailed):
+    """It does not have what was asked for."""
+
+
+class Broken(CallFailed):
+    """It has a fault of its own."""
+
+
+_KINDS: dict[grpc.StatusCode, Callable[[str, str, str], CallFailed]] = {
+    grpc.StatusCode.UNAVAILABLE: Unavailable,
+    grpc.StatusCode.RESOURCE_EXHAUSTED: Unavailable,
+    grpc.StatusCode.CANCELLED: Unavailable,
+    grpc.StatusCode.DEADLINE_EXCEEDED: TimedOut,
+    grpc.StatusCode.INVALID_ARGUMENT: Refused,
+    grpc.StatusCode.NOT_FOUND: NotFound,
+}
+
+
+def from_rpc(service: str, error: grpc.aio.AioRpcError) -> CallFailed:
+    """The error of a failed call to `service`."""
+    kind = _KINDS.get(error.code(), Broken)
+    return kind(service, reason_of(error), error.details() or "")

@@ -1,0 +1,53 @@
+"""The last line: an unforeseen error becomes a plain 500, and a log line without what the sender sent."""
+
+from datetime import UTC, datetime
+from traceback import extract_tb
+from typing import Any
+
+import structlog
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from gateway import answers
+from gateway.answers import JsonResponse
+
+log = structlog.get_logger()
+
+
+class FaultMiddleware:
+    """Answers 500 when the application raises."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        started = False
+
+        async def watch(message: Message) -> None:
+            nonlocal started
+            started = started or message["type"] == "http.response.start"
+            await send(message)
+
+        try:
+            await self._app(scope, receive, watch)
+        except Exception as error:
+            # Frames and type only: the error's own text may quote the body or the path.
+            log.error(  # noqa: TRY400
+                "request_failed",
+                method=scope["method"],
+                route=route_of(scope),
+                error=type(error).__name__,
+                frames=[f"{frame.name} ({frame.filename}:{frame.lineno})" for frame in extract_tb(error.__traceback__)],
+            )
+            if started:
+                raise
+            body = answers.rejected("Internal error", datetime.now(UTC))
+            await JsonResponse(body, 500)(scope, receive, send)
+
+
+def route_of(scope: Scope) -> str:
+    """The route's pattern, such as /callbackprocess/{secret}; never the path, which may hold a secret."""
+    route: Any = scope.get("route")
+    return str(getattr(route, "path", "unknown"))

@@ -1,0 +1,68 @@
+"""What every callback route does before it looks at the content: who sent it, and its bytes."""
+
+import asyncio
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import structlog
+from starlette.requests import ClientDisconnect, Request
+
+from gateway import answers
+from gateway.answers import JsonResponse
+from gateway.parsing import MOST_BODY_BYTES
+from gateway.sources import Sources
+
+log = structlog.get_logger()
+
+# A longer body is read this far and thrown away, so that its sender gets to see the answer.
+_MOST_READ_BYTES = 8 * 1024 * 1024
+_READ_SECONDS = 10.0
+
+
+class AnswerNow(Exception):
+    """Ends a request with `response`, whatever was going on."""
+
+    def __init__(self, response: JsonResponse) -> None:
+        super().__init__(response.status_code)
+        self.response = response
+
+
+@dataclass(frozen=True, slots=True)
+class ReadBody:
+    """The first MOST_BODY_BYTES of a body; `truncated` when there was more."""
+
+    content: bytes
+    truncated: bool
+
+
+def refuse(status: int, error: str, *, retry_after: int = 0) -> AnswerNow:
+    """An answer that says no."""
+    headers = {"Retry-After": str(retry_after)} if retry_after else None
+    return AnswerNow(JsonResponse(answers.rejected(error, datetime.now(UTC)), status, headers))
+
+
+def admit(request: Request, sources: Sources, secret: str = "") -> str:
+    """The sender's address; raises AnswerNow when it may not send callbacks."""
+    peer = request.client.host if request.client else ""
+    sender = sources.sender(peer, request.headers.getlist("x-forwarded-for"))
+    if not sources.admits(sender, secret):
+        log.warning("callback_refused", source=str(sender or "unknown"), peer=peer, secret_given=bool(secret))
+        raise refuse(403, "Forbidden")
+    return str(sender or "")
+
+
+async def read_body(request: Request) -> ReadBody:
+    """The request's body; raises AnswerNow when it does not arrive in time or at all."""
+    kept, seen = bytearray(), 0
+    try:
+        async with asyncio.timeout(_READ_SECONDS):
+            async for chunk in request.stream():
+                seen += len(chunk)
+                kept += chunk[: MOST_BODY_BYTES - len(kept)]
+                if seen > _MOST_READ_BYTES:
+                    break
+    except TimeoutError:
+        raise refuse(408, "body: did not arrive in time") from None
+    except ClientDisconnect:
+        raise refuse(400, "body: broken off") from None  # nobody reads it; it only ends the request in order
+    return ReadBody(bytes(kept), seen > MOST_BODY_BYTES)

@@ -1,0 +1,65 @@
+"""The gateway's settings. Only `__main__` reads them."""
+
+import re
+from enum import StrEnum
+from typing import Self
+
+from pydantic import SecretStr, field_validator, model_validator
+from servicekit.settings import Settings, Words
+
+from gateway.sources import networks
+
+# Long enough that nobody guesses it, and nothing that a URL would have to escape.
+_SECRET = re.compile(r"[A-Za-z0-9_.~-]{16,}", re.ASCII)
+
+
+class Role(StrEnum):
+    """What this process does. Whatever it is, it serves /livez, /readyz and /health."""
+
+    INTAKE = "intake"
+    DISPATCHER = "dispatcher"
+    BOTH = "both"
+
+
+class GatewaySettings(Settings):
+    """Settings of the gateway; see its README for what each one means."""
+
+    sandbox: bool = False
+    gateway_port: int = 8080
+    gateway_role: Role = Role.BOTH
+    gateway_drain_seconds: float = 0
+    billing_target: str
+    router_control_target: str
+    notify_target: str
+    api_token: SecretStr = SecretStr("")
+    callback_secrets: Words = ()
+    callback_networks: Words = ()
+    trusted_proxies: Words = ()
+
+    @field_validator("callback_secrets")
+    @classmethod
+    def _secrets_are_strong(cls, secrets: tuple[str, ...]) -> tuple[str, ...]:
+        if len(secrets) > 2:
+            raise ValueError("at most two secrets can be live")
+        if not all(_SECRET.fullmatch(secret) for secret in secrets):
+            raise ValueError("a secret needs 16 or more letters, digits or _ . ~ -")
+        return secrets
+
+    @field_validator("callback_networks", "trusted_proxies")
+    @classmethod
+    def _networks_are_cidr(cls, texts: tuple[str, ...]) -> tuple[str, ...]:
+        networks(texts)
+        return texts
+
+    @model_validator(mode="after")
+    def _the_door_has_a_lock(self) -> Self:
+        if self.gateway_role is Role.DISPATCHER:
+            return self
+        if not self.api_token.get_secret_value():
+            raise ValueError("LIPANET_API_TOKEN is missing and has no default.")
+        if not (self.sandbox or self.callback_secrets or self.callback_networks):
+            raise ValueError(
+                "Anyone could send payments: set LIPANET_CALLBACK_SECRETS or LIPANET_CALLBACK_NETWORKS, "
+                "or LIPANET_SANDBOX=true where no real money is."
+            )
+        return self

@@ -1,0 +1,65 @@
+"""Decides whether a callback comes from where it may. Pure: no request, no log, no settings.
+
+M-Pesa signs nothing, so a secret in the path and the sender's network are all there is to go by.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from hmac import compare_digest
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+
+Address = IPv4Address | IPv6Address
+Network = IPv4Network | IPv6Network
+
+
+def networks(texts: Iterable[str]) -> tuple[Network, ...]:
+    """CIDR blocks or single addresses. Raises ValueError for anything else."""
+    return tuple(ip_network(text) for text in texts)
+
+
+@dataclass(frozen=True)
+class Sources:
+    """Who may send callbacks. Where no secret, or no network, is set, that check is off."""
+
+    secrets: Sequence[str] = ()
+    allowed: Sequence[Network] = ()
+    trusted_proxies: Sequence[Network] = ()
+
+    def sender(self, peer: str, forwarded_for: Sequence[str]) -> Address | None:
+        """Who really sent the request; None when that cannot be told.
+
+        `peer`: the connection's other end. `forwarded_for`: the X-Forwarded-For headers in their order. Only what
+        a trusted proxy says is believed, so the list is walked from the right to the first untrusted hop:
+        everything left of it was written by the sender.
+        """
+        sender = _address(peer)
+        hops = [hop for header in forwarded_for for hop in header.split(",")]
+        while sender is not None and hops and _within(sender, self.trusted_proxies):
+            sender = _address(hops.pop())
+        return sender
+
+    def admits(self, sender: Address | None, secret: str) -> bool:
+        """Whether a callback from `sender` that carries `secret` ("" for none) is taken."""
+        return self._knows(secret) and (not self.allowed or (sender is not None and _within(sender, self.allowed)))
+
+    def _knows(self, secret: str) -> bool:
+        # Every live secret is compared, so that time does not tell which one was nearly right.
+        matches = [compare_digest(live.encode(), secret.encode()) for live in self.secrets]
+        return any(matches) or not self.secrets
+
+
+def _within(address: Address, blocks: Iterable[Network]) -> bool:
+    return any(address in block for block in blocks)
+
+
+def _address(text: str) -> Address | None:
+    text = text.strip()
+    if text.startswith("["):  # [2001:db8::1]:443
+        text = text[1:].partition("]")[0]
+    elif text.count(":") == 1:  # 192.0.2.1:443
+        text = text.partition(":")[0]
+    try:
+        address = ip_address(text)
+    except ValueError:
+        return None
+    return getattr(address, "ipv4_mapped", None) or address
