@@ -13,9 +13,9 @@ from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError
 
 from billing import followups, notices, routing, settlement, steps
+from billing.callbacks import Callback
 from billing.followups import NewTask
 from billing.payments import Content, Outcome, Payment, Receipt, content_of, normalise
-from billing.quarantine import Callback
 from billing.settlement import Settlement
 from billing.steps import Step
 from billing.store import accounts, debug_log, payments, tasks, wallets

@@ -1,8 +1,6 @@
 """Keeps callbacks that could not become payments, until an operator has replayed or dismissed them."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from enum import StrEnum
 from typing import Any
 
 import grpc
@@ -10,11 +8,11 @@ from servicekit.database import current_time, transact
 from servicekit.errors import NotFound, ServiceError
 from sqlalchemy import Connection, Engine
 
+from billing.callbacks import Callback, QuarantineState
 from billing.store import quarantine as store
 
 # What may wait for an operator. A flood of junk must not fill the database; a full quarantine refuses, drops nothing.
 MAX_OPEN = 10_000
-MAX_BODY_BYTES = 65_536
 
 
 class QuarantineFull(ServiceError):
@@ -28,24 +26,6 @@ class CallbackNotFound(NotFound):
     """No such callback."""
 
     reason = "CALLBACK_NOT_FOUND"
-
-
-class QuarantineState(StrEnum):
-    """How far a quarantined callback got."""
-
-    OPEN = "open"
-    REPLAYED = "replayed"
-    DISMISSED = "dismissed"
-
-
-@dataclass(frozen=True, slots=True)
-class Callback:
-    """A raw body and what was wrong with it."""
-
-    callback_body: bytes
-    fault: str
-    source_address: str = ""
-    truncated: bool = False
 
 
 def keep(engine: Engine, callbacks: Sequence[Callback]) -> list[int]:

@@ -9,9 +9,9 @@ from servicekit.errors import InvalidArgument
 from sqlalchemy import Engine
 
 from billing import assignment, intake, quarantine, timeline, validation
+from billing.callbacks import MAX_BODY_BYTES, Callback, QuarantineState
 from billing.intake import Policy
 from billing.payments import MAX_AMOUNT_CENTS, Outcome, Payment, Receipt, UnmatchedReason
-from billing.quarantine import Callback, QuarantineState
 from billing.servicer.moments import moment
 from billing.servicer.paging import check_batch, last_id, next_token, page_size
 from billing.servicer.tasks import task_record
@@ -142,7 +142,7 @@ def _payment(message: pb.Payment) -> Payment:
         third_party_trans_id=message.third_party_trans_id[:100],
         msisdn=message.msisdn[:100],
         first_name=message.first_name[:100],
-        callback_body=message.callback_body[: quarantine.MAX_BODY_BYTES],
+        callback_body=message.callback_body[:MAX_BODY_BYTES],
         source_address=message.source_address[:64],
     )
 
@@ -199,10 +199,8 @@ def _delivery(row: Any) -> pb.PaymentDelivery:
 
 def _callback(message: pb.QuarantinedCallback) -> Callback:
     body = message.callback_body
-    cut = len(body) > quarantine.MAX_BODY_BYTES
-    return Callback(
-        body[: quarantine.MAX_BODY_BYTES], message.fault, message.source_address, truncated=message.truncated or cut
-    )
+    cut = len(body) > MAX_BODY_BYTES
+    return Callback(body[:MAX_BODY_BYTES], message.fault, message.source_address, truncated=message.truncated or cut)
 
 
 def _quarantined(row: Any, *, with_body: bool) -> pb.QuarantinedCallback:

@@ -2,36 +2,34 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
+from billing.callbacks import Callback, QuarantineState
 from billing.models import quarantine
-
-if TYPE_CHECKING:
-    from billing.quarantine import Callback
 
 _q = quarantine.c
 
 
 def count_open(connection: Connection) -> int:
     """How many wait for an operator."""
-    return connection.execute(sa.select(sa.func.count()).where(_q.state == "open")).scalar_one()
+    return connection.execute(sa.select(sa.func.count()).where(_q.state == QuarantineState.OPEN)).scalar_one()
 
 
-def insert(connection: Connection, callbacks: Sequence["Callback"], now: datetime) -> list[int]:
+def insert(connection: Connection, callbacks: Sequence[Callback], now: datetime) -> list[int]:
     """Keep callbacks; answers their ids."""
     return [_insert_one(connection, callback, now) for callback in callbacks]
 
 
-def _insert_one(connection: Connection, callback: "Callback", now: datetime) -> int:
+def _insert_one(connection: Connection, callback: Callback, now: datetime) -> int:
     row = {
         "callback_body": callback.callback_body,
         "truncated": callback.truncated,
         "fault": callback.fault[:255],
         "source_address": callback.source_address[:64],
-        "state": "open",
+        "state": QuarantineState.OPEN,
         "trans_id": "",
         "note": "",
         "created_at": now,
@@ -46,7 +44,7 @@ def get(connection: Connection, callback_id: int) -> Any | None:
     return connection.execute(sa.select(quarantine).where(_q.id == callback_id)).one_or_none()
 
 
-def list_newest(connection: Connection, state: str | None, before_id: int | None, limit: int) -> list[Any]:
+def list_newest(connection: Connection, state: QuarantineState | None, before_id: int | None, limit: int) -> list[Any]:
     """Callbacks, newest first, older than `before_id`."""
     query = sa.select(quarantine).order_by(_q.id.desc()).limit(limit)
     if state:
@@ -56,7 +54,7 @@ def list_newest(connection: Connection, state: str | None, before_id: int | None
     return list(connection.execute(query))
 
 
-def close(connection: Connection, callback_id: int, state: str, trans_id: str, note: str) -> None:
+def close(connection: Connection, callback_id: int, state: QuarantineState, trans_id: str, note: str) -> None:
     """Set how a callback ended."""
     connection.execute(
         sa.update(quarantine).where(_q.id == callback_id).values(state=state, trans_id=trans_id, note=note[:255])

@@ -1,0 +1,90 @@
+"""Ours beside the predecessor's: deliveries, wallet entries, tasks, quarantine."""
+
+import sqlalchemy as sa
+from alembic import op
+from billing.store import adoption
+from sqlalchemy.dialects import mysql
+
+revision = "0002"
+down_revision = "0001"
+
+big_id = sa.BigInteger().with_variant(sa.Integer, "sqlite")
+moment = sa.DateTime().with_variant(mysql.DATETIME(fsp=6), "mysql")
+money = sa.BigInteger().with_variant(mysql.DECIMAL(18, 2), "mysql")
+body = sa.LargeBinary().with_variant(mysql.MEDIUMBLOB(), "mysql")
+
+metadata = sa.MetaData()
+
+sa.Table(
+    "payment_deliveries",
+    metadata,
+    sa.Column("id", big_id, primary_key=True),
+    sa.Column("trans_id", sa.String(100), nullable=False),
+    sa.Column("conflicting", sa.Boolean(create_constraint=False), nullable=False),
+    sa.Column("content", sa.String(255), nullable=False),
+    sa.Column("callback_body", body, nullable=False),
+    sa.Column("source_address", sa.String(64), nullable=False),
+    sa.Column("received_at", moment, nullable=False),
+    sa.Index("ix_payment_deliveries_trans_id", "trans_id"),
+)
+sa.Table(
+    "wallet_entries",
+    metadata,
+    sa.Column("id", big_id, primary_key=True),
+    sa.Column("isp_id", sa.Integer, nullable=False),
+    sa.Column("trans_id", sa.String(100)),
+    sa.Column("kind", sa.String(30), nullable=False),
+    sa.Column("amount", money, nullable=False),
+    sa.Column("balance_after", money, nullable=False),
+    sa.Column("created_at", moment, nullable=False),
+    sa.UniqueConstraint("trans_id", name="uq_wallet_entries_trans_id"),
+    sa.Index("ix_wallet_entries_isp_id", "isp_id"),
+)
+sa.Table(
+    "tasks",
+    metadata,
+    sa.Column("id", big_id, primary_key=True),
+    sa.Column("kind", sa.String(30), nullable=False),
+    sa.Column("trans_id", sa.String(100), nullable=False),
+    sa.Column("customer_id", sa.Integer),
+    sa.Column("router_id", sa.Integer),
+    sa.Column("router_name", sa.String(100), nullable=False),
+    sa.Column("variant", sa.String(30)),
+    sa.Column("payload", sa.Text, nullable=False),
+    sa.Column("state", sa.String(30), nullable=False),
+    sa.Column("epoch", sa.BigInteger, nullable=False),
+    sa.Column("failures", sa.Integer, nullable=False),
+    sa.Column("due_at", moment, nullable=False),
+    sa.Column("leased_by", sa.String(100)),
+    sa.Column("expires_at", moment, nullable=False),
+    sa.Column("last_error", sa.String(255), nullable=False),
+    sa.Column("created_at", moment, nullable=False),
+    sa.Column("ended_at", moment),
+    sa.Index("ix_tasks_state_due_at", "state", "due_at"),
+    sa.Index("ix_tasks_trans_id", "trans_id"),
+    sa.Index("ix_tasks_router_id_state", "router_id", "state"),
+)
+sa.Table(
+    "quarantine",
+    metadata,
+    sa.Column("id", big_id, primary_key=True),
+    sa.Column("callback_body", body, nullable=False),
+    sa.Column("truncated", sa.Boolean(create_constraint=False), nullable=False),
+    sa.Column("fault", sa.String(255), nullable=False),
+    sa.Column("source_address", sa.String(64), nullable=False),
+    sa.Column("state", sa.String(30), nullable=False),
+    sa.Column("trans_id", sa.String(100), nullable=False),
+    sa.Column("note", sa.String(255), nullable=False),
+    sa.Column("created_at", moment, nullable=False),
+    sa.Index("ix_quarantine_state", "state"),
+)
+
+
+def upgrade():
+    connection = op.get_bind()
+    metadata.create_all(connection)  # creates what is missing: a cut-off run may have made some
+    adoption.open_wallets(connection)
+
+
+def downgrade():
+    metadata.drop_all(op.get_bind())
