@@ -13,7 +13,7 @@ setup:
 	@sh deploy/local/setup.sh
 
 run: setup ## Run the whole system on this machine until Ctrl-C
-	@$(python) deploy/local
+	@$(python) -m deploy.local
 
 test: setup ## Run all tests, with a real MySQL where Docker is
 	@$(python) -m pytest $(ARGS)

@@ -12,7 +12,7 @@ from billing.intake import Policy
 from billing.servicer.directory import DirectoryServicer
 from billing.servicer.payments import PaymentServicer
 from billing.servicer.tasks import TaskServicer
-from billing.settings import BillingSettings
+from billing.settings import BillingSettings, MigrationSettings
 from servicekit import database, logs, migrate
 
 MIGRATIONS = Path(billing.__file__).parents[2] / "migrations"
@@ -31,15 +31,24 @@ def build(settings: BillingSettings, engine: Engine) -> Server:
 
 
 def main() -> None:
-    settings = BillingSettings.load()
+    match sys.argv[1:]:
+        case []:
+            serve(BillingSettings.load())
+        case ["migrate"]:
+            bring_up_to_date(MigrationSettings.load())
+        case _:
+            sys.exit("usage: python -m billing [migrate]")
+
+
+def serve(settings: BillingSettings) -> None:
     logs.configure("billing", log_format=settings.log_format, level=settings.log_level)
     engine = database.create_engine(settings.database_url, pool_size=THREADS)
-    if sys.argv[1:] == ["migrate"]:
-        migrate.upgrade(engine, "billing", MIGRATIONS)
-    elif sys.argv[1:]:
-        sys.exit("usage: python -m billing [migrate]")
-    else:
-        run_until_signal(build(settings, engine), "billing", after=engine.dispose)
+    run_until_signal(build(settings, engine), "billing", after=engine.dispose)
+
+
+def bring_up_to_date(settings: MigrationSettings) -> None:
+    logs.configure("billing", log_format=settings.log_format, level=settings.log_level)
+    migrate.upgrade(database.create_engine(settings.database_url), "billing", MIGRATIONS)
 
 
 if __name__ == "__main__":

@@ -6,10 +6,15 @@ from pydantic import model_validator
 from servicekit.settings import Settings, Words, database_url
 
 
-class BillingSettings(Settings):
-    """`shortcodes`: our paybills and tills; empty only in the sandbox, where any is taken for ours."""
+class MigrationSettings(Settings):
+    """What `migrate` needs."""
 
     database_url: str = database_url("BILLING")
+
+
+class BillingSettings(MigrationSettings):
+    """What serving needs. `shortcodes`: our paybills and tills; none named, in the sandbox only: all are ours."""
+
     billing_port: int = 50051
     admin_phones: Words = ()
     shortcodes: Words = ()

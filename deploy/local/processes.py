@@ -1,0 +1,131 @@
+"""Starts, watches and stops the system's processes. Knows how to tell that one is ready, not what it does."""
+
+import ctypes
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import grpc
+import httpx
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+
+_PR_SET_PDEATHSIG = 1
+
+
+class NotReady(Exception):
+    """A process died or did not become ready in time; the text ends with the last lines of its log."""
+
+
+@dataclass
+class Process:
+    """One process: `python -m module arguments`, its log in a file, `ready` says whether it can be used."""
+
+    name: str
+    command: Sequence[str]
+    environment: Mapping[str, str]
+    log: Path
+    ready: Callable[[], bool] = lambda: True
+    _child: subprocess.Popen[bytes] | None = field(default=None, repr=False)
+
+    @property
+    def pid(self) -> int:
+        assert self._child
+        return self._child.pid
+
+    def start(self) -> None:
+        """Start it; its output is appended to its log."""
+        self.log.parent.mkdir(parents=True, exist_ok=True)
+        with self.log.open("ab") as output:
+            self._child = subprocess.Popen(
+                [sys.executable, "-m", *self.command],
+                env={**os.environ, **self.environment},
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                start_new_session=True,  # Ctrl-C is for us; we stop them in order
+                preexec_fn=_die_with_parent,  # noqa: PLW1509  # no threads have been started by then that could deadlock
+            )
+
+    def wait_ready(self, seconds: float = 60) -> None:
+        """Return as soon as it is ready. Raises NotReady."""
+        deadline = time.monotonic() + seconds
+        while not self.ready():
+            if not self.is_running():
+                raise NotReady(f"{self.name} ended with {self.exit_code()}\n{self.last_lines()}")
+            if time.monotonic() > deadline:
+                raise NotReady(f"{self.name} was not ready after {seconds:.0f} s\n{self.last_lines()}")
+            time.sleep(0.05)
+
+    def run(self, seconds: float = 120) -> None:
+        """Run it to its end. Raises NotReady when it fails."""
+        self.start()
+        assert self._child
+        if self._child.wait(seconds):
+            raise NotReady(f"{self.name} ended with {self.exit_code()}\n{self.last_lines()}")
+
+    def is_running(self) -> bool:
+        return self._child is not None and self._child.poll() is None
+
+    def exit_code(self) -> int | None:
+        return self._child.poll() if self._child else None
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send a signal, if it still runs."""
+        if self._child and self.is_running():
+            self._child.send_signal(number)
+
+    def kill(self) -> None:
+        """SIGKILL, and wait until it is gone."""
+        self.signal(signal.SIGKILL)
+        if self._child:
+            self._child.wait()
+
+    def stop(self, seconds: float = 20) -> None:
+        """Ask it to stop; SIGKILL when it does not in time."""
+        self.signal(signal.SIGTERM)
+        try:
+            if self._child:
+                self._child.wait(seconds)
+        except subprocess.TimeoutExpired:
+            self.kill()
+
+    def last_lines(self, count: int = 15) -> str:
+        """The end of its log."""
+        lines = self.log.read_text(errors="replace").splitlines() if self.log.exists() else []
+        return "\n".join(lines[-count:])
+
+
+def _die_with_parent() -> None:
+    """No process is left behind when we are killed."""
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+
+
+def serving(target: str) -> Callable[[], bool]:
+    """Whether a gRPC server at host:port says that it serves."""
+
+    def check() -> bool:
+        with grpc.insecure_channel(target) as channel:
+            try:
+                answer = health_pb2_grpc.HealthStub(channel).Check(health_pb2.HealthCheckRequest(), timeout=1)
+            except grpc.RpcError:
+                return False
+            return bool(answer.status == health_pb2.HealthCheckResponse.SERVING)
+
+    return check
+
+
+def answering(url: str) -> Callable[[], bool]:
+    """Whether a GET is answered with 200."""
+
+    def check() -> bool:
+        try:
+            return httpx.get(url, timeout=1).status_code == httpx.codes.OK
+        except httpx.HTTPError:
+            return False
+
+    return check
