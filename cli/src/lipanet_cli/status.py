@@ -1,0 +1,111 @@
+"""`lipanet status`: whether everything runs, and what waits for somebody."""
+
+from collections.abc import Callable
+from typing import Any
+
+import typer
+from lipanet.billing.v1.directory_service_pb2 import ListCustomersRequest
+from lipanet.billing.v1.payment_service_pb2 import (
+    ListPaymentsRequest,
+    ListQuarantinedCallbacksRequest,
+    PaymentOutcome,
+    QuarantineState,
+)
+from lipanet.billing.v1.task_service_pb2 import GetTaskCountsRequest
+
+from lipanet_cli.channels import Channels, Service
+from lipanet_cli.context import AsJson, Connections, connections
+from lipanet_cli.errors import CommandFailed
+from lipanet_cli.gateway import Gateway
+from lipanet_cli.pages import read_pages
+from lipanet_cli.records import Record, record
+from lipanet_cli.tables import Column, print_json, show_record, show_table, state
+
+SERVICE_COLUMNS = (
+    Column("Service", "service"),
+    Column("State", "state", state),
+    Column("At", "target"),
+    Column("Detail", "detail"),
+)
+COUNT_COLUMNS = (
+    Column("Lines to be switched", "open_access_tasks"),
+    Column("Messages to be handed over", "open_message_tasks"),
+    Column("Work given up (lipanet payment retry)", "given_up_tasks"),
+    Column("Paid but not on (lipanet customer list --paid-but-not-on)", "paid_but_not_on"),
+    Column("Payments held (lipanet payment unmatched)", "unmatched_payments"),
+    Column("Callbacks to look at (lipanet quarantine list)", "open_callbacks"),
+)
+
+
+def status(ctx: typer.Context, as_json: AsJson = False) -> None:
+    """Show whether every service runs, and what waits for somebody. Exit code 1 when something is down."""
+    services, counts = _read(connections(ctx))
+    healthy = counts is not None and all(service["ok"] for service in services)
+    if as_json:
+        print_json({"healthy": healthy, "services": services, "counts": counts})
+    else:
+        show_table("Services", SERVICE_COLUMNS, services)
+        if counts is not None:
+            show_record("Waiting", COUNT_COLUMNS, counts)
+    if not healthy:
+        raise typer.Exit(1)
+
+
+def _read(connected: Connections) -> tuple[list[Record], Record | None]:
+    channels = connected.channels
+    services = [_service(channels, service) for service in (channels.billing, channels.router_control, channels.notify)]
+    billing_runs = bool(services[0]["ok"])
+    services.append(_gateway(connected.gateway))
+    return services, _counts(channels) if billing_runs else None
+
+
+def _service(channels: Channels, service: Service) -> Record:
+    try:
+        found, detail = channels.health(service), ""
+    except CommandFailed as error:
+        found, detail = "unreachable", str(error)
+    return _state(service.name, found, service.target, detail, ok=found == "serving")
+
+
+def _gateway(gateway: Gateway) -> Record:
+    try:
+        answer = gateway.health()
+    except CommandFailed as error:
+        return _state("gateway", "unreachable", gateway.url, str(error), ok=False)
+    found = str(answer.document.get("status") or f"http_{answer.status}")
+    detail = str(answer.document.get("error") or "")
+    return _state("gateway", found, gateway.url, detail, ok=found == "healthy")
+
+
+def _state(service: str, found: str, target: str, detail: str, *, ok: bool) -> Record:
+    return {"service": service, "state": found, "ok": ok, "target": target, "detail": detail}
+
+
+def _counts(channels: Channels) -> Record:
+    unmatched, open_callback = PaymentOutcome.PAYMENT_OUTCOME_UNMATCHED, QuarantineState.QUARANTINE_STATE_OPEN
+    return {
+        **record(channels.tasks.GetTaskCounts(GetTaskCountsRequest())),
+        "paid_but_not_on": _count(
+            "customers",
+            lambda size, token: channels.directory.ListCustomers(
+                ListCustomersRequest(paid_but_not_on=True, page_size=size, page_token=token)
+            ),
+        ),
+        "unmatched_payments": _count(
+            "payments",
+            lambda size, token: channels.payments.ListPayments(
+                ListPaymentsRequest(outcome=unmatched, page_size=size, page_token=token)
+            ),
+        ),
+        "open_callbacks": _count(
+            "callbacks",
+            lambda size, token: channels.payments.ListQuarantinedCallbacks(
+                ListQuarantinedCallbacksRequest(state=open_callback, page_size=size, page_token=token)
+            ),
+        ),
+    }
+
+
+def _count(field: str, fetch: Callable[[int, str], Any]) -> int:
+    records, _ = read_pages(fetch, field, 0)
+    return len(records)
