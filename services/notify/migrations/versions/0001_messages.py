@@ -1,0 +1,49 @@
+"""Create the messages table."""
+
+import sqlalchemy as sa
+from alembic import op
+from servicekit.database import UtcDateTime
+
+revision = "0001"
+down_revision = None
+
+_ID = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+_EXACT = sa.String(100).with_variant(sa.String(100, collation="utf8mb4_0900_bin"), "mysql")
+
+
+def upgrade():
+    op.create_table(
+        "messages",
+        sa.Column("id", _ID, primary_key=True, autoincrement=True),
+        sa.Column("message_id", _EXACT, nullable=False, comment="the caller's id, the idempotency key"),
+        sa.Column(
+            "phone", sa.String(100), nullable=False, comment="2547… or 2541…; as given when it is no such number"
+        ),
+        sa.Column("text", sa.Text, nullable=False),
+        sa.Column("segments", sa.Integer, nullable=False),
+        sa.Column("template", sa.String(100), nullable=False),
+        sa.Column("subject", _EXACT, nullable=False),
+        sa.Column("state", sa.String(10), nullable=False),
+        sa.Column("detail", sa.String(500), nullable=False),
+        sa.Column("provider_message_id", sa.String(100), nullable=False),
+        sa.Column("attempts", sa.Integer, nullable=False),
+        sa.Column("doubts", sa.Integer, nullable=False, comment="attempts whose outcome is not known"),
+        sa.Column(
+            "epoch", sa.Integer, nullable=False, comment="counts the claims, so that a late result is known as such"
+        ),
+        sa.Column(
+            "due_time", UtcDateTime, nullable=False, comment="QUEUED: when to send; SENDING: when the claim ends"
+        ),
+        sa.Column("expire_time", UtcDateTime, nullable=False),
+        sa.Column("create_time", UtcDateTime, nullable=False),
+        sa.Column("update_time", UtcDateTime, nullable=False),
+        sa.UniqueConstraint("message_id", name="uq_messages_message_id"),
+        sa.Index("ix_messages_state_due_time", "state", "due_time"),
+        sa.Index("ix_messages_subject", "subject"),
+        comment="every SMS that notify accepted, and how far it got",
+        mysql_charset="utf8mb4",
+    )
+
+
+def downgrade():
+    op.drop_table("messages")

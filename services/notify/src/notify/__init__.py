@@ -1,0 +1,1 @@
+"""Sends SMS and remembers each one."""

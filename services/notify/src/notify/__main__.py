@@ -1,0 +1,67 @@
+"""`python -m notify` serves, `python -m notify migrate` brings the tables up to date."""
+
+import sys
+import threading
+from pathlib import Path
+
+from lipanet.notify.v1 import notify_service_pb2_grpc as pb_grpc
+from servicekit.serve import Server, run_until_signal
+
+import notify
+from notify.console import Console
+from notify.provider import Provider
+from notify.sending import Sending
+from notify.servicer import NotifyServicer
+from notify.settings import MigrationSettings, NotifySettings
+from notify.textsms import TextSms
+from notify.worker import Worker
+from servicekit import database, logs, migrate
+
+RPC_THREADS = 8
+SENDER_THREADS = 4
+MIGRATIONS = Path(notify.__file__).parents[2] / "migrations"
+
+
+def main() -> None:
+    match sys.argv[1:]:
+        case []:
+            serve(NotifySettings.load())
+        case ["migrate"]:
+            bring_up_to_date(MigrationSettings.load())
+        case _:
+            sys.exit("usage: python -m notify [migrate]")
+
+
+def bring_up_to_date(settings: MigrationSettings) -> None:
+    logs.configure("notify", log_format=settings.log_format, level=settings.log_level)
+    migrate.upgrade(database.create_engine(settings.database_url), "notify", MIGRATIONS)
+
+
+def serve(settings: NotifySettings) -> None:
+    logs.configure("notify", log_format=settings.log_format, level=settings.log_level)
+    engine = database.create_engine(settings.database_url, pool_size=RPC_THREADS + SENDER_THREADS + 2)
+    provider = make_provider(settings)
+    stopping = threading.Event()
+    worker = Worker(Sending(engine, provider, stopping), stopping, threads=SENDER_THREADS)
+    server = Server(
+        f"{settings.bind}:{settings.notify_port}", threads=RPC_THREADS, probe=lambda: database.answers(engine)
+    )
+    pb_grpc.add_NotifyServiceServicer_to_server(NotifyServicer(engine, worker.wake), server.grpc)
+    worker.start()
+    run_until_signal(server, "notify", after=lambda: worker.stop(provider.deadline + 5))
+
+
+def make_provider(settings: NotifySettings) -> Provider:
+    if settings.notify_sender == "console":
+        return Console()
+    return TextSms(
+        str(settings.textsms_url),
+        api_key=settings.textsms_api_key.get_secret_value(),
+        partner_id=settings.textsms_partner_id,
+        shortcode=settings.textsms_shortcode,
+        deadline=settings.textsms_deadline,
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,36 @@
+"""The tables of notify."""
+
+import sqlalchemy as sa
+from servicekit.database import UtcDateTime
+
+metadata = sa.MetaData()
+
+_ID = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+# Two ids that differ in case or in a trailing space are two messages, which MySQL's default collations deny.
+_EXACT = sa.String(100).with_variant(sa.String(100, collation="utf8mb4_0900_bin"), "mysql")
+
+messages = sa.Table(
+    "messages",
+    metadata,
+    sa.Column("id", _ID, primary_key=True, autoincrement=True),
+    sa.Column("message_id", _EXACT, nullable=False, comment="the caller's id, the idempotency key"),
+    sa.Column("phone", sa.String(100), nullable=False, comment="2547… or 2541…; as given when it is no such number"),
+    sa.Column("text", sa.Text, nullable=False),
+    sa.Column("segments", sa.Integer, nullable=False),
+    sa.Column("template", sa.String(100), nullable=False),
+    sa.Column("subject", _EXACT, nullable=False),
+    sa.Column("state", sa.String(10), nullable=False),
+    sa.Column("detail", sa.String(500), nullable=False),
+    sa.Column("provider_message_id", sa.String(100), nullable=False),
+    sa.Column("attempts", sa.Integer, nullable=False),
+    sa.Column("doubts", sa.Integer, nullable=False, comment="attempts whose outcome is not known"),
+    sa.Column("epoch", sa.Integer, nullable=False, comment="counts the claims, so that a late result is known as such"),
+    sa.Column("due_time", UtcDateTime, nullable=False, comment="QUEUED: when to send; SENDING: when the claim ends"),
+    sa.Column("expire_time", UtcDateTime, nullable=False),
+    sa.Column("create_time", UtcDateTime, nullable=False),
+    sa.Column("update_time", UtcDateTime, nullable=False),
+    sa.UniqueConstraint("message_id", name="uq_messages_message_id"),
+    sa.Index("ix_messages_state_due_time", "state", "due_time"),
+    sa.Index("ix_messages_subject", "subject"),
+    comment="every SMS that notify accepted, and how far it got",
+)

@@ -1,0 +1,104 @@
+"""The gRPC face of notify: requests to use cases, rows to messages. Protobuf stops here."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+import grpc
+import sqlalchemy as sa
+from google.protobuf import timestamp_pb2
+from lipanet.notify.v1 import notify_service_pb2 as pb
+from lipanet.notify.v1 import notify_service_pb2_grpc as pb_grpc
+
+from notify import messages
+from notify.drafts import Draft
+from notify.states import State
+
+_STATES = {state: pb.MessageState.Value(f"MESSAGE_STATE_{state}") for state in State}
+
+
+class NotifyServicer(pb_grpc.NotifyServiceServicer):
+    """`wake` is called when messages were accepted."""
+
+    def __init__(self, engine: sa.Engine, wake: Callable[[], None]) -> None:
+        self._engine = engine
+        self._wake = wake
+
+    def SendMessages(self, request: pb.SendMessagesRequest, context: grpc.ServicerContext) -> pb.SendMessagesResponse:  # noqa: ARG002, N802
+        receipts = messages.accept(self._engine, [_draft(message) for message in request.messages])
+        self._wake()
+        return pb.SendMessagesResponse(receipts=map(_receipt, receipts))
+
+    def GetMessage(self, request: pb.GetMessageRequest, context: grpc.ServicerContext) -> pb.GetMessageResponse:  # noqa: ARG002, N802
+        return pb.GetMessageResponse(message=_message(messages.get(self._engine, request.message_id)))
+
+    def ListMessages(self, request: pb.ListMessagesRequest, context: grpc.ServicerContext) -> pb.ListMessagesResponse:  # noqa: ARG002, N802
+        page = messages.list_page(
+            self._engine,
+            subject=request.subject,
+            state=_state_name(request.state),
+            size=request.page_size,
+            token=request.page_token,
+        )
+        return pb.ListMessagesResponse(messages=map(_message, page.messages), next_page_token=page.next_token)
+
+
+def _draft(message: pb.OutgoingMessage) -> Draft:
+    expire_time, fault = _expire_time(message)
+    return Draft(
+        message_id=message.message_id,
+        phone=message.phone,
+        text=message.text if message.HasField("text") else None,
+        template=message.template.name,
+        facts=message.template.facts,
+        subject=message.subject,
+        expire_time=expire_time,
+        fault=fault,
+    )
+
+
+def _expire_time(message: pb.OutgoingMessage) -> tuple[datetime | None, str]:
+    if not message.HasField("expire_time"):
+        return None, ""
+    try:
+        return message.expire_time.ToDatetime(tzinfo=UTC), ""
+    except (ValueError, OverflowError):
+        return None, "expire_time: not a moment between the years 1 and 9999"
+
+
+def _state_name(state: int) -> str:
+    """The stored name of a state; empty for UNSPECIFIED. A state of a newer contract is its number: nothing has it."""
+    return next((name for name, value in _STATES.items() if value == state), str(state) if state else "")
+
+
+def _receipt(receipt: messages.Receipt) -> pb.MessageReceipt:
+    return pb.MessageReceipt(
+        message_id=receipt.message_id,
+        state=_STATES[receipt.state],
+        detail=receipt.detail,
+        repeated=receipt.repeated,
+    )
+
+
+def _message(row: sa.Row[Any]) -> pb.Message:
+    return pb.Message(
+        message_id=row.message_id,
+        phone=row.phone,
+        text=row.text,
+        segments=row.segments,
+        subject=row.subject,
+        state=_STATES[State(row.state)],
+        detail=row.detail,
+        provider_message_id=row.provider_message_id,
+        attempts=row.attempts,
+        create_time=_timestamp(row.create_time),
+        update_time=_timestamp(row.update_time),
+        next_attempt_time=_timestamp(row.due_time),
+        template=row.template,
+    )
+
+
+def _timestamp(moment: datetime) -> timestamp_pb2.Timestamp:
+    stamp = timestamp_pb2.Timestamp()
+    stamp.FromDatetime(moment)
+    return stamp

@@ -1,0 +1,273 @@
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+
+import pytest
+import sqlalchemy as sa
+from notify import messages
+from notify.drafts import Draft
+from notify.models import messages as table
+from notify.provider import Outcome, Verdict
+from notify.sending import Sending
+from notify.states import State
+from structlog.testing import capture_logs
+
+from simulators.textsms import Fault
+
+PHONE = "254712345678"
+FACTS = {"trans_id": "T1", "due_date": "23 Dec 2026", "amount": "1.00", "package": "2.00", "missing": "1.00"}
+
+
+class ScriptedProvider:
+    """Answers with the next outcome of a script; `during` runs while the call is in flight."""
+
+    deadline = 1.0
+
+    def __init__(self, *script, during=lambda: None):
+        self.script = list(script)
+        self.during = during
+        self.sent = []
+
+    def send(self, batch):
+        self.sent += [sms.text for sms in batch]
+        self.during()
+        outcome = self.script.pop(0)
+        if isinstance(outcome, Exception):
+            raise outcome
+        return [outcome] * len(batch)
+
+
+def accept(engine, *message_ids, template="", **changes):
+    given = {"template": template, "facts": FACTS} if template else {"text": "hello"}
+    messages.accept(engine, [Draft(m, PHONE, **(given | changes)) for m in message_ids])
+
+
+def set_times(engine, **times):
+    with engine.begin() as connection:
+        connection.execute(table.update().values(times))
+
+
+def make_due(engine):
+    """Let the waiting time of every message be over."""
+    set_times(engine, due_time=datetime(2020, 1, 1, tzinfo=UTC))
+
+
+def sender(engine, provider):
+    return Sending(engine, provider, threading.Event(), dice=lambda: 0.0)
+
+
+def test_45_messages_take_three_calls_and_each_arrives_once(engine, sms, make_provider):
+    ids = [f"m{n}" for n in range(45)]
+    messages.accept(engine, [Draft(m, f"0712{n:06}", text=f"text {m}") for n, m in enumerate(ids)])
+    sending = sender(engine, make_provider())
+    while sending.send_due():
+        pass
+    assert sms.calls == [("sendbulk", 20), ("sendbulk", 20), ("sendbulk", 5)]
+    assert sorted(received.message for received in sms.inbox()) == sorted(f"text {m}" for m in ids)
+    assert all(received.mobile == f"254712{int(received.message[6:]):06}" for received in sms.inbox())
+    held = {m: messages.get(engine, m) for m in ids}
+    assert {row.state for row in held.values()} == {State.SENT}
+    assert {f"text {m}": row.provider_message_id for m, row in held.items()} == {
+        received.message: str(received.messageid) for received in sms.inbox()
+    }
+
+
+def test_a_lone_message_goes_by_sendsms(engine, sms, make_provider):
+    accept(engine, "m1")
+    sending = sender(engine, make_provider())
+    assert sending.send_due()
+    assert sms.calls == [("sendsms", 1)]
+    assert not sending.send_due()
+
+
+def test_many_senders_at_once_never_send_a_message_twice(engine, sms, make_provider):
+    ids = [f"m{n}" for n in range(90)]
+    messages.accept(engine, [Draft(m, PHONE, text=m) for m in ids])
+    senders = [sender(engine, make_provider()) for _ in range(6)]
+
+    def drain(one):
+        while one.send_due() or any(messages.get(engine, m).state == State.QUEUED for m in ids):
+            pass
+
+    with ThreadPoolExecutor(len(senders)) as threads:
+        list(threads.map(drain, senders))
+    assert sorted(received.message for received in sms.inbox()) == sorted(ids)
+
+
+@pytest.mark.parametrize("alone", [True, False])
+@pytest.mark.parametrize(
+    ("code", "state", "wait"),
+    [
+        (1001, State.QUEUED, 300),
+        (1002, State.FAILED, 0),
+        (1003, State.FAILED, 0),
+        (1004, State.QUEUED, 300),
+        (1005, State.QUEUED, 10),
+        (1006, State.QUEUED, 300),
+        (1007, State.QUEUED, 10),
+        (1008, State.UNKNOWN, 0),
+        (1009, State.FAILED, 0),
+        (1010, State.FAILED, 0),
+        (4090, State.QUEUED, 300),
+        (4091, State.QUEUED, 300),
+        (4092, State.QUEUED, 300),
+        (4093, State.FAILED, 0),
+        (0, State.UNKNOWN, 0),
+        (9999, State.UNKNOWN, 0),
+    ],
+)
+def test_every_code_leads_to_its_state_and_waits_long_enough(
+    sqlite_engine, sms, make_provider, code, state, wait, alone
+):
+    engine = sqlite_engine
+    accept(engine, "m1")
+    if not alone:
+        messages.accept(engine, [Draft("other", "0722000000", text="the other")])
+    if not alone:
+        sms.add_fault(Fault(kind="right_spelling"))
+    sms.add_fault(Fault(kind="code", code=code, mobile=PHONE))
+    sender(engine, make_provider()).send_due()
+    row = messages.get(engine, "m1")
+    assert row.state == state
+    assert row.attempts == 1
+    assert row.due_time - row.update_time == timedelta(seconds=wait)
+    if not alone:
+        assert messages.get(engine, "other").state == State.SENT
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        Fault(kind="silence"),
+        Fault(kind="drip", seconds=0.3),
+        Fault(kind="reset"),
+        Fault(kind="reset", taken=True),
+        Fault(kind="not_json", taken=True),
+        Fault(kind="http_error", status=502),
+        Fault(kind="http_error", status=302),
+        Fault(kind="omit"),
+    ],
+    ids=lambda fault: f"{fault.kind}{fault.status if fault.kind == 'http_error' else ''}{' taken' * fault.taken}",
+)
+def test_an_answer_that_proves_nothing_is_unknown_and_only_harmless_doubles_go_once_more(
+    sqlite_engine, sms, make_provider, fault
+):
+    engine = sqlite_engine
+    accept(engine, "plain")
+    accept(engine, "told", template="customer_connected")
+    accept(engine, "partial", template="customer_partial")
+    sms.add_fault(fault)
+    sending = sender(engine, make_provider(deadline=0.6))
+    sending.send_due()
+    assert states(engine) == {"plain": State.UNKNOWN, "partial": State.UNKNOWN, "told": State.QUEUED}
+    make_due(engine)
+    sending.send_due()
+    assert states(engine) == dict.fromkeys(["plain", "partial", "told"], State.UNKNOWN)
+    assert messages.get(engine, "told").attempts == 2
+
+
+def states(engine):
+    with engine.connect() as connection:
+        return dict(connection.execute(sa.select(table.c.message_id, table.c.state)).all())
+
+
+def test_a_resend_that_works_ends_as_sent(sqlite_engine, sms, make_provider):
+    accept(sqlite_engine, "told", template="customer_reconnected")
+    sms.add_fault(Fault(kind="silence", count=1))
+    sending = sender(sqlite_engine, make_provider(deadline=0.5))
+    sending.send_due()
+    make_due(sqlite_engine)
+    sending.send_due()
+    assert states(sqlite_engine) == {"told": State.SENT}
+    assert len(sms.inbox(PHONE)) == 2
+
+
+def test_a_refused_connection_is_tried_again_even_for_a_plain_text(sqlite_engine, sms, make_provider, free_port):
+    accept(sqlite_engine, "m1")
+    nobody = make_provider(url=f"http://127.0.0.1:{free_port}/api/services/")
+    sender(sqlite_engine, nobody).send_due()
+    assert states(sqlite_engine) == {"m1": State.QUEUED}
+    make_due(sqlite_engine)
+    sender(sqlite_engine, make_provider()).send_due()
+    assert states(sqlite_engine) == {"m1": State.SENT}
+
+
+def test_wrong_credentials_keep_the_message_and_it_goes_once_they_are_right(sqlite_engine, sms, make_provider):
+    accept(sqlite_engine, "m1")
+    sender(sqlite_engine, make_provider(api_key="wrong")).send_due()
+    assert states(sqlite_engine) == {"m1": State.QUEUED}
+    assert "wrong" not in messages.get(sqlite_engine, "m1").detail
+    make_due(sqlite_engine)
+    sender(sqlite_engine, make_provider()).send_due()
+    assert states(sqlite_engine) == {"m1": State.SENT}
+
+
+def test_an_expired_message_is_never_sent_and_is_told(engine, sms, make_provider):
+    past = datetime(2026, 1, 1, tzinfo=UTC)
+    accept(engine, "late", expire_time=past)
+    accept(engine, "in time")
+    with capture_logs() as logged:
+        sender(engine, make_provider()).send_due()
+    assert states(engine) == {"late": State.EXPIRED, "in time": State.SENT}
+    assert len(sms.inbox()) == 1
+    assert [line["message_id"] for line in logged if line["event"] == "message_expired"] == ["late"]
+
+
+def test_a_waiting_message_is_due_when_it_expires_at_the_latest(engine):
+    soon = datetime.now(UTC) + timedelta(minutes=1)
+    accept(engine, "m1", expire_time=soon)
+    sender(engine, ScriptedProvider(Outcome(Verdict.LATER))).send_due()
+    row = messages.get(engine, "m1")
+    assert (row.state, row.due_time) == (State.QUEUED, row.expire_time)
+
+
+def test_a_message_that_expires_after_a_doubtful_attempt_is_unknown(engine):
+    accept(engine, "m1", template="customer_connected")
+    sending = sender(engine, ScriptedProvider(Outcome(Verdict.UNKNOWN)))
+    sending.send_due()
+    set_times(engine, due_time=datetime(2020, 1, 1, tzinfo=UTC), expire_time=datetime(2020, 1, 1, tzinfo=UTC))
+    sending.send_due()
+    assert states(engine) == {"m1": State.UNKNOWN}
+
+
+def test_a_message_is_durably_sending_while_the_provider_is_called(engine):
+    accept(engine, "m1")
+    seen = []
+    provider = ScriptedProvider(Outcome(Verdict.SENT), during=lambda: seen.append(states(engine)))
+    sender(engine, provider).send_due()
+    assert seen == [{"m1": State.SENDING}]
+
+
+def test_a_late_success_is_believed_after_the_claim_was_given_up(engine):
+    """The sender stalls beyond its claim; another one settles the messages; then the answer comes."""
+    accept(engine, "plain")
+    accept(engine, "told", template="customer_connected")
+
+    def stall():
+        make_due(engine)
+        assert sender(engine, ScriptedProvider(Outcome(Verdict.REFUSED))).send_due()
+        assert states(engine) == {"plain": State.UNKNOWN, "told": State.QUEUED}
+
+    sender(engine, ScriptedProvider(Outcome(Verdict.SENT), during=stall)).send_due()
+    assert states(engine) == {"plain": State.SENT, "told": State.SENT}
+
+
+def test_a_late_doubt_does_not_disturb_what_another_sender_decided(engine):
+    accept(engine, "told", template="customer_connected")
+
+    def stall():
+        make_due(engine)
+        other = sender(engine, ScriptedProvider(Outcome(Verdict.SENT)))
+        other.send_due()
+        make_due(engine)
+        other.send_due()
+        assert states(engine) == {"told": State.SENT}
+
+    sender(engine, ScriptedProvider(Outcome(Verdict.UNKNOWN), during=stall)).send_due()
+    assert states(engine) == {"told": State.SENT}
+
+
+def test_a_fault_of_ours_in_the_call_loses_no_message(engine):
+    accept(engine, "m1")
+    sender(engine, ScriptedProvider(RuntimeError("a bug"))).send_due()
+    assert states(engine) == {"m1": State.UNKNOWN}

@@ -1,0 +1,99 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from notify import drafts, segments, templates
+from notify.drafts import Draft, compose
+
+# What billing sends.
+AGREED = {
+    "customer_connected": "amount trans_id due_date",
+    "customer_waiting": "amount trans_id due_date",
+    "customer_reconnected": "due_date trans_id",
+    "customer_unassigned_line": "amount trans_id due_date",
+    "customer_partial": "amount trans_id package missing",
+    "customer_expired": "trans_id",
+    "payment_notice": "customer account username router amount package trans_id previous_due_date due_date wallet"
+    " reconnection",
+    "reconnection_done": "customer account router trans_id",
+    "credits_purchased": "isp kind credits amount trans_id wallet",
+    "service_payment": "isp amount trans_id wallet",
+    "unmatched_payment": "reference amount trans_id reason name",
+    "conflicting_payment": "trans_id first second",
+    "system_error": "trans_id error",
+}
+ORDINARY = {
+    "amount": "10,000.00",
+    "package": "12,500.00",
+    "missing": "2,500.00",
+    "trans_id": "SLK4H7TR02",
+    "due_date": "23 Sep 2026",
+}
+texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=300)
+facts = st.dictionaries(st.one_of(st.sampled_from(sorted({*" ".join(AGREED.values()).split()})), texts), texts)
+
+
+def test_every_agreed_template_needs_exactly_the_agreed_facts():
+    assert {name: template.facts for name, template in templates.TEMPLATES.items()} == {
+        name: frozenset(facts.split()) for name, facts in AGREED.items()
+    }
+
+
+@pytest.mark.parametrize("name", [name for name in AGREED if name.startswith("customer_")])
+def test_a_customers_message_fits_one_sms(name):
+    facts = {fact: ORDINARY[fact] for fact in AGREED[name].split()}
+    text = templates.find(name).render(facts)
+    assert segments.count(text) == 1, len(text)
+    assert all(fact in text for fact in facts.values())
+
+
+def test_only_messages_whose_double_does_less_harm_than_silence_are_sent_again():
+    assert {name for name in (*AGREED, "", "no_such") if templates.may_resend(name)} == {
+        "customer_connected",
+        "customer_waiting",
+        "customer_reconnected",
+    }
+
+
+@given(
+    name=st.one_of(st.sampled_from(sorted(AGREED)), texts), facts=facts, phone=st.one_of(texts, st.just("0712345678"))
+)
+def test_whatever_the_facts_a_message_is_composed_or_says_what_is_wrong(name, facts, phone):
+    composed = compose(Draft("id", phone, template=name, facts=facts))
+    needed = AGREED.get(name, "").split()
+    given_facts = all(facts.get(fact, "").split() for fact in needed)
+    assert bool(composed.fault) == (not needed or not given_facts or phone != "0712345678")
+    assert composed.segments == segments.count(composed.text)
+    if not composed.fault:
+        assert len(composed.text) > 0
+
+
+@given(st.sampled_from(sorted(AGREED)), texts.filter(str.split))
+def test_a_fact_never_acts_as_a_template(name, fact):
+    hostile = "{amount.__class__} {0} " + fact
+    rendered = templates.find(name).render(dict.fromkeys(AGREED[name].split(), hostile))
+    assert "{amount.__class__} {0}" in rendered
+    assert "\n" not in rendered
+
+
+def test_a_missing_fact_is_named():
+    with pytest.raises(templates.MissingFacts, match="due_date, trans_id"):
+        templates.find("customer_reconnected").render({"due_date": "  "})
+
+
+def test_facts_that_a_newer_caller_adds_are_ignored():
+    assert templates.find("customer_expired").render({"trans_id": "T1", "site": "Kisumu"})
+
+
+@pytest.mark.parametrize(
+    ("draft", "fault"),
+    [
+        (Draft("id", "0712345678"), "neither a text nor a template"),
+        (Draft("id", "0712345678", text=" \n"), "neither a text nor a template"),
+        (Draft("id", "0712345678", text="a" * (drafts.TEXT_LENGTH + 1)), "longer than 1000"),
+        (Draft("id", "0712345678", text="a", subject="s" * 101), "subject: longer than 100"),
+        (Draft("id", "0712345678", template="no_such"), "no such template"),
+        (Draft("id", "0201234567", text="a"), "phone: not a mobile number"),
+    ],
+)
+def test_what_cannot_go_says_why(draft, fault):
+    assert fault in compose(draft).fault
