@@ -75,7 +75,11 @@ class Door:
         reserved = socket.socket(family, socket.SOCK_STREAM)
         reserved.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         reserved.setblocking(False)
-        reserved.bind((self._host, port))
+        try:
+            reserved.bind((self._host, port))
+        except OSError:
+            reserved.close()
+            raise
         return reserved
 
 
