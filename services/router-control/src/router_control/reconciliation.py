@@ -48,16 +48,14 @@ class Reconciliation:
 
     def _settle(self, ppp: Ppp, names: Sequence[str]) -> None:
         secrets = self._look_up(ppp, names)
-        different = [name for name, secret in secrets.items() if secret.enabled != self._wanted[name]]
+        different = {name: secret for name, secret in secrets.items() if secret.enabled != self._wanted[name]}
+        self._conclude([name for name in names if name not in different], secrets)
         if different:
-            self._write(ppp, {name: secrets.pop(name) for name in different})
-            secrets |= self._look_up(ppp, different)
-        to_end = [name for name, secret in secrets.items() if not secret.enabled and not self._wanted[name]]
-        for name in set(names).difference(to_end):
-            self.results[name] = self._conclude(name, secrets.get(name))
+            self._write(ppp, different)
+            self._conclude(list(different), self._look_up(ppp, list(different)))
         # Only now that they cannot dial in again.
-        if to_end:
-            self._end_sessions(ppp, to_end)
+        if disabled := [name for name in names if name not in self.results]:
+            self._end_sessions(ppp, disabled)
 
     def _look_up(self, ppp: Ppp, names: Sequence[str]) -> dict[str, Secret]:
         secrets = ppp.secrets(names)
@@ -105,14 +103,23 @@ class Reconciliation:
             if not sessions:
                 break
             time.sleep(pause * 0.1)  # a router may need a moment to take a session down
-            end_sessions(ppp, [session for ids in sessions.values() for session in ids])
-            for name, ids in sessions.items():
-                self._ended[name].update(ids)
+            self._end(ppp, sessions)
             sessions = ppp.sessions(names)
         for name in names:
-            self.results[name] = self._conclude_off(name, len(sessions.get(name, ())))
+            self.results[name] = self._result_off(name, len(sessions.get(name, ())))
 
-    def _conclude_off(self, name: str, left: int) -> Result:
+    def _end(self, ppp: Ppp, sessions: Mapping[str, Sequence[str]]) -> None:
+        # Noted before, because the answer can get lost when all is done.
+        for name, ids in sessions.items():
+            self._ended[name].update(ids)
+        try:
+            end_sessions(ppp, [session for ids in sessions.values() for session in ids])
+        except Trap:
+            for name, ids in sessions.items():
+                self._ended[name].difference_update(ids)
+            raise
+
+    def _result_off(self, name: str, left: int) -> Result:
         """The result of a user whose secret is disabled, as wanted."""
         ended = len(self._ended[name])
         if left:
@@ -120,7 +127,14 @@ class Reconciliation:
         changed = ended or name in self._sent
         return Result(Outcome.CHANGED if changed else Outcome.ALREADY_SO, enabled=False, sessions=ended)
 
-    def _conclude(self, name: str, secret: Secret | None) -> Result:
+    def _conclude(self, names: Sequence[str], secrets: Mapping[str, Secret]) -> None:
+        """Give each of `names` a result, save those who are disabled as wanted: they may have sessions."""
+        for name in names:
+            secret = secrets.get(name)
+            if secret is None or secret.enabled or self._wanted[name]:
+                self.results[name] = self._result(name, secret)
+
+    def _result(self, name: str, secret: Secret | None) -> Result:
         if secret is None:
             return Result(Outcome.NO_SUCH_SECRET)
         if secret.enabled == self._wanted[name]:

@@ -177,7 +177,8 @@ class Workers:
         for _, worker in workers:
             worker.thread.join(deadline.remaining())
 
-    def __len__(self) -> int:
+    def running(self) -> int:
+        """How many routers have a worker now."""
         return len(self._workers)
 
     def _enqueue(self, router_id: int, job: Job) -> None:

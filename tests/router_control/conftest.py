@@ -1,0 +1,117 @@
+"""A simulated router, and the service as its callers meet it: a real gRPC server with a registry of its own."""
+
+import time
+from collections.abc import Callable
+from types import SimpleNamespace
+
+import grpc
+import pytest
+from cryptography.fernet import Fernet
+from lipanet.router_control.v1 import router_control_service_pb2 as pb
+from lipanet.router_control.v1 import router_control_service_pb2_grpc as pb_grpc
+from router_control.__main__ import MIGRATIONS, THREADS
+from router_control.access import AccessControl
+from router_control.routers import Defaults, Registry
+from router_control.servicer import RouterControlServicer
+from router_control.vault import Vault
+from router_control.workers import Workers
+from servicekit.serve import Server
+
+from servicekit import database, migrate
+from simulators.routeros import Router, RouterServer, User
+
+PASSWORD = "mango-tree-7"
+
+
+class Service:
+    """The running service and shorthands for its calls."""
+
+    def __init__(self, stub, workers):
+        self.stub, self.workers = stub, workers
+        self.pb = pb
+
+    def register(self, server, name="r1", *, port=None, username="lipanet", password=PASSWORD, **registration):
+        router = pb.Router(
+            name=name,
+            address="127.0.0.1",
+            port=port or server.port,
+            username=username,
+            password=password,
+            **registration,
+        )
+        return self.stub.CreateRouter(pb.CreateRouterRequest(router=router)).router.router_id
+
+    def set(self, router_id, wanted, timeout=10):
+        """Ask for `wanted` (name: on?) and answer {name: result}, with the enums as short words."""
+        changes = [pb.AccessChange(username=name, access=1 if on else 2) for name, on in wanted.items()]
+        answer = self.stub.SetAccess(pb.SetAccessRequest(router_id=router_id, changes=changes), timeout=timeout)
+        assert [result.username for result in answer.results] == list(wanted)
+        return {result.username: short(result) for result in answer.results}
+
+    def get(self, router_id, *names, timeout=10):
+        answer = self.stub.GetAccess(pb.GetAccessRequest(router_id=router_id, usernames=names), timeout=timeout)
+        assert [result.username for result in answer.results] == list(names)
+        return {result.username: short(result) for result in answer.results}
+
+    def check(self, router_id, timeout=10):
+        answer = self.stub.CheckRouter(pb.CheckRouterRequest(router_id=router_id), timeout=timeout)
+        return SimpleNamespace(
+            outcome=pb.AccessOutcome.Name(answer.outcome).removeprefix("ACCESS_OUTCOME_"),
+            identity=answer.identity,
+            version=answer.version,
+            detail=answer.detail,
+            elapsed_ms=answer.elapsed_ms,
+        )
+
+
+def short(result):
+    return SimpleNamespace(
+        outcome=pb.AccessOutcome.Name(result.outcome).removeprefix("ACCESS_OUTCOME_"),
+        access=pb.Access.Name(result.access).removeprefix("ACCESS_"),
+        sessions=result.sessions,
+        detail=result.detail,
+    )
+
+
+@pytest.fixture
+def service(sqlite_url):
+    engine = database.create_engine(sqlite_url)
+    migrate.upgrade(engine, "router_control", MIGRATIONS)
+    workers = Workers()
+    registry = Registry(engine, Vault([Fernet.generate_key().decode()]), Defaults())
+    server = Server("127.0.0.1:0", threads=THREADS, probe=lambda: True)
+    servicer = RouterControlServicer(registry, AccessControl(registry, workers), workers)
+    pb_grpc.add_RouterControlServiceServicer_to_server(servicer, server.grpc)
+    server.start()
+    with grpc.insecure_channel(f"127.0.0.1:{server.port}") as channel:
+        yield Service(pb_grpc.RouterControlServiceStub(channel), workers)
+    server.stop(grace=0)
+    workers.close()
+    engine.dispose()
+
+
+@pytest.fixture
+def router():
+    return Router(User("lipanet", PASSWORD))
+
+
+@pytest.fixture
+def server(router):
+    with RouterServer(router) as server:
+        yield server
+
+
+@pytest.fixture
+def router_id(service, server):
+    return service.register(server)
+
+
+@pytest.fixture
+def wait_until() -> Callable[[Callable[[], bool]], None]:
+    def wait(condition, seconds=15):
+        end = time.monotonic() + seconds
+        while not condition():
+            assert time.monotonic() < end, "what was waited for did not come"
+            time.sleep(0.01)
+
+    return wait

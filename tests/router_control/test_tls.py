@@ -1,0 +1,105 @@
+"""API over TLS, with a certificate and without one."""
+
+import datetime as dt
+import ipaddress
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+
+from simulators.routeros import RouterServer, tls
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory):
+    """A self-signed certificate for 127.0.0.1, and its key, in one PEM file."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "router")])
+    now = dt.datetime.now(dt.UTC)
+    signed = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - dt.timedelta(days=1))
+        .not_valid_after(now + dt.timedelta(days=1))
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), critical=False)
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    path = tmp_path_factory.mktemp("tls") / "router.pem"
+    path.write_bytes(
+        signed.public_bytes(serialization.Encoding.PEM)
+        + key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    )
+    return path
+
+
+@pytest.fixture
+def anonymous(router):
+    with RouterServer(router, tls=tls.anonymous()) as server:
+        yield server
+
+
+@pytest.fixture
+def certified(router, certificate):
+    with RouterServer(router, tls=tls.with_certificate(certificate)) as server:
+        yield server
+
+
+def test_a_router_without_certificate_is_spoken_to_in_anonymous_tls(service, router, anonymous):
+    router.add_secret("u", disabled=True)
+    router_id = service.register(anonymous, port=anonymous.tls_port, tls=True)
+    assert service.set(router_id, {"u": True})["u"].outcome == "CHANGED"
+    assert service.set(router_id, {"u": False})["u"].outcome == "CHANGED"
+    assert router.connections_accepted == 1
+
+
+def test_any_certificate_will_do_where_none_is_asked_for(service, router, certified):
+    router.add_secret("u", disabled=True)
+    router_id = service.register(certified, port=certified.tls_port, tls=True)
+    assert service.set(router_id, {"u": True})["u"].outcome == "CHANGED"
+
+
+def test_a_certificate_from_a_trusted_authority_is_accepted(service, router, certified, certificate, monkeypatch):
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+    router.add_secret("u", disabled=True)
+    router_id = service.register(certified, port=certified.tls_port, tls=True, verify_certificate=True)
+    assert service.set(router_id, {"u": True})["u"].outcome == "CHANGED"
+    router.restart()
+    assert service.set(router_id, {"u": False})["u"].outcome == "CHANGED"
+
+
+def test_a_certificate_that_nobody_trusts_gets_no_password(service, router, certified):
+    router_id = service.register(certified, port=certified.tls_port, tls=True, verify_certificate=True)
+    check = service.check(router_id)
+    assert check.outcome == "UNREACHABLE"
+    assert "certificate" in check.detail
+    assert router.counts == {}
+
+
+def test_anonymous_tls_gets_no_password_where_a_certificate_is_asked_for(service, router, anonymous):
+    router_id = service.register(anonymous, port=anonymous.tls_port, tls=True, verify_certificate=True)
+    assert service.check(router_id).outcome == "UNREACHABLE"
+    assert router.counts == {}
+
+
+def test_tls_to_a_plain_port_and_plain_to_a_tls_port_are_failures_with_a_reason(service, anonymous):
+    to_plain = service.check(service.register(anonymous, "a", port=anonymous.port, tls=True), timeout=3)
+    to_tls = service.check(service.register(anonymous, "b", port=anonymous.tls_port), timeout=3)
+    assert {to_plain.outcome, to_tls.outcome} <= {"UNREACHABLE", "ROUTER_ERROR", "TIMED_OUT"}
+    assert to_plain.detail
+    assert to_tls.detail
+
+
+def test_a_drip_does_not_stretch_the_deadline_under_tls_either(service, router, anonymous):
+    router.add_secret("u")
+    router_id = service.register(anonymous, port=anonymous.tls_port, tls=True)
+    router.faults.set("drip", seconds=0.1)
+    assert service.get(router_id, "u", timeout=2)["u"].outcome == "TIMED_OUT"
+    router.faults.clear()
+    assert service.check(router_id).outcome == "ALREADY_SO"
