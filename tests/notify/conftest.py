@@ -114,13 +114,11 @@ class NotifyProcess:
 
 @pytest.fixture
 def start_notify(database_url, tmp_path):
-    """Starts notify processes on one database; call it again for another one."""
-    with ExitStack() as stack:
+    """Starts notify processes on one migrated database; call it again for another one."""
+    with _migrated(database_url), ExitStack() as stack:
 
         def start(textsms_url, **settings):
-            environment = _environment(database_url, textsms_url, settings)
-            subprocess.run([sys.executable, "-m", "notify", "migrate"], env=environment, check=True, timeout=60)
-            return stack.enter_context(_running(environment, tmp_path))
+            return stack.enter_context(_running(_environment(database_url, textsms_url, settings), tmp_path))
 
         yield start
 

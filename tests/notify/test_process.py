@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import grpc
 import pytest
+import sqlalchemy as sa
 from lipanet.notify.v1 import notify_service_pb2 as pb
 from servicekit.errors import reason_of
 
@@ -44,16 +45,16 @@ def test_two_processes_on_one_database_share_the_work_and_send_nothing_twice(sta
 
 
 def test_killed_during_a_slow_call_nothing_is_lost_and_only_harmless_doubles_go_again(start_notify, sms, until):
-    doomed = start_notify(sms.url)
+    doomed = start_notify(sms.url, TEXTSMS_DEADLINE=5)
     sms.add_fault(Fault(kind="silence", count=1))
     told = from_template("told", "customer_reconnected", "0722000000", due_date="23 Dec 2026", trans_id="T1")
     doomed.send(plain("plain"), told)
     until(lambda: len(sms.inbox()) == 2)
+    assert doomed.states() == {"plain": "SENDING", "told": "SENDING"}
     doomed.process.send_signal(signal.SIGKILL)
     doomed.process.wait()
 
     heir = start_notify(sms.url)
-    assert heir.states() == {"plain": "SENDING", "told": "SENDING"}
     heir.send(plain("new", "0733000000"))
     until(lambda: heir.states() == {"plain": "UNKNOWN", "told": "SENT", "new": "SENT"})
     assert len(sms.inbox(PHONE)) == 1
@@ -166,6 +167,15 @@ def test_the_console_sender_prints_with_the_number_masked(start_notify, sms, unt
     assert sms.calls == []
 
 
-def test_a_missing_account_stops_the_boot_and_names_itself(refused_boot):
-    assert "LIPANET_TEXTSMS_PARTNER_ID is missing" in refused_boot(TEXTSMS_PARTNER_ID="")
-    assert "LIPANET_TEXTSMS_URL is wrong" in refused_boot(TEXTSMS_URL="sms.example")
+def test_a_missing_account_stops_the_boot_and_names_itself(run_notify):
+    code, said = run_notify(TEXTSMS_PARTNER_ID="")
+    assert (code, "LIPANET_TEXTSMS_PARTNER_ID is missing" in said) == (2, True)
+    code, said = run_notify(TEXTSMS_URL="sms.example")
+    assert (code, "LIPANET_TEXTSMS_URL is wrong" in said) == (2, True)
+
+
+def test_migrate_needs_no_provider_and_may_be_repeated(run_notify, database_url):
+    for _ in range(2):
+        code, said = run_notify("migrate", TEXTSMS_API_KEY="")
+        assert code == 0, said
+    assert sa.inspect(sa.create_engine(database_url)).has_table("messages")

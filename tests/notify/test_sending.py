@@ -271,3 +271,22 @@ def test_a_fault_of_ours_in_the_call_loses_no_message(engine):
     accept(engine, "m1")
     sender(engine, ScriptedProvider(RuntimeError("a bug"))).send_due()
     assert states(engine) == {"m1": State.UNKNOWN}
+
+
+def test_an_outcome_waits_in_memory_while_the_database_is_away(sqlite_engine):
+    def rename(before, after):
+        with sqlite_engine.begin() as connection:
+            connection.exec_driver_sql(f"ALTER TABLE {before} RENAME TO {after}")
+
+    class DatabaseReturns(threading.Event):
+        """The pause between two tries, in which the table comes back."""
+
+        def wait(self, timeout=None):
+            rename("away", "messages")
+            return False
+
+    accept(sqlite_engine, "m1")
+    provider = ScriptedProvider(Outcome(Verdict.SENT), during=lambda: rename("messages", "away"))
+    Sending(sqlite_engine, provider, DatabaseReturns()).send_due()
+    assert states(sqlite_engine) == {"m1": State.SENT}
+    assert len(provider.sent) == 1

@@ -104,7 +104,8 @@ class Sending:
         while True:
             try:
                 late = transact(self._engine, lambda connection: self._move_all(connection, messages, outcomes))
-            except DatabaseUnavailable:
+            except DatabaseUnavailable as error:
+                log.warning("outcomes_wait_for_database", detail=str(error))
                 if time.monotonic() > deadline or self._stopping.wait(0.5):
                     log.exception("outcomes_not_recorded", message_ids=[m.message_id for m in messages])
                     return

@@ -24,15 +24,15 @@ class NotifyServicer(pb_grpc.NotifyServiceServicer):
         self._engine = engine
         self._wake = wake
 
-    def SendMessages(self, request: pb.SendMessagesRequest, context: grpc.ServicerContext) -> pb.SendMessagesResponse:  # noqa: ARG002, N802
+    def SendMessages(self, request: pb.SendMessagesRequest, context: grpc.ServicerContext) -> pb.SendMessagesResponse:
         receipts = messages.accept(self._engine, [_draft(message) for message in request.messages])
         self._wake()
         return pb.SendMessagesResponse(receipts=map(_receipt, receipts))
 
-    def GetMessage(self, request: pb.GetMessageRequest, context: grpc.ServicerContext) -> pb.GetMessageResponse:  # noqa: ARG002, N802
+    def GetMessage(self, request: pb.GetMessageRequest, context: grpc.ServicerContext) -> pb.GetMessageResponse:
         return pb.GetMessageResponse(message=_message(messages.get(self._engine, request.message_id)))
 
-    def ListMessages(self, request: pb.ListMessagesRequest, context: grpc.ServicerContext) -> pb.ListMessagesResponse:  # noqa: ARG002, N802
+    def ListMessages(self, request: pb.ListMessagesRequest, context: grpc.ServicerContext) -> pb.ListMessagesResponse:
         page = messages.list_page(
             self._engine,
             subject=request.subject,

@@ -41,7 +41,7 @@ _WAITS = {
     Verdict.BUSY: (10, 300),
     Verdict.LATER: (300, 600),
     Verdict.ACCOUNT_REFUSED: (300, 600),
-    Verdict.UNKNOWN: (10, 10),
+    Verdict.UNKNOWN: (5, 5),
 }
 
 
