@@ -74,7 +74,7 @@ def mark_reconnected(connection: Connection, customer_ids: Iterable[int], now: d
 def _isp(row: Any) -> Isp:
     return Isp(
         isp_id=row.id,
-        name=row.name or "",
+        name=row.name or f"ISP {row.id}",
         contact_phone=row.contact_phone or "",
         sms_account=row.smsaccount or "",
         wa_account=row.waaccount or "",

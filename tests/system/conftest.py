@@ -1,0 +1,80 @@
+"""The whole system as real processes on free ports: on SQLite and on MySQL, with the simulated router and provider."""
+
+import secrets
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+import sqlalchemy as sa
+
+from deploy.local import demo, settings
+from deploy.local.system import System
+from servicekit import database
+from tests.system.running import Running
+
+PORTS = (
+    "LIPANET_GATEWAY_PORT",
+    "LIPANET_BILLING_PORT",
+    "LIPANET_ROUTER_CONTROL_PORT",
+    "LIPANET_NOTIFY_PORT",
+    settings.DEMO_ROUTER_PORT,
+    settings.DEMO_ROUTER_CONTROL_PORT,
+    settings.DEMO_TEXTSMS_PORT,
+)
+
+
+def free_ports(count: int) -> list[int]:
+    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
+    ports = [one.getsockname()[1] for one in sockets]
+    for one in sockets:
+        one.close()
+    return ports
+
+
+@pytest.fixture(scope="module", params=["sqlite", pytest.param("mysql", marks=pytest.mark.mysql)])
+def running(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    """A system of its own for each test module and database, with demo data."""
+    state = tmp_path_factory.mktemp("system")
+    given = dict(zip(PORTS, map(str, free_ports(len(PORTS))), strict=True)) | {"LIPANET_VAR": str(state)}
+    if request.param == "mysql":
+        given["LIPANET_DATABASE_URL"] = _new_schema(request.getfixturevalue("mysql_server"))
+    yield from _run(given, state)
+
+
+def _new_schema(server: sa.URL) -> str:
+    name = f"system_{secrets.token_hex(6)}"
+    engine = sa.create_engine(server, isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        connection.exec_driver_sql(f"CREATE DATABASE {name} CHARACTER SET utf8mb4")
+    engine.dispose()
+    return server.set(database=name).render_as_string(hide_password=False)
+
+
+def _run(given: dict[str, str], state: Path) -> Iterator[Running]:
+    values = settings.complete(given)
+    system = System(values)
+    url = values.get("LIPANET_DATABASE_URL") or values["LIPANET_BILLING_DATABASE_URL"]
+    engine = database.create_engine(url)
+    http = httpx.Client(
+        base_url=f"http://127.0.0.1:{values['LIPANET_GATEWAY_PORT']}",
+        headers={"Authorization": f"Bearer {values['LIPANET_API_TOKEN']}"},
+        timeout=30,
+    )
+    try:
+        system.start()
+        demo.create(values)
+        yield Running(system, http, engine)
+    finally:
+        http.close()
+        engine.dispose()
+        system.stop()
+        _complain_about(state)
+
+
+def _complain_about(state: Path) -> None:
+    """No process may have logged an error with a stack trace that nobody expected."""
+    for log in sorted((state / "log").glob("*.log")):
+        text = log.read_text(errors="replace")
+        assert "Traceback" not in text, f"{log.name}:\n{text[-3000:]}"

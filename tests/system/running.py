@@ -1,0 +1,107 @@
+"""A running system, seen from outside."""
+
+import secrets
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+import routeros_api
+import sqlalchemy as sa
+from billing.models import isp_wallet, paybill_payments, pppoe_users, tasks, wallet_entries
+
+from deploy.local import settings
+from deploy.local.system import DEMO_ROUTER_PASSWORD, System
+
+ADMINS = ("254700000001", "254700000002")
+ISP_PHONE = "254711000001"
+
+
+@dataclass
+class Running:
+    """A running system, seen from outside: HTTP, an independent RouterOS client, the provider's inbox, the tables."""
+
+    system: System
+    http: httpx.Client
+    engine: sa.Engine
+
+    def __getitem__(self, name: str):
+        return self.system.processes[name]
+
+    def pay(self, reference: str, amount: str = "1000.00", trans_id: str | None = None, **fields) -> httpx.Response:
+        body = {
+            "TransactionType": "Pay Bill",
+            "TransID": trans_id or secrets.token_hex(5).upper(),
+            "TransTime": "20261123101500",
+            "TransAmount": amount,
+            "BusinessShortCode": "600100",
+            "BillRefNumber": reference,
+            "MSISDN": "2547 ***** 126",
+            "FirstName": "JANE",
+        }
+        return self.http.post("/callbackprocess", json=body | fields)
+
+    def timeline(self, trans_id: str) -> dict[str, Any]:
+        answer = self.http.get(f"/payments/{trans_id}")
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+    def is_enabled(self, username: str) -> bool:
+        """Read back from the router by a client that is not ours."""
+        port = int(self.system.values[settings.DEMO_ROUTER_PORT])
+        pool = routeros_api.RouterOsApiPool(
+            "127.0.0.1", "lipanet", DEMO_ROUTER_PASSWORD, port=port, plaintext_login=True
+        )
+        try:
+            (secret,) = pool.get_api().get_resource("/ppp/secret").get(name=username)
+        finally:
+            pool.disconnect()
+        return secret["disabled"] == "false"
+
+    def break_router(self, mode: str, **options) -> None:
+        port = self.system.values[settings.DEMO_ROUTER_CONTROL_PORT]
+        httpx.post(f"http://127.0.0.1:{port}/faults", json={"mode": mode, **options}).raise_for_status()
+
+    def heal_router(self) -> None:
+        port = self.system.values[settings.DEMO_ROUTER_CONTROL_PORT]
+        httpx.post(f"http://127.0.0.1:{port}/faults/clear").raise_for_status()
+
+    def inbox(self, mobile: str = "") -> list[str]:
+        port = self.system.values[settings.DEMO_TEXTSMS_PORT]
+        messages = httpx.get(f"http://127.0.0.1:{port}/inbox").raise_for_status().json()
+        return [message["message"] for message in messages if mobile in ("", message["mobile"])]
+
+    def one(self, table: sa.Table, **where):
+        with self.engine.connect() as connection:
+            query = sa.select(table).where(*(table.c[name] == value for name, value in where.items()))
+            return connection.execute(query).one()
+
+    def customer(self, account: str):
+        return self.one(pppoe_users, account_name=account)
+
+    def open_tasks(self) -> int:
+        with self.engine.connect() as connection:
+            query = sa.select(sa.func.count()).select_from(tasks).where(tasks.c.state == "open")
+            return connection.execute(query).scalar_one()
+
+    def check_books(self) -> None:
+        """Entries sum to wallets, and every payment has one outcome."""
+        with self.engine.connect() as connection:
+            sums = sa.select(wallet_entries.c.isp_id, sa.func.sum(wallet_entries.c.amount)).group_by(
+                wallet_entries.c.isp_id
+            )
+            wallets = sa.select(isp_wallet.c.isp_id, isp_wallet.c.balance).where(isp_wallet.c.balance != 0)
+            entries = {isp_id: int(cents) for isp_id, cents in connection.execute(sums)}
+            assert entries == {row.isp_id: row.balance for row in connection.execute(wallets)}
+            missing = sa.select(paybill_payments.c.TransID).where(paybill_payments.c.outcome.is_(None))
+            assert not connection.execute(missing).all()
+
+
+def eventually(check: Callable[[], Any], seconds: float = 30) -> Any:
+    """Wait until `check` is true; its last value. For what happens in the background, by polling its effect."""
+    deadline = time.monotonic() + seconds
+    while not (value := check()):
+        assert time.monotonic() < deadline, f"did not come true within {seconds} s"
+        time.sleep(0.05)
+    return value

@@ -1,0 +1,107 @@
+"""The design that a machine can hold us to: who imports whom, where SQL may stand, how large things grow."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+SOURCES = sorted(
+    path
+    for folder in ("servicekit/src", "services", "cli/src", "simulators", "deploy")
+    for path in (ROOT / folder).rglob("*.py")
+    if "migrations" not in path.parts
+)
+SERVICES = ("billing", "router_control", "notify")  # the gateway has no database and no rules: it translates
+QUERY_WORDS = {"select", "insert", "update", "delete", "text", "exec_driver_sql", "execute"}
+
+
+def imports(path: Path) -> set[str]:
+    """The modules that a file imports."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+    return found
+
+
+def service_files(service: str) -> list[Path]:
+    return [path for path in SOURCES if service in path.relative_to(ROOT).parts]
+
+
+def name(path: Path) -> str:
+    return str(path.relative_to(ROOT))
+
+
+def test_import_directions():
+    done = subprocess.run(
+        [Path(sys.executable).parent / "lint-imports"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_no_query_stands_outside_the_store(service):
+    allowed = {"store", "store.py", "models.py"}
+    for path in service_files(service):
+        if allowed & set(path.parts):
+            continue
+        for node in ast.walk(ast.parse(path.read_text())):
+            called = node.func if isinstance(node, ast.Call) else None
+            word = getattr(called, "attr", "")
+            owner = getattr(getattr(called, "value", None), "id", "")
+            assert not (word in QUERY_WORDS and owner in {"sa", "sqlalchemy", "connection"}), (
+                f"{name(path)}:{node.lineno} has a query: it belongs in store"
+            )
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_the_store_never_commits_and_never_begins(service):
+    for path in service_files(service):
+        if "store" in path.parts or path.name == "store.py":
+            if path.name == "adoption.py":  # migrates, where MySQL commits each ALTER by itself
+                continue
+            for node in ast.walk(ast.parse(path.read_text())):
+                if isinstance(node, ast.Call):
+                    assert getattr(node.func, "attr", "") not in {"commit", "begin", "rollback"}, name(path)
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_protobuf_stops_at_the_servicer(service):
+    borders = {"servicer", "servicer.py", "__main__.py"}
+    for path in service_files(service):
+        if not borders & set(path.parts):
+            foreign = {module for module in imports(path) if module.startswith(("lipanet.", "google.protobuf"))}
+            assert not foreign, f"{name(path)} imports {foreign}"
+
+
+@pytest.mark.parametrize("module", ["accounts", "followups", "notices", "payments", "routing", "settlement", "steps"])
+def test_billing_s_rules_are_pure(module):
+    path = ROOT / f"services/billing/src/billing/{module}.py"
+    impure = {"sqlalchemy", "grpc", "servicekit", "lipanet", "time", "os", "billing.store", "billing.models"}
+    found = {one for one in imports(path) if any(one == bad or one.startswith(bad + ".") for bad in impure)}
+    assert not found
+
+
+def test_no_module_is_a_drawer():
+    drawers = {"utils", "util", "common", "manager", "managers", "helpers", "helper", "misc"}
+    assert not [name(path) for path in SOURCES if path.stem in drawers]
+
+
+def test_files_stay_small():
+    long = {name(path): count for path in SOURCES if (count := len(path.read_text().splitlines())) > 300}
+    assert not long
+
+
+def test_functions_stay_small():
+    long = [
+        f"{name(path)}:{node.lineno} {node.name}"
+        for path in SOURCES
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.end_lineno - node.lineno > 60
+    ]
+    assert not long
