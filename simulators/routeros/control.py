@@ -108,8 +108,18 @@ class _Handler(BaseHTTPRequestHandler):
             self._answer(_SHOW, lambda show: show(self._router()))
 
     def do_POST(self) -> None:
-        body = self.rfile.read(min(int(self.headers.get("Content-Length") or 0), _LONGEST_BODY))
-        self._answer(_DO, lambda do: do(self._router(), _parse(body)))
+        def carry_out(do: _Route) -> Any:
+            body = _parse(self._body())  # read even if the router is unknown, or it would pass for the next request
+            return do(self._router(), body)
+
+        self._answer(_DO, carry_out)
+
+    def _body(self) -> bytes:
+        length = self.headers.get("Content-Length") or "0"
+        if not length.isdecimal() or int(length) > _LONGEST_BODY:
+            self.close_connection = True
+            raise BadRequest(f"a body has at most {_LONGEST_BODY} bytes, not {length!r}")
+        return self.rfile.read(int(length))
 
     @property
     def _path(self) -> str:
@@ -125,6 +135,7 @@ class _Handler(BaseHTTPRequestHandler):
     def _answer(self, routes: Mapping[str, _Route], call: Callable[[_Route], Any]) -> None:
         route = routes.get(self._path)
         if route is None:
+            self.close_connection = True  # its body, if any, is still unread
             self._send(HTTPStatus.NOT_FOUND, {"error": f"there is no {self.command} {self._path}"})
             return
         try:

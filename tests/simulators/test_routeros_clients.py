@@ -78,8 +78,8 @@ def test_librouteros_does_all_that_a_reconnection_needs(version):
         assert list(found) == [{".id": "*1", "disabled": True}]
         tuple(secrets("enable", **{".id": "*1"}))
         assert list(secrets.select(Key("name")).where(Key("disabled") == False)) == [{"name": "0949AQ"}]  # noqa: E712
-        secrets.update(**{".id": "*1", "disabled": True, "comment": "José"})
-        assert server.router.secret("0949AQ")["comment"] == "José"
+        secrets.update(**{".id": "*1", "disabled": True, "comment": "José" * 5000})
+        assert server.router.secret("0949AQ")["comment"] == "José" * 5000
         assert secrets.add(name="new") == "*3"
         secrets.remove("*3", "*2")
         assert [row["name"] for row in secrets] == ["0949AQ"]

@@ -126,6 +126,7 @@ def test_the_control_endpoint_dials_restarts_and_adds(start):
         ("/faults", "[]", 400, "not a JSON object"),
         ("/dial", "{}", 400, "name is missing"),
         ("/secrets", '{"name": "u1"}', 400, "same name already exists"),
+        ("/secrets", "x" * 2_000_000, 400, "at most 1048576 bytes"),
         ("/dial?router=7", "{}", 400, "no router 7"),
         ("/nothing", "{}", 404, "no POST /nothing"),
     ],

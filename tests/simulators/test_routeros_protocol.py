@@ -84,6 +84,16 @@ def test_a_bad_secret_is_refused_in_the_routers_words(client, router, words, tra
     assert len(router.secrets()) == 1
 
 
+def test_a_secret_is_renamed_but_not_to_anothers_name(client, router):
+    router.add_secret("u1")
+    router.add_secret("u2")
+    assert client.ask("/ppp/secret/set", "=.id=u1", "=name=u1", "=comment=same") == DONE
+    taken = [["!trap", "=message=failure: secret with the same name already exists"], ["!done"]]
+    assert client.ask("/ppp/secret/set", "=.id=u1", "=name=u2") == taken
+    assert client.ask("/ppp/secret/set", "=.id=u1", "=name=u3") == DONE
+    assert [secret["name"] for secret in router.secrets()] == ["u3", "u2"]
+
+
 def test_a_property_is_unset_and_values_read_back_as_true_and_false(client, router):
     router.add_secret("u1", remote_address="10.0.0.9", caller_id="AA:BB:CC:DD:EE:FF", disabled=True)
     assert client.ask("/ppp/secret/unset", "=.id=u1", "=value-name=remote-address") == DONE
