@@ -45,7 +45,7 @@ class Gateway:
     def __init__(self, settings: Settings) -> None:
         self.url = settings.gateway_url.rstrip("/")
         self._token = settings.api_token
-        self._secret = settings.callback_secret
+        self._secret = settings.callback_secret or next(iter(settings.callback_secrets), "")
         # The gateway is ours and reached directly, as the services are: no proxy of the surroundings.
         self._client = httpx.Client(timeout=_TIMEOUT_SECONDS, trust_env=False)
 

@@ -45,7 +45,10 @@ def _split(line: str) -> tuple[str, str]:
 
 
 class Settings(servicekit.settings.Settings):
-    """`api_token` opens the gateway's timelines, `callback_secret` its callback path; both may be empty."""
+    """`api_token` opens the gateway's timelines, `callback_secret` its callback path; both may be empty.
+
+    Where `callback_secret` is not set, the first of the gateway's own `callback_secrets` does.
+    """
 
     billing_target: str = "127.0.0.1:50051"
     router_control_target: str = "127.0.0.1:50052"
@@ -53,6 +56,7 @@ class Settings(servicekit.settings.Settings):
     gateway_url: str = "http://127.0.0.1:8080"
     api_token: str = ""
     callback_secret: str = ""
+    callback_secrets: Words = ()
     shortcodes: Words = ()
 
     @classmethod

@@ -59,7 +59,7 @@ def moment(value: Any) -> Text:
 
 def state(value: Any) -> Text:
     """A word of an enum, coloured by whether somebody must act."""
-    return Text(clean(value).replace("_", " "), style=STYLE_OF.get(value, "")) if value else plain(None)
+    return Text(clean(value).replace("_", " "), style=STYLE_OF.get(str(value), "")) if value else plain(None)
 
 
 @dataclass(frozen=True)

@@ -47,7 +47,7 @@ class Timeline:
             tasks=_objects(document.get("tasks")),
             messages=_objects(messages) if isinstance(messages, list) else None,
             conflicts=sum(bool(one.get("conflicting")) for one in _objects(document.get("deliveries"))),
-            notes=[str(note) for note in document.get("notes") or ()],
+            notes=_texts(document.get("notes")),
         )
 
     @property
@@ -106,28 +106,30 @@ _OTHERS = {
 
 def _judge_line(timeline: Timeline) -> Verdict:
     task = timeline.line_task
+    paid = f"Paid until {timeline.paid_until}" if timeline.paid_until else "Paid"
     if task is None:
         advice = "Put a router and a username on the customer's record, or switch the line by hand."
-        return Verdict("wait", "Paid, but no line was switched: no router or username on record.", advice)
+        return Verdict("wait", f"{paid}, but no line was switched: no router or username on record.", advice)
     why = f": {_spaced(task['lastError'])}" if task.get("lastError") else ""
     match task.get("state"):
         case "done":
-            return Verdict("good", "Paid, and the line is on.")
+            return Verdict("good", f"{paid}, and the line is on.")
         case "open":
-            return Verdict("wait", f"Paid, but the line is not on yet{why}.", _next_try(task))
+            return Verdict("wait", f"{paid}, but the line is not on yet{why}.", _next_try(task))
         case "given_up":
             advice = f"Mend that, then: lipanet payment retry {timeline.code}"
-            return Verdict("bad", f"Paid, but the line could not be switched on{why}.", advice)
+            return Verdict("bad", f"{paid}, but the line could not be switched on{why}.", advice)
         case "expired":
-            return Verdict("bad", f"Paid, but the paid time ran out before the line was on{why}.")
+            return Verdict("bad", f"{paid}, but that time ran out before the line was on{why}.")
         case state:
-            return Verdict("wait", f"Paid; the line's task is {_spaced(state)}{why}.")
+            return Verdict("wait", f"{paid}; the line's task is {_spaced(state)}{why}.")
 
 
 def _next_try(task: Record) -> str:
     due = str(task.get("dueAt") or "")[11:19]
-    tried = f"Tried {task['attempts']} times so far; " if task.get("attempts") else ""
-    return f"{tried}it goes on by itself{f', next at {due}' if due else ''}. Nothing to do but mend the cause."
+    times = task.get("attempts") or 0
+    tried = f"Tried {times} time{'' if times == 1 else 's'}" if times else "About to be tried"
+    return f"{tried}; it goes on by itself{f', next at {due}' if due else ''}. Nothing to do but mend the cause."
 
 
 def _spaced(word: object) -> str:
@@ -140,6 +142,10 @@ def _object(value: Any) -> Record:
 
 def _objects(value: Any) -> list[Record]:
     return [_local(one) for one in value if isinstance(one, dict)] if isinstance(value, list) else []
+
+
+def _texts(value: Any) -> list[str]:
+    return [str(one) for one in value] if isinstance(value, list) else []
 
 
 def _local(found: Record) -> Record:

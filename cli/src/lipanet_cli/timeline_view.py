@@ -41,9 +41,9 @@ def show_timeline(timeline: Timeline) -> None:
 
 def _parts(timeline: Timeline) -> Iterable[RenderableType]:
     yield _headline(timeline, judge(timeline))
-    yield Padding(_facts(timeline), (0, 2))
+    yield Padding(_facts(timeline), (0, 2), expand=False)
     yield _title("What happened")
-    yield Padding(_steps(timeline.events), (0, 2))
+    yield Padding(_steps(timeline.events), (0, 2), expand=False)
     if timeline.tasks:
         yield _title("Work that follows from it")
         yield _table(_TASK_COLUMNS, timeline.tasks)
@@ -57,9 +57,9 @@ def _parts(timeline: Timeline) -> Iterable[RenderableType]:
 
 def _headline(timeline: Timeline, verdict: Verdict) -> Panel:
     mark, colour = _MOODS[verdict.mood]
-    lines = [Text(f"{mark} {clean(verdict.sentence)}", style=f"bold {colour}")]
+    lines: list[RenderableType] = [Text(f"{mark} {clean(verdict.sentence)}", style=f"bold {colour}")]
     if verdict.advice:
-        lines.append(Text(f"  {clean(verdict.advice)}"))
+        lines.append(Padding(Text(clean(verdict.advice)), (0, 0, 0, 2), expand=False))
     if timeline.conflicts:
         warning = (
             f"! {timeline.conflicts} more with this code but other content: see --json. Nothing of it was applied."
@@ -67,7 +67,7 @@ def _headline(timeline: Timeline, verdict: Verdict) -> Panel:
         lines.append(Text(warning, style="bold red"))
     payment = timeline.payment
     amount = f"{payment.get('currency') or 'KES'} {group(str(payment.get('amount') or '?'))}"
-    title = Text(clean(f" {timeline.code} · {amount} · {payment.get('reference') or 'no reference'} "), style="bold")
+    title = Text(clean(f"{timeline.code} · {amount} · {payment.get('reference') or 'no reference'}"), style="bold")
     return Panel(Group(*lines), title=title, title_align="left", border_style=colour, expand=False)
 
 

@@ -1,0 +1,289 @@
+"""Payments as the operator sees and steers them."""
+
+import json
+import re
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from gateway import timeline as gateway_timeline
+from google.protobuf.timestamp_pb2 import Timestamp
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from lipanet.billing.v1 import directory_service_pb2 as directory
+from lipanet.billing.v1 import payment_service_pb2 as payment
+from lipanet.billing.v1 import task_service_pb2 as task
+from lipanet.notify.v1 import notify_service_pb2 as notify
+from lipanet_cli.timeline import Timeline, judge
+from lipanet_cli.timeline_view import show_timeline
+from werkzeug import Request, Response
+
+CODE = "QGH7SK61SU"
+RECEIVED = datetime(2026, 11, 23, 5, 0, 1, 250_000, tzinfo=UTC)  # 08:00:01.250 in Nairobi
+
+
+def stamp(seconds: float = 0) -> Timestamp:
+    moment = Timestamp()
+    moment.FromDatetime(RECEIVED + timedelta(seconds=seconds))
+    return moment
+
+
+def record(**more):
+    facts = {"trans_id": CODE, "amount_cents": 100000, "bill_ref_number": "0949AQ", "first_name": "JANE"}
+    return payment.PaymentRecord(**facts, business_short_code="600000", receive_time=stamp(), **more)
+
+
+def step(seconds, category, message, **details):
+    return payment.PaymentStep(
+        create_time=stamp(seconds), category=category, message=message, details_json=json.dumps(details)
+    )
+
+
+def line_task(state, last_error="", **more):
+    work = task.AccessWork(router_id=1, username="u1", enabled=True)
+    times = {"create_time": stamp(0.1), "due_time": stamp(60)}
+    return task.TaskRecord(
+        task_id=9, kind="set_access", state=state, epoch=3, last_error=last_error, access=work, **times, **more
+    )
+
+
+def story(outcome=payment.PAYMENT_OUTCOME_CUSTOMER_PAID, tasks=(), **more):
+    steps = [
+        step(0.0, "PAYMENT_RECEIVED", "Received KES 1000.00 for 0949AQ", amount="1000.00"),
+        step(0.01, "USER_FOUND", "Jane Wanjiku, account 0949AQ", customer_id=7),
+        step(0.02, "PROCESSING_COMPLETE", "Paid until 2026-12-23", due_date="2026-12-23"),
+    ]
+    return payment.GetPaymentResponse(payment=record(outcome=outcome, **more), steps=steps, tasks=tasks)
+
+
+def document(told, messages=(), notes=()):
+    """What the real gateway would answer."""
+    return json.loads(json.dumps(gateway_timeline.compose(told, messages, notes)))
+
+
+def sent(state=notify.MESSAGE_STATE_SENT, **more):
+    facts = {"message_id": "m1", "phone": "254712345678", "subject": CODE, "template": "customer_connected"}
+    text = "Payment of KES 1000.00 received. Your internet is on until 23 Dec 2026."
+    return notify.Message(**facts, text=text, state=state, create_time=stamp(1), update_time=stamp(2), **more)
+
+
+@pytest.fixture
+def tell(installation, httpserver):
+    """`payment show` of a document."""
+
+    def show(told, *options):
+        httpserver.expect_request(
+            f"/payments/{CODE}", headers={"Authorization": "Bearer operators-token"}
+        ).respond_with_json(told)
+        return installation("payment", "show", "qgh7 sk61su", *options)
+
+    return show
+
+
+def test_a_payment_s_story_reads_from_the_verdict_to_the_messages(tell):
+    told = document(story(tasks=[line_task(task.TASK_STATE_DONE, end_time=stamp(2.5))]), [sent()])
+    shown = tell(told)
+    assert shown.code == 0
+    in_order = [
+        f"{CODE} · KES 1,000.00 · 0949AQ",
+        "✓ Paid until 2026-12-23, and the line is on.",
+        "Customer    Jane Wanjiku, account 0949AQ",
+        "Paid until  2026-12-23",
+        "Received    2026-11-23 08:00:01",
+        "08:00:01.250 ● Received KES 1000.00",
+        "08:00:02.250 ● SMS to 254712345678",
+        "08:00:03.750 ● switch on u1 at router 1: done",
+        "Work that follows from it",
+        "switch on u1 at router 1",
+        "Messages",
+        "Your internet is on until 23 Dec 2026.",
+    ]
+    found = re.compile(".*".join(map(re.escape, in_order)), re.DOTALL)
+    assert found.search(shown.out), shown.out
+
+
+def test_programs_get_the_gateway_s_document_as_it_is(tell):
+    told = document(story())
+    assert tell(told, "--json").document == told
+
+
+@pytest.mark.parametrize(
+    ("told", "mood", "words"),
+    [
+        (story(tasks=[line_task(task.TASK_STATE_DONE)]), "good", ["the line is on"]),
+        (story(tasks=[line_task(task.TASK_STATE_OPEN)]), "wait", ["not on yet", "next at 08:01:01", "Tried 3 times"]),
+        (story(tasks=[line_task(task.TASK_STATE_OPEN, "unreachable")]), "wait", ["not on yet: unreachable"]),
+        (
+            story(tasks=[line_task(task.TASK_STATE_GIVEN_UP, "no_such_secret")]),
+            "bad",
+            ["could not be switched on: no such secret", f"lipanet payment retry {CODE}"],
+        ),
+        (story(tasks=[line_task(task.TASK_STATE_EXPIRED, "unreachable")]), "bad", ["ran out", "unreachable"]),
+        (story(), "wait", ["no router or username on record"]),
+        (story(payment.PAYMENT_OUTCOME_CUSTOMER_PARTIAL), "wait", ["too little"]),
+        (
+            story(payment.PAYMENT_OUTCOME_UNMATCHED, unmatched_reason=payment.UNMATCHED_REASON_USER_NOT_FOUND),
+            "bad",
+            ["Held", "user not found", f"lipanet payment assign {CODE} ACCOUNT"],
+        ),
+        (story(payment.PAYMENT_OUTCOME_SMS_CREDITS), "good", ["SMS credits"]),
+        (story(payment.PAYMENT_OUTCOME_PREDECESSOR), "good", ["system before"]),
+    ],
+)
+def test_the_verdict_answers_what_about_my_internet(told, mood, words):
+    verdict = judge(Timeline.read(document(told)))
+    assert verdict.mood == mood
+    assert all(word in f"{verdict.sentence} {verdict.advice}" for word in words), verdict
+
+
+def test_every_outcome_of_the_contract_has_a_verdict_of_its_own():
+    outcomes = [number for number in payment.PaymentOutcome.values() if number]
+    sentences = {judge(Timeline.read(document(story(outcome)))).sentence for outcome in outcomes}
+    assert len(sentences) == len(outcomes)
+
+
+def test_a_contradicting_delivery_and_a_silent_notify_are_told(tell):
+    told = story(tasks=[line_task(task.TASK_STATE_DONE)])
+    told.deliveries.add(receive_time=stamp(), callback_body=b"{}")
+    told.deliveries.add(receive_time=stamp(9), callback_body=b"\xff", conflicting=True)
+    shown = tell(document(told, None, ["notify cannot be asked right now"]))
+    assert "1 more with this code but other content" in shown.out
+    assert "! notify cannot be asked right now" in shown.out
+    assert "Messages: none" not in shown.out
+
+
+def test_what_a_payer_types_is_shown_and_never_obeyed(tell):
+    told = story()
+    told.payment.first_name = "[bold]\x1b[2J\x9b31mJANE"
+    shown = tell(document(told))
+    assert "[bold]\N{REPLACEMENT CHARACTER}[2J\N{REPLACEMENT CHARACTER}31mJANE" in shown.out
+
+
+leaves = st.none() | st.booleans() | st.integers() | st.text(max_size=8)
+fields = ["time", "event", "message", "details", "state", "kind", "outcome", "dueAt", "lastError", "amount", "attempts"]
+objects = st.dictionaries(st.sampled_from(fields), leaves | st.lists(leaves, max_size=2), max_size=4)
+shapes = leaves | objects | st.lists(leaves | objects, max_size=3)
+top = ["payment", "timeline", "tasks", "messages", "deliveries", "notes"]
+
+
+@settings(max_examples=50)
+@given(st.fixed_dictionaries({}, optional=dict.fromkeys(top, shapes)))
+def test_a_document_that_nobody_expected_is_still_shown(unexpected):
+    show_timeline(Timeline.read(unexpected))
+
+
+@pytest.mark.parametrize(
+    ("status", "answer", "why"),
+    [
+        (404, {"success": False, "error": "No such payment"}, f"there is no payment {CODE}"),
+        (401, {"success": False, "error": "Unauthorized"}, "LIPANET_API_TOKEN"),
+        (503, {"success": False, "error": "billing cannot be asked right now"}, "billing cannot be asked right now"),
+    ],
+)
+def test_a_story_that_cannot_be_told_is_one_sentence(installation, httpserver, status, answer, why):
+    httpserver.expect_request(f"/payments/{CODE}").respond_with_json(answer, status=status)
+    ended = installation("payment", "show", CODE)
+    assert (ended.code, ended.out) == (1, "")
+    assert why in ended.err
+    assert ended.err.count("\n") == 1
+
+
+def test_a_missing_token_is_named(installation, monkeypatch):
+    monkeypatch.delenv("LIPANET_API_TOKEN")
+    assert "LIPANET_API_TOKEN_FILE, is missing" in installation("payment", "show", CODE).err
+
+
+def test_payments_are_listed_by_outcome(installation, billing):
+    billing.payments[CODE] = record(outcome=payment.PAYMENT_OUTCOME_CUSTOMER_PAID)
+    held = payment.UNMATCHED_REASON_USER_NOT_FOUND
+    billing.payments["QGH7SK61SV"] = payment.PaymentRecord(
+        trans_id="QGH7SK61SV", outcome=payment.PAYMENT_OUTCOME_UNMATCHED, unmatched_reason=held
+    )
+    everything = installation("payment", "list", "--json").document["payments"]
+    assert [(one["trans_id"], one["outcome"], one["amount"]) for one in everything] == [
+        (CODE, "customer_paid", "1000.00"),
+        ("QGH7SK61SV", "unmatched", "0.00"),
+    ]
+    assert everything[0]["receive_time"] == "2026-11-23T08:00:01.250+03:00"
+    paid = installation("payment", "list", "--outcome", "Customer_Paid")
+    assert CODE in paid.out
+    assert "2026-11-23 08:00:01" in paid.out
+    assert "QGH7SK61SV" not in paid.out
+    unmatched = installation("payment", "unmatched")
+    assert "user not found" in unmatched.out
+    assert CODE not in unmatched.out
+    assert "lipanet payment assign" in unmatched.err
+
+
+def test_an_outcome_that_there_is_not_lists_those_that_there_are(installation):
+    refused = installation("payment", "list", "--outcome", "lost")
+    assert refused.code == 2
+    assert "'lost' is none of customer_paid" in refused.err
+
+
+def test_a_payment_is_assigned_under_the_operator_s_name(installation, billing):
+    billing.payments[CODE] = record()
+    billing.customers["0949AQ"] = directory.Customer(account_name="0949AQ")
+    assigned = installation("payment", "assign", CODE.lower(), "0949AQ", "--by", "Amina", "--json").document
+    assert (assigned["trans_id"], assigned["outcome"]) == (CODE, "customer_paid")
+    assert [(one.trans_id, one.assigned_by) for one in billing.assigned] == [(CODE, "Amina")]
+    assert "is placed on 0949AQ: customer paid" in installation("payment", "assign", CODE, "0949AQ").out
+    assert billing.assigned[1].assigned_by  # whoever sits at this machine
+
+
+def test_an_assignment_that_leads_nowhere_is_refused(installation, billing):
+    billing.payments[CODE] = record()
+    refused = installation("payment", "assign", CODE, "0000ZZ", "--by", "Amina")
+    assert (refused.code, refused.out) == (1, "")
+    assert "0000ZZ leads nowhere (ACCOUNT_NOT_FOUND)" in refused.err
+
+
+def test_given_up_work_is_tried_again(installation, billing):
+    billing.payments[CODE] = record()
+    billing.given_up[CODE] = [9, 10]
+    assert installation("payment", "retry", CODE).out == f"{CODE}: 2 tasks are tried again.\n"
+    assert installation("payment", "retry", CODE, "--json").document == {"trans_id": CODE, "task_ids": []}
+    assert "nothing to retry" in installation("payment", "retry", CODE).out
+    assert "PAYMENT_NOT_FOUND" in installation("payment", "retry", "NOSUCH").err
+
+
+def accept(request: Request) -> Response:
+    sample = json.loads(request.data)
+    answer = {"success": True, "transactionId": sample["TransID"], "processingResult": {"outcome": "customer_paid"}}
+    return Response(json.dumps(answer), content_type="application/json")
+
+
+def test_a_sample_payment_is_sent_as_m_pesa_sends_one(installation, httpserver):
+    httpserver.expect_request("/callbackprocess", method="POST").respond_with_handler(accept)
+    ended = installation("payment", "send-sample")
+    assert ended.code == 0
+    assert re.fullmatch(r"[A-Z0-9]{10} is accepted: customer paid\.\n", ended.out)
+    installation("payment", "send-sample", "--account", "SMS001", "--amount", "1,000.50", "--trans-id", "sample1")
+    first, second = (json.loads(request.data) for request, _ in httpserver.log)
+    assert (first["BillRefNumber"], first["TransAmount"], first["TransID"]) == ("0949AQ", "1000.00", ended.out[:10])
+    assert (second["BillRefNumber"], second["TransAmount"], second["TransID"]) == ("SMS001", "1000.50", "SAMPLE1")
+    assert re.fullmatch(r"\d{14}", first["TransTime"])
+
+
+def test_a_sample_goes_to_our_own_shortcode_and_through_the_secret_path(installation, httpserver, monkeypatch):
+    monkeypatch.setenv("LIPANET_CALLBACK_SECRET", "from-the-environment")
+    monkeypatch.setenv("LIPANET_SHORTCODES", "123456,654321")
+    for secret in ("from-the-environment", "from-the-option"):
+        httpserver.expect_request(f"/callbackprocess/{secret}", method="POST").respond_with_handler(accept)
+    assert installation("payment", "send-sample", "--json").document["success"] is True
+    assert installation("payment", "send-sample", "--secret", "from-the-option").code == 0
+    assert json.loads(httpserver.log[0][0].data)["BusinessShortCode"] == "123456"
+
+
+@pytest.mark.parametrize(
+    ("status", "answer", "why"),
+    [
+        (400, {"success": False, "error": "TransAmount: not a number"}, "TransAmount: not a number (HTTP 400)"),
+        (403, {"success": False, "error": "Forbidden"}, "LIPANET_CALLBACK_SECRET"),
+        (503, {"success": False, "error": "could not be stored"}, "could not be stored"),
+    ],
+)
+def test_a_sample_that_is_not_taken_says_why(installation, httpserver, status, answer, why):
+    httpserver.expect_request("/callbackprocess").respond_with_json(answer, status=status)
+    ended = installation("payment", "send-sample")
+    assert (ended.code, ended.out) == (1, "")
+    assert why in ended.err
