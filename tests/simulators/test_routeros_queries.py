@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from simulators.routeros import Router, User
@@ -65,6 +65,7 @@ def test_a_query_decides_as_the_manual_says(words, row):
 
 
 @given(st.lists(st.builds("{0}={1}".format, st.sampled_from(["name", ".id"]), st.sampled_from(["u2", "u17", "*3", "zz"])) | operations, max_size=6))  # fmt: skip  # noqa: E501
+@example(["name=u2", "name=u17", "#|"])
 def test_the_index_finds_what_a_look_at_every_row_finds(words):
     router = Router(User("u", "p"))
     for number in range(1, 18):  # beyond *F, where the order of ids is not that of their letters
