@@ -20,7 +20,7 @@ _LONGEST_WORD = 65_536
 
 
 class Wire:
-    """A connected socket, plain or TLS. After any exception but none of its own making it must be closed."""
+    """A connected socket, plain or TLS. After any exception it must be closed."""
 
     def __init__(self, sock: socket.socket) -> None:
         self._socket = sock
