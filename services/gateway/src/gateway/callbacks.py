@@ -15,7 +15,7 @@ from gateway.requests import AnswerNow, ReadBody, admit, read_body, refuse
 
 log = structlog.get_logger()
 
-router = APIRouter(tags=["callbacks"], default_response_class=JsonResponse)
+router = APIRouter(tags=["callbacks"])
 
 
 def _intake(request: Request) -> Intake:

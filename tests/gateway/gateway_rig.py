@@ -1,0 +1,137 @@
+"""A gateway behind a real port, and fakes of the other services behind theirs."""
+
+import asyncio
+import contextlib
+import json
+from dataclasses import dataclass, replace
+from typing import Any
+
+import gateway_fakes
+import httpx
+import uvicorn
+from gateway.app import Plan, create_app
+from gateway.clients import Targets
+from gateway.dispatcher.pace import Pace
+from gateway.lifecycle import Lifecycle
+
+TOKEN = "operators-token-for-tests"
+# Quick, so that pauses and leases end within a test.
+PACE = Pace(
+    lease=3.0,
+    access_deadline=1.0,
+    message_deadline=1.0,
+    report_deadline=1.0,
+    margin=0.2,
+    poll=0.2,
+    first_pause=0.05,
+    longest_pause=0.3,
+)
+
+
+@dataclass
+class World:
+    """The services around a gateway."""
+
+    billing: Any
+    router_control: Any
+    notify: Any
+
+    @property
+    def targets(self):
+        return Targets(self.billing.target, self.router_control.target, self.notify.target)
+
+    def plan(self, **changes):
+        plan = Plan(targets=self.targets, takes_in=True, dispatches=False, api_token=TOKEN, pace=PACE)
+        return replace(plan, **changes)
+
+
+@contextlib.asynccontextmanager
+async def run_world():
+    world = World(
+        await gateway_fakes.billing_service().up(),
+        await gateway_fakes.router_control_service().up(),
+        await gateway_fakes.notify_service().up(),
+    )
+    try:
+        yield world
+    finally:
+        for service in (world.billing, world.router_control, world.notify):
+            await service.down()
+
+
+class _Server(uvicorn.Server):
+    async def main_loop(self):
+        await self.on_tick(0)
+        while not self.should_exit:  # noqa: ASYNC110  # uvicorn's own loop sleeps ten times as long
+            await asyncio.sleep(0.01)
+
+    @contextlib.contextmanager
+    def capture_signals(self):
+        yield
+
+
+@contextlib.asynccontextmanager
+async def run_gateway(plan, lifecycle=None):
+    """A gateway on a free port; yields a client for it."""
+    config = uvicorn.Config(
+        create_app(plan, lifecycle or Lifecycle()),
+        port=0,
+        http="httptools",
+        ws="none",
+        lifespan="on",
+        log_config=None,
+        access_log=False,
+        proxy_headers=False,
+        server_header=False,
+        backlog=4096,
+    )
+    server = _Server(config)
+    serving = asyncio.create_task(server.serve())
+    while not server.started:
+        assert not serving.done(), serving.exception()
+        await asyncio.sleep(0.005)
+    port = server.servers[0].sockets[0].getsockname()[1]
+    limits = httpx.Limits(max_connections=None)
+    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", limits=limits, timeout=30) as client:
+        try:
+            yield client
+        finally:
+            # The client stays open meanwhile: what is under way must still be answered.
+            server.should_exit = True
+            await serving
+
+
+async def post_raw(client, path, body):
+    """One POST on a connection of its own, without a client library's cost; the status and the JSON answered."""
+    reader, writer = await asyncio.open_connection(client.base_url.host, client.base_url.port)
+    head = f"POST {path} HTTP/1.1\r\nHost: test\r\nConnection: close\r\nContent-Length: {len(body)}\r\n\r\n"
+    writer.write(head.encode() + body)
+    answer = await reader.read()
+    writer.close()
+    head, _, content = answer.partition(b"\r\n\r\n")
+    return int(head.split()[1]), json.loads(content)
+
+
+async def until(condition, seconds=10):
+    """Wait until `condition()` is true."""
+    async with asyncio.timeout(seconds):
+        while not condition():  # noqa: ASYNC110  # the fakes tell nobody when they change
+            await asyncio.sleep(0.01)
+
+
+def callback(trans_id="SAMPLE0001", **changes):
+    """A confirmation as M-Pesa sends it."""
+    body = {
+        "TransactionType": "Pay Bill",
+        "TransID": trans_id,
+        "TransTime": "20260131120000",
+        "TransAmount": "1000.00",
+        "BusinessShortCode": "600000",
+        "BillRefNumber": "0949AQ",
+        "InvoiceNumber": "",
+        "OrgAccountBalance": "212391.00",
+        "ThirdPartyTransID": "",
+        "MSISDN": "2547 ***** 126",
+        "FirstName": "Asha",
+    }
+    return {key: value for key, value in {**body, **changes}.items() if value is not ...}

@@ -1,0 +1,106 @@
+import asyncio
+
+import pytest
+from gateway.batcher import BATCHES_IN_FLIGHT, LARGEST_BATCH, Batcher
+from gateway.errors import Broken, Refused, Unavailable
+
+pytestmark = pytest.mark.anyio
+
+
+class Gate:
+    """Carries items only while it is open, and remembers the batches."""
+
+    def __init__(self):
+        self.batches = []
+        self.open = asyncio.Event()
+
+    async def __call__(self, items):
+        self.batches.append(list(items))
+        await self.open.wait()
+        return [item * 10 for item in items]
+
+
+async def test_an_idle_batcher_sends_at_once_and_a_busy_one_gathers():
+    gate = Gate()
+    batcher = Batcher(gate, deadline=5)
+    waiting = []
+    for number in range(LARGEST_BATCH + 10):
+        waiting.append(asyncio.create_task(batcher.submit(number)))
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+    assert gate.batches == [[0], [1]]  # two in flight, the rest waits
+    gate.open.set()
+    assert await asyncio.gather(*waiting) == [number * 10 for number in range(LARGEST_BATCH + 10)]
+    assert [len(batch) for batch in gate.batches[BATCHES_IN_FLIGHT:]] == [LARGEST_BATCH, 8]
+
+
+async def test_a_full_queue_refuses_at_once():
+    gate = Gate()
+    batcher = Batcher(gate, deadline=5, capacity=3)
+    waiting = [asyncio.create_task(batcher.submit(number)) for number in range(5)]
+    await asyncio.sleep(0.01)
+    assert [task.done() for task in waiting] == [False, False, False, True, True]
+    with pytest.raises(Unavailable, match="QUEUE_FULL"):
+        waiting[4].result()
+    gate.open.set()
+    assert await asyncio.gather(*waiting[:3]) == [0, 10, 20]
+
+
+async def test_who_has_stopped_waiting_is_not_carried_any_more():
+    gate = Gate()
+    batcher = Batcher(gate, deadline=0.05)
+    waiting = []
+    for number in range(4):
+        waiting.append(asyncio.create_task(batcher.submit(number)))
+        await asyncio.sleep(0.001)
+    assert all(isinstance(end, TimeoutError) for end in await asyncio.gather(*waiting, return_exceptions=True))
+    gate.open.set()
+    await batcher.drain()
+    assert gate.batches == [[0], [1]]
+
+
+@pytest.mark.parametrize("error", [Refused("billing", "INVALID_PAYMENT"), Broken("billing", "INTERNAL")])
+async def test_a_bad_item_is_found_and_its_neighbours_are_carried(error):
+    async def carry(items):
+        if 13 in items:
+            raise error
+        return [item * 10 for item in items]
+
+    batcher = Batcher(carry, deadline=5)
+    ends = await asyncio.gather(*(batcher.submit(number) for number in range(32)), return_exceptions=True)
+    assert isinstance(ends.pop(13), type(error))
+    assert ends == [number * 10 for number in range(32) if number != 13]
+
+
+async def test_a_service_that_is_away_is_not_asked_again_for_each_item():
+    calls = []
+
+    async def carry(items):
+        calls.append(len(items))
+        raise Unavailable("billing", "UNAVAILABLE")
+
+    batcher = Batcher(carry, deadline=5)
+    ends = await asyncio.gather(*(batcher.submit(number) for number in range(32)), return_exceptions=True)
+    assert {type(end) for end in ends} == {Unavailable}
+    assert calls == [32]
+
+
+async def test_an_answer_of_the_wrong_length_is_nobodys_answer():
+    async def carry(items):
+        return [1] * (len(items) - 1)
+
+    batcher = Batcher(carry, deadline=5)
+    ends = await asyncio.gather(*(batcher.submit(number) for number in range(3)), return_exceptions=True)
+    assert {type(end) for end in ends} == {Unavailable}
+
+
+async def test_the_hook_runs_after_each_batch():
+    seen = []
+
+    async def carry(items):
+        return items
+
+    batcher = Batcher(carry, deadline=5, after=lambda: seen.append(1))
+    await batcher.submit(1)
+    await batcher.submit(2)
+    assert len(seen) == 2

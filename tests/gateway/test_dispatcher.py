@@ -1,0 +1,236 @@
+import asyncio
+import contextlib
+from collections import Counter
+from dataclasses import replace
+
+import grpc
+import pytest
+from gateway.clients import Clients
+from gateway.dispatcher.access import plan_calls
+from gateway.dispatcher.loop import Dispatcher
+from gateway_rig import PACE, callback, run_gateway, until
+from hypothesis import given
+from hypothesis import strategies as st
+from lipanet.billing.v1 import task_service_pb2 as pb
+
+pytestmark = pytest.mark.anyio
+
+
+@contextlib.asynccontextmanager
+async def dispatching(world, pace=PACE):
+    """A running dispatcher; leaves it the graceful way."""
+    clients, stopping = Clients.connect(world.targets), asyncio.Event()
+    dispatcher = Dispatcher(clients, "test", stopping, pace)
+    running = asyncio.create_task(dispatcher.run())
+    try:
+        yield dispatcher
+    finally:
+        stopping.set()
+        await running
+        await clients.close()
+
+
+def results(world):
+    return Counter(pb.AccessResult.Name(report.access.result) for report in world.billing.fake.reports)
+
+
+def all_done(world):
+    return lambda: all(held.done for held in world.billing.fake.tasks.values())
+
+
+async def test_a_router_gets_one_call_for_all_its_customers(world):
+    for number in range(150):
+        world.billing.fake.add_task(access=(number % 2 + 1, f"user{number}", True))
+    async with dispatching(world):
+        await until(all_done(world))
+    calls = world.router_control.fake.calls
+    assert sorted((call.router_id, len(call.changes)) for call in calls) == [(1, 75), (2, 75)]
+    assert results(world) == {"ACCESS_RESULT_CHANGED": 150}
+    assert all(world.router_control.fake.lines[number % 2 + 1, f"user{number}"] for number in range(150))
+    assert {report.access.router_name for report in world.billing.fake.reports} == {"router-1", "router-2"}
+
+
+async def test_a_dead_router_does_not_delay_another_and_gets_no_second_call_meanwhile(world):
+    world.router_control.fake.hangs = {1}
+    for router_id in (1, 1, 2, 3):
+        world.billing.fake.add_task(access=(router_id, f"user{router_id}", True))
+    async with dispatching(world):
+        await until(lambda: len(world.billing.fake.reports) == 2)
+        assert [report.task_id for report in world.billing.fake.reports] in ([3, 4], [4, 3])
+        world.billing.fake.add_task(access=(1, "latecomer", True))
+        world.billing.fake.add_task(access=(2, "latecomer", True))
+        await until(lambda: len(world.billing.fake.reports) == 3)
+        assert world.router_control.fake.at_once[1] == 1
+        assert world.billing.fake.busy_router_ids[-1] == [1]
+        await until(lambda: results(world)["ACCESS_RESULT_TIMED_OUT"] == 2)
+        world.router_control.fake.hangs = set()
+        await until(all_done(world))
+    assert world.router_control.fake.most_at_once[1] == 1
+
+
+async def test_what_stood_in_the_way_is_reported_as_the_router_control_says_it(world):
+    world.router_control.fake.dead = {1}
+    world.billing.fake.add_task(access=(1, "u1", True))
+    async with dispatching(world):
+        await until(lambda: results(world)["ACCESS_RESULT_UNREACHABLE"] == 1)
+        assert world.billing.fake.reports[0].detail == "no route to host"
+        world.router_control.fake.dead = set()
+        await until(all_done(world))
+
+
+async def test_one_name_that_no_request_may_hold_does_not_stop_the_others(world):
+    world.router_control.fake.refuses = "user7"
+    for number in range(20):
+        world.billing.fake.add_task(access=(1, f"user{number}", True))
+    async with dispatching(world):
+        await until(lambda: results(world)["ACCESS_RESULT_CHANGED"] == 19)
+    refused = [report for report in world.billing.fake.reports if report.task_id == 8]
+    assert {report.access.result for report in refused} == {pb.ACCESS_RESULT_ROUTER_ERROR}
+    assert "INVALID_ACCESS_REQUEST" in refused[0].detail
+
+
+async def test_the_newest_of_contradicting_wishes_is_what_the_router_holds(world):
+    for enabled in (True, False, True, True, False):
+        world.billing.fake.add_task(access=(1, "u1", enabled))
+    async with dispatching(world):
+        await until(all_done(world))
+    assert world.router_control.fake.lines == {(1, "u1"): False}
+    assert world.router_control.fake.most_at_once[1] == 1
+
+
+@given(st.lists(st.tuples(st.sampled_from("abc"), st.booleans()), max_size=30))
+def test_planned_calls_hold_each_task_once_and_end_in_the_newest_wish(wishes):
+    tasks = [
+        pb.Task(task_id=number, access=pb.AccessWork(username=user, enabled=enabled))
+        for number, (user, enabled) in enumerate(wishes)
+    ]
+    calls = plan_calls(tasks[::-1])
+    held = {}
+    for call in calls:
+        in_call = {}
+        for task in call:
+            assert in_call.setdefault(task.access.username, task.access.enabled) == task.access.enabled
+        held.update(in_call)
+    assert sorted(task.task_id for call in calls for task in call) == list(range(len(tasks)))
+    assert held == dict(wishes)
+
+
+async def test_a_report_under_an_old_epoch_is_refused_and_work_goes_on(world):
+    world.router_control.fake.delay = 0.3
+    world.billing.fake.add_task(access=(1, "u1", True))
+    async with dispatching(world):
+        await until(lambda: world.router_control.fake.calls)
+        held = world.billing.fake.tasks[1]
+        held.epoch += 1  # someone else leases it meanwhile
+        held.due = 0
+        await until(all_done(world))
+    assert world.billing.fake.stale == [1]
+    assert held.done.epoch == held.epoch
+
+
+async def test_after_a_crash_in_the_middle_the_lease_runs_out_and_another_does_it(world):
+    pace = replace(PACE, lease=1.0, access_deadline=0.4, message_deadline=0.4)
+    world.router_control.fake.hangs = {1}
+    world.billing.fake.add_task(access=(1, "u1", True))
+    clients = Clients.connect(world.targets)
+    crashing = Dispatcher(clients, "crashing", asyncio.Event(), pace)
+    running = asyncio.create_task(crashing.run())
+    await until(lambda: world.router_control.fake.calls)
+    # Gone without a word: no report, no release.
+    doomed = [running, *crashing._carriers]
+    for task in doomed:
+        task.cancel()
+    await asyncio.wait(doomed)
+    await clients.close()
+    world.router_control.fake.hangs = set()
+    async with dispatching(world, pace):
+        assert not world.billing.fake.reports
+        await until(all_done(world))
+    assert world.billing.fake.tasks[1].epoch == 2
+    assert world.router_control.fake.lines == {(1, "u1"): True}
+
+
+async def test_messages_of_many_tasks_go_in_one_call_with_what_notify_needs(world):
+    for number in range(30):
+        world.billing.fake.add_task(
+            messages=[(f"{number}-a", "254700000126", "customer_connected"), (f"{number}-b", "254700000127", "admin")]
+        )
+    async with dispatching(world):
+        await until(all_done(world))
+    assert world.notify.fake.call_sizes == [60]
+    message = world.notify.fake.messages["3-a"]
+    assert (message.phone, message.template.name, message.template.facts["name"], message.subject) == (
+        "254700000126",
+        "customer_connected",
+        "Asha",
+        "TASKTEST01",
+    )
+    assert message.expire_time == world.billing.fake.tasks[4].task.expire_time
+
+
+async def test_one_bad_message_does_not_hold_up_the_others(world):
+    world.notify.fake.refuses = "m5"
+    for number in range(8):
+        world.billing.fake.add_task(messages=[(f"m{number}", "254700000126", "admin")])
+    async with dispatching(world):
+        await until(lambda: len(world.notify.fake.messages) == 7)
+        await until(lambda: any(not report.messages.accepted for report in world.billing.fake.reports))
+    assert not world.billing.fake.tasks[6].done
+
+
+@pytest.mark.parametrize("service", ["notify", "router_control"])
+async def test_a_service_that_is_down_gets_its_work_when_it_is_back_and_the_other_is_not_held_up(world, service):
+    world.billing.fake.add_task(access=(1, "u1", True))
+    world.billing.fake.add_task(messages=[("m1", "254700000126", "admin")])
+    down, other = (2, 1) if service == "notify" else (1, 2)
+    await getattr(world, service).down()
+    async with dispatching(world):
+        await until(lambda: world.billing.fake.tasks[other].done)
+        await until(lambda: any(report.task_id == down for report in world.billing.fake.reports))
+        reports = [report for report in world.billing.fake.reports if report.task_id == down]
+        assert all(report.HasField("release") for report in reports)
+        assert "UNAVAILABLE" in reports[0].detail
+        await getattr(world, service).up()
+        await until(all_done(world))
+
+
+async def test_billing_away_for_a_while_is_waited_for(world):
+    async with dispatching(world):
+        world.billing.fake.fail_with = grpc.StatusCode.UNAVAILABLE
+        await asyncio.sleep(0.3)
+        world.billing.fake.add_task(access=(1, "u1", True))
+        world.billing.fake.fail_with = None
+        await until(all_done(world))
+
+
+async def test_a_report_that_fails_is_sent_again_and_the_router_is_not_asked_twice(world):
+    world.billing.fake.add_task(access=(1, "u1", True))
+    world.billing.fake.reports_fail = 5  # more than the channel retries by itself
+    async with dispatching(world):
+        await until(all_done(world))
+    assert world.billing.fake.reports_fail == 0
+    assert len(world.router_control.fake.calls) == 1
+
+
+async def test_a_graceful_stop_reports_what_is_under_way_and_gives_back_what_is_not(world):
+    world.router_control.fake.delay = 0.5
+    for router_id in (1, 2, 3):
+        world.billing.fake.add_task(access=(router_id, "u1", True))
+    async with dispatching(world, replace(PACE, most_routers_at_once=1)):
+        await until(lambda: world.router_control.fake.calls)
+    kinds = Counter(report.WhichOneof("result") for report in world.billing.fake.reports)
+    assert kinds == {"access": 1, "release": 2}
+    assert len(world.router_control.fake.calls) == 1
+
+
+async def test_a_recorded_payment_wakes_the_dispatcher_at_once(world):
+    world.billing.fake.creates_tasks = True
+    # Left alone it would look again only after many seconds.
+    plan = world.plan(dispatches=True, pace=replace(PACE, poll=60))
+    async with run_gateway(plan) as gateway:
+        await until(lambda: len(world.billing.fake.busy_router_ids) == 1)
+        await asyncio.sleep(0.1)
+        assert len(world.billing.fake.busy_router_ids) == 1
+        await gateway.post("/callbackprocess", json=callback())
+        await until(all_done(world), seconds=5)
+    assert world.router_control.fake.lines == {(1, "user-SAMPLE0001"): True}

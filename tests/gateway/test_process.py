@@ -1,0 +1,97 @@
+"""The gateway as the process that operators run."""
+
+import asyncio
+import os
+import signal
+import sys
+
+import httpx
+import pytest
+from gateway_rig import TOKEN, callback, until
+
+pytestmark = pytest.mark.anyio
+
+SECRET = "a-live-secret-0123456789"
+PHONE = "254700000126"
+
+
+@pytest.fixture
+def environment(world, unused_port):
+    ours = {name: value for name, value in os.environ.items() if not name.startswith("LIPANET_")}
+    return {
+        **ours,
+        "LIPANET_GATEWAY_PORT": str(unused_port),
+        "LIPANET_BILLING_TARGET": world.billing.target,
+        "LIPANET_ROUTER_CONTROL_TARGET": world.router_control.target,
+        "LIPANET_NOTIFY_TARGET": world.notify.target,
+        "LIPANET_API_TOKEN": TOKEN,
+        "LIPANET_CALLBACK_SECRETS": SECRET,
+    }
+
+
+@pytest.fixture
+def unused_port():
+    import socket
+
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+async def start(environment, *arguments):
+    return await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "gateway", *arguments, env=environment, stderr=asyncio.subprocess.PIPE
+    )
+
+
+async def ready(client):
+    async with asyncio.timeout(30):
+        while True:
+            try:
+                if (await client.get("/readyz")).status_code == 200:
+                    return
+            except httpx.TransportError:
+                await asyncio.sleep(0.05)
+
+
+async def test_the_process_reconnects_a_customer_answers_while_it_stops_and_logs_no_secret(
+    world, environment, unused_port
+):
+    world.billing.fake.creates_tasks = True
+    process = await start(environment)
+    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{unused_port}", timeout=30) as client:
+        await ready(client)
+        path = f"/callbackprocess/{SECRET}"
+        answer = await client.post(path, json=callback(MSISDN=PHONE))
+        assert answer.status_code == 200
+        await until(lambda: world.billing.fake.tasks[1].done)
+        assert (await client.post(f"{path}x", json=callback(MSISDN=PHONE))).status_code == 403
+        assert (await client.post(path, json=callback(f"{PHONE}!"))).status_code == 400
+        assert (await client.get("/health")).json()["status"] == "healthy"
+
+        world.billing.fake.delay = 1.0
+        posting = asyncio.create_task(client.post(path, json=callback("LASTONE001", MSISDN=PHONE)))
+        await until(lambda: world.billing.fake.records_at_once)
+        process.send_signal(signal.SIGTERM)
+        assert (await posting).status_code == 200
+    _, errors = await asyncio.wait_for(process.communicate(), 30)
+    assert process.returncode == 0
+    said = errors.decode()
+    assert "callback_refused" in said
+    assert "callback_malformed" in said
+    for word in (SECRET, TOKEN, PHONE, "Traceback"):
+        assert word not in said
+
+
+async def test_the_process_has_nothing_to_migrate(environment):
+    process = await start(environment, "migrate")
+    _, errors = await process.communicate()
+    assert process.returncode == 1
+    assert b"no database" in errors
+
+
+async def test_without_a_lock_on_the_door_the_process_does_not_start(environment):
+    process = await start({**environment, "LIPANET_CALLBACK_SECRETS": ""})
+    _, errors = await process.communicate()
+    assert process.returncode == 2
+    assert b"LIPANET_CALLBACK_SECRETS" in errors
