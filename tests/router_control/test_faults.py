@@ -1,17 +1,11 @@
 """What callers are told when a router or its link breaks, and that it is true."""
 
-import socket
-import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 
 import grpc
 import pytest
 from router_control import routeros
-from router_control.deadline import Deadline
-from router_control.reading import Introduction
-from router_control.target import Login, Target
-from router_control.workers import Workers
 from servicekit.errors import reason_of
 
 from simulators.routeros import Router, RouterServer, User
@@ -95,9 +89,9 @@ def test_a_changed_address_is_used_by_the_next_call(service, router, server, rou
 def test_a_half_open_router_times_out_within_the_caller_s_deadline(service, router, router_id):
     router.faults.set("half-open")
     begun = time.monotonic()
-    result = service.set(router_id, {"u": True}, timeout=2)["u"]
+    result = service.set(router_id, {"u": True}, timeout=3)["u"]
     assert (result.outcome, result.access) == ("TIMED_OUT", "UNSPECIFIED")
-    assert time.monotonic() - begun < 2
+    assert time.monotonic() - begun < 3
 
 
 def test_a_router_that_drips_its_answer_stretches_nobody_s_deadline(service, router, router_id, wait_until):
@@ -105,8 +99,8 @@ def test_a_router_that_drips_its_answer_stretches_nobody_s_deadline(service, rou
     assert service.get(router_id, "u")["u"].outcome == "ALREADY_SO"
     router.faults.set("drip", seconds=0.5)  # each byte in time, the whole takes half a minute
     begun = time.monotonic()
-    assert service.get(router_id, "u", timeout=2)["u"].outcome == "TIMED_OUT"
-    assert time.monotonic() - begun < 2
+    assert service.get(router_id, "u", timeout=3)["u"].outcome == "TIMED_OUT"
+    assert time.monotonic() - begun < 3
     wait_until(lambda: router.connections_open == 0, seconds=5)  # the worker has given up too
 
 
@@ -148,19 +142,12 @@ def test_a_late_answer_is_never_taken_for_another_user_s(service, router, router
     router.add_secret("u1")
     router.add_secret("u2", disabled=True)
     service.get(router_id, "u1")  # the connection is up
-    router.faults.set("late-reply", seconds=0.9, commands=("/ppp",))
-    assert service.get(router_id, "u1", timeout=0.8)["u1"].outcome == "TIMED_OUT"
+    router.faults.set("late-reply", seconds=1.5, commands=("/ppp",))
+    assert service.get(router_id, "u1", timeout=1.1)["u1"].outcome == "TIMED_OUT"
     router.faults.clear()
-    for _ in range(20):  # meanwhile the late answer arrives
+    for _ in range(30):  # meanwhile the late answer arrives
         assert service.get(router_id, "u2")["u2"].access == "DISABLED"
         time.sleep(0.05)
-
-
-def test_what_a_router_says_unasked_is_never_taken_for_an_answer(service):
-    """A peer that answers each print twice: the second copy must not answer the next question."""
-    with Talker(b"".join(words(*sentence) for sentence in DOUBLED)) as talker:
-        router_id = service.register(talker)
-        assert service.get(router_id, "u1", timeout=3)["u1"].outcome == "ROUTER_ERROR"
 
 
 def test_a_write_without_answer_is_read_back_on_a_new_connection(service, router, router_id):
@@ -178,7 +165,7 @@ def test_a_write_that_no_time_is_left_to_read_back_is_not_known(service, router,
     service.get(router_id, "u")
     router.faults.set("late-reply", seconds=60, commands=("/ppp/secret/enable",), times=1)
     router.faults.set("half-open", commands=("/login",))
-    results = service.set(router_id, {"u": True, "v": True}, timeout=2)
+    results = service.set(router_id, {"u": True, "v": True}, timeout=3)
     assert [(r.outcome, r.access) for r in results.values()] == [
         ("TIMED_OUT", "UNSPECIFIED"),
         ("ALREADY_SO", "ENABLED"),
@@ -249,74 +236,10 @@ def test_a_router_that_always_ends_the_session_is_a_router_error_in_its_own_word
     assert result.detail
 
 
-@pytest.mark.parametrize(
-    "greeting",
-    [
-        b"\x05hello\x00",  # no reply word
-        b"\xff",  # a reserved control byte
-        b"\xef\xff\xff\xff",  # a word of 256 MB
-        b"\x00",  # nothing, said with an end
-        b"\x05!done\x09=ret=nope\x00",  # a challenge that is none
-    ],
-)
-def test_a_peer_that_is_no_router_is_a_router_error(service, greeting):
-    with Talker(greeting) as talker:
-        router_id = service.register(talker)
-        assert service.check(router_id).outcome == "ROUTER_ERROR"
-        assert service.get(router_id, "u")["u"].outcome == "UNREACHABLE"  # left alone for a moment
-
-
-@pytest.mark.parametrize("address", ["no-such-host.invalid", "127.0.0.2"])
-def test_an_address_where_nobody_answers_is_unreachable(service, router, server, address):
-    registered = service.pb.Router(name="r9", address=address, port=server.port, username="u")
-    router_id = service.stub.CreateRouter(service.pb.CreateRouterRequest(router=registered)).router.router_id
-    assert service.check(router_id, timeout=20).outcome == "UNREACHABLE"
-
-
-def test_a_worker_ends_when_idle_with_its_connection_and_starts_again(router, server, wait_until):
-    workers = Workers(idle_seconds=0.1)
-    target = Target("127.0.0.1", server.port, tls=False, verify_certificate=False, login=Login("lipanet", PASSWORD))
-    for round_ in (1, 2):
-        introduction = Introduction()
-        workers.perform(1, introduction, target, Deadline.after(5))
-        assert introduction.identity == "router-1"
-        assert router.connections_accepted == round_
-        wait_until(lambda: workers.running() == 0 and router.connections_open == 0)
-    workers.close()
-
-
-def test_stopping_ends_every_connection_and_turns_nobody_away_who_is_being_served(router, server, wait_until):
-    workers = Workers()
-    target = Target("127.0.0.1", server.port, tls=False, verify_certificate=False, login=Login("lipanet", PASSWORD))
-    router.faults.set("delay", seconds=0.3, commands=("/system",))
-    introduction = Introduction()
-    call = threading.Thread(target=workers.perform, args=(1, introduction, target, Deadline.after(5)))
-    call.start()
-    wait_until(lambda: router.count("/system/identity/print"))
-    workers.close()
-    call.join()
-    assert introduction.version
-    wait_until(lambda: router.connections_open == 0)
-
-
-def test_a_fault_of_ours_reaches_whoever_waits_and_the_worker_lives_on(router, server):
-    class Broken:
-        def carry_out(self, connection, deadline):
-            raise ZeroDivisionError
-
-    workers = Workers()
-    target = Target("127.0.0.1", server.port, tls=False, verify_certificate=False, login=Login("lipanet", PASSWORD))
-    with pytest.raises(ZeroDivisionError):
-        workers.perform(1, Broken(), target, Deadline.after(5))
-    workers.perform(1, Introduction(), target, Deadline.after(5))
-    assert router.connections_accepted == 2
-    workers.close()
-
-
 def test_a_caller_in_too_much_of_a_hurry_does_not_close_the_router_for_others(service, router, router_id):
     router.add_secret("u")
-    router.faults.set("late-reply", seconds=0.5, commands=("/ppp",))
-    assert service.get(router_id, "u", timeout=0.4)["u"].outcome == "TIMED_OUT"
+    router.faults.set("late-reply", seconds=1.5, commands=("/ppp",))
+    assert service.get(router_id, "u", timeout=1.1)["u"].outcome == "TIMED_OUT"
     router.faults.clear()
     assert service.get(router_id, "u")["u"].outcome == "ALREADY_SO"
 
@@ -325,40 +248,3 @@ def renew(router, name):
     """The same name, another id."""
     router.remove_secret(name)
     router.add_secret(name, disabled=True)
-
-
-def words(*sentence):
-    return b"".join(bytes([len(word)]) + word for word in sentence) + b"\0"
-
-
-ROW = (b"!re", b"=.id=*1", b"=name=u1", b"=disabled=false")
-DOUBLED = [(b"!done",), ROW, (b"!done",), ROW, (b"!done",)]
-
-
-class Talker:
-    """A peer that says the same whatever it hears, to every caller."""
-
-    def __init__(self, speech):
-        self._speech = speech
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self.port = self._listener.getsockname()[1]
-        self._callers = []
-
-    def __enter__(self):
-        threading.Thread(target=self._talk, daemon=True).start()
-        return self
-
-    def __exit__(self, *_):
-        self._listener.shutdown(socket.SHUT_RDWR)
-        self._listener.close()
-        for caller in self._callers:
-            caller.close()
-
-    def _talk(self):
-        while True:
-            try:
-                caller, _ = self._listener.accept()
-            except OSError:
-                return
-            self._callers.append(caller)
-            caller.sendall(self._speech)
