@@ -94,9 +94,11 @@ def test_a_file_that_cannot_be_read_is_one_sentence(installation, name, why):
 
 
 def test_isps_are_imported_once(installation, billing, tmp_path):
+    billing.isps[1].contact_phone = "254711000001"
+    billing.isps[1].wa_account = "WA001"  # of which the file says nothing
     (tmp_path / "isps.csv").write_text(
         "Name,SMSAccount,WaAccount,Pay Account Number,Contact Phone\n"
-        "Demo Networks,sms001,,,\n"
+        "demo networks,sms 001,,,0711 000 001\n"
         "Nyota Net,SMS002,WA002,ACC002,0712345678\n"
         "Thief,SMS001,,,\n"
         "Odd,X003,,,\n"

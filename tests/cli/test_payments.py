@@ -90,7 +90,7 @@ def test_a_payment_s_story_reads_from_the_verdict_to_the_messages(tell):
         "Paid until  2026-12-23",
         "Received    2026-11-23 08:00:01",
         "08:00:01.250 ● Received KES 1000.00",
-        "08:00:02.250 ● SMS to 254712345678",
+        "08:00:03.250 ● SMS to 254712345678 sent",
         "08:00:03.750 ● switch on u1 at router 1: done",
         "Work that follows from it",
         "switch on u1 at router 1",

@@ -8,6 +8,8 @@ import sys
 from pathlib import Path
 
 import pytest
+from lipanet_cli.channels import Channels, Service
+from lipanet_cli.errors import ServiceUnreachable
 from lipanet_cli.settings import Settings
 
 TIMELINE = {"payment": {"transactionId": "QGH7SK61SU", "outcome": "unmatched"}, "timeline": [], "tasks": []}
@@ -87,6 +89,16 @@ def test_what_does_not_answer_is_named_with_its_setting(lipanet, monkeypatch, no
     assert nobody_there in ended.err
 
 
+def test_what_takes_the_call_and_never_answers_is_named_with_its_setting(lipanet):
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        target = f"127.0.0.1:{silent.getsockname()[1]}"
+        service = Service("billing", target, "LIPANET_BILLING_TARGET", deadline_seconds=0.2)
+        channels = Channels(Settings.load())
+        with pytest.raises(ServiceUnreachable, match=r"did not answer within 0.2 seconds: LIPANET_BILLING_TARGET"):
+            channels.health(service)
+        channels.close()
+
+
 def test_another_service_in_its_place_is_named_with_its_setting(lipanet, monkeypatch, notify_target):
     monkeypatch.setenv("LIPANET_BILLING_TARGET", notify_target)
     ended = lipanet("payment", "list")
@@ -135,4 +147,4 @@ def test_the_installed_command_answers_programs_and_people(httpserver, tmp_path)
         )
 
     assert json.loads(run("--json").stdout) == TIMELINE
-    assert "QGH7SK61SU" in run(PYTHONIOENCODING="ascii", COLUMNS="40").stdout
+    assert "QGH7SK61SU" in run(PYTHONIOENCODING="ascii").stdout

@@ -70,7 +70,7 @@ def add(
 def list_isps(ctx: typer.Context, as_json: AsJson = False) -> None:
     """List the ISPs with their wallets and credits."""
     isps = connections(ctx).channels.directory.ListIsps(ListIspsRequest()).isps
-    show_list("isps", COLUMNS, ([record(isp) for isp in isps], False), as_json=as_json)
+    show_list("isps", COLUMNS, ([record(isp) for isp in isps], False), as_json=as_json, title="ISPs")
 
 
 @app.command("import")
@@ -135,8 +135,9 @@ def _objection(isp: Isp, known: Sequence[Isp]) -> str:
 
 
 def _unchanged(isp: Isp, other: Isp) -> bool:
-    same_phone = isp.contact_phone[-9:] == other.contact_phone[-9:]
-    return same_phone and all(_same(isp, other, name) for name in _PREFIXES)
+    """Whether all that the line says is on record; what it leaves empty it does not say."""
+    same_phone = not isp.contact_phone or isp.contact_phone[-9:] == other.contact_phone[-9:]
+    return same_phone and all(_same(isp, other, name) for name in _PREFIXES if getattr(isp, name))
 
 
 def _same(isp: Isp, other: Isp, name: str) -> bool:

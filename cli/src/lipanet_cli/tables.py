@@ -117,14 +117,17 @@ def show_record(title: str, columns: Sequence[Column], record: Record) -> None:
 def print_json(document: object) -> None:
     """The one JSON document; ASCII, so that every terminal and pipe carries it whole."""
     sys.stdout.write(json.dumps(document, indent=2) + "\n")
+    sys.stdout.flush()  # a reader that has gone must be noticed here, not while the interpreter ends
 
 
-def show_list(noun: str, columns: Sequence[Column], found: tuple[list[Record], bool], *, as_json: bool) -> None:
+def show_list(
+    noun: str, columns: Sequence[Column], found: tuple[list[Record], bool], *, as_json: bool, title: str = ""
+) -> None:
     """A list's answer: `{noun: […], "more": …}` or a table. `found`: the records and whether there are more."""
     records, more = found
     if as_json:
         print_json({noun: records, "more": more})
         return
-    show_table(noun.capitalize(), columns, records)
+    show_table(title or noun.capitalize(), columns, records)
     if more:
         remark("There are more: raise --limit, or --limit 0 for all.")

@@ -18,6 +18,9 @@ _MOODS: dict[Mood, tuple[str, str]] = {"good": ("✓", "green"), "wait": ("…",
 _GOOD_ENDINGS = ("_SUCCESS", "_COMPLETE", "_DONE", "_SENT")
 _BAD_WORDS = ("FAILED", "ERROR", "NOT_FOUND", "UNKNOWN", "GIVEN_UP", "EXPIRED", "CONFLICT", "INSUFFICIENT", "NO_ROUTER")
 
+# The message's text stands among the messages; four copies of it here would bury the story.
+_TOLD_ELSEWHERE = {"MESSAGE_ACCEPTED"}
+
 _TASK_COLUMNS = (
     Column("State", "state", state),
     Column("What", "work"),
@@ -99,6 +102,8 @@ def _steps(events: Sequence[Record]) -> Table:
     table.add_column(overflow="fold")
     last_day = ""
     for event in events:
+        if event.get("event") in _TOLD_ELSEWHERE:
+            continue
         day, time = str(event.get("time") or "")[:10], str(event.get("time") or "")[11:23]
         if day != last_day:
             table.add_row("", "", Text(clean(day), style="dim"))
