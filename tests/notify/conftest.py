@@ -115,6 +115,19 @@ class NotifyProcess:
 @pytest.fixture
 def start_notify(database_url, tmp_path):
     """Starts notify processes on one migrated database; call it again for another one."""
+    with _starter(database_url, tmp_path) as start:
+        yield start
+
+
+@pytest.fixture
+def start_sqlite_notify(sqlite_url, tmp_path):
+    """The same on SQLite alone, for what no database does differently."""
+    with _starter(sqlite_url, tmp_path) as start:
+        yield start
+
+
+@contextmanager
+def _starter(database_url, tmp_path):
     with _migrated(database_url), ExitStack() as stack:
 
         def start(textsms_url, **settings):
@@ -124,23 +137,16 @@ def start_notify(database_url, tmp_path):
 
 
 @pytest.fixture
-def refused_boot(sqlite_url):
-    """Starts notify with settings that it must refuse, and answers what it said."""
+def run_notify(database_url):
+    """Runs `python -m notify …` to its end; answers its exit code and what it said."""
 
-    def start(**settings):
-        environment = _environment(sqlite_url, "http://127.0.0.1:1/", settings)
-        refused = subprocess.run(
-            [sys.executable, "-m", "notify"],
-            env=environment,
-            timeout=60,
-            stderr=subprocess.PIPE,
-            text=True,
-            check=False,
-        )
-        assert refused.returncode == 2
-        return refused.stderr
+    def run(*arguments, **settings):
+        environment = _environment(database_url, "http://127.0.0.1:1/", settings)
+        command = [sys.executable, "-m", "notify", *arguments]
+        ended = subprocess.run(command, env=environment, timeout=60, capture_output=True, text=True, check=False)
+        return ended.returncode, ended.stderr
 
-    return start
+    return run
 
 
 def _environment(database_url, textsms_url, settings):

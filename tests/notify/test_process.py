@@ -45,7 +45,7 @@ def test_two_processes_on_one_database_share_the_work_and_send_nothing_twice(sta
 
 
 def test_killed_during_a_slow_call_nothing_is_lost_and_only_harmless_doubles_go_again(start_notify, sms, until):
-    doomed = start_notify(sms.url, TEXTSMS_DEADLINE=5)
+    doomed = start_notify(sms.url, TEXTSMS_DEADLINE=3)
     sms.add_fault(Fault(kind="silence", count=1))
     told = from_template("told", "customer_reconnected", "0722000000", due_date="23 Dec 2026", trans_id="T1")
     doomed.send(plain("plain"), told)
@@ -100,8 +100,8 @@ def test_a_graceful_stop_ends_the_call_in_flight_and_records_it(start_notify, sm
     assert again.state("m1") == "SENT"
 
 
-def test_an_accepted_message_goes_out_at_once_and_can_be_read_back(start_notify, sms, until):
-    notify = start_notify(sms.url)
+def test_an_accepted_message_goes_out_at_once_and_can_be_read_back(start_sqlite_notify, sms, until):
+    notify = start_sqlite_notify(sms.url)
     facts = {"amount": "1,000.00", "trans_id": "SLK4H7TR02", "due_date": "23 Dec 2026"}
     notify.send(from_template("m1", "customer_connected", "0712 345 678", **facts))
     until(lambda: notify.state("m1") == "SENT")
@@ -112,8 +112,8 @@ def test_an_accepted_message_goes_out_at_once_and_can_be_read_back(start_notify,
     assert received.shortcode == "LIPANET"
 
 
-def test_errors_carry_their_code_and_reason(start_notify, sms):
-    notify = start_notify(sms.url)
+def test_errors_carry_their_code_and_reason(start_sqlite_notify, sms):
+    notify = start_sqlite_notify(sms.url)
     calls = {
         (grpc.StatusCode.INVALID_ARGUMENT, "BATCH_TOO_LARGE"): notify.send,
         (grpc.StatusCode.INVALID_ARGUMENT, "INVALID_MESSAGE_ID"): lambda: notify.send(plain("")),
@@ -128,8 +128,8 @@ def test_errors_carry_their_code_and_reason(start_notify, sms):
         assert (refused.value.code(), reason_of(refused.value)) == (code, reason)
 
 
-def test_an_expire_time_out_of_range_fails_the_message_alone(start_notify, sms, until):
-    notify = start_notify(sms.url)
+def test_an_expire_time_out_of_range_fails_the_message_alone(start_sqlite_notify, sms, until):
+    notify = start_sqlite_notify(sms.url)
     bad = plain("bad")
     bad.expire_time.seconds = 2**60
     receipts = notify.send(bad, plain("good"))
@@ -137,8 +137,8 @@ def test_an_expire_time_out_of_range_fails_the_message_alone(start_notify, sms, 
     assert "expire_time" in receipts[0].detail
 
 
-def test_listing_filters_by_subject_and_state_even_by_one_of_a_newer_contract(start_notify, sms):
-    notify = start_notify(sms.url)
+def test_listing_filters_by_subject_and_state_even_by_one_of_a_newer_contract(start_sqlite_notify, sms):
+    notify = start_sqlite_notify(sms.url)
     notify.send(plain("m1", subject="T1"), plain("m2", phone="bad", subject="T1"), plain("m3", subject="T2"))
 
     def listed(**wanted):
@@ -150,16 +150,16 @@ def test_listing_filters_by_subject_and_state_even_by_one_of_a_newer_contract(st
     assert listed(state=99) == []
 
 
-def test_neither_credentials_nor_whole_numbers_reach_the_log(start_notify, sms, until):
-    notify = start_notify(sms.url, LOG_LEVEL="DEBUG", TEXTSMS_API_KEY="a-secret-key")
+def test_neither_credentials_nor_whole_numbers_reach_the_log(start_sqlite_notify, sms, until):
+    notify = start_sqlite_notify(sms.url, LOG_LEVEL="DEBUG", TEXTSMS_API_KEY="a-secret-key")
     notify.send(plain("m1"))
     until(lambda: "provider_refuses_our_account" in notify.log)
     assert "a-secret-key" not in notify.log
     assert PHONE[3:] not in notify.log
 
 
-def test_the_console_sender_prints_with_the_number_masked(start_notify, sms, until):
-    notify = start_notify(sms.url, NOTIFY_SENDER="console", TEXTSMS_API_KEY="", TEXTSMS_PARTNER_ID="")
+def test_the_console_sender_prints_with_the_number_masked(start_sqlite_notify, sms, until):
+    notify = start_sqlite_notify(sms.url, NOTIFY_SENDER="console", TEXTSMS_API_KEY="", TEXTSMS_PARTNER_ID="")
     notify.send(plain("m1", text="a text to read"))
     until(lambda: notify.state("m1") == "SENT")
     assert "a text to read" in notify.log
@@ -167,11 +167,16 @@ def test_the_console_sender_prints_with_the_number_masked(start_notify, sms, unt
     assert sms.calls == []
 
 
-def test_a_missing_account_stops_the_boot_and_names_itself(run_notify):
-    code, said = run_notify(TEXTSMS_PARTNER_ID="")
-    assert (code, "LIPANET_TEXTSMS_PARTNER_ID is missing" in said) == (2, True)
-    code, said = run_notify(TEXTSMS_URL="sms.example")
-    assert (code, "LIPANET_TEXTSMS_URL is wrong" in said) == (2, True)
+@pytest.mark.parametrize(
+    ("settings", "named"),
+    [
+        ({"TEXTSMS_PARTNER_ID": ""}, "LIPANET_TEXTSMS_PARTNER_ID is missing"),
+        ({"TEXTSMS_URL": "sms.example"}, "LIPANET_TEXTSMS_URL is wrong"),
+    ],
+)
+def test_a_missing_or_wrong_setting_stops_the_boot_and_names_itself(run_notify, settings, named):
+    code, said = run_notify(**settings)
+    assert (code, named in said) == (2, True)
 
 
 def test_migrate_needs_no_provider_and_may_be_repeated(run_notify, database_url):
