@@ -247,7 +247,7 @@ class FakeBilling(payment_service_pb2_grpc.PaymentServiceServicer, task_service_
             leased.append(held.task)
         response = task_pb.LeaseTasksResponse(tasks=leased)
         waiting = [held.due - moment for held in self.tasks.values() if not held.done]
-        response.next_due_in.FromMicroseconds(int(max(0.05, min([60.0, *waiting])) * 1e6))
+        response.next_due_in.FromMicroseconds(int(max(0.0, min([60.0, *waiting])) * 1e6))
         return response
 
     async def CompleteTasks(self, request, context):

@@ -62,7 +62,10 @@ async def test_a_dead_router_does_not_delay_another_and_gets_no_second_call_mean
         await until(lambda: len(world.billing.fake.reports) == 3)
         assert world.router_control.fake.at_once[1] == 1
         assert world.billing.fake.busy_router_ids[-1] == [1]
+        asked = len(world.billing.fake.busy_router_ids)
         await until(lambda: results(world)["ACCESS_RESULT_TIMED_OUT"] == 2)
+        # The latecomer is due all the while: billing must not be asked for it over and over.
+        assert len(world.billing.fake.busy_router_ids) - asked < 30
         world.router_control.fake.hangs = set()
         await until(all_done(world))
     assert world.router_control.fake.most_at_once[1] == 1

@@ -21,8 +21,6 @@ from gateway.errors import from_rpc
 log = structlog.get_logger()
 
 _LEASE_CALL_SECONDS = 5.0
-# When billing says "there is more" but gives nothing, someone else is leasing it right now.
-_SHORTEST_PAUSE = 0.02
 
 
 class Dispatcher:
@@ -97,9 +95,11 @@ class Dispatcher:
 
     def _pause_after(self, response: LeaseTasksResponse) -> float:
         announced = response.next_due_in.ToMicroseconds() / 1e6
-        if announced == 0 and response.tasks:
-            return 0
-        return max(_SHORTEST_PAUSE, min(announced, jittered(self._pace.poll)))
+        if announced == 0:
+            # More is due; but if we got nothing, it waits for a router that we are busy with, or someone else
+            # has it. The busy router wakes us when it is done; asking again at once would only burden billing.
+            return 0 if response.tasks else jittered(self._pace.poll)
+        return min(announced, jittered(self._pace.poll))
 
     def _hand_out(self, tasks: Sequence[Task], lease: Lease) -> None:
         by_router: dict[int, list[Task]] = defaultdict(list)
