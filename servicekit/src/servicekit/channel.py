@@ -32,6 +32,8 @@ OPTIONS: list[tuple[str, int | str]] = [
     # A peer that vanished without a word is noticed within about half a minute.
     ("grpc.keepalive_time_ms", 30_000),
     ("grpc.keepalive_timeout_ms", 5_000),
+    # Our services are neighbours: a proxy meant for the world must not stand between them.
+    ("grpc.enable_http_proxy", 0),
     # Reconnect soon after a restart: gRPC's own default waits up to two minutes.
     ("grpc.initial_reconnect_backoff_ms", 100),
     ("grpc.max_reconnect_backoff_ms", 2_000),

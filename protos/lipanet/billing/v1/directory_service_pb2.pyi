@@ -217,7 +217,7 @@ class Customer(_message.Message):
     router_id: _builtins.int
     """The router; 0 when none."""
     isp_id: _builtins.int
-    """The ISP; 0 when none."""
+    """The ISP; required on creation. 0 when an adopted row has none."""
     phone: _builtins.str
     """A Kenyan mobile number; may be empty."""
     next_payment_date: _builtins.str

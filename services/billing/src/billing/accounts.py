@@ -45,6 +45,7 @@ class Customer:
     router_id: int | None
     isp_id: int | None
     next_payment_date: date | None
+    active: bool = False
 
 
 @dataclass(slots=True)

@@ -27,7 +27,7 @@ class DirectoryServicer(directory_service_pb2_grpc.DirectoryServiceServicer):
         isp = Isp(
             isp_id=0,
             name=request.isp.name.strip(),
-            contact_phone=request.isp.contact_phone.strip(),
+            contact_phone=_digits(request.isp.contact_phone),
             sms_account=request.isp.sms_account.strip(),
             wa_account=request.isp.wa_account.strip(),
             pay_account_number=request.isp.pay_account_number.strip(),
@@ -83,6 +83,11 @@ def _isp(row: Any) -> pb.Isp:
     )
 
 
+def _digits(phone: str) -> str:
+    """A number without the spaces and dashes that people write into it."""
+    return "".join(phone.split()).replace("-", "")
+
+
 def _read(message: pb.Customer) -> Customer | CustomerResult:
     """The customer of a request, or what is wrong with its date."""
     try:
@@ -94,11 +99,12 @@ def _read(message: pb.Customer) -> Customer | CustomerResult:
         account_name=message.account_name.strip(),
         full_name=message.full_name.strip(),
         username=message.username.strip(),
-        phone=message.phone.strip(),
+        phone=_digits(message.phone),
         package_cents=message.package_cents or None,
         router_id=message.router_id or None,
         isp_id=message.isp_id or None,
         next_payment_date=due_date,
+        active=message.status == pb.CUSTOMER_STATUS_ACTIVE,
     )
 
 

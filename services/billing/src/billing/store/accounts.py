@@ -93,4 +93,5 @@ def _customer(row: Any) -> Customer:
         router_id=row.router_id,
         isp_id=row.isp_id,
         next_payment_date=row.next_payment_date,
+        active=row.status == "active",
     )

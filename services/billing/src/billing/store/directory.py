@@ -56,7 +56,7 @@ def list_isps(connection: Connection) -> list[Any]:
 
 
 def insert_customer(connection: Connection, customer: Customer, now: datetime) -> int:
-    """Create an inactive customer; answers its id."""
+    """Create a customer; answers its id."""
     row = {
         "full_name": customer.full_name,
         "username": customer.username or None,
@@ -64,7 +64,7 @@ def insert_customer(connection: Connection, customer: Customer, now: datetime) -
         "amount": customer.package_cents,
         "router_id": customer.router_id,
         "isp_id": customer.isp_id,
-        "status": "inactive",
+        "status": "active" if customer.active else "inactive",
         "next_payment_date": customer.next_payment_date,
         "phone": customer.phone or None,
         "created_at": now,
