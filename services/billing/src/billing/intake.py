@@ -131,14 +131,15 @@ def _answer(
 ) -> tuple[list[Receipt], list[Payment]]:
     """A receipt for each delivery, and the deliveries that contradict the first one."""
     receipts, conflicts = [], []
+    unanswered = set(fresh)
     for payment in batch:
         content, receipt = known[payment.trans_id]
         if content_of(payment) != content:
             conflicts.append(payment)
             receipts.append(Receipt(payment.trans_id, Outcome.CONFLICT, repeated=True))
         else:
-            first = fresh.get(payment.trans_id) is payment
-            receipts.append(replace(receipt, repeated=not first))
+            receipts.append(replace(receipt, repeated=payment.trans_id not in unanswered))
+            unanswered.discard(payment.trans_id)
     return receipts, conflicts
 
 
@@ -152,7 +153,10 @@ def _report_conflicts(
     """Keep each new contradiction beside the first delivery and tell the admins; the same one only once."""
     if not conflicts:
         return
-    reported = payments.find_conflicts(connection, {payment.trans_id for payment in conflicts})
+    contradicted = {payment.trans_id for payment in conflicts}
+    # Else two conflicts at once would get one number, and notify would take the second message for the first.
+    payments.lock(connection, contradicted)
+    reported = payments.find_conflicts(connection, contradicted)
     for payment in conflicts:
         trans_id, (first, second) = payment.trans_id, (known[payment.trans_id][0], content_of(payment))
         if (trans_id, str(second)[:255]) in reported:

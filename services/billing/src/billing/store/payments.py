@@ -104,6 +104,18 @@ def insert_deliveries(connection: Connection, payments: Iterable[Payment], now: 
     )
 
 
+def get_msisdns(connection: Connection, trans_ids: Collection[str]) -> Mapping[str, str]:
+    """The payers' numbers as M-Pesa sent them, by TransID."""
+    rows = connection.execute(sa.select(_p.TransID, _p.MSISDN).where(_p.TransID.in_(trans_ids)))
+    return {row.TransID: row.MSISDN or "" for row in rows}
+
+
+def lock(connection: Connection, trans_ids: Collection[str]) -> None:
+    """Lock stored payments until the transaction ends, in the order of their TransIDs."""
+    query = sa.select(_p.id).where(_p.TransID.in_(sorted(trans_ids))).order_by(_p.TransID)
+    connection.execute(query.with_for_update()).all()
+
+
 def find_conflicts(connection: Connection, trans_ids: Collection[str]) -> set[tuple[str, str]]:
     """(TransID, content) of the conflicting deliveries that were reported before."""
     deliveries = payment_deliveries.c
