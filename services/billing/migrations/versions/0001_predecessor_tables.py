@@ -21,9 +21,15 @@ def money(digits):
 
 
 def key(of):
-    """An account as references are compared. Longer than its source, so that no old row can fail to fit."""
+    """An account as references are compared: without white space, in upper case.
+
+    Longer than its source, so that no old row can fail to fit.
+    """
+    compared = of
+    for space in (" ", "\t", "\r", "\n", "\u00a0"):
+        compared = f"replace({compared}, '{space}', '')"
     type_ = sa.String(255).with_variant(mysql.VARCHAR(255, charset="utf8mb4", collation="utf8mb4_bin"), "mysql")
-    return type_, sa.Computed(f"upper(replace({of}, ' ', ''))", persisted=False)
+    return type_, sa.Computed(f"upper({compared})", persisted=False)
 
 
 metadata = sa.MetaData()

@@ -43,6 +43,11 @@ class Timestamp(UtcDateTime):
         return dialect.type_descriptor(mysql.TIMESTAMP(fsp=6) if dialect.name == "mysql" else sa.DateTime())
 
 
+def _key(name: str, account: str) -> "sa.Column[str]":
+    """Ours, generated: an account as references are compared, so that spaces and case in old rows do not matter."""
+    return sa.Column(name, sa.String(255), sa.Computed(account))
+
+
 BigId = sa.BigInteger().with_variant(sa.Integer, "sqlite")
 # Words of ours: states, kinds, outcomes.
 Word = sa.String(30)
@@ -58,10 +63,9 @@ isps = sa.Table(
     sa.Column("waaccount", sa.String(100)),
     sa.Column("pay_account_number", sa.String(100)),
     sa.Column("contact_phone", sa.String(20)),
-    # Ours, generated: the accounts as references are compared, so that spaces and case in old rows do not matter.
-    sa.Column("sms_key", sa.String(100), sa.Computed("upper(replace(smsaccount, ' ', ''))")),
-    sa.Column("wa_key", sa.String(100), sa.Computed("upper(replace(waaccount, ' ', ''))")),
-    sa.Column("pay_key", sa.String(100), sa.Computed("upper(replace(pay_account_number, ' ', ''))")),
+    _key("sms_key", "smsaccount"),
+    _key("wa_key", "waaccount"),
+    _key("pay_key", "pay_account_number"),
 )
 
 pppoe_users = sa.Table(
@@ -79,7 +83,7 @@ pppoe_users = sa.Table(
     sa.Column("phone", sa.String(20)),
     sa.Column("created_at", Timestamp),
     sa.Column("last_reconnected_at", Timestamp),
-    sa.Column("account_key", sa.String(100), sa.Computed("upper(replace(account_name, ' ', ''))")),  # ours
+    _key("account_key", "account_name"),
 )
 
 paybill_payments = sa.Table(
