@@ -60,6 +60,11 @@ class NewTask:
     def kind(self) -> Kind:
         return Kind.SET_ACCESS if isinstance(self.work, Line) else Kind.SEND_MESSAGES
 
+    @property
+    def has_work(self) -> bool:
+        """False when there is nobody to tell: no admins are named, no number is on record."""
+        return isinstance(self.work, Line) or self.work.has_recipients
+
 
 def of_settlement(
     settlement: Settlement, balance_cents: int, admins: Sequence[str], now: datetime

@@ -48,6 +48,10 @@ class Notice:
     isp: str = ""
     admins: Sequence[str] = ()
 
+    @property
+    def has_recipients(self) -> bool:
+        return bool(self.customer or self.isp or self.admins)
+
 
 # variant -> (the customer's template, the predecessor's word for staff)
 _CUSTOMER_PAYMENT = {
@@ -90,12 +94,12 @@ def compose(trans_id: str, notice: Notice, variant: str | None) -> list[Message]
 
 
 def _staff(notice: Notice) -> Iterator[tuple[str, str]]:
-    """Roles and numbers, each number once."""
+    """Roles and numbers, each number once however it is written: its last nine digits tell it."""
     roles = [("isp", notice.isp), *((f"admin{n}", phone) for n, phone in enumerate(notice.admins, 1))]
     seen: set[str] = set()
     for role, phone in roles:
-        if phone and phone not in seen:
-            seen.add(phone)
+        if phone and phone[-9:] not in seen:
+            seen.add(phone[-9:])
             yield role, phone
 
 

@@ -17,7 +17,7 @@ from billing.followups import NewTask, State
 from billing.intake import Policy
 from billing.notices import Notice, Variant
 from billing.steps import Step
-from billing.store import accounts, debug_log, tasks
+from billing.store import accounts, debug_log, payments, tasks
 
 log = structlog.get_logger()
 
@@ -141,6 +141,7 @@ def _tell_reconnected(
 ) -> list[NewTask]:
     """Tell "you are on" to those who have been told that they must wait; one message a customer."""
     customers, isps = _parties(connection, rows)
+    msisdns = payments.get_msisdns(connection, {row.trans_id for row in rows})
     latest = {row.customer_id: row for row in rows}  # the last payment of each customer
     told = []
     for row in latest.values():
@@ -157,7 +158,7 @@ def _tell_reconnected(
                 "account": customer.account_name,
                 "router": router_name or str(row.router_id),
             },
-            customer=notices.phone_of(customer),
+            customer=notices.phone_of(customer, msisdns.get(row.trans_id, "")),
             isp=isp.contact_phone if isp else "",
             admins=policy.admin_phones,
         )

@@ -17,9 +17,9 @@ _t = tasks.c
 
 
 def insert(connection: Connection, new: Collection[NewTask], now: datetime) -> None:
-    """Write tasks."""
-    if new:
-        connection.execute(sa.insert(tasks), [_row(task, now) for task in new])
+    """Write those tasks in which there is something to do."""
+    if rows := [_row(task, now) for task in new if task.has_work]:
+        connection.execute(sa.insert(tasks), rows)
 
 
 def _row(task: NewTask, now: datetime) -> dict[str, Any]:
