@@ -1,0 +1,247 @@
+"""A desk to pay at: calls billing's use cases as the servicer does, reads the tables as an operator would."""
+
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from threading import Barrier
+from typing import Any
+
+import sqlalchemy as sa
+from billing import assignment, directory, followups, intake, leasing, reporting
+from billing.accounts import Customer, Isp
+from billing.intake import Policy
+from billing.models import (
+    credit_transactions,
+    isp_credits,
+    isp_wallet,
+    paybill_payments,
+    payment_debug_log,
+    pppoe_users,
+    tasks,
+    user_transactions_in,
+    wallet_entries,
+)
+from billing.payments import Payment, Receipt
+
+from servicekit import database
+
+ADMINS = ("254700000001", "254700000002")
+SHORTCODE = "600100"
+CUSTOMER_PHONE = "0712345678"
+ISP_1, ISP_2 = "254711000001", "254711000002"
+# Who is told what (Dispatcher.told) after a payment to ISP 1.
+CONNECTED = {CUSTOMER_PHONE: ["customer_connected"], ISP_1: ["payment_notice"], "admins": ["payment_notice"]}
+PARTIAL = CONNECTED | {CUSTOMER_PHONE: ["customer_partial"]}
+CREDITS = {ISP_1: ["credits_purchased"], "admins": ["credits_purchased"]}
+SERVICE = {ISP_1: ["service_payment"], "admins": ["service_payment"]}
+HELD = {"admins": ["unmatched_payment"]}
+
+
+@dataclass
+class Desk:
+    engine: sa.Engine
+    policy: Policy = field(default_factory=lambda: Policy(ADMINS, frozenset({SHORTCODE})))
+
+    def pay(self, trans_id: str, reference: str, amount: str = "1000", **fields) -> Receipt:
+        return self.pay_batch(payment(trans_id, reference, amount, **fields))[0]
+
+    def pay_batch(self, *batch: Payment) -> list[Receipt]:
+        return intake.record(self.engine, self.policy, batch)
+
+    def assign(self, trans_id: str, reference: str) -> Receipt:
+        return assignment.assign(self.engine, self.policy, trans_id, reference, "Asha")
+
+    def lease(self, limit: int = 100, *, owner: str = "test", seconds: float = 30, busy=()) -> list[leasing.Task]:
+        duration = timedelta(seconds=seconds)
+        return list(leasing.lease(self.engine, self.policy, owner, limit, duration, busy).tasks)
+
+    def next_due_in(self, *, busy=()) -> timedelta:
+        """What a lessee that takes nothing is told."""
+        taken = leasing.lease(self.engine, self.policy, "test", 100, timedelta(seconds=30), busy)
+        assert not taken.tasks
+        return taken.next_due_in
+
+    def report(self, *reports: reporting.Report) -> list[int]:
+        return reporting.complete(self.engine, self.policy, reports)
+
+    def retry(self, trans_id: str) -> list[int]:
+        return leasing.retry(self.engine, trans_id)
+
+    # --- reading ---
+
+    def rows(self, table: sa.Table, **where) -> list[Any]:
+        query = sa.select(table).where(*(table.c[name] == value for name, value in where.items()))
+        with self.engine.connect() as connection:
+            return list(connection.execute(query.order_by(table.c.id)))
+
+    def one(self, table: sa.Table, **where) -> Any:
+        (row,) = self.rows(table, **where)
+        return row
+
+    def customer(self, account: str) -> Any:
+        return self.one(pppoe_users, account_name=account)
+
+    def payment(self, trans_id: str) -> Any:
+        return self.one(paybill_payments, TransID=trans_id)
+
+    def wallet(self, isp_id: int) -> int:
+        return self.one(isp_wallet, isp_id=isp_id).balance
+
+    def credits(self, isp_id: int) -> tuple[int, int]:
+        """SMS and WhatsApp credits."""
+        rows = self.rows(isp_credits, isp_id=isp_id)
+        return (rows[0].sms_credits, rows[0].whatsapp_credits) if rows else (0, 0)
+
+    def steps(self, trans_id: str) -> list[str]:
+        """The categories of the debug log."""
+        return [row.category for row in self.rows(payment_debug_log, transaction_id=trans_id)]
+
+    def today(self) -> date:
+        """Today in Nairobi by the database's clock."""
+        with self.engine.connect() as connection:
+            return followups.today(database.current_time(connection))
+
+    # --- arranging ---
+
+    def execute(self, statement: sa.Executable, *parameters) -> None:
+        with self.engine.begin() as connection:
+            connection.execute(statement, *parameters)
+
+    def set_customer(self, account: str, **values) -> None:
+        self.execute(sa.update(pppoe_users).where(pppoe_users.c.account_name == account).values(**values))
+
+    def insert_customer(self, account: str, **values) -> None:
+        """Straight into the table, as the predecessor's screens do."""
+        defaults = {"isp_id": 1, "amount": 100_000, "status": "inactive", "full_name": f"Customer {account}"}
+        self.execute(sa.insert(pppoe_users).values(account_name=account, **(defaults | values)))
+
+    def pass_time(self, time: timedelta) -> None:
+        """Move all moments that are to come towards us, as if `time` had passed."""
+        with self.engine.begin() as connection:
+            for task in connection.execute(sa.select(tasks).where(tasks.c.state == "open")).all():
+                moments = {"due_at": task.due_at - time, "expires_at": task.expires_at - time}
+                connection.execute(sa.update(tasks).where(tasks.c.id == task.id).values(**moments))
+            for customer in connection.execute(sa.select(pppoe_users)).all():
+                if time.days and customer.next_payment_date:
+                    due_date = customer.next_payment_date - timedelta(days=time.days)
+                    change = sa.update(pppoe_users).where(pppoe_users.c.id == customer.id)
+                    connection.execute(change.values(next_payment_date=due_date))
+
+    # --- checking ---
+
+    def check_books(self) -> None:
+        """What must hold after anything: every shilling of every payment is in exactly one place."""
+        sums: dict[int, int] = defaultdict(int)
+        entries = {}
+        for entry in self.rows(wallet_entries):
+            sums[entry.isp_id] += entry.amount
+            assert entry.balance_after == sums[entry.isp_id]
+            entries[entry.trans_id] = entry
+        wallets = {wallet.isp_id: wallet.balance for wallet in self.rows(isp_wallet)}
+        assert {isp_id: sum_ for isp_id, sum_ in sums.items() if sum_} == {
+            isp_id: balance for isp_id, balance in wallets.items() if balance
+        }
+        purchases = {row.reference: row for row in self.rows(credit_transactions)}
+        received = {row.reference: row for row in self.rows(user_transactions_in)}
+        for row in self.rows(paybill_payments):
+            self._check_payment(row, entries.pop(row.TransID, None), purchases.pop(row.TransID, None))
+            has_transaction = received.pop(row.TransID, None) is not None
+            assert has_transaction == (row.outcome in {"customer_paid", "customer_partial"})
+        assert not purchases
+        assert not received
+        assert not [trans_id for trans_id in entries if trans_id]
+        self._check_credits()
+
+    def _check_payment(self, row: Any, entry: Any, purchase: Any) -> None:
+        to_wallet = entry.amount if entry else 0
+        to_credits = purchase.total_amount if purchase else 0
+        if row.outcome == "unmatched":
+            assert row.unmatched_reason
+            assert (to_wallet, to_credits) == (0, 0)
+            assert (row.isp_id, row.pppoe_user_id, row.assigned_reference) == (None, None, None)
+        else:
+            assert row.outcome in {
+                "customer_paid", "customer_partial", "sms_credits", "whatsapp_credits", "service_payment"
+            }  # fmt: skip
+            assert row.unmatched_reason is None
+            assert to_wallet + to_credits == row.TransAmount
+            assert (purchase is not None) == row.outcome.endswith("_credits")
+
+    def _check_credits(self) -> None:
+        bought: dict[int, list[int]] = defaultdict(lambda: [0, 0])
+        for row in self.rows(credit_transactions):
+            bought[row.isp_id][row.credit_type == "whatsapp"] += row.amount
+        held = {row.isp_id: [row.sms_credits, row.whatsapp_credits] for row in self.rows(isp_credits)}
+        assert dict(bought) == held
+
+
+def payment(trans_id: str, reference: str, amount: str = "1000", **fields) -> Payment:
+    """`amount` in shillings, such as "1000" or "0.70"."""
+    whole, _, cents = amount.partition(".")
+    defaults = {"business_short_code": SHORTCODE, "callback_body": b"{}", "first_name": "JOHN"}
+    return Payment(
+        trans_id=trans_id,
+        bill_ref_number=reference,
+        amount_cents=int(whole) * 100 + int((cents + "00")[:2]),
+        **(defaults | fields),
+    )
+
+
+def isp(name: str, number: int) -> Isp:
+    return Isp(
+        isp_id=0,
+        name=name,
+        contact_phone=f"25471100000{number}",
+        sms_account=f"SMS00{number}",
+        wa_account=f"WA00{number}",
+        pay_account_number=f"ACC00{number}",
+    )
+
+
+def customer(account: str, isp_id: int, package_cents: int | None, **fields) -> Customer:
+    defaults = {
+        "customer_id": 0,
+        "full_name": f"Customer {account}",
+        "username": "",
+        "phone": "",
+        "router_id": None,
+        "next_payment_date": date(2026, 1, 31),
+    }
+    return Customer(account_name=account, isp_id=isp_id, package_cents=package_cents, **(defaults | fields))
+
+
+def open_desk(engine: sa.Engine) -> Desk:
+    """ISP 1 "Demo Networks" (SMS001, WA001, ACC001) with customers 0949AQ (KES 1000, router 1, has a phone), 12BC (KES
+    1500.50, no router), WAIRIMU1 (KES 1000, router 1); ISP 2 "Pwani Fibre" (SMS002, WA002, ACC002) with customer 77XY
+    (KES 500, router 2)."""
+    first = directory.create_isp(engine, isp("Demo Networks", 1))
+    second = directory.create_isp(engine, isp("Pwani Fibre", 2))
+    assert (first, second) == (1, 2)
+    results = directory.create_customers(
+        engine,
+        [
+            customer("0949AQ", first, 100_000, router_id=1, username="0949AQ", phone=CUSTOMER_PHONE),
+            customer("12BC", first, 150_050, phone="0712000002"),
+            customer("WAIRIMU1", first, 100_000, router_id=1, username="wairimu", phone="0712000003"),
+            customer("77XY", second, 50_000, router_id=2, username="xy77"),
+        ],
+    )
+    assert not [result.error for result in results if result.error]
+    return Desk(engine)
+
+
+def at_once(calls: Sequence[Callable[[], Any]]) -> list[Any]:
+    """The answers of calls made at the same moment, each in a thread of its own; an error is an answer."""
+    barrier = Barrier(len(calls))
+
+    def run(call: Callable[[], Any]) -> Any:
+        barrier.wait(30)
+        try:
+            return call()
+        except Exception as error:  # noqa: BLE001 - the test looks at it
+            return error
+
+    with ThreadPoolExecutor(len(calls)) as threads:
+        return list(threads.map(run, calls))

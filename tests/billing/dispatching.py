@@ -1,0 +1,80 @@
+"""A dispatcher for tests: carries tasks out like the gateway's, with routers that answer by script and an inbox."""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from datetime import timedelta
+
+from billing.followups import Line
+from billing.leasing import Task
+from billing.models import tasks
+from billing.notices import Message
+from billing.reporting import CONFIRMED, AccessResult, Report
+
+from tests.billing.desk import ADMINS, Desk
+
+
+class Dispatcher:
+    """`script`: the next answers of a router; when there is none left the line is switched."""
+
+    def __init__(self, desk: Desk) -> None:
+        self.desk = desk
+        self.script: dict[int, list[AccessResult]] = defaultdict(list)
+        self.switched: list[tuple[int, str]] = []
+        self.inbox: dict[str, Message] = {}
+        self.notify_is_up = True
+
+    def carry_out(self) -> int:
+        """Carry out what is due now, and what becomes due by it; how many tasks that were."""
+        count = 0
+        while leased := self.desk.lease():
+            count += len(leased)
+            assert self.desk.report(*self._do_all(leased)) == []
+        return count
+
+    def run(self) -> None:
+        """Carry out until nothing is open, letting the time between pass."""
+        for _ in range(500):
+            self.carry_out()
+            open_tasks = self.desk.rows(tasks, state="open")
+            if not open_tasks:
+                return
+            self.desk.pass_time(timedelta(seconds=61))
+        raise AssertionError(f"these tasks have no end: {open_tasks}")
+
+    def told(self) -> dict[str, list[str]]:
+        """The templates that each phone got; the admins, who all get the same, as "admins"."""
+        by_phone: dict[str, list[str]] = defaultdict(list)
+        for message in self.inbox.values():
+            by_phone[message.phone].append(message.template)
+        to_admins = [by_phone.pop(phone, []) for phone in ADMINS]
+        assert all(templates == to_admins[0] for templates in to_admins)
+        return dict(by_phone) | ({"admins": to_admins[0]} if to_admins[0] else {})
+
+    def facts(self, template: str) -> dict[str, str]:
+        """The facts of the last message of this template."""
+        return [message.facts for message in self.inbox.values() if message.template == template][-1]
+
+    def _do_all(self, leased: Iterable[Task]) -> Iterable[Report]:
+        """One answer of a router for all its lines, as one call to it gives."""
+        answers: dict[int, AccessResult] = {}
+        for task in leased:
+            if isinstance(task.work, Line):
+                router_id = task.work.router_id
+                if router_id not in answers:
+                    answers[router_id] = (
+                        self.script[router_id].pop(0) if self.script[router_id] else AccessResult.CHANGED
+                    )
+                if answers[router_id] in CONFIRMED:
+                    self.switched.append((router_id, task.work.username))
+                yield Report(task.task_id, task.epoch, access=answers[router_id], router_name=f"Tower {router_id}")
+            else:
+                yield self._hand_over(task)
+
+    def _hand_over(self, task: Task) -> Report:
+        assert not isinstance(task.work, Line)
+        assert task.work, "a message task without messages"
+        if self.notify_is_up:
+            for message in task.work:
+                first = self.inbox.setdefault(message.message_id, message)
+                assert first.phone == message.phone  # an id is one message for ever
+        return Report(task.task_id, task.epoch, "notify is down", accepted=self.notify_is_up)

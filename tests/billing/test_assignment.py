@@ -1,0 +1,144 @@
+"""A held payment is placed afterwards: once, and with all that a direct payment does."""
+
+import pytest
+from billing.followups import Line
+from billing.models import (
+    credit_transactions,
+    paybill_payments,
+    payment_debug_log,
+    tasks,
+    wallet_entries,
+)
+from billing.payments import Outcome
+from billing.reporting import AccessResult, Report
+from servicekit.errors import ServiceError
+
+from tests.billing.desk import (
+    CONNECTED,
+    CREDITS,
+    CUSTOMER_PHONE,
+    PARTIAL,
+    SERVICE,
+    at_once,
+)
+
+# reference -> the outcome, who is told, ISP 1's wallet, its SMS and WhatsApp credits
+ASSIGNMENTS = {
+    "0949aq": (Outcome.CUSTOMER_PAID, CONNECTED, 100_000, (0, 0)),
+    "12BC": (
+        Outcome.CUSTOMER_PARTIAL,
+        PARTIAL | {CUSTOMER_PHONE: [], "0712000002": ["customer_partial"]},
+        100_000,
+        (0, 0),
+    ),
+    " sms 001": (Outcome.SMS_CREDITS, CREDITS, 0, (2000, 0)),
+    "wa001": (Outcome.WHATSAPP_CREDITS, CREDITS, 0, (0, 5000)),
+    "Acc001": (Outcome.SERVICE_PAYMENT, SERVICE, 100_000, (0, 0)),
+}
+
+
+@pytest.mark.parametrize("reference", ASSIGNMENTS)
+@pytest.mark.parametrize("fields", [{"reference": "HELLO"}, {"reference": "0949AQ", "business_short_code": "1"}])
+def test_an_assigned_payment_does_all_that_a_direct_one_does(desk, dispatcher, reference, fields):
+    outcome, told, wallet, bought = ASSIGNMENTS[reference]
+    assert desk.pay("A1", **fields).outcome is Outcome.UNMATCHED
+    dispatcher.run()
+    dispatcher.inbox.clear()
+    receipt = desk.assign("A1", reference)
+    assert (receipt.outcome, receipt.isp_id, receipt.repeated) == (outcome, 1, False)
+    assert (desk.wallet(1), desk.credits(1)) == (wallet, bought)
+    dispatcher.run()
+    assert dispatcher.told() == {phone: templates for phone, templates in told.items() if templates}
+    stored = desk.payment("A1")
+    assert (stored.outcome, stored.unmatched_reason, stored.BillRefNumber) == (outcome, None, fields["reference"])
+    assert desk.assign("A1", reference.upper()).repeated  # again: the first receipt, nothing else
+    assert desk.pay("A1", **fields).outcome is outcome  # M-Pesa again: as it stands now
+    assert (desk.wallet(1), desk.credits(1)) == (wallet, bought)
+    desk.check_books()
+
+
+def test_an_assigned_customer_is_switched_and_the_log_says_who_did_it(desk, dispatcher):
+    desk.pay("A1", "O949AQ")
+    desk.assign("A1", "0949AQ")
+    dispatcher.run()
+    assert dispatcher.switched == [(1, "0949AQ")]
+    details = [row.details for row in desk.rows(payment_debug_log, category="CUSTOMER_PAYMENT_START")]
+    assert "Asha" in details[0]
+
+
+@pytest.mark.parametrize(
+    ("placed", "elsewhere", "reason"),
+    [
+        ("0949AQ", "77XY", "PAYMENT_ALREADY_PLACED"),
+        ("0949AQ", "0949AQ", "PAYMENT_ALREADY_PLACED"),
+        ("HELLO", "NOBODY", "ACCOUNT_NOT_FOUND"),
+        ("HELLO", "", "ACCOUNT_NOT_FOUND"),
+        ("HELLO", "SMS999", "ACCOUNT_NOT_FOUND"),
+    ],
+)
+def test_an_assignment_that_cannot_be_changes_nothing(desk, placed, elsewhere, reason):
+    desk.pay("A1", placed)
+    before = (
+        desk.wallet(1),
+        desk.wallet(2),
+        desk.rows(paybill_payments),
+        desk.rows(tasks),
+        desk.rows(payment_debug_log),
+    )
+    with pytest.raises(ServiceError) as refused:
+        desk.assign("A1", elsewhere)
+    assert refused.value.reason == reason
+    assert before == (
+        desk.wallet(1), desk.wallet(2), desk.rows(paybill_payments), desk.rows(tasks), desk.rows(payment_debug_log)
+    )  # fmt: skip
+    desk.check_books()
+
+
+def test_an_assigned_payment_cannot_go_to_another_account(desk):
+    desk.pay("A1", "HELLO")
+    desk.assign("A1", "0949AQ")
+    with pytest.raises(ServiceError) as refused:
+        desk.assign("A1", "ACC002")
+    assert refused.value.reason == "PAYMENT_ALREADY_PLACED"
+    assert (desk.wallet(1), desk.wallet(2)) == (100_000, 0)
+
+
+def test_an_unknown_payment_cannot_be_assigned(desk):
+    with pytest.raises(ServiceError) as refused:
+        desk.assign("A1", "0949AQ")
+    assert refused.value.reason == "PAYMENT_NOT_FOUND"
+
+
+@pytest.mark.parametrize("references", [["0949AQ"], ["0949AQ", "ACC002"]], ids=["to one account", "to two accounts"])
+def test_ten_assignments_at_once_place_a_payment_once(desk, references):
+    desk.pay("A1", "HELLO")
+    answers = at_once([lambda n=n: desk.assign("A1", references[n % len(references)]) for n in range(10)])
+    receipts = [answer for answer in answers if not isinstance(answer, Exception)]
+    assert sum(not receipt.repeated for receipt in receipts) == 1
+    assert len(receipts) == 10 // len(references)
+    assert desk.wallet(1) + desk.wallet(2) == 100_000
+    desk.check_books()
+
+
+def test_an_assignment_and_a_second_delivery_at_once_end_in_one_placement(desk):
+    desk.pay("A1", "HELLO")
+    at_once([lambda: desk.assign("A1", "ACC001"), *[lambda: desk.pay("A1", "HELLO")] * 5])
+    assert desk.wallet(1) == 100_000
+    assert len(desk.rows(wallet_entries)) == 1
+    desk.check_books()
+
+
+def test_a_payment_of_a_later_record_finds_the_customer_s_line_as_it_is_then(desk):
+    desk.set_customer("0949AQ", router_id=2, username="moved")
+    desk.pay("A1", "0949AQ")
+    (line,) = desk.lease()
+    assert line.work == Line(2, "moved")
+    assert desk.report(Report(line.task_id, line.epoch, access=AccessResult.CHANGED)) == []
+
+
+def test_credits_keep_the_predecessor_s_record_of_the_purchase(desk):
+    desk.pay("A1", "SMS001", "10.70")
+    row = desk.one(credit_transactions)
+    assert (row.transaction_type, row.credit_type, row.amount) == ("purchase", "sms", 21)
+    assert (row.unit_price, row.total_amount, row.reference, row.isp_id) == (50, 1050, "A1", 1)
+    assert desk.one(wallet_entries).kind == "credit_remainder"
