@@ -252,19 +252,33 @@ def test_a_late_success_is_believed_after_the_claim_was_given_up(engine):
     assert states(engine) == {"plain": State.SENT, "told": State.SENT}
 
 
-def test_a_late_doubt_does_not_disturb_what_another_sender_decided(engine):
+@pytest.mark.parametrize("late", [Verdict.UNKNOWN, Verdict.REFUSED, Verdict.BUSY])
+def test_a_late_outcome_does_not_disturb_a_message_that_was_claimed_again(engine, late):
     accept(engine, "told", template="customer_connected")
 
     def stall():
-        make_due(engine)
         other = sender(engine, ScriptedProvider(Outcome(Verdict.SENT)))
-        other.send_due()
-        make_due(engine)
-        other.send_due()
+        for _ in ("settle", "send again"):
+            make_due(engine)
+            other.send_due()
         assert states(engine) == {"told": State.SENT}
 
-    sender(engine, ScriptedProvider(Outcome(Verdict.UNKNOWN), during=stall)).send_due()
+    sender(engine, ScriptedProvider(Outcome(late), during=stall)).send_due()
     assert states(engine) == {"told": State.SENT}
+
+
+def test_a_late_doubt_does_not_revive_a_message_that_has_ended(engine):
+    accept(engine, "told", template="customer_connected")
+
+    def stall():
+        long_ago = datetime(2020, 1, 1, tzinfo=UTC)
+        for times in ({}, {"expire_time": long_ago}):
+            set_times(engine, due_time=long_ago, **times)
+            sender(engine, ScriptedProvider()).send_due()
+        assert states(engine) == {"told": State.UNKNOWN}
+
+    sender(engine, ScriptedProvider(Outcome(Verdict.UNKNOWN), during=stall)).send_due()
+    assert states(engine) == {"told": State.UNKNOWN}
 
 
 def test_a_fault_of_ours_in_the_call_loses_no_message(engine):

@@ -103,14 +103,14 @@ class Sending:
         deadline = time.monotonic() + self._lease
         while True:
             try:
-                late = transact(self._engine, lambda connection: self._move_all(connection, messages, outcomes))
+                ignored = transact(self._engine, lambda connection: self._move_all(connection, messages, outcomes))
             except DatabaseUnavailable as error:
                 log.warning("outcomes_wait_for_database", detail=str(error))
                 if time.monotonic() > deadline or self._stopping.wait(0.5):
                     log.exception("outcomes_not_recorded", message_ids=[m.message_id for m in messages])
                     return
             else:
-                _tell(messages, outcomes, late)
+                _tell(messages, outcomes, ignored)
                 return
 
     def _move_all(self, connection: sa.Connection, messages: Sequence[Row], outcomes: Sequence[Outcome]) -> set[int]:
@@ -155,17 +155,17 @@ def _as_sending(row: Row) -> _Attempted:
     return _Attempted(row.id, row.epoch + 1, row.attempts + 1, row.doubts, row.template, row.expire_time)
 
 
-def _tell(messages: Sequence[Row], outcomes: Sequence[Outcome], late: set[int]) -> None:
+def _tell(messages: Sequence[Row], outcomes: Sequence[Outcome], ignored: set[int]) -> None:
     for message, outcome in zip(messages, outcomes, strict=True):
         if outcome.verdict is Verdict.SENT:
-            log.info("message_sent", message_id=message.message_id, late=message.id in late)
+            log.info("message_sent", message_id=message.message_id, ignored=message.id in ignored)
         else:
             log.warning(
                 "message_not_sent",
                 message_id=message.message_id,
                 verdict=outcome.verdict,
                 detail=outcome.detail,
-                late=message.id in late,
+                ignored=message.id in ignored,
             )
     if any(outcome.verdict is Verdict.ACCOUNT_REFUSED for outcome in outcomes):
         log.error(
