@@ -6,6 +6,7 @@ from typing import Any
 
 import orjson
 import sqlalchemy as sa
+from servicekit.database import insert_rows
 from sqlalchemy import Connection
 
 from billing.models import payment_debug_log
@@ -14,20 +15,17 @@ from billing.steps import Step
 
 def insert(connection: Connection, steps: Collection[Step], now: datetime) -> None:
     """Append steps in their order."""
-    if steps:
-        connection.execute(
-            sa.insert(payment_debug_log),
-            [
-                {
-                    "transaction_id": step.trans_id,
-                    "category": step.category,
-                    "message": step.message,
-                    "details": orjson.dumps(step.details).decode(),
-                    "created_at": now,
-                }
-                for step in steps
-            ],
-        )
+    insert_rows(connection, payment_debug_log, [_row(step, now) for step in steps])
+
+
+def _row(step: Step, now: datetime) -> dict[str, Any]:
+    return {
+        "transaction_id": step.trans_id,
+        "category": step.category,
+        "message": step.message,
+        "details": orjson.dumps(step.details).decode(),
+        "created_at": now,
+    }
 
 
 def list_steps(connection: Connection, trans_id: str) -> list[Any]:

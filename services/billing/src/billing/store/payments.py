@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
+from servicekit.database import insert_rows
 from sqlalchemy import Connection
 
 from billing.models import paybill_payments, payment_deliveries, user_transactions_in
@@ -23,7 +24,8 @@ def find_recorded(connection: Connection, trans_ids: Collection[str]) -> Mapping
         ).where(_p.TransID.in_(trans_ids))
     )  # fmt: skip
     return {
-        row.TransID.upper(): (
+        # Some collations find "TKE1 " for "TKE1"; the predecessor stored what came.
+        row.TransID.strip().upper(): (
             Content.of(row.TransAmount or 0, row.BusinessShortCode or "", row.BillRefNumber or ""),
             receipt_of(row),
         )
@@ -45,7 +47,7 @@ def receipt_of(row: Any) -> Receipt:
 
 def insert(connection: Connection, settlements: Collection[Settlement], now: datetime) -> None:
     """Store payments with their outcomes and their raw callbacks. A doubled TransID raises IntegrityError."""
-    connection.execute(sa.insert(paybill_payments), [_payment_row(settled, now) for settled in settlements])
+    insert_rows(connection, paybill_payments, [_payment_row(settled, now) for settled in settlements])
     insert_deliveries(connection, (settled.payment for settled in settlements), now, conflicting=False)
 
 
@@ -88,8 +90,9 @@ def place(connection: Connection, settled: Settlement, reference: str) -> None:
 
 def insert_deliveries(connection: Connection, payments: Iterable[Payment], now: datetime, *, conflicting: bool) -> None:
     """Keep raw callbacks beside their payments."""
-    connection.execute(
-        sa.insert(payment_deliveries),
+    insert_rows(
+        connection,
+        payment_deliveries,
         [
             {
                 "trans_id": payment.trans_id,
@@ -139,8 +142,7 @@ def insert_customer_transactions(connection: Connection, settlements: Iterable[S
         for settled in settlements
         if settled.customer and settled.isp
     ]
-    if rows:
-        connection.execute(sa.insert(user_transactions_in), rows)
+    insert_rows(connection, user_transactions_in, rows)
 
 
 def get(connection: Connection, trans_id: str, *, lock: bool = False) -> Any | None:

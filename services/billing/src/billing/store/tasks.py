@@ -6,6 +6,7 @@ from typing import Any
 
 import orjson
 import sqlalchemy as sa
+from servicekit.database import insert_rows
 from sqlalchemy import Connection
 
 from billing import notices
@@ -18,8 +19,7 @@ _t = tasks.c
 
 def insert(connection: Connection, new: Collection[NewTask], now: datetime) -> None:
     """Write those tasks in which there is something to do."""
-    if rows := [_row(task, now) for task in new if task.has_work]:
-        connection.execute(sa.insert(tasks), rows)
+    insert_rows(connection, tasks, [_row(task, now) for task in new if task.has_work])
 
 
 def _row(task: NewTask, now: datetime) -> dict[str, Any]:

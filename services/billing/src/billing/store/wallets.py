@@ -4,6 +4,7 @@ from collections.abc import Collection, Mapping
 from datetime import datetime
 
 import sqlalchemy as sa
+from servicekit.database import insert_rows
 from sqlalchemy import Connection
 
 from billing.models import credit_transactions, isp_credits, isp_wallet, wallet_entries
@@ -23,7 +24,8 @@ def credit(connection: Connection, cents: Mapping[int, int], now: datetime) -> M
     update = (
         sa.update(isp_wallet)
         .where(isp_wallet.c.isp_id.in_(wanted))
-        .values(balance=isp_wallet.c.balance + added, last_updated=now)
+        # A NULL, which somebody else may have written, would swallow the money.
+        .values(balance=sa.func.coalesce(isp_wallet.c.balance, 0) + added, last_updated=now)
     )
     if connection.execute(update).rowcount < len(wanted):
         _create_missing(connection, wanted, cents, now)
@@ -57,8 +59,7 @@ def insert_entries(connection: Connection, entries: Collection[tuple[Settlement,
         for settled, balance in entries
         if settled.isp
     ]
-    if rows:
-        connection.execute(sa.insert(wallet_entries), rows)
+    insert_rows(connection, wallet_entries, rows)
 
 
 def buy_credits(connection: Connection, settlements: Collection[Settlement], now: datetime) -> None:
