@@ -5,7 +5,7 @@ Every step looks before it acts, because MySQL commits each ALTER by itself: a m
 
 import sqlalchemy as sa
 from alembic import op
-from billing.store import adoption
+from billing.store import adoption, columns
 from sqlalchemy.dialects import mysql
 
 revision = "0001"
@@ -154,16 +154,20 @@ sa.Table(
 def upgrade():
     connection = op.get_bind()
     there = set(sa.inspect(connection).get_table_names())
+    if connection.dialect.name == "mysql":
+        with adoption.zero_dates_allowed(connection):
+            adopt(connection, there)
     for table in metadata.sorted_tables:
-        if table.name not in there:
-            table.create(connection)
-        else:
-            adoption.adopt_columns(op, connection, table)
-    adoption.merge_doubled_rows(connection, there)
-    adoption.move_doubled_payments(connection, there)
+        table.create(connection, checkfirst=True)
+        adoption.adopt_indexes(connection, table)
+
+
+def adopt(connection, there):
     for table in metadata.sorted_tables:
         if table.name in there:
-            adoption.adopt_indexes(connection, table)
+            columns.adopt_columns(connection, table)
+    adoption.merge_doubled_rows(connection, there)
+    adoption.move_doubled_payments(connection, there)
 
 
 def downgrade():

@@ -83,6 +83,8 @@ sa.Table(
 def upgrade():
     connection = op.get_bind()
     metadata.create_all(connection)  # creates what is missing: a cut-off run may have made some
+    for table in metadata.sorted_tables:
+        adoption.adopt_indexes(connection, table)  # and may have ended between a table and its indexes
     adoption.open_wallets(connection)
 
 

@@ -4,6 +4,7 @@ Money is integer cents in Python and in SQLite, DECIMAL(…, 2) in MySQL; see Ce
 adopted, is the migrations' business.
 """
 
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -42,6 +43,20 @@ class Timestamp(UtcDateTime):
     def load_dialect_impl(self, dialect: sa.Dialect) -> sa.types.TypeEngine[Any]:
         return dialect.type_descriptor(mysql.TIMESTAMP(fsp=6) if dialect.name == "mysql" else sa.DateTime())
 
+    def process_result_value(self, value: Any, dialect: sa.Dialect) -> datetime | None:
+        # The driver hands over what is no moment, such as 0000-00-00 00:00:00, as text.
+        return super().process_result_value(value, dialect) if isinstance(value, datetime) else None
+
+
+class Day(sa.TypeDecorator[date]):
+    """The predecessor's DATE columns; a zero date is none."""
+
+    impl = sa.Date
+    cache_ok = True
+
+    def process_result_value(self, value: Any, dialect: sa.Dialect) -> date | None:  # noqa: ARG002
+        return value if isinstance(value, date) else None
+
 
 def _key(name: str, account: str) -> "sa.Column[str]":
     """Ours, generated: an account as references are compared, so that spaces and case in old rows do not matter."""
@@ -79,7 +94,7 @@ pppoe_users = sa.Table(
     sa.Column("router_id", sa.Integer),
     sa.Column("isp_id", sa.Integer),
     sa.Column("status", sa.String(20)),  # 'active' or 'inactive'; an ENUM in MySQL
-    sa.Column("next_payment_date", sa.Date),
+    sa.Column("next_payment_date", Day),
     sa.Column("phone", sa.String(20)),
     sa.Column("created_at", Timestamp),
     sa.Column("last_reconnected_at", Timestamp),

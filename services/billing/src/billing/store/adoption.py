@@ -1,10 +1,11 @@
-"""Adopts a database of the predecessor: its rows stay, what our promise needs is added.
+"""Adopts a database of the predecessor: its rows stay, what our promise needs is added. See also columns.py.
 
 Called by the migrations only. Each function looks before it acts and may be run again after it was cut off.
-MySQL only, but for `open_wallets`: the predecessor knew nothing else.
+MySQL only, but for `open_wallets` and `adopt_indexes`: the predecessor knew nothing else.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import sqlalchemy as sa
@@ -13,58 +14,17 @@ from sqlalchemy import Connection
 
 log = structlog.get_logger()
 
-# Columns that may be too narrow from now on. The ids: seven log rows a payment fill an INT soon.
-_WIDEN = {
-    "paybill_payments": ("id", "TransAmount", "OrgAccountBalance", "MSISDN"),
-    "user_transactions_in": ("id", "amount"),
-    "isp_wallet": ("balance",),
-    "isp_credits": ("sms_credits", "whatsapp_credits"),
-    "credit_transactions": ("amount", "total_amount"),
-    "payment_debug_log": ("id",),
-    "pppoe_users": ("amount",),
-}
-
 _DOUBLED = "paybill_payments_doubled"
 
 
-def adopt_columns(op: Any, connection: Connection, table: sa.Table) -> None:
-    """Add the columns that an existing table lacks and widen those that are too narrow."""
-    inspector = sa.inspect(connection)
-    there = {column["name"].lower(): column for column in inspector.get_columns(table.name)}
-    for column in table.columns:
-        if column.name.lower() not in there:
-            op.add_column(table.name, sa.Column(column.name, column.type, *_extras(column), nullable=True))
-            log.info("column_added", table=table.name, column=column.name)
-    for name in _WIDEN.get(table.name, ()):
-        existing = there.get(name.lower())
-        if existing and not (name == "id" and _is_referenced(inspector, table.name)):
-            _widen(op, connection, table.columns[name], existing)
-
-
-def _extras(column: sa.Column[Any]) -> list[sa.Computed]:
-    # A default would have to be valid for old rows too; they rather stay NULL.
-    return [sa.Computed(column.computed.sqltext, persisted=False)] if column.computed else []
-
-
-def _is_referenced(inspector: Any, table_name: str) -> bool:
-    tables = inspector.get_table_names()
-    return any(key["referred_table"] == table_name for name in tables for key in inspector.get_foreign_keys(name))
-
-
-def _widen(op: Any, connection: Connection, wanted: sa.Column[Any], there: Any) -> None:
-    new, old = (type_.compile(connection.dialect) for type_ in (wanted.type, there["type"]))
-    if new.split(" ")[0] == old.split(" ")[0]:
-        return
-    options = {"autoincrement": True} if there.get("autoincrement") else {}
-    op.alter_column(
-        wanted.table.name,
-        there["name"],
-        type_=wanted.type,
-        existing_nullable=there["nullable"],
-        existing_server_default=sa.text(there["default"]) if there["default"] else None,
-        **options,
-    )
-    log.info("column_widened", table=wanted.table.name, column=wanted.name, old=old, new=new)
+@contextmanager
+def zero_dates_allowed(connection: Connection) -> Iterator[None]:
+    """Let old rows with dates such as 0000-00-00 be copied as they are; a strict server refuses to copy them."""
+    mode = connection.exec_driver_sql("SELECT @@SESSION.sql_mode").scalar_one()
+    kept = [word for word in mode.split(",") if word not in {"NO_ZERO_DATE", "NO_ZERO_IN_DATE"}]
+    connection.execute(sa.text("SET SESSION sql_mode = :mode"), {"mode": ",".join(kept)})
+    yield
+    connection.execute(sa.text("SET SESSION sql_mode = :mode"), {"mode": mode})
 
 
 def adopt_indexes(connection: Connection, table: sa.Table) -> None:
@@ -125,7 +85,7 @@ def _take_over_misnamed_credits(connection: Connection) -> None:
             insert = "INSERT INTO isp_credits (isp_id, sms_credits, whatsapp_credits) VALUES (:isp_id, :n, 0)"
             connection.execute(sa.text(insert), added)
         log.warning("misnamed_credits_taken_over", isp_id=row.isp_id, sms_credits=str(row.n))
-    connection.execute(sa.text("UPDATE isp_credit SET sms_credits = 0"))
+    connection.execute(sa.text("UPDATE isp_credit SET sms_credits = 0 WHERE sms_credits <> 0"))
     connection.commit()
 
 
@@ -135,24 +95,43 @@ def move_doubled_payments(connection: Connection, there: Collection[str]) -> Non
         return
     doubled = connection.execute(
         sa.text(
-            "SELECT later.id FROM paybill_payments AS later JOIN"
-            " (SELECT TransID, MIN(id) AS first_id FROM paybill_payments WHERE TransID IS NOT NULL"
+            "SELECT later.id, first.id AS first_id FROM paybill_payments AS later JOIN"
+            " (SELECT TransID, MIN(id) AS id FROM paybill_payments WHERE TransID IS NOT NULL"
             "  GROUP BY TransID HAVING COUNT(*) > 1) AS first"
-            " ON first.TransID = later.TransID AND later.id <> first.first_id"
+            " ON first.TransID = later.TransID AND later.id <> first.id"
         )
-    ).scalars()
-    ids = list(doubled)
-    if not ids:
+    ).all()
+    if not doubled:
         return
-    connection.execute(sa.text(f"CREATE TABLE IF NOT EXISTS {_DOUBLED} LIKE paybill_payments"))
-    for id_ in ids:
-        connection.execute(
-            sa.text(f"INSERT IGNORE INTO {_DOUBLED} SELECT * FROM paybill_payments WHERE id = :id"),  # noqa: S608
-            {"id": id_},
-        )
-        connection.execute(sa.text("DELETE FROM paybill_payments WHERE id = :id"), {"id": id_})
+    if _DOUBLED not in there:
+        connection.execute(sa.text(f"CREATE TABLE {_DOUBLED} LIKE paybill_payments"))
+    for row in doubled:
+        _move(connection, row)
     connection.commit()
-    log.warning("doubled_payments_moved", table=_DOUBLED, rows=len(ids))
+    log.warning("doubled_payments_moved", table=_DOUBLED, rows=len(doubled))
+
+
+def _move(connection: Connection, row: Any) -> None:
+    """Rows of other tables that point to the payment point to the first one then: a key might delete them with it."""
+    ids = {"id": row.id, "first_id": row.first_id}
+    copy = sa.text(f"INSERT INTO {_DOUBLED} SELECT * FROM paybill_payments WHERE id = :id")  # noqa: S608
+    connection.execute(copy, ids)
+    for table, column in references_to(connection, "paybill_payments"):
+        point = sa.text(f"UPDATE {table} SET {column} = :first_id WHERE {column} = :id")  # noqa: S608
+        connection.execute(point, ids)
+    connection.execute(sa.text("DELETE FROM paybill_payments WHERE id = :id"), ids)
+
+
+def references_to(connection: Connection, table: str) -> list[tuple[str, str]]:
+    """The quoted (table, column) of each foreign key, in any schema, onto a table's id."""
+    query = sa.text(
+        "SELECT TABLE_SCHEMA, TABLE_NAME, COLUMN_NAME FROM information_schema.KEY_COLUMN_USAGE"
+        " WHERE REFERENCED_TABLE_SCHEMA = DATABASE() AND REFERENCED_TABLE_NAME = :table"
+        " AND REFERENCED_COLUMN_NAME = 'id'"
+    )
+    return [
+        (f"`{schema}`.`{name}`", f"`{column}`") for schema, name, column in connection.execute(query, {"table": table})
+    ]
 
 
 def open_wallets(connection: Connection) -> None:
