@@ -87,7 +87,8 @@ def message(trans_id: str, notice: Notice, now: datetime) -> NewTask:
 
 def end_of(due_date: date) -> datetime:
     """When the paid time ends: midnight in Nairobi after the due date."""
-    return datetime.combine(due_date + timedelta(days=1), time(), NAIROBI)
+    day_after = due_date + timedelta(days=1) if due_date < date.max else due_date  # the calendar ends there
+    return datetime.combine(day_after, time(), NAIROBI)
 
 
 def today(now: datetime) -> date:

@@ -103,6 +103,9 @@ def _settle_customer(payment: Payment, customer: Customer, isp: Isp, package_cen
 
 
 def extend(due_date: date | None, today: date) -> date:
-    """A month from the due date if it is later than today, else from today; clamped to the month's end."""
+    """A month from the due date if it is later than today, else from today; clamped to the month's end.
+
+    The year 9999 is how some say "for ever": there is no later one, such a date stays.
+    """
     start = max(due_date, today) if due_date else today
-    return start + relativedelta(months=1)
+    return start if start.year == date.max.year else start + relativedelta(months=1)
