@@ -25,6 +25,9 @@ log = structlog.get_logger()
 _RETRY_CODES = {1213, 1205, 1062}
 _ATTEMPTS = 8
 
+# The `answer_seconds` of a migration: an ALTER of a large table takes as long as it takes.
+PATIENT = 24 * 60 * 60
+
 
 class UtcDateTime(sa.TypeDecorator[datetime]):
     """A moment with microseconds: stored without a zone in UTC, aware in Python."""
@@ -42,8 +45,11 @@ class UtcDateTime(sa.TypeDecorator[datetime]):
         return None if value is None else value.replace(tzinfo=UTC)
 
 
-def create_engine(url: str, *, pool_size: int = 8) -> sa.Engine:
-    """An engine for `mysql://…`, `mysql+pymysql://…` or `sqlite:///path`; connects on first use."""
+def create_engine(url: str, *, pool_size: int = 8, answer_seconds: int = 10) -> sa.Engine:
+    """An engine for `mysql://…`, `mysql+pymysql://…` or `sqlite:///path`; connects on first use.
+
+    `answer_seconds`: a MySQL that is silent for longer counts as gone. Migrations need more: see `PATIENT`.
+    """
     address = sa.make_url(url)
     if address.get_backend_name() == "sqlite":
         return _sqlite_engine(address)
@@ -54,15 +60,15 @@ def create_engine(url: str, *, pool_size: int = 8) -> sa.Engine:
         pool_size=pool_size,
         max_overflow=0,
         pool_timeout=5,
-        pool_pre_ping=True,
-        pool_recycle=1800,
+        pool_recycle=1800,  # no ping before use: `transact` runs again when a connection turns out to be dead
         isolation_level="READ COMMITTED",
         connect_args={
             "connect_timeout": 5,
-            "read_timeout": 30,
-            "write_timeout": 30,
+            "read_timeout": answer_seconds,
+            "write_timeout": answer_seconds,
             "charset": "utf8mb4",
-            "init_command": "SET time_zone = '+00:00', innodb_lock_wait_timeout = 10",
+            # Shorter than the silence we bear: a lock wait must end as such, not as a lost connection.
+            "init_command": "SET time_zone = '+00:00', innodb_lock_wait_timeout = 5",
         },
     )
 
@@ -85,21 +91,27 @@ def _sqlite_engine(address: sa.URL) -> sa.Engine:
 
 
 def transact(engine: sa.Engine, work: Callable[[sa.Connection], T]) -> T:
-    """Run `work` in one transaction and commit; after a deadlock or lock wait run the whole of it again.
+    """Run `work` in one transaction and commit.
 
-    `work` may therefore run several times and must have no effect but on the database.
-    Raises DatabaseUnavailable when the database cannot be reached or the connection broke.
+    After a deadlock, a lock wait or a lost race for a key the whole of it runs again; after a lost connection it runs
+    once more on a new one. If the connection broke while the COMMIT was under way, the first run may have counted: so
+    `work` must look before it acts, and have no effect but on the database.
+    Raises DatabaseUnavailable when the database cannot be reached; then the outcome is unknown.
     """
+    may_reconnect = True
     for attempt in range(1, _ATTEMPTS + 1):
         try:
             with engine.begin() as connection:
                 return work(connection)
         except DBAPIError as error:
-            if not _worth_repeating(error) or attempt == _ATTEMPTS:
+            lost = error.connection_invalidated
+            if attempt == _ATTEMPTS or not (_worth_repeating(error) or (lost and may_reconnect)):
                 _raise_unavailable(error)
                 raise
-            log.info("transaction_repeated", attempt=attempt, cause=type(error).__name__)
-            time.sleep(random.uniform(0, 0.01 * 2**attempt))  # noqa: S311
+            log.info("transaction_repeated", attempt=attempt, cause=type(error).__name__, lost_connection=lost)
+            may_reconnect = may_reconnect and not lost
+            if not lost:
+                time.sleep(random.uniform(0, 0.01 * 2**attempt))  # noqa: S311
         except sa.exc.TimeoutError as error:  # the pool is empty
             raise DatabaseUnavailable("no database connection is free") from error
     raise AssertionError("the loop returns or raises")
@@ -164,8 +176,7 @@ def current_time(connection: sa.Connection) -> datetime:
 def answers(engine: sa.Engine) -> bool:
     """Whether the database answers now; a probe for `serve.Server`."""
     try:
-        with engine.connect() as connection:
-            connection.exec_driver_sql("SELECT 1")
-    except (DBAPIError, sa.exc.TimeoutError):
+        transact(engine, lambda connection: connection.exec_driver_sql("SELECT 1"))
+    except DatabaseUnavailable:
         return False
     return True

@@ -48,7 +48,8 @@ def serve(settings: BillingSettings) -> None:
 
 def bring_up_to_date(settings: MigrationSettings) -> None:
     logs.configure("billing", log_format=settings.log_format, level=settings.log_level)
-    migrate.upgrade(database.create_engine(settings.database_url), "billing", MIGRATIONS)
+    engine = database.create_engine(settings.database_url, answer_seconds=database.PATIENT)
+    migrate.upgrade(engine, "billing", MIGRATIONS)
 
 
 if __name__ == "__main__":

@@ -34,7 +34,8 @@ def main() -> None:
 
 def bring_up_to_date(settings: MigrationSettings) -> None:
     logs.configure("notify", log_format=settings.log_format, level=settings.log_level)
-    migrate.upgrade(database.create_engine(settings.database_url), "notify", MIGRATIONS)
+    engine = database.create_engine(settings.database_url, answer_seconds=database.PATIENT)
+    migrate.upgrade(engine, "notify", MIGRATIONS)
 
 
 def serve(settings: NotifySettings) -> None:

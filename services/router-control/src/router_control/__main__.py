@@ -37,7 +37,7 @@ def main(arguments: list[str]) -> None:
         case []:
             serve(f"{settings.bind}:{settings.router_control_port}", engine, registry)
         case ["migrate"]:
-            migrate.upgrade(engine, "router_control", MIGRATIONS)
+            bring_up_to_date(settings.database_url)
         case ["reencrypt"]:
             reencrypt(registry)
         case _:
@@ -51,6 +51,11 @@ def serve(address: str, engine: sa.Engine, registry: Registry) -> None:
     servicer = RouterControlServicer(registry, AccessControl(registry, workers), workers)
     pb_grpc.add_RouterControlServiceServicer_to_server(servicer, server.grpc)
     run_until_signal(server, "router-control", after=workers.close)
+
+
+def bring_up_to_date(database_url: str) -> None:
+    engine = database.create_engine(database_url, answer_seconds=database.PATIENT)
+    migrate.upgrade(engine, "router_control", MIGRATIONS)
 
 
 def reencrypt(registry: Registry) -> None:

@@ -1,0 +1,121 @@
+from datetime import UTC, datetime
+
+import pytest
+import sqlalchemy as sa
+from servicekit.database import UtcDateTime, create_engine, insert_rows, transact
+from servicekit.errors import DatabaseUnavailable
+
+from servicekit import database
+
+things = sa.Table(
+    "things",
+    sa.MetaData(),
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("name", sa.String(50), unique=True),
+    sa.Column("at", UtcDateTime),
+    sa.Column("body", sa.LargeBinary),
+)
+NOW = datetime(2026, 11, 23, 4, 5, 6, 789012, tzinfo=UTC)
+
+
+@pytest.fixture
+def engine(database_url):
+    engine = create_engine(database_url)
+    things.metadata.create_all(engine)
+    yield engine
+    engine.dispose()
+
+
+def names(engine):
+    return transact(engine, lambda connection: list(connection.execute(sa.select(things.c.name)).scalars()))
+
+
+def kill_others(engine):
+    """End every other connection to this schema, as a restart of MySQL would."""
+    with engine.connect() as connection:
+        ids = connection.exec_driver_sql(
+            "SELECT id FROM information_schema.processlist WHERE db = DATABASE() AND id <> CONNECTION_ID()"
+        ).scalars()
+        for id_ in list(ids):
+            connection.exec_driver_sql(f"KILL {id_}")
+
+
+def test_rows_arrive_as_an_insert_would_have_brought_them(engine):
+    rows = [
+        {"name": 'it\'s 100% \\ "quoted" é\n', "at": NOW, "body": b"\x00\xff'%s"},
+        {"name": None, "at": None, "body": None},
+        {"name": "again", "at": NOW, "body": b""},
+    ]
+    transact(engine, lambda connection: insert_rows(connection, things, rows))
+    with engine.connect() as connection:
+        stored = [dict(row) for row in connection.execute(sa.select(things).order_by(things.c.id)).mappings()]
+    assert [{key: row[key] for key in rows[0]} for row in stored] == rows
+
+
+def test_no_rows_are_fine(engine):
+    transact(engine, lambda connection: insert_rows(connection, things, []))
+    assert names(engine) == []
+
+
+@pytest.fixture
+def mysql(mysql_url):
+    engine = create_engine(mysql_url)
+    things.metadata.create_all(engine)
+    yield engine
+    engine.dispose()
+
+
+@pytest.mark.mysql
+def test_connections_that_died_in_the_pool_cost_nothing(mysql):
+    names(mysql)  # leaves a connection in the pool
+    kill_others(create_engine(mysql.url.render_as_string(hide_password=False)))
+    assert names(mysql) == []
+
+
+@pytest.mark.mysql
+def test_a_transaction_whose_connection_dies_runs_once_more_as_a_whole(mysql):
+    runs = []
+
+    def work(connection):
+        runs.append(connection.exec_driver_sql("SELECT COUNT(*) FROM things").scalar_one())
+        insert_rows(connection, things, [{"name": f"run {len(runs)}"}])
+        if len(runs) == 1:
+            kill_others(create_engine(mysql.url.render_as_string(hide_password=False)))
+        return connection.exec_driver_sql("SELECT COUNT(*) FROM things").scalar_one()
+
+    assert transact(mysql, work) == 1
+    assert runs == [0, 0]
+    assert names(mysql) == ["run 2"]
+
+
+@pytest.mark.mysql
+def test_a_database_that_stays_away_is_unavailable(mysql):
+    runs = []
+
+    def work(connection):
+        runs.append(1)
+        kill_others(create_engine(mysql.url.render_as_string(hide_password=False)))
+        return connection.exec_driver_sql("SELECT 1").scalar_one()
+
+    with pytest.raises(DatabaseUnavailable):
+        transact(mysql, work)
+    assert len(runs) == 2
+    nowhere = create_engine("mysql://root:x@127.0.0.1:1/none")
+    with pytest.raises(DatabaseUnavailable):
+        transact(nowhere, lambda connection: None)
+    assert not database.answers(nowhere)
+
+
+def test_a_lost_race_for_a_key_is_run_again_and_sees_the_winner(engine):
+    runs = []
+
+    def work(connection):
+        found = connection.execute(sa.select(things.c.name)).scalars().all()
+        runs.append(found)
+        if len(runs) == 1:  # as if another transaction had inserted it after our look
+            raise sa.exc.IntegrityError("INSERT", {}, Exception(1062, "UNIQUE constraint failed: things.name"))
+        return found
+
+    transact(engine, lambda connection: insert_rows(connection, things, [{"name": "winner"}]))
+    assert transact(engine, work) == ["winner"]
+    assert len(runs) == 2
