@@ -9,7 +9,7 @@ from threading import Barrier
 from typing import Any
 
 import sqlalchemy as sa
-from billing import assignment, directory, followups, intake, leasing, reporting
+from billing import assignment, directory, followups, intake, leasing, reporting, retrying
 from billing.accounts import Customer, Isp
 from billing.intake import Policy
 from billing.models import (
@@ -63,11 +63,22 @@ class Desk:
         assert not taken.tasks
         return taken.next_due_in
 
+    def next_due_in_of(self, rows: Sequence[Any]) -> timedelta:
+        """How long until the first of these tasks is due, by the database's clock."""
+        with self.engine.connect() as connection:
+            return min(row.due_at for row in rows) - database.current_time(connection)
+
+    def make_due(self) -> None:
+        """Let all open tasks be due now, as if their time had come."""
+        with self.engine.begin() as connection:
+            earlier = database.current_time(connection) - timedelta(seconds=1)
+            connection.execute(sa.update(tasks).where(tasks.c.state == "open").values(due_at=earlier))
+
     def report(self, *reports: reporting.Report) -> list[int]:
         return reporting.complete(self.engine, self.policy, reports)
 
     def retry(self, trans_id: str) -> list[int]:
-        return leasing.retry(self.engine, trans_id)
+        return retrying.retry(self.engine, trans_id)
 
     # --- reading ---
 

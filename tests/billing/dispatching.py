@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from datetime import timedelta
 
+from billing import leasing
 from billing.followups import Line
 from billing.leasing import Task
 from billing.models import tasks
@@ -26,10 +27,12 @@ class Dispatcher:
     def carry_out(self) -> int:
         """Carry out what is due now, and what becomes due by it; how many tasks that were."""
         count = 0
-        while leased := self.desk.lease():
-            count += len(leased)
-            assert self.desk.report(*self._do_all(leased)) == []
-        return count
+        while True:
+            lease = leasing.lease(self.desk.engine, self.desk.policy, "dispatcher", 100, timedelta(seconds=30), ())
+            assert self.desk.report(*self._do_all(lease.tasks)) == []
+            count += len(lease.tasks)
+            if not lease.tasks and lease.next_due_in:
+                return count
 
     def run(self) -> None:
         """Carry out until nothing is open, letting the time between pass."""

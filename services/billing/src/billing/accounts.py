@@ -47,6 +47,11 @@ class Customer:
     next_payment_date: date | None
     active: bool = False
 
+    @property
+    def line(self) -> tuple[int, str] | None:
+        """The router and username of the line; None when either is not on record."""
+        return (self.router_id, self.username) if self.router_id and self.username else None
+
 
 @dataclass(slots=True)
 class Directory:

@@ -11,7 +11,6 @@ from servicekit.database import current_time, transact
 from sqlalchemy import Connection, Engine
 
 from billing import followups, notices
-from billing.assignment import PaymentNotFound
 from billing.followups import Kind, Line, State
 from billing.intake import Policy
 from billing.notices import Message, Notice
@@ -55,7 +54,7 @@ def lease(
         tasks.lease(connection, [row.id for row in live], owner, now + duration)
         debug_log.insert(connection, [_attempt(row) for row in live if _is_first_attempt(row)], now)
         more = len(rows) == limit
-        next_due_at = now if more else tasks.next_due_at(connection)
+        next_due_at = now if more else tasks.next_due_at(connection, busy_router_ids)
         return Lease([_task(row) for row in live], _until(next_due_at, now))
 
     return transact(engine, work)
@@ -106,16 +105,17 @@ def _expire(connection: Connection, policy: Policy, rows: Sequence[Any], now: da
     for row in rows:
         log.warning("task_expired", task_id=row.id, kind=row.kind, trans_id=row.trans_id, last_error=row.last_error)
     debug_log.insert(connection, [_expired_step(row) for row in rows], now)
+    msisdns = payments.get_msisdns(connection, {row.trans_id for row in lines})
     told = []
     for row in lines:
         customer = customers.get(row.customer_id)
+        if customer and customer.next_payment_date and followups.end_of(customer.next_payment_date) > now:
+            continue  # a later payment's task goes on
+        error = f"not reconnected in the paid time: {row.last_error or 'no try'}"
         notice = Notice(
-            event="expired",
-            facts={
-                "trans_id": row.trans_id,
-                "error": f"not reconnected in the paid time: {row.last_error or 'no try'}",
-            },
-            customer=notices.phone_of(customer) if customer else "",
+            event=f"expired:{row.epoch}",  # a retried task may expire again
+            facts={"trans_id": row.trans_id, "error": error},
+            customer=notices.phone_of(customer, msisdns.get(row.trans_id, "")) if customer else "",
             admins=policy.admin_phones,
         )
         told.append(followups.message(row.trans_id, notice, now))
@@ -127,17 +127,6 @@ def _expired_step(row: Any) -> Step:
         message = "The paid time ended before the router could be switched"
         return Step(row.trans_id, "RECONNECTION_FAILED", message, {"error": row.last_error})
     return Step(row.trans_id, "PROCESSING_ERROR", "A message could not be handed over within a day and was dropped")
-
-
-def retry(engine: Engine, trans_id: str) -> list[int]:
-    """Open a payment's given-up and expired tasks again; answers their ids. Raises PaymentNotFound."""
-
-    def work(connection: Connection) -> list[int]:
-        if payments.get(connection, trans_id) is None:
-            raise PaymentNotFound(f"no payment {trans_id}")
-        return tasks.reopen(connection, trans_id, current_time(connection))
-
-    return transact(engine, work)
 
 
 def count(engine: Engine) -> dict[tuple[str, str], int]:

@@ -13,7 +13,7 @@ from sqlalchemy import Connection, Engine
 
 from billing import followups, notices
 from billing.accounts import Customer, Isp
-from billing.followups import NewTask, State
+from billing.followups import Kind, NewTask, State
 from billing.intake import Policy
 from billing.notices import Notice, Variant
 from billing.steps import Step
@@ -37,6 +37,8 @@ class AccessResult(StrEnum):
 
 
 CONFIRMED = frozenset({AccessResult.CHANGED, AccessResult.ALREADY_SO})
+# The router itself answered: it is there for the others too.
+ANSWERED = CONFIRMED | {AccessResult.NO_SUCH_SECRET}
 # The router is fine and says no: trying again does not help until someone changes a record.
 HOPELESS = frozenset({AccessResult.NO_SUCH_SECRET, AccessResult.NO_SUCH_ROUTER})
 
@@ -78,8 +80,12 @@ def _complete(connection: Connection, policy: Policy, reports: Sequence[Report])
 
 
 def _holds_lease(row: Any, report: Report) -> bool:
-    """A report counts only under the task's newest lease: an older epoch means that someone else took over."""
-    return bool(row.state == State.OPEN and row.epoch == report.epoch and row.leased_by is not None)
+    """A report counts only under the task's newest lease: an older epoch means that someone else took over.
+
+    One of the wrong kind never counts: handed-over messages say nothing about a line.
+    """
+    fits = report.accepted is None if row.kind == Kind.SET_ACCESS else report.access is None
+    return bool(fits and row.state == State.OPEN and row.epoch == report.epoch and row.leased_by is not None)
 
 
 def _take_releases(connection: Connection, reports: Iterable[Report], now: datetime) -> None:
@@ -107,21 +113,21 @@ def _take_access(
         confirmed = [report for report in of_router if report.access in CONFIRMED]
         hopeless = [report for report in of_router if report.access in HOPELESS]
         failed = [report for report in of_router if report.access not in CONFIRMED | HOPELESS]
-        _confirm(connection, policy, router_id, confirmed, rows, now)
+        if any(report.access in ANSWERED for report in of_router):
+            tasks.make_router_due(connection, router_id, now)
+        _confirm(connection, policy, confirmed, rows, now)
         _give_up(connection, policy, hopeless, rows, now)
         _postpone(connection, failed, rows, now)
 
 
 def _confirm(
-    connection: Connection, policy: Policy, router_id: int, reports: Sequence[Report], rows: Mapping[int, Any],
-    now: datetime,
-) -> None:  # fmt: skip
+    connection: Connection, policy: Policy, reports: Sequence[Report], rows: Mapping[int, Any], now: datetime
+) -> None:
     """The lines are on: note it, and tell it once."""
     if not reports:
         return
     done = [rows[report.task_id] for report in reports]
     tasks.end(connection, [row.id for row in done], State.DONE, now)
-    tasks.make_router_due(connection, router_id, now)
     accounts.mark_reconnected(connection, {row.customer_id for row in done if row.customer_id}, now)
     debug_log.insert(connection, [_success(rows[report.task_id], report) for report in reports], now)
     trans_ids = {row.trans_id for row in done}

@@ -40,10 +40,7 @@ class Settlement:
     @property
     def line(self) -> tuple[int, str] | None:
         """The router and username to enable; None when nothing was paid for or nothing is on record."""
-        customer = self.customer
-        if self.outcome != Outcome.CUSTOMER_PAID or not customer or not customer.router_id or not customer.username:
-            return None
-        return customer.router_id, customer.username
+        return self.customer.line if self.customer and self.outcome is Outcome.CUSTOMER_PAID else None
 
     @property
     def wallet_kind(self) -> str:

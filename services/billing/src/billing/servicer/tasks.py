@@ -10,7 +10,7 @@ from lipanet.billing.v1 import task_service_pb2_grpc
 from servicekit.errors import InvalidArgument
 from sqlalchemy import Engine
 
-from billing import leasing, reporting
+from billing import leasing, reporting, retrying
 from billing.followups import Kind, Line, State
 from billing.intake import Policy
 from billing.notices import Message
@@ -64,7 +64,7 @@ class TaskServicer(task_service_pb2_grpc.TaskServiceServicer):
         return pb.CompleteTasksResponse(stale_task_ids=reporting.complete(self._engine, self._policy, reports))
 
     def RetryTasks(self, request: pb.RetryTasksRequest, context: grpc.ServicerContext) -> pb.RetryTasksResponse:
-        return pb.RetryTasksResponse(task_ids=leasing.retry(self._engine, request.trans_id.strip().upper()))
+        return pb.RetryTasksResponse(task_ids=retrying.retry(self._engine, request.trans_id.strip().upper()))
 
     def GetTaskCounts(
         self, request: pb.GetTaskCountsRequest, context: grpc.ServicerContext

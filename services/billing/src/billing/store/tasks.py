@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 from billing import notices
 from billing.followups import Kind, Line, NewTask, State
 from billing.models import tasks
-from billing.notices import Variant
+from billing.notices import Notice, Variant
 
 _t = tasks.c
 
@@ -24,7 +24,6 @@ def insert(connection: Connection, new: Collection[NewTask], now: datetime) -> N
 
 def _row(task: NewTask, now: datetime) -> dict[str, Any]:
     line = task.work if isinstance(task.work, Line) else None
-    payload = {"username": line.username, "enabled": line.enabled} if line else notices.to_json(task.work)  # type: ignore[arg-type]
     return {
         "kind": task.kind,
         "trans_id": task.trans_id,
@@ -32,7 +31,7 @@ def _row(task: NewTask, now: datetime) -> dict[str, Any]:
         "router_id": line.router_id if line else None,
         "router_name": "",
         "variant": task.variant,
-        "payload": orjson.dumps(payload).decode(),
+        "payload": _payload(task.work),
         "state": State.OPEN,
         "epoch": 0,
         "failures": 0,
@@ -44,12 +43,23 @@ def _row(task: NewTask, now: datetime) -> dict[str, Any]:
     }
 
 
+def _payload(work: Line | Notice) -> str:
+    if isinstance(work, Line):
+        return orjson.dumps({"username": work.username, "enabled": work.enabled}).decode()
+    return orjson.dumps(notices.to_json(work)).decode()
+
+
 def claim_due(connection: Connection, now: datetime, limit: int, busy_router_ids: Collection[int]) -> list[Any]:
     """Lock due tasks that nobody else is claiming, the longest due first."""
-    query = sa.select(tasks).where(_t.state == State.OPEN, _t.due_at <= now)
-    if busy_router_ids:
-        query = query.where(sa.or_(_t.router_id.is_(None), _t.router_id.not_in(busy_router_ids)))
+    query = sa.select(tasks).where(_open_to(busy_router_ids), _t.due_at <= now)
     return list(connection.execute(query.order_by(_t.due_at).limit(limit).with_for_update(skip_locked=True)))
+
+
+def _open_to(busy_router_ids: Collection[int]) -> sa.ColumnElement[bool]:
+    """What someone may do who is still busy with these routers."""
+    if not busy_router_ids:
+        return _t.state == State.OPEN
+    return sa.and_(_t.state == State.OPEN, sa.or_(_t.router_id.is_(None), _t.router_id.not_in(busy_router_ids)))
 
 
 def lease(connection: Connection, task_ids: Collection[int], owner: str, until: datetime) -> None:
@@ -62,9 +72,9 @@ def lease(connection: Connection, task_ids: Collection[int], owner: str, until: 
         )
 
 
-def next_due_at(connection: Connection) -> datetime | None:
-    """When the next open task is due."""
-    query = sa.select(_t.due_at).where(_t.state == State.OPEN).order_by(_t.due_at).limit(1)
+def next_due_at(connection: Connection, busy_router_ids: Collection[int]) -> datetime | None:
+    """When the next open task is due that is not of a busy router."""
+    query = sa.select(_t.due_at).where(_open_to(busy_router_ids)).order_by(_t.due_at).limit(1)
     return connection.execute(query).scalar()
 
 
@@ -135,14 +145,16 @@ def name_router(connection: Connection, trans_ids: Collection[str], router_name:
     )
 
 
-def reopen(connection: Connection, trans_id: str, now: datetime) -> list[int]:
-    """Open a payment's given-up and expired tasks again; answer their ids."""
-    ended = sa.and_(_t.trans_id == trans_id, _t.state.in_((State.GIVEN_UP, State.EXPIRED)))
-    ids = list(connection.execute(sa.select(_t.id).where(ended).order_by(_t.id).with_for_update()).scalars())
-    if ids:
-        values = {"state": State.OPEN, "due_at": now, "failures": 0, "leased_by": None, "ended_at": None}
-        connection.execute(sa.update(tasks).where(_t.id.in_(ids)).values(**values))
-    return ids
+def reopen(
+    connection: Connection, task_ids: Collection[int], now: datetime, expires_at: datetime, line: Line | None = None
+) -> None:
+    """Open ended tasks again; an access task is for `line` from then on."""
+    values: dict[str, Any] = {"state": State.OPEN, "due_at": now, "expires_at": expires_at, "ended_at": None}
+    if line:
+        values |= {"router_id": line.router_id, "payload": _payload(line)}
+    if task_ids:
+        reopened = sa.update(tasks).where(_t.id.in_(sorted(task_ids)))
+        connection.execute(reopened.values(failures=0, leased_by=None, **values))
 
 
 def list_of_payment(connection: Connection, trans_id: str) -> list[Any]:

@@ -1,0 +1,317 @@
+"""Leases and reports: who may do what when, what a failure leads to, and how a task ends."""
+
+from datetime import timedelta
+
+import pytest
+from billing import followups, leasing
+from billing.followups import LONGEST_PAUSE, Line
+from billing.models import pppoe_users, tasks
+from billing.reporting import AccessResult, Report
+
+from tests.billing.desk import CUSTOMER_PHONE, ISP_1, at_once, payment
+
+SECOND = timedelta(seconds=1)
+DAY = timedelta(days=1)
+
+
+def failed(task, result=AccessResult.UNREACHABLE):
+    return Report(task.task_id, task.epoch, "no route", access=result, router_name="Tower")
+
+
+def switched(task):
+    return Report(task.task_id, task.epoch, access=AccessResult.CHANGED, router_name="Tower")
+
+
+def handed_over(task):
+    return Report(task.task_id, task.epoch, accepted=True)
+
+
+def lines(desk, **kwargs):
+    """Leases everything due; the access tasks of it."""
+    return [task for task in desk.lease(**kwargs) if isinstance(task.work, Line)]
+
+
+# --- leases -------------------------------------------------------------------------------------------------------
+
+
+def test_a_leased_task_is_nobody_else_s_until_its_time_is_over(desk):
+    desk.pay("A1", "0949AQ")
+    (first,) = desk.lease(owner="one", seconds=30)
+    desk.pass_time(29 * SECOND)
+    assert lines(desk, owner="two") == []
+    desk.pass_time(2 * SECOND)
+    (second,) = lines(desk, owner="two")
+    assert (second.task_id, second.epoch) == (first.task_id, first.epoch + 1)
+    assert desk.one(tasks, id=first.task_id).leased_by == "two"
+
+
+def test_a_report_under_an_older_lease_changes_nothing(desk):
+    desk.pay("A1", "0949AQ")
+    (first,) = desk.lease(seconds=1)
+    desk.make_due()
+    (second,) = lines(desk)
+    before = desk.rows(tasks)
+    assert desk.report(switched(first)) == [first.task_id]
+    assert desk.rows(tasks) == before
+    assert desk.customer("0949AQ").status == "inactive"
+    assert desk.report(switched(second)) == []
+    assert desk.report(switched(second)) == [second.task_id]  # each report counts at most once
+
+
+def test_a_late_report_counts_while_nobody_else_took_the_task(desk):
+    desk.pay("A1", "0949AQ")
+    (line,) = desk.lease(seconds=1)
+    desk.pass_time(5 * SECOND)
+    assert desk.report(switched(line)) == []
+    assert desk.customer("0949AQ").status == "active"
+
+
+def test_the_same_report_twice_in_one_call_counts_once(desk):
+    desk.pay("A1", "0949AQ")
+    (line,) = desk.lease()
+    assert desk.report(failed(line), switched(line)) == [line.task_id]
+    assert desk.one(tasks, id=line.task_id).failures == 1
+    assert desk.report(Report(999, 1, accepted=True)) == [999]
+
+
+@pytest.mark.parametrize("kind", ["set_access", "send_messages"])
+def test_a_report_of_the_wrong_kind_is_refused(desk, kind):
+    desk.pay("A1", "0949AQ" if kind == "set_access" else "ACC001")
+    (task,) = desk.lease()
+    wrong = handed_over(task) if kind == "set_access" else switched(task)
+    assert desk.report(wrong) == [task.task_id]
+    assert desk.one(tasks, id=task.task_id).state == "open"
+
+
+def test_a_released_task_is_due_at_once_and_has_not_failed(desk):
+    desk.pay("A1", "0949AQ")
+    (line,) = desk.lease()
+    assert desk.report(Report(line.task_id, line.epoch)) == []
+    (again,) = desk.lease()
+    assert (again.task_id, again.epoch) == (line.task_id, line.epoch + 1)
+    assert desk.one(tasks, id=line.task_id).failures == 0
+
+
+def test_the_longest_due_come_first_and_no_more_than_asked(desk):
+    desk.pay_batch(*(payment(f"A{n}", "ACC001") for n in range(5)))
+    assert [task.trans_id for task in desk.lease(2)] == ["A0", "A1"]
+    assert [task.trans_id for task in desk.lease(2)] == ["A2", "A3"]
+    assert [task.trans_id for task in desk.lease(2)] == ["A4"]
+
+
+def test_many_lessees_at_once_never_share_a_task(desk):
+    desk.pay_batch(*(payment(f"A{n}", "ACC001") for n in range(200)))
+    answers = at_once([lambda n=n: [desk.lease(10, owner=f"number {n}") for _ in range(3)] for n in range(10)])
+    leased = [task for leases in answers for lease in leases for task in lease]
+    assert leased
+    leased += desk.lease(1000)  # what a lessee finds locked by another it leaves
+    assert len({task.task_id for task in leased}) == len(leased) == 200
+    assert {task.epoch for task in leased} == {1}
+
+
+def test_two_lessees_report_one_task_at_once_and_one_counts(desk):
+    desk.pay("A1", "0949AQ")
+    (line,) = desk.lease()
+    stale = at_once([lambda: desk.report(switched(line))] * 8)
+    assert sorted(stale) == [[], *[[line.task_id]] * 7]
+    assert len([task for task in desk.rows(tasks) if task.kind == "send_messages"]) == 1
+
+
+def test_busy_routers_are_left_out_and_not_announced(desk):
+    desk.pay("A1", "0949AQ")
+    desk.pay("A2", "77XY", "500")
+    assert [task.work.router_id for task in lines(desk, busy=[1])] == [2]
+    assert desk.next_due_in(busy=[1]) > SECOND  # else the dispatcher would ask again and again while router 1 works
+    assert [task.work.router_id for task in lines(desk)] == [1]
+
+
+def test_a_lessee_hears_when_to_ask_again(desk):
+    assert desk.next_due_in() == leasing.LONGEST_SLEEP
+    desk.pay("A1", "0949AQ")
+    (line,) = desk.lease(seconds=5)
+    assert 3 * SECOND < desk.next_due_in() <= 5 * SECOND  # its own lease's end
+    desk.report(switched(line))
+    taken = leasing.lease(desk.engine, desk.policy, "test", 1, SECOND, ())
+    assert len(taken.tasks) == 1
+    assert taken.next_due_in == timedelta()  # as many as asked: there may be more
+
+
+# --- failures -----------------------------------------------------------------------------------------------------
+
+
+def test_pauses_grow_are_spread_and_have_a_longest():
+    for failures in range(1, 2000):
+        full = min(followups.FIRST_PAUSE * 2 ** min(failures - 1, 30), LONGEST_PAUSE)
+        assert full / 2 <= followups.pause(failures) <= full
+    assert len({followups.pause(20) for _ in range(50)}) > 40
+
+
+def test_a_router_s_failed_lines_wait_together_and_longer_each_time(desk):
+    desk.pay_batch(payment("A1", "0949AQ"), payment("A2", "WAIRIMU1"), payment("A3", "77XY", "500"))
+    pauses = []
+    for failures in range(1, 9):
+        of_router = [line for line in lines(desk) if line.work.router_id == 1]
+        desk.report(*(failed(line) for line in of_router))
+        rows = desk.rows(tasks, router_id=1)
+        assert {row.failures for row in rows} == {failures}
+        assert len({row.due_at for row in rows}) == 1  # one call to the router for both
+        pauses.append(desk.next_due_in_of(rows))
+        desk.make_due()
+    assert pauses[3] > pauses[0]
+    assert max(pauses) <= LONGEST_PAUSE
+
+
+def test_a_failure_without_end_is_logged_once_until_it_changes(desk):
+    desk.pay("A1", "0949AQ")
+    for result in [AccessResult.UNREACHABLE] * 4 + [AccessResult.LOGIN_REFUSED] * 3 + [AccessResult.UNREACHABLE]:
+        (line,) = lines(desk)
+        desk.report(failed(line, result))
+        desk.make_due()
+    assert desk.steps("A1").count("RECONNECTION_FAILED") == 3
+    assert desk.steps("A1").count("MIKROTIK_ATTEMPT") == 1
+
+
+@pytest.mark.parametrize("answer", [AccessResult.CHANGED, AccessResult.ALREADY_SO, AccessResult.NO_SUCH_SECRET])
+def test_a_router_that_answers_makes_all_that_wait_for_it_due(desk, answer):
+    desk.pay("A1", "0949AQ")
+    desk.pay("A2", "77XY", "500")
+    for _ in range(7):
+        desk.report(*(failed(line) for line in lines(desk)))
+        desk.make_due()
+    desk.report(*(failed(line) for line in lines(desk)))
+    desk.pay("A3", "WAIRIMU1")
+    (line,) = lines(desk)
+    desk.report(Report(line.task_id, line.epoch, access=answer))
+    assert [task.trans_id for task in lines(desk)] == ["A1"]  # A2 is on another router
+
+
+# --- ends ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_line_is_tried_until_the_paid_time_is_over_and_then_the_customer_is_told(desk, dispatcher):
+    dispatcher.script[1] = [AccessResult.UNREACHABLE] * 1000
+    desk.set_customer("0949AQ", next_payment_date=None)
+    desk.pay("A1", "0949AQ")
+    dispatcher.carry_out()
+    due_date = desk.customer("0949AQ").next_payment_date
+    desk.pass_time(due_date - desk.today())  # it is the due date now: still paid for
+    dispatcher.carry_out()
+    assert desk.one(tasks, kind="set_access").state == "open"
+    desk.pass_time(DAY)
+    dispatcher.carry_out()
+    line = desk.one(tasks, kind="set_access")
+    assert (line.state, line.last_error) == ("expired", "its time ran out")
+    assert dispatcher.told()[CUSTOMER_PHONE][-1] == "customer_expired"
+    assert dispatcher.told()["admins"][-1] == "system_error"
+    assert "unreachable" in dispatcher.facts("system_error")["error"]
+    assert desk.steps("A1")[-1] == "RECONNECTION_FAILED"
+    assert desk.customer("0949AQ").status == "inactive"
+    desk.check_books()
+
+
+def test_an_older_payment_s_end_is_no_news_while_a_newer_one_is_paid_for(desk, dispatcher):
+    dispatcher.script[1] = [AccessResult.UNREACHABLE] * 1000
+    desk.set_customer("0949AQ", next_payment_date=None)
+    desk.pay("A1", "0949AQ")
+    desk.pay("A2", "0949AQ")
+    dispatcher.carry_out()
+    desk.pass_time(followups.GRACE)
+    dispatcher.carry_out()
+    desk.pass_time(35 * DAY)
+    dispatcher.carry_out()
+    assert [task.state for task in desk.rows(tasks, kind="set_access")] == ["expired", "open"]
+    assert dispatcher.told()[CUSTOMER_PHONE] == ["customer_waiting"] * 2
+    dispatcher.script.clear()
+    dispatcher.run()
+    assert dispatcher.told()[CUSTOMER_PHONE][-1] == "customer_reconnected"
+
+
+def test_a_message_that_nobody_takes_for_a_day_ends_with_a_step_in_the_log(desk, dispatcher):
+    dispatcher.notify_is_up = False
+    desk.pay("A1", "ACC001")
+    dispatcher.carry_out()
+    desk.pass_time(DAY - 5 * SECOND)
+    dispatcher.carry_out()
+    assert desk.one(tasks).state == "open"
+    assert desk.one(tasks).last_error == "notify is down"
+    desk.pass_time(2 * timedelta(minutes=1))
+    dispatcher.carry_out()
+    assert desk.one(tasks).state == "expired"
+    assert desk.steps("A1")[-1] == "PROCESSING_ERROR"
+
+
+# --- retries ------------------------------------------------------------------------------------------------------
+
+
+def test_a_given_up_line_is_tried_again_as_the_record_says_by_then(desk, dispatcher):
+    dispatcher.script[1] = [AccessResult.NO_SUCH_SECRET]
+    desk.pay("A1", "0949AQ")
+    dispatcher.run()
+    desk.set_customer("0949AQ", router_id=2, username="mended")
+    (reopened,) = desk.retry("A1")
+    assert desk.one(tasks, id=reopened).state == "open"
+    dispatcher.run()
+    assert dispatcher.switched == [(2, "mended")]
+    assert desk.customer("0949AQ").status == "active"
+    assert dispatcher.told()[CUSTOMER_PHONE] == ["customer_unassigned_line", "customer_reconnected"]
+    assert dispatcher.told()[ISP_1] == ["payment_notice", "reconnection_done"]
+    assert desk.retry("A1") == []
+
+
+def test_a_line_given_up_twice_is_told_twice(desk, dispatcher):
+    dispatcher.script[1] = [AccessResult.NO_SUCH_SECRET] * 2
+    desk.pay("A1", "0949AQ")
+    dispatcher.run()
+    desk.retry("A1")
+    dispatcher.run()
+    assert dispatcher.told()["admins"].count("system_error") == 2
+
+
+def test_an_expired_message_gets_another_day(desk, dispatcher):
+    dispatcher.notify_is_up = False
+    desk.pay("A1", "ACC001")
+    dispatcher.carry_out()
+    desk.pass_time(2 * DAY)
+    dispatcher.carry_out()
+    dispatcher.notify_is_up = True
+    assert len(desk.retry("A1")) == 1
+    dispatcher.run()
+    assert dispatcher.told()[ISP_1] == ["service_payment"]
+
+
+def test_an_expired_line_is_opened_again_only_while_it_is_paid_for(desk, dispatcher):
+    dispatcher.script[1] = [AccessResult.UNREACHABLE] * 1000
+    desk.set_customer("0949AQ", next_payment_date=None)
+    desk.pay("A1", "0949AQ")
+    dispatcher.carry_out()
+    desk.pass_time(followups.GRACE)
+    dispatcher.carry_out()
+    desk.pass_time(40 * DAY)
+    dispatcher.carry_out()
+    assert desk.retry("A1") == []
+    desk.set_customer("0949AQ", next_payment_date=desk.today() + 3 * DAY)
+    dispatcher.script.clear()
+    assert len(desk.retry("A1")) == 1
+    dispatcher.run()
+    assert dispatcher.switched == [(1, "0949AQ")]
+
+
+def test_a_customer_who_got_a_router_after_paying_is_switched_by_a_retry(desk, dispatcher):
+    desk.pay("A1", "12BC", "1500.50")
+    dispatcher.run()
+    assert desk.retry("A1") == []
+    desk.set_customer("12BC", router_id=1, username="bc12")
+    assert len(desk.retry("A1")) == 1
+    assert len(desk.retry("A1")) == 0
+    dispatcher.run()
+    assert dispatcher.switched == [(1, "bc12")]
+    assert desk.one(pppoe_users, account_name="12BC").status == "active"
+
+
+def test_counts_tell_what_is_open_and_what_was_given_up(desk):
+    desk.pay("A1", "0949AQ")
+    desk.pay("A2", "77XY", "500")
+    (line, _) = lines(desk)
+    desk.report(failed(line, AccessResult.NO_SUCH_ROUTER))
+    counts = leasing.count(desk.engine)
+    assert counts == {("set_access", "open"): 1, ("set_access", "given_up"): 1, ("send_messages", "open"): 3}
