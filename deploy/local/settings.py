@@ -41,6 +41,7 @@ def complete(given: Mapping[str, str]) -> dict[str, str]:
         if not _has(values, "LIPANET_DATABASE_URL"):
             _default(values, f"LIPANET_{service}_DATABASE_URL", f"sqlite:///{state}/{service.lower()}.db")
     _default(values, "LIPANET_SANDBOX", "true")
+    _default(values, "LIPANET_GATEWAY_SPOOL", str(state / "spool"))
     _default(values, "LIPANET_LOG_FORMAT", "console")
     _default(values, DEMO, "true")
     _default(values, "LIPANET_API_TOKEN", _kept(state / "api-token", secrets.token_urlsafe))

@@ -1,6 +1,8 @@
 """Fixtures: a running gateway amid fakes of the other services."""
 
+import os
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -32,3 +34,23 @@ async def gateway(world):
 @pytest.fixture
 def authorized():
     return {"Authorization": f"Bearer {TOKEN}"}
+
+
+@dataclass
+class FailingDisk:
+    """With `error` set to an errno, no write of the spool reaches the disk."""
+
+    error: int = 0
+
+
+@pytest.fixture
+def failing_disk(monkeypatch):
+    disk, really = FailingDisk(), os.fdatasync
+
+    def sync(descriptor):
+        if disk.error:
+            raise OSError(disk.error, os.strerror(disk.error))
+        really(descriptor)
+
+    monkeypatch.setattr(os, "fdatasync", sync)
+    return disk

@@ -76,6 +76,7 @@ class FakeBilling(payment_service_pb2_grpc.PaymentServiceServicer, task_service_
     delay: float = 0.0
     fail_with: grpc.StatusCode | None = None
     refuses: str = ""  # the TransID that RecordPayments refuses
+    breaks: str = ""  # the TransID that RecordPayments breaks on
     quarantines: str = ""  # the TransID whose row "the database refuses"
     quarantine_fails: bool = False
     reports_fail: int = 0
@@ -108,6 +109,8 @@ class FakeBilling(payment_service_pb2_grpc.PaymentServiceServicer, task_service_
             self.records_at_once -= 1
         if any(payment.trans_id == self.refuses for payment in request.payments):
             await abort(context, grpc.StatusCode.INVALID_ARGUMENT, "INVALID_PAYMENT", "said no")
+        if any(payment.trans_id == self.breaks for payment in request.payments):
+            await abort(context, grpc.StatusCode.INTERNAL, "INTERNAL")
         return pb.RecordPaymentsResponse(receipts=[self._record(payment) for payment in request.payments])
 
     def _record(self, payment):

@@ -3,7 +3,9 @@
 import asyncio
 import contextlib
 import json
+import tempfile
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import gateway_fakes
@@ -13,6 +15,8 @@ from gateway.app import Plan, create_app
 from gateway.clients import Targets
 from gateway.dispatcher.pace import Pace
 from gateway.lifecycle import Lifecycle
+from gateway.spool.drain import DrainPace
+from gateway.spool.journal import Journal
 
 TOKEN = "operators-token-for-tests"
 # Quick, so that pauses and leases end within a test.
@@ -26,6 +30,7 @@ PACE = Pace(
     first_pause=0.05,
     longest_pause=0.3,
 )
+DRAIN_PACE = DrainPace(first_pause=0.05, longest_pause=0.2, poll=0.1)
 
 
 @dataclass
@@ -35,28 +40,39 @@ class World:
     billing: Any
     router_control: Any
     notify: Any
+    directory: Path
 
     @property
     def targets(self):
         return Targets(self.billing.target, self.router_control.target, self.notify.target)
 
     def plan(self, **changes):
-        plan = Plan(targets=self.targets, takes_in=True, dispatches=False, api_token=TOKEN, pace=PACE)
+        plan = Plan(
+            targets=self.targets, takes_in=True, dispatches=False, api_token=TOKEN, pace=PACE, drain_pace=DRAIN_PACE
+        )
+        if changes.get("takes_in", True) and "journal" not in changes:
+            changes["journal"] = self.journal()
         return replace(plan, **changes)
+
+    def journal(self, directory=None, most_bytes=64 * 1024 * 1024, **options):
+        """A journal in a directory of its own, or in the given one."""
+        return Journal.open(directory or Path(tempfile.mkdtemp(dir=self.directory)), most_bytes, **options)
 
 
 @contextlib.asynccontextmanager
 async def run_world():
-    world = World(
-        await gateway_fakes.billing_service().up(),
-        await gateway_fakes.router_control_service().up(),
-        await gateway_fakes.notify_service().up(),
-    )
-    try:
-        yield world
-    finally:
-        for service in (world.billing, world.router_control, world.notify):
-            await service.down()
+    with tempfile.TemporaryDirectory() as directory:
+        world = World(
+            await gateway_fakes.billing_service().up(),
+            await gateway_fakes.router_control_service().up(),
+            await gateway_fakes.notify_service().up(),
+            Path(directory),
+        )
+        try:
+            yield world
+        finally:
+            for service in (world.billing, world.router_control, world.notify):
+                await service.down()
 
 
 class _Server(uvicorn.Server):

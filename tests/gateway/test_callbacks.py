@@ -1,11 +1,12 @@
 import asyncio
+import errno
 import json
 
 import grpc
 import pytest
 from gateway.parsing import MOST_BODY_BYTES
 from gateway.sources import Sources, networks
-from gateway_rig import callback, post_raw, run_gateway
+from gateway_rig import callback, post_raw, run_gateway, until
 
 pytestmark = pytest.mark.anyio
 
@@ -129,9 +130,11 @@ async def test_a_body_without_anything_in_it_is_refused_and_not_kept(gateway, wo
     assert not world.billing.fake.kept
 
 
-async def test_a_malformed_callback_that_cannot_be_kept_is_not_answered_as_if_it_were(gateway, world):
-    world.billing.fake.quarantine_fails = True
-    answer = await gateway.post("/callbackprocess", content=b"not json")
+async def test_a_malformed_callback_that_cannot_be_kept_is_not_answered_as_if_it_were(world, failing_disk):
+    async with run_gateway(world.plan()) as gateway:
+        world.billing.fake.quarantine_fails = True
+        failing_disk.error = errno.EIO
+        answer = await gateway.post("/callbackprocess", content=b"not json")
     assert (answer.status_code, answer.json()["success"]) == (503, False)
 
 
@@ -161,26 +164,37 @@ async def test_a_thousand_payments_at_once_need_few_calls_and_each_gets_its_own_
 
 
 @pytest.mark.parametrize("code", [grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.INTERNAL])
-async def test_a_payment_that_billing_cannot_store_is_answered_503(gateway, world, code):
+async def test_a_payment_that_billing_cannot_store_is_held_on_disk_and_so_accepted(gateway, world, code):
     world.billing.fake.fail_with = code
     answer = await gateway.post("/callbackprocess", json=callback())
-    assert answer.status_code == 503
-    assert answer.json()["success"] is False
-    assert answer.headers["retry-after"]
+    assert answer.status_code == 200
+    told = answer.json()
+    assert (told["ResultCode"], told["success"], told["processed"]) == (0, True, True)
+    assert told["processingResult"] == {"outcome": "spooled", "success": False, "repeated": False}
     world.billing.fake.fail_with = None
-    assert (await gateway.post("/callbackprocess", json=callback())).status_code == 200
+    await until(lambda: "SAMPLE0001" in world.billing.fake.payments)
 
 
-async def test_billing_down_is_503_and_billing_back_is_200(world):
-    async with run_gateway(world.plan(intake_deadline=0.5)) as gateway:
-        await world.billing.down()
-        assert (await gateway.post("/callbackprocess", json=callback())).status_code == 503
-        assert (await gateway.post("/callbackprocess", content=b"not json")).status_code == 503
-        await world.billing.up()
-        async with asyncio.timeout(10):  # the channel pauses up to two seconds between attempts to connect
-            while (await gateway.post("/callbackprocess", json=callback())).status_code != 200:
-                pass
+@pytest.mark.parametrize("code", [grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.INTERNAL])
+async def test_a_payment_that_nobody_can_store_is_answered_503(world, code, failing_disk):
+    async with run_gateway(world.plan()) as gateway:
+        world.billing.fake.fail_with = code
+        failing_disk.error = errno.EIO
+        answer = await gateway.post("/callbackprocess", json=callback())
+        assert answer.status_code == 503
+        assert answer.json()["success"] is False
+        assert answer.headers["retry-after"]
+        world.billing.fake.fail_with = None
+        assert (await gateway.post("/callbackprocess", json=callback())).status_code == 200
     assert list(world.billing.fake.payments) == ["SAMPLE0001"]
+
+
+async def test_a_payment_that_only_billing_breaks_on_is_held_in_quarantine(gateway, world):
+    world.billing.fake.breaks = "SAMPLE0001"
+    answer = await gateway.post("/callbackprocess", json=callback())
+    assert answer.status_code == 200
+    assert answer.json()["processingResult"] == {"outcome": "quarantined", "success": False, "repeated": False}
+    assert world.billing.fake.kept[1].fault == "payment: billing could not record it (INTERNAL)"
 
 
 async def test_a_restart_of_billing_within_the_deadline_costs_no_callback(world):
@@ -193,13 +207,14 @@ async def test_a_restart_of_billing_within_the_deadline_costs_no_callback(world)
         assert (await waiting).status_code == 200
 
 
-async def test_billing_too_slow_is_503_for_those_in_flight_and_those_who_wait(world):
+async def test_billing_too_slow_costs_nobody_a_callback(world):
     world.billing.fake.delay = 30
     async with run_gateway(world.plan(intake_deadline=0.4)) as gateway:
-        posts = (gateway.post("/callbackprocess", json=callback(f"SLOW{number}")) for number in range(20))
-        answers = await asyncio.gather(*posts)
+        ids = [f"SLOW{number}" for number in range(20)]
+        answers = await asyncio.gather(*(gateway.post("/callbackprocess", json=callback(one)) for one in ids))
+        assert {answer.json()["processingResult"]["outcome"] for answer in answers} == {"spooled"}
         world.billing.fake.delay = 0
-    assert {answer.status_code for answer in answers} == {503}
+        await until(lambda: sorted(world.billing.fake.payments) == sorted(ids))
 
 
 @pytest.mark.parametrize(

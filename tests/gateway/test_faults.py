@@ -1,3 +1,5 @@
+import errno
+
 import gateway.callbacks
 import pytest
 import structlog
@@ -56,10 +58,10 @@ async def test_a_refused_request_is_logged_without_its_secret_and_number(locked_
     assert PHONE not in str(logs)
 
 
-async def test_a_payment_that_is_not_stored_is_logged_by_its_trans_id_only(locked_gateway, world, logs):
+async def test_a_payment_that_is_not_stored_is_logged_by_its_trans_id_only(world, logs, failing_disk):
     world.billing.fake.delay = 30
-    world.billing.fake.fail_with = None
     async with run_gateway(world.plan(intake_deadline=0.2)) as gateway:
+        failing_disk.error = errno.EIO
         await gateway.post("/callbackprocess", json=callback(MSISDN=PHONE))
         world.billing.fake.delay = 0
     stored = [entry for entry in logs if entry["event"] == "payment_not_stored"]

@@ -17,6 +17,7 @@ async def test_all_serving_is_healthy(gateway):
         "database": "connected",
         "service": "lipanet-gateway",
         "services": {"billing": "serving", "router-control": "serving", "notify": "serving"},
+        "spool": {"state": "ok", "waiting": 0, "bytes": 0, "oldest": None, "rejected": 0},
     }
 
 

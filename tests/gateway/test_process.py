@@ -16,7 +16,7 @@ PHONE = "254700000126"
 
 
 @pytest.fixture
-def environment(world, unused_port):
+def environment(world, unused_port, tmp_path):
     ours = {name: value for name, value in os.environ.items() if not name.startswith("LIPANET_")}
     return {
         **ours,
@@ -25,6 +25,7 @@ def environment(world, unused_port):
         "LIPANET_ROUTER_CONTROL_TARGET": world.router_control.target,
         "LIPANET_NOTIFY_TARGET": world.notify.target,
         "LIPANET_API_TOKEN": TOKEN,
+        "LIPANET_GATEWAY_SPOOL": str(tmp_path / "spool"),
         "LIPANET_CALLBACK_SECRETS": SECRET,
     }
 

@@ -8,6 +8,7 @@ BASE = {
     "NOTIFY_TARGET": "127.0.0.1:3",
     "API_TOKEN": "token",
     "CALLBACK_SECRETS": STRONG,
+    "GATEWAY_SPOOL": "spool",
 }
 
 
@@ -36,7 +37,7 @@ def test_what_is_not_set_has_its_default(load):
         {"CALLBACK_SECRETS": ..., "CALLBACK_NETWORKS": "196.201.214.0/24, 196.201.213.114"},
         {"CALLBACK_SECRETS": ..., "SANDBOX": "true"},
         {"CALLBACK_SECRETS": f"{STRONG},{STRONG}x"},
-        {"CALLBACK_SECRETS": ..., "API_TOKEN": ..., "GATEWAY_ROLE": "dispatcher"},
+        {"CALLBACK_SECRETS": ..., "API_TOKEN": ..., "GATEWAY_SPOOL": ..., "GATEWAY_ROLE": "dispatcher"},
     ],
 )
 def test_a_locked_door_a_sandbox_or_no_door_at_all_may_boot(load, changes):
@@ -48,6 +49,8 @@ def test_a_locked_door_a_sandbox_or_no_door_at_all_may_boot(load, changes):
     [
         ({"BILLING_TARGET": ...}, "LIPANET_BILLING_TARGET is missing"),
         ({"API_TOKEN": ...}, "LIPANET_API_TOKEN is missing"),
+        ({"GATEWAY_SPOOL": ..., "SANDBOX": "true"}, "LIPANET_GATEWAY_SPOOL is missing"),
+        ({"GATEWAY_SPOOL_BYTES": "1000"}, "LIPANET_GATEWAY_SPOOL_BYTES is wrong"),
         ({"CALLBACK_SECRETS": ...}, "LIPANET_CALLBACK_SECRETS or LIPANET_CALLBACK_NETWORKS"),
         ({"CALLBACK_SECRETS": "short"}, "LIPANET_CALLBACK_SECRETS is wrong"),
         ({"CALLBACK_SECRETS": f"{STRONG}/x"}, "LIPANET_CALLBACK_SECRETS is wrong"),

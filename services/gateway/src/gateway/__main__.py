@@ -12,6 +12,7 @@ from gateway.clients import Targets
 from gateway.lifecycle import Lifecycle
 from gateway.settings import GatewaySettings, Role
 from gateway.sources import Sources, networks
+from gateway.spool.journal import Journal, SpoolInUse
 
 # How long requests under way may take to end after a stop was asked for, in seconds.
 _GRACE = 10
@@ -69,7 +70,17 @@ def _plan(settings: GatewaySettings) -> Plan:
             trusted_proxies=networks(settings.trusted_proxies),
         ),
         api_token=settings.api_token.get_secret_value(),
+        journal=_journal(settings),
     )
+
+
+def _journal(settings: GatewaySettings) -> Journal | None:
+    if settings.gateway_role is Role.DISPATCHER or settings.gateway_spool is None:
+        return None
+    try:
+        return Journal.open(settings.gateway_spool, settings.gateway_spool_bytes)
+    except (SpoolInUse, OSError) as error:
+        sys.exit(f"lipanet: LIPANET_GATEWAY_SPOOL cannot be used: {error}")
 
 
 if __name__ == "__main__":

@@ -19,11 +19,19 @@ from gateway.billing import Billing
 from gateway.clients import Clients, Targets
 from gateway.dispatcher.loop import Dispatcher
 from gateway.dispatcher.pace import Pace
+from gateway.errors import Unavailable
 from gateway.faults import FaultMiddleware
 from gateway.intake import Intake
 from gateway.lifecycle import Lifecycle
+from gateway.recording import Recording
 from gateway.requests import AnswerNow, refuse
 from gateway.sources import Sources
+from gateway.spool import status as spool_status
+from gateway.spool.breaker import Breaker
+from gateway.spool.drain import Drain, DrainPace
+from gateway.spool.journal import Journal
+from gateway.spool.spool import Spool
+from gateway.turns import Turns
 
 log = structlog.get_logger()
 
@@ -32,7 +40,7 @@ _DESCRIPTION = "Takes M-Pesa's C2B callbacks in; 200 means that the payment is s
 
 @dataclass(frozen=True)
 class Plan:
-    """What this process is to be. Times in seconds."""
+    """What this process is to be. Times in seconds. Who takes in needs a journal, which is closed at the end."""
 
     targets: Targets
     takes_in: bool
@@ -43,6 +51,8 @@ class Plan:
     intake_deadline: float = 5.0
     validation_deadline: float = 3.0
     pace: Pace = field(default_factory=Pace)
+    journal: Journal | None = None
+    drain_pace: DrainPace = field(default_factory=DrainPace)
 
 
 def create_app(plan: Plan, lifecycle: Lifecycle) -> FastAPI:
@@ -60,6 +70,7 @@ def create_app(plan: Plan, lifecycle: Lifecycle) -> FastAPI:
         app.include_router(callbacks.router)
         app.include_router(payments.router)
         app.include_router(quarantine.router)
+        app.include_router(spool_status.router)
     app.add_middleware(FaultMiddleware)
     app.add_exception_handler(AnswerNow, _answer_now)
     app.add_exception_handler(HTTPException, _no_route)
@@ -71,33 +82,46 @@ def create_app(plan: Plan, lifecycle: Lifecycle) -> FastAPI:
 async def _running(app: FastAPI, plan: Plan, lifecycle: Lifecycle) -> AsyncIterator[None]:
     clients = Clients.connect(plan.targets)
     dispatcher = Dispatcher(clients, f"{socket.gethostname()}:{os.getpid()}", lifecycle.stopping, plan.pace)
-    intake = _intake(plan, clients, dispatcher.wake)
+    intake = _intake(plan, clients, dispatcher.wake, lifecycle.stopping) if plan.takes_in else None
     app.state.clients, app.state.intake = clients, intake
-    dispatching = asyncio.create_task(dispatcher.run()) if plan.dispatches else None
+    work = [asyncio.create_task(dispatcher.run())] if plan.dispatches else []
+    if intake:
+        work.append(asyncio.create_task(intake.drain.run()))
     lifecycle.started = True
     log.info("gateway_ready", takes_in=plan.takes_in, dispatches=plan.dispatches)
     try:
         yield
     finally:
         lifecycle.stopping.set()
-        await intake.drain()
-        if dispatching:
-            await dispatching
+        await asyncio.gather(*work)
+        if intake:
+            await intake.close()
         await clients.close()
         log.info("gateway_stopped")
 
 
-def _intake(plan: Plan, clients: Clients, wake: Callable[[], None]) -> Intake:
+def _intake(plan: Plan, clients: Clients, wake: Callable[[], None], stopping: asyncio.Event) -> Intake:
+    assert plan.journal
     billing = Billing(
         clients.payments, intake_deadline=plan.intake_deadline, validation_deadline=plan.validation_deadline
     )
+    recorder = Batcher(billing.record, deadline=plan.intake_deadline, after=wake)
+    # Who stands in the queue then need not wait to find out as well.
+    breaker = Breaker(on_trip=lambda cause: recorder.give_back(Unavailable("billing", cause)))
+    spool = Spool(plan.journal)
+    if not spool.empty:
+        breaker.trip("SPOOL_NOT_EMPTY")  # as it was when we stopped; the drain finds out
     return Intake(
         sources=plan.sources,
         api_token=plan.api_token,
         billing=billing,
         notify=clients.notify,
-        recorder=Batcher(billing.record, deadline=plan.intake_deadline, after=wake),
+        recorder=recorder,
         validator=Batcher(billing.validate, deadline=plan.validation_deadline),
+        spool=spool,
+        breaker=breaker,
+        recording=Recording(billing, recorder, spool, breaker, Turns()),
+        drain=Drain(spool, billing, breaker, stopping, plan.drain_pace, after=wake),
     )
 
 

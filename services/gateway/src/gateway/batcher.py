@@ -68,6 +68,11 @@ class Batcher(Generic[Item, Result]):
         while self._lanes:
             await asyncio.wait(self._lanes)
 
+    def give_back(self, cause: CallFailed) -> None:
+        """End the waiting of all who are not under way yet: `cause` tells them why."""
+        while self._waiting:
+            _settle(self._waiting.popleft().answer, cause)
+
     def _open_lane(self) -> None:
         if len(self._lanes) < BATCHES_IN_FLIGHT:
             lane = asyncio.create_task(self._run_lane())

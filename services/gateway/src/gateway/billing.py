@@ -9,6 +9,7 @@ from lipanet.billing.v1 import payment_service_pb2 as pb
 
 from gateway.errors import from_rpc
 from gateway.parsing import MOST_BODY_BYTES, Payment
+from gateway.spool.records import Callback
 from gateway.words import outcome_word, quarantine_word, reason_word
 
 if TYPE_CHECKING:
@@ -74,12 +75,15 @@ class Billing:
             for verdict in response.verdicts
         ]
 
-    async def quarantine(self, body: bytes, fault: str, source_address: str, *, truncated: bool) -> int:
+    async def quarantine(self, callback: Callback) -> int:
         """Keep a body that cannot become a payment; its id. Durable when this returns."""
-        callback = pb.QuarantinedCallback(
-            callback_body=body[:MOST_BODY_BYTES], truncated=truncated, fault=fault[:255], source_address=source_address
+        kept = pb.QuarantinedCallback(
+            callback_body=callback.body[:MOST_BODY_BYTES],
+            truncated=callback.truncated,
+            fault=callback.fault[:255],
+            source_address=callback.source_address,
         )
-        request = pb.QuarantineCallbacksRequest(callbacks=[callback])
+        request = pb.QuarantineCallbacksRequest(callbacks=[kept])
         call = self._stub.QuarantineCallbacks(request, timeout=self._intake_deadline, wait_for_ready=True)
         return (await _answer(call)).callback_ids[0]
 

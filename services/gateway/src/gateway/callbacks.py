@@ -8,10 +8,11 @@ from fastapi import APIRouter, Request
 from gateway import answers, schemas
 from gateway.answers import JsonResponse
 from gateway.billing import Receipt
-from gateway.errors import CallFailed, Refused
+from gateway.errors import CallFailed, NotSpooled, Refused
 from gateway.intake import Intake
 from gateway.parsing import MOST_BODY_BYTES, MalformedCallback, parse_callback
 from gateway.requests import AnswerNow, ReadBody, admit, read_body, refuse
+from gateway.spool.records import Callback
 
 log = structlog.get_logger()
 
@@ -65,27 +66,28 @@ async def _record(intake: Intake, body: ReadBody, source: str) -> Receipt:
         raise MalformedCallback("body", f"body: longer than {MOST_BODY_BYTES} bytes")
     payment = parse_callback(body.content, source)
     try:
-        return await intake.recorder.submit(payment)
+        return await intake.recording.record(payment)
     except Refused as error:
         raise MalformedCallback("payment", f"payment: {error.detail or error.reason}") from None
-    except (CallFailed, TimeoutError) as error:
+    except NotSpooled as error:
         raise _not_stored(payment.trans_id, error) from None
 
 
-def _not_stored(trans_id: str, error: Exception) -> AnswerNow:
-    """The one place where a payment that billing could not store is turned away."""
-    log.error("payment_not_stored", trans_id=trans_id, cause=str(error) or type(error).__name__)
+def _not_stored(trans_id: str, error: NotSpooled) -> AnswerNow:
+    """The one place where a payment is turned away, because neither billing nor the spool could store it."""
+    log.error("payment_not_stored", trans_id=trans_id, cause=str(error))
     return refuse(503, "The payment could not be stored; send it again", retry_after=5)
 
 
 async def _keep_aside(intake: Intake, body: ReadBody, malformed: MalformedCallback, source: str) -> JsonResponse:
     callback_id = None
     if malformed.worth_keeping:
+        callback = Callback(
+            body.content, source, datetime.now(UTC), fault=malformed.fault[:255], truncated=body.truncated
+        )
         try:
-            callback_id = await intake.billing.quarantine(
-                body.content, malformed.fault, source, truncated=body.truncated
-            )
-        except CallFailed as error:
+            callback_id = await intake.recording.keep(callback)
+        except NotSpooled as error:
             # There may be money in it: the sender must not believe that we have it.
             log.error("callback_not_kept", fault=malformed.fault, cause=str(error))  # noqa: TRY400
             raise refuse(503, "The callback could not be kept; send it again", retry_after=5) from None

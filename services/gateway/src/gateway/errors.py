@@ -37,6 +37,10 @@ class Broken(CallFailed):
     """It has a fault of its own."""
 
 
+class NotSpooled(CallFailed):
+    """The spool could not store it; what came of a write that hung is not known."""
+
+
 _KINDS: dict[grpc.StatusCode, Callable[[str, str, str], CallFailed]] = {
     grpc.StatusCode.UNAVAILABLE: Unavailable,
     grpc.StatusCode.RESOURCE_EXHAUSTED: Unavailable,

@@ -10,6 +10,9 @@ from grpc_health.v1.health_pb2_grpc import HealthStub
 
 from gateway import schemas
 from gateway.answers import Body, JsonResponse, timestamp
+from gateway.intake import Intake
+from gateway.spool.spool import Spool
+from gateway.spool.status import describe as describe_spool
 
 router = APIRouter(tags=["health"])
 
@@ -24,34 +27,42 @@ async def livez() -> JsonResponse:
 
 @router.get("/readyz", **schemas.READY)
 async def readyz(request: Request) -> JsonResponse:
-    """Whether requests should be sent here; 503 while the process starts or stops."""
-    ready = request.app.state.lifecycle.ready
+    """Whether requests should be sent here; 503 while the process starts or stops, or could store no payment."""
+    intake: Intake | None = request.app.state.intake
+    ready = request.app.state.lifecycle.ready and (intake is None or intake.can_take)
     return JsonResponse({"status": "ready" if ready else "not ready"}, 200 if ready else 503)
 
 
 @router.get("/health", **schemas.HEALTH)
 async def health(request: Request) -> JsonResponse:
-    """Whether payments can be stored (503 if not), and the state of each service."""
+    """Whether billing can store payments (503 if not), the state of each service, and of the spool."""
     stubs: dict[str, HealthStub] = request.app.state.clients.health
     states = dict(zip(stubs, await asyncio.gather(*map(_ask, stubs.values())), strict=True))
-    body = describe(states, datetime.now(UTC))
+    intake: Intake | None = request.app.state.intake
+    body = describe(states, intake.spool if intake else None, datetime.now(UTC))
     return JsonResponse(body, 503 if body["status"] == "unhealthy" else 200)
 
 
-def describe(states: dict[str, str], now: datetime) -> Body:
-    """The body of GET /health. Without billing nothing can be stored; without the others, work only waits."""
+def describe(states: dict[str, str], spool: Spool | None, now: datetime) -> Body:
+    """The body of GET /health. Without billing payments only wait on our disk; without the others, work only waits."""
     stored = states["billing"] == "serving"
-    all_serve = all(state == "serving" for state in states.values())
+    all_well = all(state == "serving" for state in states.values()) and _is_well(spool)
     body: Body = {
-        "status": "healthy" if all_serve else "degraded" if stored else "unhealthy",
+        "status": "healthy" if all_well else "degraded" if stored else "unhealthy",
         "database": "connected" if stored else "disconnected",
         "service": "lipanet-gateway",
         "services": states,
         "timestamp": timestamp(now),
     }
+    if spool:
+        body["spool"] = describe_spool(spool)
     if not stored:
         body["error"] = f"billing is {states['billing'].replace('_', ' ')}"
     return body
+
+
+def _is_well(spool: Spool | None) -> bool:
+    return spool is None or (spool.can_store and not spool.state.rejected)
 
 
 async def _ask(stub: HealthStub) -> str:

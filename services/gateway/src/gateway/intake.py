@@ -6,7 +6,11 @@ from typing import TYPE_CHECKING
 from gateway.batcher import Batcher
 from gateway.billing import Billing, Receipt, Verdict
 from gateway.parsing import Payment
+from gateway.recording import Recording
 from gateway.sources import Sources
+from gateway.spool.breaker import Breaker
+from gateway.spool.drain import Drain
+from gateway.spool.spool import Spool
 
 if TYPE_CHECKING:
     from lipanet.notify.v1.notify_service_pb2_grpc import NotifyServiceAsyncStub
@@ -22,8 +26,18 @@ class Intake:
     notify: "NotifyServiceAsyncStub"
     recorder: Batcher[Payment, Receipt]
     validator: Batcher[Payment, Verdict]
+    spool: Spool
+    breaker: Breaker
+    recording: Recording
+    drain: Drain
 
-    async def drain(self) -> None:
-        """Wait until every payment taken in is answered."""
+    @property
+    def can_take(self) -> bool:
+        """Whether the next payment will probably be stored somewhere."""
+        return not self.breaker.is_open or self.spool.can_store
+
+    async def close(self) -> None:
+        """Wait until every payment taken in is answered, and let the spool go."""
         await self.recorder.drain()
         await self.validator.drain()
+        await self.spool.close()

@@ -35,9 +35,11 @@ async def get_payment(request: Request, trans_id: Annotated[str, Path(alias="Tra
         raise refuse(404, "No such payment")
     try:
         payment = await intake.billing.get_payment(wanted)
-    except NotFound:
-        raise refuse(404, "No such payment") from None
     except CallFailed as error:
+        if intake.spool.holds(wanted):
+            raise refuse(503, "It waits in the spool, billing does not have it yet", retry_after=5) from None
+        if isinstance(error, NotFound):
+            raise refuse(404, "No such payment") from None
         raise refuse(503, f"billing cannot be asked right now ({error.reason})", retry_after=5) from None
     messages, notes = await _messages(intake.notify, wanted)
     return JsonResponse(timeline.compose(payment, messages, notes))

@@ -61,6 +61,8 @@ def _parse(body: bytes, source_address: str) -> Payment:
 
 
 async def _record(intake: Intake, callback_id: int, payment: Payment) -> Receipt:
+    if intake.spool.holds(payment.trans_id):
+        raise refuse(503, "A callback of this payment waits in the spool; repeat it afterwards", retry_after=5)
     try:
         receipt = await intake.recorder.submit(payment)
     except Refused as error:

@@ -10,7 +10,9 @@ Json = dict[str, Any]
 class ProcessingResult(BaseModel):
     """What became of a payment. `success`: the money is where it belongs; otherwise it is held."""
 
-    outcome: str = Field(examples=["customer_paid"])
+    outcome: str = Field(
+        examples=["customer_paid"], description='"spooled": safe on our disk, billing decides when it is back'
+    )
     success: bool
     repeated: bool = Field(description="True when this was not the first delivery of the payment")
     reason: str | None = Field(None, description="Why the money is held", examples=["user_not_found"])
@@ -54,6 +56,34 @@ class Alive(BaseModel):
     status: str
 
 
+class SpoolState(BaseModel):
+    """What waits on this gateway's disk for billing."""
+
+    state: Literal["ok", "draining", "full", "failing"]
+    waiting: int
+    bytes: int
+    oldest: str | None = Field(description="When the oldest one was received")
+    rejected: int = Field(description="What nobody takes, kept in the folder `rejected` for an operator")
+
+
+class SpooledCallback(BaseModel):
+    """A waiting callback without its body. `fault`: it is for the quarantine."""
+
+    receivedAt: str  # noqa: N815
+    transactionId: str | None  # noqa: N815
+    fault: str | None
+    sourceAddress: str | None  # noqa: N815
+    bytes: int
+
+
+class SpoolContent(SpoolState):
+    """The spool's state, what happened since the process started, and the oldest callbacks."""
+
+    billing: Literal["asked", "away"] = Field(description="Away: new callbacks go straight to the spool")
+    counters: dict[str, int]
+    callbacks: list[SpooledCallback]
+
+
 class Health(BaseModel):
     """The predecessor's keys, and one state for each service."""
 
@@ -61,6 +91,7 @@ class Health(BaseModel):
     database: Literal["connected", "disconnected"] = Field(description="As billing sees it")
     service: str
     services: dict[str, Literal["serving", "not_serving", "unreachable"]]
+    spool: SpoolState | None = Field(None, description="Absent where no callbacks are taken in")
     timestamp: str
     error: str | None = None
 
@@ -195,11 +226,22 @@ REPLAY: Json = {
         }
     },
 }
+SPOOL: Json = {
+    "response_model": SpoolContent,
+    "responses": {
+        401: _OPERATOR[401],
+        500: _READING[500],
+        503: {"model": Rejected, "description": "The spool cannot be read"},
+    },
+}
 HEALTH: Json = {
     "response_model": Health,
-    "responses": {503: {"model": Health, "description": "Payments cannot be stored"}, 500: _READING[500]},
+    "responses": {503: {"model": Health, "description": "billing cannot store payments"}, 500: _READING[500]},
 }
 READY: Json = {
     "response_model": Alive,
-    "responses": {503: {"model": Alive, "description": "Starting or stopping"}, 500: _READING[500]},
+    "responses": {
+        503: {"model": Alive, "description": "Starting or stopping, or no payment could be stored"},
+        500: _READING[500],
+    },
 }

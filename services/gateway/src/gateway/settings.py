@@ -2,9 +2,10 @@
 
 import re
 from enum import StrEnum
+from pathlib import Path
 from typing import Self
 
-from pydantic import SecretStr, field_validator, model_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
 from servicekit.settings import Settings, Words
 
 from gateway.sources import networks
@@ -28,6 +29,8 @@ class GatewaySettings(Settings):
     gateway_port: int = 8080
     gateway_role: Role = Role.BOTH
     gateway_drain_seconds: float = 0
+    gateway_spool: Path | None = None
+    gateway_spool_bytes: int = Field(default=1024**3, ge=1024**2)
     billing_target: str
     router_control_target: str
     notify_target: str
@@ -52,11 +55,13 @@ class GatewaySettings(Settings):
         return texts
 
     @model_validator(mode="after")
-    def _the_door_has_a_lock(self) -> Self:
+    def _the_intake_can_work(self) -> Self:
         if self.gateway_role is Role.DISPATCHER:
             return self
         if not self.api_token.get_secret_value():
             raise ValueError("LIPANET_API_TOKEN is missing and has no default.")
+        if self.gateway_spool is None:
+            raise ValueError("LIPANET_GATEWAY_SPOOL is missing and has no default.")
         if not (self.sandbox or self.callback_secrets or self.callback_networks):
             raise ValueError(
                 "Anyone could send payments: set LIPANET_CALLBACK_SECRETS or LIPANET_CALLBACK_NETWORKS, "

@@ -10,7 +10,8 @@ from lipanet.billing.v1 import task_service_pb2 as billing_pb
 from lipanet.billing.v1.task_service_pb2 import AccessReport, Task, TaskReport
 from lipanet.router_control.v1 import router_control_service_pb2 as router_pb
 
-from gateway.dispatcher.pace import Backoff, Pace, wait_for
+from gateway.backoff import Backoff, wait_for
+from gateway.dispatcher.pace import Pace
 from gateway.dispatcher.reports import Lease, Reporter, released
 from gateway.errors import Broken, CallFailed, Refused, TimedOut, from_rpc
 from gateway.splitting import carry_all

@@ -10,11 +10,12 @@ import structlog
 from google.protobuf.duration_pb2 import Duration
 from lipanet.billing.v1.task_service_pb2 import LeaseTasksRequest, LeaseTasksResponse, Task
 
+from gateway.backoff import Backoff, jittered, wait_for
 from gateway.clients import Clients
 from gateway.dispatcher import messages
 from gateway.dispatcher.access import AccessCarrier
 from gateway.dispatcher.messages import MessageCarrier
-from gateway.dispatcher.pace import Backoff, Pace, jittered, wait_for
+from gateway.dispatcher.pace import Pace
 from gateway.dispatcher.reports import Lease, Reporter
 from gateway.errors import from_rpc
 

@@ -9,7 +9,8 @@ import structlog
 from lipanet.billing.v1.task_service_pb2 import MessageReport, Task, TaskMessage, TaskReport
 from lipanet.notify.v1.notify_service_pb2 import OutgoingMessage, SendMessagesRequest, Template
 
-from gateway.dispatcher.pace import Backoff, Pace, wait_for
+from gateway.backoff import Backoff, wait_for
+from gateway.dispatcher.pace import Pace
 from gateway.dispatcher.reports import Lease, Reporter, released
 from gateway.errors import Broken, CallFailed, Refused, from_rpc
 from gateway.splitting import carry_all

@@ -9,7 +9,8 @@ import grpc
 import structlog
 from lipanet.billing.v1.task_service_pb2 import CompleteTasksRequest, ReleaseReport, Task, TaskReport
 
-from gateway.dispatcher.pace import Backoff, Pace, wait_for
+from gateway.backoff import Backoff, wait_for
+from gateway.dispatcher.pace import Pace
 from gateway.errors import Broken, CallFailed, Refused, from_rpc
 from gateway.splitting import carry_all
 

@@ -1,0 +1,111 @@
+"""The promise: a payment is recorded by billing, or held on our disk, or its sender is told to send it again.
+
+Callbacks of one TransID keep their order: while one waits in the spool, later ones go there too.
+"""
+
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import structlog
+
+from gateway.batcher import Batcher
+from gateway.billing import Billing, Receipt
+from gateway.errors import CallFailed, NotSpooled, Refused, TimedOut, Unavailable
+from gateway.parsing import Payment
+from gateway.spool.breaker import Breaker
+from gateway.spool.records import Callback
+from gateway.spool.spool import Spool
+from gateway.turns import Turns
+
+log = structlog.get_logger()
+
+# The quarantine has no room; billing itself is well.
+QUARANTINE_FULL = "QUARANTINE_FULL"
+
+
+@dataclass(frozen=True)
+class Recording:
+    """Made once a process."""
+
+    billing: Billing
+    recorder: Batcher[Payment, Receipt]
+    spool: Spool
+    breaker: Breaker
+    turns: Turns
+
+    async def record(self, payment: Payment) -> Receipt:
+        """What became of a payment that is now stored for good; outcome "spooled" when billing does not have it yet.
+
+        Raises Refused when billing will never take it, NotSpooled when nobody could store it.
+        """
+        async with self.turns.of(payment.trans_id):
+            if self.spool.holds(payment.trans_id):
+                return await self._spool(payment)
+            if self.breaker.is_open:
+                with suppress(NotSpooled):
+                    return await self._spool(payment)
+            return await self._ask(payment)
+
+    async def keep(self, callback: Callback) -> int | None:
+        """Keep a malformed callback: its id in quarantine, None when it waits in the spool. Raises NotSpooled."""
+        if self.breaker.is_open:
+            with suppress(NotSpooled):
+                await self.spool.put(callback)
+                return None
+        try:
+            return await self.billing.quarantine(callback)
+        except CallFailed as error:
+            self._note(error)
+            await self.spool.put(callback)
+            return None
+
+    async def _ask(self, payment: Payment) -> Receipt:
+        try:
+            receipt = await self.recorder.submit(payment)
+        except Refused:
+            raise
+        except (Unavailable, TimedOut, TimeoutError) as error:
+            # Done or not, handing it over once more is safe.
+            self._note(error)
+            return await self._spool(payment)
+        except CallFailed as error:
+            return await self._set_aside(payment, error)
+        self.breaker.succeeded()
+        return receipt
+
+    def _note(self, error: CallFailed | TimeoutError) -> None:
+        if isinstance(error, TimeoutError):
+            self.breaker.trip("TIMED_OUT")
+        elif isinstance(error, Unavailable | TimedOut) and _is_away(error):
+            self.breaker.trip(error.reason)
+
+    async def _set_aside(self, payment: Payment, error: CallFailed) -> Receipt:
+        """Billing breaks on this payment: a person must look at it, but its money is not lost."""
+        fault = f"payment: billing could not record it ({error.reason})"
+        log.error("payment_set_aside", trans_id=payment.trans_id, cause=error.reason)
+        try:
+            await self.billing.quarantine(_callback(payment, fault))
+        except CallFailed as failed:
+            self._note(failed)
+            return await self._spool(payment)
+        return _held(payment, "quarantined")
+
+    async def _spool(self, payment: Payment) -> Receipt:
+        await self.spool.put(_callback(payment))
+        log.debug("payment_spooled", trans_id=payment.trans_id)
+        return _held(payment, "spooled")
+
+
+def _is_away(error: CallFailed) -> bool:
+    """Whether it is billing that is away, and not merely our queue or its quarantine that is full."""
+    return error.service == "billing" and error.reason != QUARANTINE_FULL
+
+
+def _callback(payment: Payment, fault: str = "") -> Callback:
+    received = datetime.now(UTC)
+    return Callback(payment.callback_body, payment.source_address, received, payment.trans_id, fault)
+
+
+def _held(payment: Payment, outcome: str) -> Receipt:
+    return Receipt(payment.trans_id, outcome, reason="", repeated=False, isp_id=0, customer_id=0)

@@ -1,0 +1,45 @@
+"""Remembers that billing is away, so that not every callback has to wait to find it out."""
+
+import time
+from collections.abc import Callable
+
+import structlog
+
+log = structlog.get_logger()
+
+
+class Breaker:
+    """Open while billing is taken to be away. `on_trip` is called each time that it opens."""
+
+    def __init__(self, on_trip: Callable[[str], None]) -> None:
+        self.successes = 0
+        self._on_trip = on_trip
+        self._since: float | None = None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether callbacks should go to the spool without asking billing."""
+        return self._since is not None
+
+    @property
+    def open_for(self) -> float:
+        """How long it has been open, in seconds; 0 when it is not."""
+        return time.monotonic() - self._since if self._since is not None else 0.0
+
+    def trip(self, cause: str) -> None:
+        """Billing did not answer, or said that it cannot store."""
+        if self._since is None:
+            self._since = time.monotonic()
+            log.warning("billing_away", cause=cause)
+            self._on_trip(cause)
+
+    def succeeded(self) -> None:
+        """Billing recorded something."""
+        self.successes += 1
+        self.retry()
+
+    def retry(self) -> None:
+        """Let billing be asked again."""
+        if self._since is not None:
+            log.info("billing_asked_again", seconds=round(self.open_for, 1))
+            self._since = None

@@ -1,0 +1,57 @@
+"""What operators see of the spool: counts and heads. Never a body."""
+
+from dataclasses import asdict
+
+from fastapi import APIRouter, Depends, Request
+
+from gateway import schemas
+from gateway.answers import Body, JsonResponse, timestamp
+from gateway.requests import refuse
+from gateway.spool.journal import Entry
+from gateway.spool.spool import Spool
+from gateway.tokens import require_token
+
+router = APIRouter(tags=["operator"], dependencies=[Depends(require_token)])
+
+_MOST_SHOWN = 50
+
+
+@router.get("/spool", **schemas.SPOOL)
+async def show_spool(request: Request) -> JsonResponse:
+    """What waits on this gateway's disk for billing, oldest first, and how the disk is."""
+    intake = request.app.state.intake
+    try:
+        entries = await intake.spool.peek(_MOST_SHOWN)
+    except OSError as error:
+        raise refuse(503, f"The spool cannot be read: {error.strerror}") from None
+    return JsonResponse(
+        {
+            **describe(intake.spool),
+            "billing": "away" if intake.breaker.is_open else "asked",
+            "counters": asdict(intake.spool.counters),
+            "callbacks": [_head(entry) for entry in entries],
+        }
+    )
+
+
+def describe(spool: Spool) -> Body:
+    """The spool's state, as GET /health shows it."""
+    state = spool.state
+    return {
+        "state": state.word,
+        "waiting": state.waiting,
+        "bytes": state.size,
+        "oldest": timestamp(state.oldest) if state.oldest else None,
+        "rejected": state.rejected,
+    }
+
+
+def _head(entry: Entry) -> Body:
+    callback = entry.callback
+    return {
+        "receivedAt": timestamp(callback.received),
+        "transactionId": callback.trans_id or None,
+        "fault": callback.fault or None,
+        "sourceAddress": callback.source_address or None,
+        "bytes": len(callback.body),
+    }
