@@ -15,6 +15,8 @@ import httpx
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 _PR_SET_PDEATHSIG = 1
+# Loaded here: between fork and exec nothing may be imported or allocated that another thread could hold locked.
+_PRCTL = ctypes.CDLL(None).prctl
 
 
 class NotReady(Exception):
@@ -48,7 +50,7 @@ class Process:
                 stdout=output,
                 stderr=output,
                 start_new_session=True,  # Ctrl-C is for us; we stop them in order
-                preexec_fn=_die_with_parent,  # noqa: PLW1509  # no threads have been started by then that could deadlock
+                preexec_fn=_die_with_parent,  # noqa: PLW1509  # it takes no lock that could be held by then
             )
 
     def wait_ready(self, seconds: float = 60) -> None:
@@ -102,7 +104,7 @@ class Process:
 
 def _die_with_parent() -> None:
     """No process is left behind when we are killed."""
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+    _PRCTL(_PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 def serving(target: str) -> Callable[[], bool]:

@@ -20,8 +20,16 @@ class System:
 
     def start(self) -> None:
         """Migrate, then start everything and wait until it is ready. Raises NotReady."""
+        self.migrate()
+        self.start_processes()
+
+    def migrate(self) -> None:
+        """Bring every service's tables up to date. Raises NotReady."""
         for module in ("billing", "router_control", "notify"):
             self._process(f"{module}-migrate", [module, "migrate"]).run()
+
+    def start_processes(self) -> None:
+        """Start everything and wait until it is ready. Raises NotReady."""
         for process in self.processes.values():
             process.start()
         for process in self.processes.values():

@@ -1,0 +1,69 @@
+"""The ISP, the routers and the customers of a stage, made through the same RPCs that an operator uses."""
+
+from collections.abc import Mapping, Sequence
+from datetime import date, timedelta
+
+import grpc
+from lipanet.billing.v1 import directory_service_pb2 as directory
+from lipanet.billing.v1.directory_service_pb2_grpc import DirectoryServiceStub
+from lipanet.router_control.v1 import router_control_service_pb2 as registry
+from lipanet.router_control.v1.router_control_service_pb2_grpc import RouterControlServiceStub
+
+from chaos import simulated
+from chaos.callbacks import PACKAGE_CENTS, Customer
+
+ADMIN = "254700000001"
+ISP_PHONE = "254711000001"
+
+
+def first_due_date() -> date:
+    """A day to come that every month has, so that a month more is a month more whatever today is."""
+    return (date.today() + timedelta(days=40)).replace(day=15)  # noqa: DTZ011  # any day to come will do
+
+
+def customers(count: int, routers: int) -> list[Customer]:
+    """So many customers, spread evenly over the routers."""
+    return [Customer(f"CH{n:04}", f"2547120{n:05}", n % routers) for n in range(count)]
+
+
+def create(values: Mapping[str, str], ports: Sequence[int], people: Sequence[Customer]) -> None:
+    """Make all of it."""
+    with grpc.insecure_channel(values["LIPANET_ROUTER_CONTROL_TARGET"]) as channel:
+        stub = RouterControlServiceStub(channel)
+        router_ids = [_router(stub, number, port) for number, port in enumerate(ports)]
+    with grpc.insecure_channel(values["LIPANET_BILLING_TARGET"]) as channel:
+        _isp_with_customers(DirectoryServiceStub(channel), router_ids, people)
+
+
+def _router(stub: RouterControlServiceStub, number: int, port: int) -> int:
+    router = registry.Router(
+        name=f"Tower {number}",
+        address="127.0.0.1",
+        port=port,
+        username=simulated.USER,
+        password=simulated.PASSWORD,
+    )
+    return int(stub.CreateRouter(registry.CreateRouterRequest(router=router)).router.router_id)
+
+
+def _isp_with_customers(stub: DirectoryServiceStub, router_ids: Sequence[int], people: Sequence[Customer]) -> None:
+    isp = directory.Isp(
+        name="Chaos Networks", sms_account="SMS001", pay_account_number="ACC001", contact_phone=ISP_PHONE
+    )
+    isp_id = stub.CreateIsp(directory.CreateIspRequest(isp=isp)).isp.isp_id
+    rows = [
+        directory.Customer(
+            full_name=f"Customer {who.account}",
+            username=who.account,
+            account_name=who.account,
+            package_cents=PACKAGE_CENTS,
+            router_id=router_ids[who.router],
+            isp_id=isp_id,
+            phone=who.phone,
+            next_payment_date=first_due_date().isoformat(),
+        )
+        for who in people
+    ]
+    answer = stub.CreateCustomers(directory.CreateCustomersRequest(customers=rows))
+    if refused := [result.error for result in answer.results if result.error]:
+        raise ValueError(f"customers were refused: {refused[0]}")
