@@ -4,7 +4,7 @@ python := .venv/bin/python
 buf := .venv/buf/node_modules/.bin/buf
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test lint protos locks clean
+.PHONY: help setup run test bench lint protos locks clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -17,6 +17,9 @@ run: setup ## Run the whole system on this machine until Ctrl-C
 
 test: setup ## Run all tests, with a real MySQL where Docker is
 	@$(python) -m pytest $(ARGS)
+
+bench: setup ## Measure us beside our peers (QUICK=1: short; CASE=name: only that one)
+	@$(python) -m benchmarks
 
 lint: setup $(buf) ## Check style, types, import directions and the protos
 	@.venv/bin/ruff check .

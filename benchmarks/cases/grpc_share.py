@@ -1,0 +1,94 @@
+"""CPU a payment when billing is called through gRPC, beside the same code called in one process.
+
+Batches of the same payments on the same schema, where no dispatcher runs. Counted is the CPU of the caller, which is
+the gateway's own client, and of billing; MySQL's is the same for both.
+"""
+
+import asyncio
+import os
+import secrets
+import time
+from collections.abc import Callable, Iterator
+
+from billing import intake
+from billing.intake import Policy
+from billing.payments import Payment
+from gateway.billing import Billing
+from gateway.parsing import Payment as GatewayPayment
+from gateway.parsing import parse_callback
+from lipanet.billing.v1.payment_service_pb2_grpc import PaymentServiceStub
+from servicekit.channel import connect_async
+
+from benchmarks.bench import Bench
+from benchmarks.load.plan import Load
+from benchmarks.load.requests import Requests
+from benchmarks.machine import cpu_seconds
+from benchmarks.ours import ADMINS
+from benchmarks.ports import free_ports
+from benchmarks.raw.setup import SCHEMA
+from benchmarks.results import Measure, Ratio
+from deploy.local.processes import Process, serving
+from servicekit import database
+
+_BATCH = 50
+
+
+def run(bench: Bench) -> list[Measure]:
+    (port,) = free_ports(1)
+    url = bench.mysql.url(SCHEMA)
+    environment = bench.ours.values | {"LIPANET_BILLING_PORT": str(port), "LIPANET_DATABASE_URL": url}
+    target = f"127.0.0.1:{port}"
+    process = Process("billing", ["billing"], environment, bench.directory / "log" / "raw-billing.log", serving(target))
+    process.start()
+    try:
+        process.wait_ready()
+        batches = bench.extent.choose(100, 30)
+        values = bench.rounds(
+            {
+                "through gRPC": lambda: asyncio.run(_through_grpc(target, process.pid, batches)),
+                "in process": lambda: _in_process(url, batches),
+            }
+        )
+    finally:
+        process.stop()
+    asked = [Ratio("through gRPC", "in process", 1.5, 1.3, lower_is_better=True)]
+    return [Measure(f"CPU a payment, batches of {_BATCH}", "us", values, asked)]
+
+
+def _batches(count: int) -> Iterator[list[GatewayPayment]]:
+    load = Load(port=0, prefix=secrets.token_hex(2).upper(), suffix="HW", accounts=2000)
+    requests = Requests(load)
+    for _ in range(count):
+        bodies = (requests.next().partition(b"\r\n\r\n")[2] for _ in range(_BATCH))
+        yield [parse_callback(body, "127.0.0.1") for body in bodies]
+
+
+async def _through_grpc(target: str, pid: int, count: int) -> float:
+    channel = connect_async(target)
+    client = Billing(PaymentServiceStub(channel), intake_deadline=30, validation_deadline=30)
+    prepared = list(_batches(count))
+    await client.record(next(_batches(1)))
+    begin = time.process_time() + cpu_seconds(pid)
+    for batch in prepared:
+        await client.record(batch)
+    used = time.process_time() + cpu_seconds(pid) - begin
+    await channel.close()
+    return used / (count * _BATCH) * 1e6
+
+
+def _in_process(url: str, count: int) -> float:
+    engine = database.create_engine(url)
+    record: Callable[[list[Payment]], object] = lambda batch: intake.record(engine, Policy(ADMINS), batch)  # noqa: E731
+    prepared = [[_billings(payment) for payment in batch] for batch in _batches(count)]
+    record([_billings(payment) for payment in next(_batches(1))])
+    begin = cpu_seconds(os.getpid())
+    for batch in prepared:
+        record(batch)
+    used = cpu_seconds(os.getpid()) - begin
+    engine.dispose()
+    return used / (count * _BATCH) * 1e6
+
+
+def _billings(payment: GatewayPayment) -> Payment:
+    names = Payment.__dataclass_fields__
+    return Payment(**{name: getattr(payment, name) for name in names})

@@ -1,0 +1,59 @@
+"""Durable payments acknowledged a second when all of them credit one wallet, beside the predecessor and raw InnoDB.
+
+Closed loop, each system with the number of connections that suits it best. The dispatcher runs as in production; its
+queue may grow during the burst and is drained, untimed for the others, before the next contender has its turn. The
+predecessor sends no messages here and its router answers at once: that is its best.
+"""
+
+import secrets
+import statistics
+
+from benchmarks.bench import Bench
+from benchmarks.raw import batches, one_by_one
+from benchmarks.results import Measure, Ratio
+
+_RAW_CONNECTIONS = (4, 8, 16)
+_RAW_BATCH = 200
+
+
+def run(bench: Bench) -> list[Measure]:
+    notes: dict[str, list[float]] = {}
+    payments = bench.extent.choose(6000, 2000)
+    connections = max(
+        _RAW_CONNECTIONS, key=lambda n: one_by_one.per_second(bench.mysql, connections=n, payments=payments // 2)
+    )
+    values = bench.rounds(
+        {
+            "ours": lambda: _ours(bench, notes),
+            "predecessor": lambda: _predecessor(bench),
+            "raw, one by one": lambda: one_by_one.per_second(bench.mysql, connections=connections, payments=payments),
+            "raw, batches": lambda: batches.per_second(
+                bench.mysql, bench.raw, batch=_RAW_BATCH, seconds=bench.extent.seconds, mark=secrets.token_hex(3)
+            ),
+        }
+    )
+    for name in ("ours", "predecessor"):
+        bench.set_peak(name, statistics.median(values[name]))
+    asked = [
+        Ratio("ours", "predecessor", 15, 30),
+        Ratio("ours", "raw, one by one", 1.5, 2.5),
+        Ratio("ours", "raw, batches", None, 0.25),
+    ]
+    about = {name: statistics.median(found) for name, found in notes.items()}
+    about |= {"our connections": bench.peak("ours")[1], "the predecessor's connections": bench.peak("predecessor")[1]}
+    return [Measure("payments acknowledged", "/s", values, asked, notes=about | {"raw connections": connections})]
+
+
+def _ours(bench: Bench, notes: dict[str, list[float]]) -> float:
+    meter = bench.ours.cpu()
+    answers, _ = bench.pay_us(connections=bench.peak("ours")[1], seconds=bench.extent.seconds)
+    for name, seconds in (meter.read() | {"load generator": answers.cpu}).items():
+        notes.setdefault(f"{name}: CPU us a payment", []).append(seconds / max(answers.accepted, 1) * 1e6)
+    notes.setdefault("not accepted", []).append(sum(answers.failed.values()))
+    notes.setdefault("drained afterwards in s", []).append(bench.ours.drain())
+    return answers.per_second
+
+
+def _predecessor(bench: Bench) -> float:
+    answers, _ = bench.pay_predecessor(connections=bench.peak("predecessor")[1], seconds=bench.extent.seconds)
+    return answers.per_second

@@ -1,0 +1,205 @@
+"""Our side: the four services as real processes, simulated routers and a simulated SMS provider, and what a case needs
+to know of them from outside.
+"""
+
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import grpc
+import httpx
+from lipanet.router_control.v1 import router_control_service_pb2 as routers
+from lipanet.router_control.v1.router_control_service_pb2_grpc import RouterControlServiceStub
+
+from benchmarks import directory
+from benchmarks.machine import CpuMeter, resident_mb
+from benchmarks.mysql_server import MySqlServer
+from benchmarks.ports import free_ports
+from deploy.local import settings
+from deploy.local.processes import Process, answering
+from deploy.local.system import System
+
+SCHEMA = "lipanet"
+ADMINS = ("254700000001", "254700000002")
+PASSWORD = "benchmark"  # noqa: S105  # of simulated routers
+SERVICES = ("gateway", "billing", "router-control", "notify")
+# Routers that serve the paying customers, and two of their own for the case of a router that comes back.
+TOWERS, RETURNING = 4, 2
+# The fastest real board that was measured answers a request in about a millisecond.
+_ACCESS_PER_CALL = 1000
+
+
+class NotDrained(Exception):
+    """Tasks or messages were still open when the time for them was over."""
+
+
+class Ours:
+    """Lipanet on a MySQL schema of its own."""
+
+    def __init__(self, mysql: MySqlServer, state: Path, size: "directory.Size") -> None:
+        self.mysql, self.size = mysql, size
+        self._ports = free_ports(7 + 1 + TOWERS + 1 + RETURNING)
+        self.values = settings.complete(self._settings(state))
+        self.system = System(self.values)
+        self.towers = self._simulator("towers", self._ports[8 : 8 + TOWERS], self._ports[7], ("HW", "MW"))
+        returning = self._ports[8 + TOWERS + 1 :]
+        self.returning = self._simulator("returning", returning, self._ports[8 + TOWERS], ("RC",))
+        self._textsms = self._process(
+            "textsms", ["simulators.textsms", "--port", str(self._ports[6]), "--credits", "1000000000"],
+            f"http://127.0.0.1:{self._ports[6]}/faults",
+        )  # fmt: skip
+
+    @property
+    def port(self) -> int:
+        """The gateway's."""
+        return self._ports[0]
+
+    @property
+    def returning_ports(self) -> list[int]:
+        return self._ports[8 + TOWERS + 1 :]
+
+    def start(self) -> None:
+        """Start everything and create ISPs, routers and customers through the RPCs that an operator uses."""
+        self.mysql.create(SCHEMA)
+        for simulator in (self.towers, self.returning, self._textsms):
+            simulator.start()
+        for simulator in (self.towers, self.returning, self._textsms):
+            simulator.wait_ready()
+        self.system.start()
+        self.router_ids = self._create_routers()
+        self.at_rest = {name: round(resident_mb(pid), 1) for name, pid in self.pids()}
+        directory.create(self.values["LIPANET_BILLING_TARGET"], self.size, self.router_ids)
+
+    def stop(self) -> None:
+        self.system.stop()
+        for simulator in (self.towers, self.returning, self._textsms):
+            simulator.stop()
+
+    def pids(self) -> Iterator[tuple[str, int]]:
+        """The services and MySQL."""
+        for name in SERVICES:
+            yield name, self.system.processes[name].pid
+        yield "mysqld", self.mysql.pid
+
+    def cpu(self) -> CpuMeter:
+        return CpuMeter(self.pids())
+
+    def number(self, sql: str, *arguments: object) -> int:
+        return self.mysql.number(SCHEMA, sql, *arguments)
+
+    def recorded(self, prefix: str) -> int:
+        """How many payments of a load are stored with an outcome."""
+        return self.number(
+            "SELECT COUNT(*) FROM paybill_payments WHERE TransID LIKE %s AND outcome IS NOT NULL", f"{prefix}%"
+        )
+
+    def open_work(self) -> int:
+        """Tasks that are open and messages that the provider has not got."""
+        tasks = self.number("SELECT COUNT(*) FROM tasks WHERE state = 'open'")
+        return tasks + self.number("SELECT COUNT(*) FROM messages WHERE state IN ('QUEUED', 'SENDING')")
+
+    def drain(self, seconds: float = 900) -> float:
+        """Wait until nothing is open; how long it took. Raises NotDrained."""
+        began = time.monotonic()
+        while left := self.open_work():
+            if time.monotonic() - began > seconds:
+                raise NotDrained(f"{left} tasks and messages were open after {seconds:.0f} s")
+            time.sleep(0.1 if left < 500 else 0.5)
+        return time.monotonic() - began
+
+    def disable(self, suffix: str, count: int) -> None:
+        """Switch lines off on their routers, so that the next payment has something to turn on."""
+        names: dict[int, list[str]] = {}
+        for number in range(count):
+            router_id = directory.router_of(suffix, number, self.router_ids)
+            names.setdefault(router_id, []).append(f"{number:04d}{suffix}")
+        for router_id, usernames in names.items():
+            self.disable_on(router_id, usernames)
+
+    def disable_on(self, router_id: int, usernames: list[str]) -> None:
+        """Switch lines off on one router."""
+        with grpc.insecure_channel(self.values["LIPANET_ROUTER_CONTROL_TARGET"]) as channel:
+            stub = RouterControlServiceStub(channel)
+            for start in range(0, len(usernames), _ACCESS_PER_CALL):
+                changes = [
+                    routers.AccessChange(username=name, access=routers.ACCESS_DISABLED)
+                    for name in usernames[start : start + _ACCESS_PER_CALL]
+                ]
+                request = routers.SetAccessRequest(router_id=router_id, changes=changes)
+                answer = stub.SetAccess(request, timeout=60)
+                wrong = [result.outcome for result in answer.results if result.access != routers.ACCESS_DISABLED]
+                if wrong:
+                    raise AssertionError(f"{len(wrong)} lines could not be switched off: {set(wrong)}")
+
+    def delay_routers(self, seconds: float, *, router: int | None = None) -> None:
+        """Let every command on the towers, or on one of the returning routers, take so much longer."""
+        control = self._ports[7] if router is None else self._ports[8 + TOWERS]
+        for index in range(TOWERS) if router is None else (router,):
+            url = f"http://127.0.0.1:{control}/faults"
+            httpx.post(f"{url}/clear?router={index}").raise_for_status()
+            if seconds:
+                body = {"mode": "delay", "seconds": seconds}
+                httpx.post(f"{url}?router={index}", json=body).raise_for_status()
+
+    def refuse(self, router: int) -> None:
+        """Let one of the returning routers refuse all connections; `delay_routers` ends it."""
+        url = f"http://127.0.0.1:{self._ports[8 + TOWERS]}/faults?router={router}"
+        httpx.post(url, json={"mode": "refuse"}).raise_for_status()
+
+    def delay_messages(self, seconds: float) -> None:
+        """Let every call of the SMS provider take so much longer."""
+        url = f"http://127.0.0.1:{self._ports[6]}/faults"
+        httpx.delete(url).raise_for_status()
+        if seconds:
+            httpx.post(url, json={"kind": "delay", "seconds": seconds}).raise_for_status()
+
+    def _settings(self, state: Path) -> Mapping[str, str]:
+        ports = dict(
+            zip(
+                (
+                    "LIPANET_GATEWAY_PORT",
+                    "LIPANET_BILLING_PORT",
+                    "LIPANET_ROUTER_CONTROL_PORT",
+                    "LIPANET_NOTIFY_PORT",
+                ),
+                map(str, self._ports),
+                strict=False,
+            )
+        )
+        return ports | {
+            settings.STATE_DIRECTORY: str(state),
+            settings.DEMO: "false",
+            "LIPANET_LOG_FORMAT": "json",
+            "LIPANET_DATABASE_URL": self.mysql.url(SCHEMA),
+            "LIPANET_ADMIN_PHONES": ",".join(ADMINS),
+            "LIPANET_TEXTSMS_URL": f"http://127.0.0.1:{self._ports[6]}/api/services/",
+            "LIPANET_TEXTSMS_API_KEY": "benchmark",
+            "LIPANET_TEXTSMS_PARTNER_ID": "1",
+            "LIPANET_TEXTSMS_SHORTCODE": "LIPANET",
+        }
+
+    def _simulator(self, name: str, ports: list[int], control: int, suffixes: tuple[str, ...]) -> Process:
+        """A process of its own with some routers; each holds a disabled secret for every customer."""
+        flags = ["--port", str(ports[0]), "--routers", str(len(ports)), "--control-port", str(control)]
+        flags += ["--user", "lipanet", "--password", PASSWORD]
+        for suffix in suffixes:
+            for number in range(self.size.of(suffix)):
+                flags += ["--secret", f"{number:04d}{suffix}:disabled"]
+        return self._process(name, ["simulators.routeros", *flags], f"http://127.0.0.1:{control}/")
+
+    def _process(self, name: str, command: list[str], url: str) -> Process:
+        log = self.system.state / "log" / f"{name}.log"
+        return Process(name, command, {}, log, answering(url))
+
+    def _create_routers(self) -> list[int]:
+        ports = [*self._ports[8 : 8 + TOWERS], *self.returning_ports]
+        with grpc.insecure_channel(self.values["LIPANET_ROUTER_CONTROL_TARGET"]) as channel:
+            stub = RouterControlServiceStub(channel)
+            return [stub.CreateRouter(_router(number, port)).router.router_id for number, port in enumerate(ports)]
+
+
+def _router(number: int, port: int) -> routers.CreateRouterRequest:
+    router = routers.Router(
+        name=f"Tower {number}", address="127.0.0.1", port=port, username="lipanet", password=PASSWORD
+    )
+    return routers.CreateRouterRequest(router=router)

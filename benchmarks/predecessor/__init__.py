@@ -1,0 +1,1 @@
+"""The predecessor, rebuilt on its own stack as a peer."""
