@@ -2,17 +2,20 @@
 
 import shutil
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
-from billing.__main__ import MIGRATIONS
+from billing.__main__ import MIGRATIONS, build
 from billing.models import isps, metadata
+from billing.settings import BillingSettings
 
 from servicekit import database, migrate
-from tests.billing.desk import Desk, open_desk
+from tests.billing.desk import ADMINS, SHORTCODE, Desk, open_desk
 from tests.billing.dispatching import Dispatcher
+from tests.billing.serving import Client, connect
 
 POOL = 64  # more than any test has threads
 
@@ -76,3 +79,29 @@ def desk(engine: sa.Engine) -> Desk:
 @pytest.fixture
 def dispatcher(desk: Desk) -> Dispatcher:
     return Dispatcher(desk)
+
+
+@pytest.fixture
+def serve(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[sa.Engine], Client]]:
+    """Serves an engine in this process, on a port of its own; answers a client."""
+    monkeypatch.setenv("LIPANET_BILLING_DATABASE_URL", "sqlite://")
+    monkeypatch.setenv("LIPANET_BILLING_PORT", "0")
+    monkeypatch.setenv("LIPANET_SHORTCODES", SHORTCODE)
+    monkeypatch.setenv("LIPANET_ADMIN_PHONES", ",".join(ADMINS))
+    with ExitStack() as stack:
+
+        def start(engine: sa.Engine) -> Client:
+            server = build(BillingSettings.load(), engine)
+            server.start()
+            stack.callback(server.stop, 0)
+            connected, client = connect(server.port)
+            stack.callback(connected.close)
+            return client
+
+        yield start
+
+
+@pytest.fixture
+def client(serve: Callable[[sa.Engine], Client], desk: Desk) -> Client:
+    """A client of billing with the desk's ISPs and customers."""
+    return serve(desk.engine)

@@ -1,0 +1,88 @@
+"""A client of billing, and words for what it answers."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import grpc
+from lipanet.billing.v1 import directory_service_pb2 as directory_pb
+from lipanet.billing.v1 import directory_service_pb2_grpc, payment_service_pb2_grpc, task_service_pb2_grpc
+from lipanet.billing.v1 import payment_service_pb2 as pb
+from lipanet.billing.v1 import task_service_pb2 as task_pb
+from servicekit.errors import reason_of
+
+from servicekit import channel
+from tests.billing.desk import SHORTCODE
+
+
+@dataclass
+class Client:
+    """The three services behind one port."""
+
+    payments: Any
+    tasks: Any
+    directory: Any
+
+    @classmethod
+    def of(cls, connected: grpc.Channel) -> "Client":
+        return cls(
+            payment_service_pb2_grpc.PaymentServiceStub(connected),
+            task_service_pb2_grpc.TaskServiceStub(connected),
+            directory_service_pb2_grpc.DirectoryServiceStub(connected),
+        )
+
+    def record(self, *payments: pb.Payment, timeout: float = 30) -> list[pb.PaymentReceipt]:
+        request = pb.RecordPaymentsRequest(payments=payments)
+        return list(self.payments.RecordPayments(request, timeout=timeout).receipts)
+
+    def outcome(self, *payments: pb.Payment) -> list[str]:
+        return [outcome(receipt.outcome) for receipt in self.record(*payments)]
+
+    def get(self, trans_id: str) -> pb.GetPaymentResponse:
+        return self.payments.GetPayment(pb.GetPaymentRequest(trans_id=trans_id), timeout=10)
+
+    def lease(self, **fields: Any) -> task_pb.LeaseTasksResponse:
+        request = task_pb.LeaseTasksRequest(**({"owner": "test", "max_tasks": 100} | fields))
+        if "lease_duration" not in fields:
+            request.lease_duration.FromSeconds(30)
+        return self.tasks.LeaseTasks(request, timeout=10)
+
+    def create_customers(self, *customers: directory_pb.Customer, validate_only: bool = False) -> list[Any]:
+        request = directory_pb.CreateCustomersRequest(customers=customers, validate_only=validate_only)
+        return list(self.directory.CreateCustomers(request, timeout=10).results)
+
+
+def connect(port: int) -> tuple[grpc.Channel, Client]:
+    connected = channel.connect(f"127.0.0.1:{port}")
+    return connected, Client.of(connected)
+
+
+def payment(trans_id: str, reference: str = "0949AQ", cents: int = 100_000, **fields: Any) -> pb.Payment:
+    defaults = {"business_short_code": SHORTCODE, "callback_body": b"{}", "first_name": "JOHN"}
+    return pb.Payment(trans_id=trans_id, bill_ref_number=reference, amount_cents=cents, **(defaults | fields))
+
+
+def outcome(number: int) -> str:
+    return pb.PaymentOutcome.Name(number).removeprefix("PAYMENT_OUTCOME_").lower()
+
+
+def refused(call: Callable[[], Any]) -> tuple[str, str]:
+    """The status code and reason with which a call fails."""
+    try:
+        answer = call()
+    except grpc.RpcError as error:
+        return error.code().name, reason_of(error)
+    raise AssertionError(f"answered {answer}")
+
+
+def pages(call, request, field):
+    """All items of all pages, and how many there were on each."""
+    found, sizes = [], []
+    while True:
+        answer = call(request)
+        items = list(getattr(answer, field))
+        found += items
+        sizes.append(len(items))
+        if not answer.next_page_token:
+            return found, sizes
+        request.page_token = answer.next_page_token

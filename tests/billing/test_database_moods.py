@@ -1,0 +1,85 @@
+"""What becomes of payments when the database refuses a row, deadlocks, cannot or is away."""
+
+from contextlib import contextmanager
+
+import pytest
+import sqlalchemy as sa
+from billing.models import quarantine as quarantine_table
+from billing.models import tasks, wallet_entries
+from lipanet.billing.v1 import directory_service_pb2 as directory_pb
+from lipanet.billing.v1 import payment_service_pb2 as pb
+from sqlalchemy.exc import DataError, OperationalError, ProgrammingError
+
+from servicekit import database
+from tests.billing.serving import payment, refused
+
+INVALID = ("INVALID_ARGUMENT", "INVALID_PAYMENT")
+
+
+@contextmanager
+def failing(engine, error_class, code, *, trans_id="", times=1000):
+    """Inserts of payments (those with `trans_id`) fail, `times` times."""
+    left = [times]
+
+    @sa.event.listens_for(engine, "before_cursor_execute")
+    def refuse(connection, cursor, statement, parameters, *_rest):
+        if statement.startswith("INSERT INTO paybill_payments") and trans_id in str(parameters) and left[0]:
+            left[0] -= 1
+            raise error_class(statement, None, Exception(code, "simulated"))
+
+    try:
+        yield
+    finally:
+        sa.event.remove(engine, "before_cursor_execute", refuse)
+
+
+def test_a_row_that_the_database_refuses_is_set_aside_and_its_neighbours_commit(client, desk, engine):
+    batch = [payment(f"A{n}", "ACC001", 100, callback_body=b"%d" % n) for n in range(9)]
+    batch.insert(4, payment("POISON1", "ACC001", 77, callback_body=b"the poison"))
+    with failing(engine, DataError, 1366, trans_id="POISON"):
+        outcomes = client.outcome(*batch)
+    assert outcomes == ["service_payment"] * 4 + ["quarantined"] + ["service_payment"] * 5
+    assert desk.wallet(1) == 900
+    kept = desk.one(quarantine_table)
+    assert (kept.callback_body, kept.state) == (b"the poison", "open")
+    assert "1366" in kept.fault
+    assert "quarantined" in desk.one(tasks, trans_id="POISON1").payload
+    desk.check_books()
+    assert client.outcome(*batch) == ["service_payment"] * 10  # the cause was mended: sent again, it is recorded
+    assert desk.wallet(1) == 977
+
+
+@pytest.mark.parametrize("code", [1213, 1205])
+def test_a_deadlock_is_tried_again_without_anybody_noticing(client, desk, engine, code):
+    with failing(engine, OperationalError, code, times=2):
+        outcomes = client.outcome(payment("A1"), payment("A2", "SMS001"))
+    assert outcomes == ["customer_paid", "sms_credits"]
+    assert desk.wallet(1) == 100_000
+    desk.check_books()
+
+
+@pytest.mark.parametrize(
+    ("error", "code"), [(OperationalError, 2013), (OperationalError, 1290), (ProgrammingError, 1054)]
+)
+def test_a_database_that_cannot_do_it_now_means_try_again_and_nothing_done(client, desk, engine, error, code):
+    with failing(engine, error, code):
+        answer = refused(lambda: client.record(payment("A1"), payment("A2")))
+    assert answer == ("UNAVAILABLE", "DATABASE_UNAVAILABLE")
+    assert desk.rows(quarantine_table) == desk.rows(wallet_entries) == []
+    assert client.outcome(payment("A1"), payment("A2")) == ["customer_paid"] * 2
+
+
+def test_without_a_database_every_service_says_unavailable(serve):
+    away = database.create_engine("mysql://nobody@127.0.0.1:1/none")
+    client = serve(away)
+    for call in (
+        lambda: client.record(payment("A1")),
+        lambda: client.get("A1"),
+        client.lease,
+        lambda: client.directory.ListIsps(directory_pb.ListIspsRequest()),
+        lambda: client.create_customers(directory_pb.Customer(account_name="1AB")),
+        lambda: client.payments.QuarantineCallbacks(
+            pb.QuarantineCallbacksRequest(callbacks=[pb.QuarantinedCallback()])
+        ),
+    ):
+        assert refused(call) == ("UNAVAILABLE", "DATABASE_UNAVAILABLE")
