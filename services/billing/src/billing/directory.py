@@ -1,7 +1,7 @@
 """Creates and lists ISPs and customers. Refuses what would make a reference ambiguous."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -15,7 +15,8 @@ from billing.accounts import Customer, Isp
 from billing.payments import MAX_AMOUNT_CENTS, normalise
 from billing.store import directory as store
 
-_PHONE = re.compile(r"(?:\+?254|0)?[17]\d{8}")
+_PHONE = re.compile(r"(?:\+?254|0)?[17][0-9]{8}")
+MAX_ID = 2**31 - 1
 # A customer named like this would be shadowed by an ISP's account one day.
 _ISP_SHAPE = re.compile(r"(SMS|WA|ACC)\d+")
 
@@ -27,7 +28,7 @@ class InvalidIsp(InvalidArgument):
 
 
 class AccountTaken(ServiceError):
-    """Another ISP has this account."""
+    """Another ISP, or a customer, has this account."""
 
     code = grpc.StatusCode.ALREADY_EXISTS
     reason = "ACCOUNT_TAKEN"
@@ -53,11 +54,14 @@ def create_isp(engine: Engine, isp: Isp) -> int:
     if fault := _isp_fault(isp):
         raise InvalidIsp(fault)
 
+    wanted = [account for _, account in isp.accounts() if account]
+
     def work(connection: Connection) -> int:
-        taken = store.find_isp_accounts(connection, [account for _, account in isp.accounts() if account])
-        for kind, account in isp.accounts():
-            if (kind, account) in taken:
-                raise AccountTaken(f"{account} is another ISP's account")
+        store.lock_directory(connection)
+        for account in store.find_isp_accounts(connection, wanted):
+            raise AccountTaken(f"{account} is another ISP's account")
+        for customer in store.find_customers(connection, wanted):
+            raise AccountTaken(f"{customer.account_name} is the account of customer {customer.customer_id}")
         return store.insert_isp(connection, isp, current_time(connection))
 
     return transact(engine, work)
@@ -86,11 +90,13 @@ def create_customers(
 
     def work(connection: Connection) -> list[CustomerResult]:
         keys = [normalise(customer.account_name) for customer in customers]
+        store.lock_directory(connection)
+        shadowed = store.find_isp_accounts(connection, keys)
         there = {normalise(one.account_name): one for one in store.find_customers(connection, keys)}
         isp_ids = store.find_isp_ids(connection, {customer.isp_id for customer in customers if customer.isp_id})
         results = []
         for key, customer in zip(keys, customers, strict=True):
-            result = _check(customer, there.get(key), isp_ids)
+            result = _check(customer, there.get(key), isp_ids, shadowed)
             if not result.error and not result.unchanged:
                 created = 0 if validate_only else store.insert_customer(connection, customer, current_time(connection))
                 customer.customer_id = created
@@ -102,9 +108,13 @@ def create_customers(
     return transact(engine, work)
 
 
-def _check(customer: Customer, there: Customer | None, isp_ids: set[int]) -> CustomerResult:
+def _check(
+    customer: Customer, there: Customer | None, isp_ids: Collection[int], shadowed: Collection[str]
+) -> CustomerResult:
     if fault := _customer_fault(customer):
         return CustomerResult(error=fault)
+    if normalise(customer.account_name) in shadowed:
+        return CustomerResult(error=f"account_name: {customer.account_name} is an ISP's account")
     if customer.isp_id not in isp_ids:
         return CustomerResult(error=f"isp_id: there is no ISP {customer.isp_id or 'named'}")
     if there is None:
@@ -121,17 +131,18 @@ def _same(new: Customer, old: Customer) -> bool:
 
 
 def _customer_fault(customer: Customer) -> str:
-    if not 1 <= len(normalise(customer.account_name)) <= 100:
-        return "account_name: 1 to 100 characters"
-    if _ISP_SHAPE.fullmatch(normalise(customer.account_name)):
-        return "account_name: looks like an ISP's account (SMS…, WA…, ACC…)"
-    if len(customer.full_name) > 255 or len(customer.username) > 100:
-        return "full_name: at most 255 characters; username: at most 100"
-    if customer.phone and not _PHONE.fullmatch(customer.phone):
-        return "phone: not a Kenyan mobile number"
-    if customer.package_cents is not None and not 1 <= customer.package_cents <= MAX_AMOUNT_CENTS:
-        return "package_cents: not an amount"
-    return ""
+    """The first thing that is wrong with a row, or nothing."""
+    account, package_cents, router_id = normalise(customer.account_name), customer.package_cents, customer.router_id
+    checks = (
+        (1 <= len(account) <= 100, "account_name: 1 to 100 characters"),
+        (not _ISP_SHAPE.fullmatch(account), "account_name: looks like an ISP's account (SMS…, WA…, ACC…)"),
+        (len(customer.full_name) <= 255, "full_name: at most 255 characters"),
+        (len(customer.username) <= 100, "username: at most 100 characters"),
+        (not customer.phone or _PHONE.fullmatch(customer.phone), "phone: not a Kenyan mobile number"),
+        (package_cents is None or 1 <= package_cents <= MAX_AMOUNT_CENTS, "package_cents: not an amount"),
+        (router_id is None or 1 <= router_id <= MAX_ID, "router_id: not a router's number"),
+    )
+    return next((fault for holds, fault in checks if not holds), "")
 
 
 def get_customer(engine: Engine, account_name: str) -> Any:

@@ -88,10 +88,19 @@ def _digits(phone: str) -> str:
     return "".join(phone.split()).replace("-", "")
 
 
+def _day(text: str) -> date | None:
+    if not text:
+        return None
+    day = date.fromisoformat(text)
+    if day.isoformat() != text:
+        raise ValueError(text)  # 20260131 and 2026-W05-6 are days too, but not as we promised
+    return day
+
+
 def _read(message: pb.Customer) -> Customer | CustomerResult:
     """The customer of a request, or what is wrong with its date."""
     try:
-        due_date = date.fromisoformat(message.next_payment_date) if message.next_payment_date else None
+        due_date = _day(message.next_payment_date)
     except ValueError:
         return CustomerResult(error="next_payment_date: not a day as YYYY-MM-DD")
     return Customer(

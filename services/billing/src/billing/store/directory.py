@@ -7,21 +7,23 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
-from billing.accounts import Customer, Isp, IspAccount
+from billing.accounts import Customer, Isp
 from billing.models import isp_credits, isp_wallet, isps, pppoe_users
 from billing.store.accounts import find_customers
 
 __all__ = ["find_customers"]
 
-_KEYS = {IspAccount.SMS: isps.c.sms_key, IspAccount.WHATSAPP: isps.c.wa_key, IspAccount.SERVICE: isps.c.pay_key}
+
+def lock_directory(connection: Connection) -> None:
+    """Let others who change the directory wait: no index can say that an account is one customer's or ISP's only."""
+    connection.execute(sa.select(isps.c.id).order_by(isps.c.id).with_for_update()).all()
 
 
-def find_isp_accounts(connection: Connection, accounts: Collection[str]) -> set[tuple[IspAccount, str]]:
+def find_isp_accounts(connection: Connection, accounts: Collection[str]) -> set[str]:
     """Which of these normalised accounts some ISP has."""
-    found = set()
-    for kind, key in _KEYS.items():
-        taken = connection.execute(sa.select(key).where(key.in_(accounts))).scalars()
-        found |= {(kind, account) for account in taken}
+    found: set[str] = set()
+    for key in (isps.c.sms_key, isps.c.wa_key, isps.c.pay_key):
+        found.update(connection.execute(sa.select(key).where(key.in_(accounts))).scalars())
     return found
 
 
@@ -85,7 +87,7 @@ def list_customers(connection: Connection, isp_id: int, today: date | None, afte
     if isp_id:
         query = query.where(columns.isp_id == isp_id)
     if today:
-        query = query.where(columns.next_payment_date > today, columns.status == "inactive")
+        query = query.where(columns.next_payment_date > today, sa.func.coalesce(columns.status, "") != "active")
     return list(connection.execute(query))
 
 
