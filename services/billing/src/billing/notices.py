@@ -15,7 +15,7 @@ from billing.payments import Content, Outcome, money
 from billing.settlement import Settlement
 
 # A whole Kenyan mobile number; what M-Pesa masks or hashes does not match.
-_WHOLE_NUMBER = re.compile(r"(?:\+?254|0)?[17]\d{8}")
+_WHOLE_NUMBER = re.compile(r"(?:\+?254|0)?[17][0-9]{8}")
 
 
 class Variant(StrEnum):

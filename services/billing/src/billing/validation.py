@@ -1,13 +1,11 @@
 """Says whether a payment could be placed, before M-Pesa takes the money. Stores nothing."""
 
 from collections.abc import Sequence
-from datetime import date
 
 from servicekit.database import current_time, transact
 from sqlalchemy import Connection, Engine
 
 from billing import followups, routing, settlement
-from billing.accounts import Directory
 from billing.intake import Policy
 from billing.payments import Payment, Receipt, normalise
 from billing.store import accounts
@@ -26,8 +24,3 @@ def validate(engine: Engine, policy: Policy, batch: Sequence[Payment]) -> list[R
         ]
 
     return transact(engine, work)
-
-
-def _verdict(policy: Policy, payment: Payment, directory: Directory, today: date) -> Receipt:
-    route = routing.route_payment(payment, directory, policy.shortcodes)
-    return settlement.settle(payment, route, today).receipt()

@@ -17,6 +17,7 @@ from billing.servicer.paging import check_batch, last_id, next_token, page_size
 from billing.servicer.tasks import task_record
 
 MAX_BATCH = 500
+MAX_BALANCE_CENTS = 9_999_999_999_999_999
 
 _OUTCOMES = {outcome: pb.PaymentOutcome.Value(f"PAYMENT_OUTCOME_{outcome.name}") for outcome in Outcome}
 _OUTCOMES_BACK = {number: outcome for outcome, number in _OUTCOMES.items()}
@@ -50,7 +51,7 @@ class PaymentServicer(payment_service_pb2_grpc.PaymentServiceServicer):
         self, request: pb.ValidatePaymentsRequest, context: grpc.ServicerContext
     ) -> pb.ValidatePaymentsResponse:
         check_batch(len(request.payments), MAX_BATCH)
-        batch = [_payment(message) for message in request.payments]
+        batch = [_asked_about(message) for message in request.payments]
         receipts = validation.validate(self._engine, self._policy, batch)
         return pb.ValidatePaymentsResponse(
             verdicts=[
@@ -114,22 +115,36 @@ class PaymentServicer(payment_service_pb2_grpc.PaymentServiceServicer):
     def ResolveQuarantinedCallback(
         self, request: pb.ResolveQuarantinedCallbackRequest, context: grpc.ServicerContext
     ) -> pb.ResolveQuarantinedCallbackResponse:
-        trans_id = _trans_id(request.trans_id)
+        trans_id = _checked_trans_id(request.trans_id) if request.trans_id.strip() else ""
         row = quarantine.resolve(self._engine, request.callback_id, trans_id, request.note)
         return pb.ResolveQuarantinedCallbackResponse(callback=_quarantined(row, with_body=False))
 
 
 def _trans_id(text: str) -> str:
-    return text.strip().upper()
+    # Longer than any that is stored, but not without end: it comes back in the error's text.
+    return text.strip().upper()[:100]
+
+
+def _checked_trans_id(text: str) -> str:
+    trans_id = _trans_id(text)
+    if not (1 <= len(trans_id) <= 50 and trans_id.isascii() and trans_id.isalnum()):
+        raise InvalidPayment("trans_id: 1 to 50 letters and digits")
+    return trans_id
+
+
+def _asked_about(message: pb.Payment) -> Payment:
+    return Payment(
+        trans_id="",
+        amount_cents=message.amount_cents,
+        business_short_code=message.business_short_code[:50],
+        bill_ref_number=message.bill_ref_number[:100],
+    )
 
 
 def _payment(message: pb.Payment) -> Payment:
-    trans_id = _trans_id(message.trans_id)
-    if not (1 <= len(trans_id) <= 50 and trans_id.isascii() and trans_id.isalnum()):
-        raise InvalidPayment("trans_id: 1 to 50 letters and digits")
+    trans_id = _checked_trans_id(message.trans_id)
     if not 1 <= message.amount_cents <= MAX_AMOUNT_CENTS:
         raise InvalidPayment(f"amount_cents: 1 to {MAX_AMOUNT_CENTS}")
-    balance = message.org_account_balance_cents if message.HasField("org_account_balance_cents") else None
     return Payment(
         trans_id=trans_id,
         amount_cents=message.amount_cents,
@@ -138,13 +153,19 @@ def _payment(message: pb.Payment) -> Payment:
         transaction_type=message.transaction_type[:50],
         trans_time=message.trans_time[:50],
         invoice_number=message.invoice_number[:100],
-        org_account_balance_cents=balance,
+        org_account_balance_cents=_balance(message),
         third_party_trans_id=message.third_party_trans_id[:100],
         msisdn=message.msisdn[:100],
         first_name=message.first_name[:100],
         callback_body=message.callback_body[:MAX_BODY_BYTES],
         source_address=message.source_address[:64],
     )
+
+
+def _balance(message: pb.Payment) -> int | None:
+    """For information only, so what does not fit its column must not stop the payment; it is in the raw body."""
+    cents = message.org_account_balance_cents if message.HasField("org_account_balance_cents") else None
+    return cents if cents is not None and abs(cents) <= MAX_BALANCE_CENTS else None
 
 
 def _reason(reason: UnmatchedReason | None) -> pb.UnmatchedReason.ValueType:

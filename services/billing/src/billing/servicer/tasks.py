@@ -43,11 +43,9 @@ class TaskServicer(task_service_pb2_grpc.TaskServiceServicer):
         self._policy = policy
 
     def LeaseTasks(self, request: pb.LeaseTasksRequest, context: grpc.ServicerContext) -> pb.LeaseTasksResponse:
-        duration = request.lease_duration.ToTimedelta()
+        duration = _lease_duration(request.lease_duration)
         if not 1 <= len(request.owner) <= 100 or not 1 <= request.max_tasks <= 1000:
             raise InvalidLease("owner: 1 to 100 characters; max_tasks: 1 to 1000")
-        if not timedelta(seconds=1) <= duration <= timedelta(minutes=10):
-            raise InvalidLease("lease_duration: 1 s to 10 min")
         busy = set(request.busy_router_ids)
         lease = leasing.lease(self._engine, self._policy, request.owner, request.max_tasks, duration, busy)
         return pb.LeaseTasksResponse(
@@ -75,6 +73,14 @@ class TaskServicer(task_service_pb2_grpc.TaskServiceServicer):
             open_message_tasks=counts.get((Kind.SEND_MESSAGES, State.OPEN), 0),
             given_up_tasks=sum(n for (_, state), n in counts.items() if state == State.GIVEN_UP),
         )
+
+
+def _lease_duration(asked: Duration) -> timedelta:
+    # Looked at in seconds first: what a Duration can hold is more than a timedelta can.
+    well_formed = 0 <= asked.seconds <= 600 and 0 <= asked.nanos < 1_000_000_000
+    if not well_formed or not timedelta(seconds=1) <= asked.ToTimedelta() <= timedelta(minutes=10):
+        raise InvalidLease("lease_duration: 1 s to 10 min")
+    return asked.ToTimedelta()
 
 
 def _duration(value: timedelta) -> Duration:

@@ -45,8 +45,9 @@ def get(connection: Connection, callback_id: int) -> Any | None:
 
 
 def list_newest(connection: Connection, state: QuarantineState | None, before_id: int | None, limit: int) -> list[Any]:
-    """Callbacks, newest first, older than `before_id`."""
-    query = sa.select(quarantine).order_by(_q.id.desc()).limit(limit)
+    """Callbacks without their bodies, newest first, older than `before_id`."""
+    columns = [column for column in _q if column is not _q.callback_body]
+    query = sa.select(*columns).order_by(_q.id.desc()).limit(limit)
     if state:
         query = query.where(_q.state == state)
     if before_id:

@@ -1,0 +1,245 @@
+"""PaymentService through a real gRPC server: what it refuses, keeps, tells and lists."""
+
+import json
+
+import pytest
+from billing import quarantine
+from billing.models import paybill_payments, payment_deliveries
+from billing.models import quarantine as quarantine_table
+from lipanet.billing.v1 import directory_service_pb2 as directory_pb
+from lipanet.billing.v1 import payment_service_pb2 as pb
+from lipanet.billing.v1 import task_service_pb2 as task_pb
+
+from tests.billing.serving import outcome, pages, payment, refused
+
+INVALID = ("INVALID_ARGUMENT", "INVALID_PAYMENT")
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        {"trans_id": ""},
+        {"trans_id": "  "},
+        {"trans_id": "A-1"},
+        {"trans_id": "A 1"},
+        {"trans_id": "ÄÖÜ"},
+        {"trans_id": "A1';--"},
+        {"trans_id": "A" * 51},
+        {"trans_id": "A1", "cents": 0},
+        {"trans_id": "A1", "cents": -1},
+        {"trans_id": "A1", "cents": 1_000_000_000_000},
+        {"trans_id": "A1", "cents": 2**63 - 1},
+    ],
+)
+def test_a_payment_that_breaks_the_contract_is_refused_and_nothing_of_its_batch_stored(client, desk, bad):
+    assert refused(lambda: client.record(payment("GOOD1"), payment(**bad))) == INVALID
+    assert desk.rows(paybill_payments) == []
+
+
+@pytest.mark.parametrize("count", [0, 501])
+def test_a_batch_has_1_to_500_payments(client, count):
+    batch = [payment(f"A{n}") for n in range(count)]
+    assert refused(lambda: client.record(*batch)) == ("INVALID_ARGUMENT", "BATCH_TOO_LARGE")
+
+
+def test_a_batch_of_500_is_recorded_in_its_order(client, desk):
+    batch = [payment(f"A{n}", "ACC001", n + 1) for n in range(500)]
+    receipts = client.record(*batch)
+    assert [receipt.trans_id for receipt in receipts] == [one.trans_id for one in batch]
+    assert desk.wallet(1) == sum(one.amount_cents for one in batch)
+    desk.check_books()
+
+
+def test_a_transid_is_the_same_in_any_case_and_with_spaces_around(client, desk):
+    client.record(payment("tke34a5qm8"))
+    (receipt,) = client.record(payment(" TKE34a5QM8 "))
+    assert (receipt.trans_id, receipt.repeated, outcome(receipt.outcome)) == ("TKE34A5QM8", True, "customer_paid")
+    assert client.get(" tke34a5qm8\n").payment.trans_id == "TKE34A5QM8"
+    assert desk.wallet(1) == 100_000
+
+
+LONG = {
+    "reference": "R" * 5000,
+    "business_short_code": "6" * 5000,
+    "transaction_type": "T" * 5000,
+    "trans_time": "2" * 5000,
+    "invoice_number": "I" * 5000,
+    "third_party_trans_id": "P" * 5000,
+    "msisdn": "f" * 5000,
+    "first_name": "😀" * 5000,
+    "source_address": "1" * 5000,
+    "callback_body": b"\xff" * 100_000,
+}
+
+
+@pytest.mark.parametrize(
+    "text", ["'; DROP TABLE isps; --", "😀\u0000\t\r\n\\", '{"a": "%s %(b)s :c ?"}', "\u202e\ufeff"]
+)
+def test_any_text_in_any_field_is_kept_as_it_came(client, desk, text):
+    texts = {name: text for name, value in LONG.items() if isinstance(value, str)}
+    assert client.outcome(payment("A1", **texts, callback_body=text.encode())) == ["unmatched"]
+    row = desk.payment("A1")
+    assert (row.BillRefNumber, row.FirstName, row.MSISDN, row.TransTime) == (text,) * 4
+    assert desk.one(payment_deliveries).callback_body == text.encode()
+    steps = client.get("A1").steps
+    assert json.loads(steps[0].details_json)["reference"] == text
+    desk.check_books()
+
+
+def test_overlong_fields_are_cut_and_still_the_same_payment_when_they_come_again(client, desk):
+    assert client.outcome(payment("A1", **LONG), payment("A1", **LONG)) == ["unmatched", "unmatched"]
+    row = desk.payment("A1")
+    assert (len(row.BillRefNumber), len(row.MSISDN), len(row.FirstName)) == (100, 100, 100)
+    assert len(desk.one(payment_deliveries).callback_body) == 65_536
+
+
+@pytest.mark.parametrize("balance", [2**63 - 1, -(2**63), 10**16, None, 0, -5])
+def test_no_balance_that_mpesa_may_send_stops_a_payment(client, desk, balance):
+    fields = {} if balance is None else {"org_account_balance_cents": balance}
+    assert client.outcome(payment("A1", **fields)) == ["customer_paid"]
+    stored = desk.payment("A1").OrgAccountBalance
+    assert stored == (balance if balance in (None, 0, -5) else None)
+
+
+def test_a_receipt_says_who_was_credited(client, desk):
+    (paid, held, sms) = client.record(payment("A1"), payment("A2", "HELLO"), payment("A3", "SMS002"))
+    assert (paid.isp_id, paid.customer_id, paid.repeated) == (1, desk.customer("0949AQ").id, False)
+    assert (held.isp_id, held.unmatched_reason) == (0, pb.UNMATCHED_REASON_UNKNOWN_REFERENCE)
+    assert (sms.isp_id, sms.customer_id) == (2, 0)
+
+
+def test_validation_tells_what_would_become_of_a_payment_and_stores_nothing(client, desk):
+    asked = [("0949aq", 100_000), ("0949aq", 5), ("sms001", 5), ("HELLO", 5), ("0001ZZ", 5), ("WA9", 5), ("", 5)]
+    request = pb.ValidatePaymentsRequest(
+        # Only amount, shortcode and reference are looked at.
+        payments=[
+            pb.Payment(bill_ref_number=reference, amount_cents=cents, business_short_code="600100")
+            for reference, cents in [*asked, ("0949AQ", 0)]
+        ]
+        + [pb.Payment(bill_ref_number="0949AQ", amount_cents=5, business_short_code="1")]
+    )
+    verdicts = client.payments.ValidatePayments(request).verdicts
+    reasons = [pb.UnmatchedReason.Name(one.unmatched_reason).removeprefix("UNMATCHED_REASON_") for one in verdicts]
+    assert [outcome(one.outcome) for one in verdicts] == [
+        "customer_paid", "customer_partial", "sms_credits", *["unmatched"] * 4, "customer_partial", "unmatched"
+    ]  # fmt: skip
+    assert reasons[3:7] == ["UNKNOWN_REFERENCE", "USER_NOT_FOUND", "ISP_NOT_FOUND", "UNKNOWN_REFERENCE"]
+    assert reasons[8] == "UNKNOWN_SHORTCODE"
+    assert desk.rows(paybill_payments) == []
+    empty = pb.ValidatePaymentsRequest()
+    assert refused(lambda: client.payments.ValidatePayments(empty)) == ("INVALID_ARGUMENT", "BATCH_TOO_LARGE")
+
+
+def test_a_payment_s_timeline_has_its_steps_tasks_and_deliveries(client, dispatcher):
+    client.record(payment("A1", callback_body=b"first", source_address="192.0.2.1"))
+    dispatcher.run()
+    client.record(payment("A1", cents=5, callback_body=b"second"))
+    story = client.get("a1")
+    assert story.payment.amount_cents == 100_000
+    assert outcome(story.payment.outcome) == "customer_paid"
+    assert story.payment.receive_time.seconds > 1_700_000_000
+    categories = [step.category for step in story.steps]
+    assert categories[0] == "PAYMENT_RECEIVED"
+    assert categories[-2:] == ["RECONNECTION_SUCCESS", "PROCESSING_ERROR"]
+    assert json.loads(story.steps[0].details_json)["amount"] == "1,000.00"
+    assert [(task.kind, task_pb.TaskState.Name(task.state)) for task in story.tasks] == [
+        ("set_access", "TASK_STATE_DONE"),
+        ("send_messages", "TASK_STATE_DONE"),
+        ("send_messages", "TASK_STATE_OPEN"),
+    ]
+    assert story.tasks[0].access == task_pb.AccessWork(router_id=1, username="0949AQ", enabled=True)
+    assert story.tasks[1].messages.messages[0].template == "customer_connected"
+    assert [(one.conflicting, one.callback_body) for one in story.deliveries] == [(False, b"first"), (True, b"second")]
+    assert refused(lambda: client.get("A2")) == ("NOT_FOUND", "PAYMENT_NOT_FOUND")
+    assert refused(lambda: client.get("Ω" * 5000)) == ("NOT_FOUND", "PAYMENT_NOT_FOUND")
+
+
+def test_payments_are_listed_newest_first_page_by_page(client):
+    client.record(*(payment(f"A{n}", "HELLO" if n % 2 else "ACC001") for n in range(7)))
+    listed, sizes = pages(client.payments.ListPayments, pb.ListPaymentsRequest(page_size=3), "payments")
+    assert [one.trans_id for one in listed] == [f"A{n}" for n in reversed(range(7))]
+    assert sizes == [3, 3, 1]
+    unmatched = pb.ListPaymentsRequest(outcome=pb.PAYMENT_OUTCOME_UNMATCHED)
+    listed, sizes = pages(client.payments.ListPayments, unmatched, "payments")
+    assert [one.trans_id for one in listed] == ["A5", "A3", "A1"]
+
+
+@pytest.mark.parametrize("token", ["x", "-1", "1.5", "9" * 30, "٣", "' OR 1=1"])
+def test_a_page_token_that_was_never_given_out_is_refused(client, token):
+    reason = ("INVALID_ARGUMENT", "INVALID_PAGE_TOKEN")
+    assert refused(lambda: client.payments.ListPayments(pb.ListPaymentsRequest(page_token=token))) == reason
+    listing = pb.ListQuarantinedCallbacksRequest(page_token=token)
+    assert refused(lambda: client.payments.ListQuarantinedCallbacks(listing)) == reason
+    listing = directory_pb.ListCustomersRequest(page_token=token)
+    assert refused(lambda: client.directory.ListCustomers(listing)) == reason
+
+
+def test_an_operator_s_assignment_and_its_refusals(client, desk):
+    client.record(payment("A1", "HELLO"))
+
+    def assign(trans_id="A1", reference="0949aq", by="Asha"):
+        request = pb.AssignPaymentRequest(trans_id=trans_id, account_reference=reference, assigned_by=by)
+        return client.payments.AssignPayment(request).receipt
+
+    assert refused(lambda: assign(by=" ")) == INVALID
+    assert refused(lambda: assign(by="x" * 101)) == INVALID
+    assert refused(lambda: assign(reference="x" * 101)) == INVALID
+    assert refused(lambda: assign("NONE")) == ("NOT_FOUND", "PAYMENT_NOT_FOUND")
+    assert refused(lambda: assign(reference="NOBODY")) == ("FAILED_PRECONDITION", "ACCOUNT_NOT_FOUND")
+    assert outcome(assign(" a1 ").outcome) == "customer_paid"
+    assert refused(lambda: assign(reference="ACC001")) == ("FAILED_PRECONDITION", "PAYMENT_ALREADY_PLACED")
+    assert client.get("A1").payment.assigned_reference == "0949aq"
+    assert desk.wallet(1) == 100_000
+
+
+def keep(client, *bodies):
+    callbacks = [
+        pb.QuarantinedCallback(callback_body=body, fault="x" * 500, source_address="y" * 99) for body in bodies
+    ]
+    return list(client.payments.QuarantineCallbacks(pb.QuarantineCallbacksRequest(callbacks=callbacks)).callback_ids)
+
+
+def test_a_quarantined_callback_is_kept_shown_and_closed(client):
+    replayed, dismissed, open_ = keep(client, b"one", b"\xff\x00", b"x" * 70_000)
+
+    def get(callback_id):
+        request = pb.GetQuarantinedCallbackRequest(callback_id=callback_id)
+        return client.payments.GetQuarantinedCallback(request).callback
+
+    def resolve(callback_id, **fields):
+        request = pb.ResolveQuarantinedCallbackRequest(callback_id=callback_id, **fields)
+        return client.payments.ResolveQuarantinedCallback(request).callback
+
+    assert (get(dismissed).callback_body, get(dismissed).truncated) == (b"\xff\x00", False)
+    assert (get(open_).callback_body, get(open_).truncated) == (b"x" * 65_536, True)
+    assert resolve(replayed, trans_id=" tke1", note="n" * 999).trans_id == "TKE1"
+    assert resolve(dismissed, note="junk").state == pb.QUARANTINE_STATE_DISMISSED
+    listed, _ = pages(
+        client.payments.ListQuarantinedCallbacks, pb.ListQuarantinedCallbacksRequest(page_size=2), "callbacks"
+    )
+    states = pb.QUARANTINE_STATE_OPEN, pb.QUARANTINE_STATE_DISMISSED, pb.QUARANTINE_STATE_REPLAYED
+    assert [(one.callback_id, one.state) for one in listed] == list(
+        zip([open_, dismissed, replayed], states, strict=True)
+    )
+    assert {one.callback_body for one in listed} == {b""}
+    only_open = pb.ListQuarantinedCallbacksRequest(state=pb.QUARANTINE_STATE_OPEN)
+    assert [one.callback_id for one in client.payments.ListQuarantinedCallbacks(only_open).callbacks] == [open_]
+    assert refused(lambda: get(999)) == refused(lambda: resolve(999)) == ("NOT_FOUND", "CALLBACK_NOT_FOUND")
+    assert refused(lambda: resolve(open_, trans_id="x" * 200)) == INVALID
+    assert get(open_).state == pb.QUARANTINE_STATE_OPEN
+
+
+def test_a_full_quarantine_keeps_nothing_more_until_something_is_closed(client, desk, monkeypatch):
+    monkeypatch.setattr(quarantine, "MAX_OPEN", 3)
+    first, _ = keep(client, b"1", b"2")
+    assert refused(lambda: keep(client, b"3", b"4")) == ("RESOURCE_EXHAUSTED", "QUARANTINE_FULL")
+    assert len(desk.rows(quarantine_table)) == 2
+    keep(client, b"3")
+    request = pb.ResolveQuarantinedCallbackRequest(callback_id=first)
+    client.payments.ResolveQuarantinedCallback(request)
+    keep(client, b"4")
+
+
+@pytest.mark.parametrize("count", [0, 501])
+def test_a_batch_of_callbacks_has_1_to_500(client, count):
+    assert refused(lambda: keep(client, *[b"x"] * count)) == ("INVALID_ARGUMENT", "BATCH_TOO_LARGE")
