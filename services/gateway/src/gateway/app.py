@@ -19,6 +19,7 @@ from gateway.billing import Billing
 from gateway.clients import Clients, Targets
 from gateway.dispatcher.loop import Dispatcher
 from gateway.dispatcher.pace import Pace
+from gateway.door import CallbackDoor
 from gateway.errors import Unavailable
 from gateway.faults import FaultMiddleware
 from gateway.intake import Intake
@@ -71,6 +72,8 @@ def create_app(plan: Plan, lifecycle: Lifecycle) -> FastAPI:
         app.include_router(payments.router)
         app.include_router(quarantine.router)
         app.include_router(spool_status.router)
+    if plan.takes_in:
+        app.add_middleware(CallbackDoor)
     app.add_middleware(FaultMiddleware)
     app.add_exception_handler(AnswerNow, _answer_now)
     app.add_exception_handler(HTTPException, _no_route)

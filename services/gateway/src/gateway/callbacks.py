@@ -1,5 +1,6 @@
 """The routes that M-Pesa posts to: confirmations and validations."""
 
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 
 import structlog
@@ -23,34 +24,8 @@ def _intake(request: Request) -> Intake:
     return request.app.state.intake  # type: ignore[no-any-return]
 
 
-async def confirm(request: Request) -> JsonResponse:
+async def confirm(request: Request, secret: str = "") -> JsonResponse:
     """Takes a confirmation: 200 means that the payment is stored for good, whatever became of it."""
-    return await _confirm(request, "")
-
-
-async def confirm_with_secret(request: Request, secret: str) -> JsonResponse:
-    """The same, for installations where the URL carries a secret."""
-    return await _confirm(request, secret)
-
-
-async def validate(request: Request) -> JsonResponse:
-    """Says whether M-Pesa should take a payment. In doubt yes: money held beats money refused."""
-    return await _validate(request, "")
-
-
-async def validate_with_secret(request: Request, secret: str) -> JsonResponse:
-    """The same, for installations where the URL carries a secret."""
-    return await _validate(request, secret)
-
-
-for path in ("/callbackprocess", "/c2b/confirmation"):
-    router.post(path, **schemas.CONFIRMATION)(confirm)
-    router.post(f"{path}/{{secret}}", **schemas.CONFIRMATION)(confirm_with_secret)
-router.post("/c2b/validation", **schemas.VALIDATION)(validate)
-router.post("/c2b/validation/{secret}", **schemas.VALIDATION)(validate_with_secret)
-
-
-async def _confirm(request: Request, secret: str) -> JsonResponse:
     intake = _intake(request)
     source = admit(request, intake.sources, secret)
     body = await read_body(request)
@@ -59,6 +34,25 @@ async def _confirm(request: Request, secret: str) -> JsonResponse:
     except MalformedCallback as malformed:
         return await _keep_aside(intake, body, malformed, source)
     return JsonResponse(answers.recorded(receipt, datetime.now(UTC)))
+
+
+async def validate(request: Request, secret: str = "") -> JsonResponse:
+    """Says whether M-Pesa should take a payment. In doubt yes: money held beats money refused."""
+    intake = _intake(request)
+    source = admit(request, intake.sources, secret)
+    body = await read_body(request)
+    try:
+        verdict = await intake.validator.submit(parse_callback(body.content, source))
+    except MalformedCallback as malformed:
+        log.warning("validation_malformed", fault=malformed.fault, source=source)
+        bad_amount = malformed.field == "TransAmount"
+        return JsonResponse(
+            answers.refused_by_code(answers.INVALID_AMOUNT) if bad_amount else answers.accepted_by_code()
+        )
+    except (CallFailed, TimeoutError) as error:
+        log.warning("validation_unanswered", cause=str(error) or type(error).__name__)
+        return JsonResponse(answers.accepted_by_code())
+    return JsonResponse(answers.verdict(verdict))
 
 
 async def _record(intake: Intake, body: ReadBody, source: str) -> Receipt:
@@ -96,19 +90,30 @@ async def _keep_aside(intake: Intake, body: ReadBody, malformed: MalformedCallba
     return JsonResponse(answer, 413 if body.truncated else 400)
 
 
-async def _validate(request: Request, secret: str) -> JsonResponse:
-    intake = _intake(request)
-    source = admit(request, intake.sources, secret)
-    body = await read_body(request)
-    try:
-        verdict = await intake.validator.submit(parse_callback(body.content, source))
-    except MalformedCallback as malformed:
-        log.warning("validation_malformed", fault=malformed.fault, source=source)
-        bad_amount = malformed.field == "TransAmount"
-        return JsonResponse(
-            answers.refused_by_code(answers.INVALID_AMOUNT) if bad_amount else answers.accepted_by_code()
-        )
-    except (CallFailed, TimeoutError) as error:
-        log.warning("validation_unanswered", cause=str(error) or type(error).__name__)
-        return JsonResponse(answers.accepted_by_code())
-    return JsonResponse(answers.verdict(verdict))
+Handler = Callable[[Request, str], Awaitable[JsonResponse]]
+
+# Each path is also taken with a secret behind it. `gateway.door` looks here too.
+HANDLERS: dict[str, Handler] = {
+    "/callbackprocess": confirm,
+    "/c2b/confirmation": confirm,
+    "/c2b/validation": validate,
+}
+
+
+def _register(path: str, handler: Handler) -> None:
+    described = schemas.VALIDATION if handler is validate else schemas.CONFIRMATION
+
+    async def without_secret(request: Request) -> JsonResponse:
+        return await handler(request, "")
+
+    async def with_secret(request: Request, secret: str) -> JsonResponse:
+        return await handler(request, secret)
+
+    name = path.strip("/").replace("/", "_")
+    router.post(path, name=name, description=handler.__doc__, **described)(without_secret)
+    with_path = f"{path}/{{secret}}"
+    router.post(with_path, name=f"{name}_with_secret", description=handler.__doc__, **described)(with_secret)
+
+
+for path, handler in HANDLERS.items():
+    _register(path, handler)

@@ -50,4 +50,4 @@ class FaultMiddleware:
 def route_of(scope: Scope) -> str:
     """The route's pattern, such as /callbackprocess/{secret}; never the path, which may hold a secret."""
     route: Any = scope.get("route")
-    return str(getattr(route, "path", "unknown"))
+    return str(scope.get("gateway.route") or getattr(route, "path", "unknown"))
