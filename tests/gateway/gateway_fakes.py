@@ -79,6 +79,7 @@ class FakeBilling(payment_service_pb2_grpc.PaymentServiceServicer, task_service_
     breaks: str = ""  # the TransID that RecordPayments breaks on
     quarantines: str = ""  # the TransID whose row "the database refuses"
     quarantine_fails: bool = False
+    quarantine_breaks: bool = False
     reports_fail: int = 0
     creates_tasks: bool = False
 
@@ -211,6 +212,8 @@ class FakeBilling(payment_service_pb2_grpc.PaymentServiceServicer, task_service_
 
     async def QuarantineCallbacks(self, request, context):
         await self._misbehave(context)
+        if self.quarantine_breaks:
+            await abort(context, grpc.StatusCode.INTERNAL, "INTERNAL")
         if self.quarantine_fails:
             await abort(context, grpc.StatusCode.RESOURCE_EXHAUSTED, "QUARANTINE_FULL")
         ids = []

@@ -135,6 +135,13 @@ async def until(condition, seconds=10):
             await asyncio.sleep(0.01)
 
 
+async def until_answered(client, path, condition, seconds=20):
+    """Ask until the answer is as `condition` wants it."""
+    async with asyncio.timeout(seconds):
+        while not condition(await client.get(path)):  # noqa: ASYNC110  # asking is all that a client can do
+            await asyncio.sleep(0.02)
+
+
 def callback(trans_id="SAMPLE0001", **changes):
     """A confirmation as M-Pesa sends it."""
     body = {

@@ -1,0 +1,297 @@
+"""A gateway whose billing is away, hangs or breaks: every 200 is kept, in order, and handed over once."""
+
+import asyncio
+import errno
+import json
+import time
+
+import grpc
+import pytest
+from gateway.spool.drain import DrainPace
+from gateway_rig import callback, post_raw, run_gateway, until, until_answered
+
+pytestmark = pytest.mark.anyio
+
+MIB = 1024 * 1024
+
+
+async def pay(gateway, trans_id="SAMPLE0001", **changes):
+    """The outcome of a payment that was answered 200."""
+    answer = await gateway.post("/callbackprocess", json=callback(trans_id, **changes))
+    assert answer.status_code == 200, answer.text
+    return answer.json()["processingResult"]["outcome"]
+
+
+async def state(gateway):
+    return (await gateway.get("/health")).json()["spool"]
+
+
+async def drained(gateway):
+    await until_answered(gateway, "/health", lambda answer: not answer.json()["spool"]["waiting"])
+
+
+async def test_a_thousand_payments_while_billing_is_down_are_kept_and_recorded_once(world):
+    await world.billing.down()
+    ids = [f"DOWN{number:04}" for number in range(1000)]
+    async with run_gateway(world.plan(intake_deadline=0.5)) as gateway:
+        began = time.monotonic()
+        bodies = [json.dumps(callback(one)).encode() for one in ids]
+        answers = await asyncio.gather(*(post_raw(gateway, "/callbackprocess", body) for body in bodies))
+        assert {(status, told["processingResult"]["outcome"]) for status, told in answers} == {(200, "spooled")}
+        assert time.monotonic() - began < 30
+        assert (await state(gateway))["waiting"] == 1000
+        await world.billing.up()
+        await drained(gateway)
+        assert await pay(gateway, "AFTER00001") == "customer_paid"
+    assert sorted(world.billing.fake.payments) == sorted([*ids, "AFTER00001"])
+    assert not world.billing.fake.conflicts
+    assert max(world.billing.fake.record_sizes) <= 200
+
+
+async def test_payments_are_handed_over_in_the_order_in_which_they_came(world):
+    world.billing.fake.fail_with = grpc.StatusCode.UNAVAILABLE
+    ids = [f"ORDER{number:03}" for number in range(60)]
+    async with run_gateway(world.plan()) as gateway:
+        for one in ids:
+            await pay(gateway, one)
+        world.billing.fake.fail_with = None
+        await drained(gateway)
+    assert list(world.billing.fake.payments) == ids
+    assert json.loads(world.billing.fake.payments["ORDER017"].callback_body) == callback("ORDER017")
+    assert world.billing.fake.payments["ORDER017"].source_address == "127.0.0.1"
+
+
+async def test_a_billing_that_hangs_costs_its_deadline_once_and_not_for_each_callback(world):
+    world.billing.fake.delay = 3600
+    async with run_gateway(world.plan(intake_deadline=1.0)) as gateway:
+        began = time.monotonic()
+        for number in range(30):
+            assert await pay(gateway, f"HANG{number:04}") == "spooled"
+        assert time.monotonic() - began < 10
+        world.billing.fake.delay = 0
+        await drained(gateway)
+    assert len(world.billing.fake.payments) == 30
+
+
+async def test_who_waits_behind_a_hung_call_is_spooled_with_it(world):
+    world.billing.fake.delay = 3600
+    async with run_gateway(world.plan(intake_deadline=1.0)) as gateway:
+        under_way = []
+        for number in range(2):  # all calls that may be under way
+            under_way.append(asyncio.create_task(pay(gateway, f"FIRST{number}")))
+            await until(lambda: world.billing.fake.records_at_once == len(under_way))
+        await asyncio.sleep(0.7)
+        began = time.monotonic()
+        assert await pay(gateway, "BEHIND0001") == "spooled"
+        assert time.monotonic() - began < 0.9
+        assert await asyncio.gather(*under_way) == ["spooled", "spooled"]
+        world.billing.fake.delay = 0
+        await drained(gateway)
+
+
+async def test_a_later_callback_of_a_payment_never_overtakes_the_one_that_waits(world):
+    world.billing.fake.fail_with = grpc.StatusCode.UNAVAILABLE
+    async with run_gateway(world.plan(drain_pace=DrainPace(first_pause=3, longest_pause=3))) as gateway:
+        assert await pay(gateway) == "spooled"
+        world.billing.fake.fail_with = None  # billing is back, the drain has not found out yet
+        assert await pay(gateway, TransAmount="5.00") == "spooled"
+        await drained(gateway)
+        assert await pay(gateway) == "customer_paid"
+    assert world.billing.fake.payments["SAMPLE0001"].amount_cents == 100_000
+    assert [payment.amount_cents for payment in world.billing.fake.conflicts] == [500]
+
+
+async def test_a_later_callback_waits_for_the_one_under_way(world):
+    world.billing.fake.delay = 3600
+    async with run_gateway(world.plan(intake_deadline=0.8)) as gateway:
+        first = asyncio.create_task(pay(gateway))
+        await until(lambda: world.billing.fake.records_at_once)
+        second = asyncio.create_task(pay(gateway, TransAmount="5.00"))
+        await asyncio.sleep(0.2)
+        world.billing.fake.delay = 0
+        assert (await first, await second) in [("spooled", "spooled"), ("spooled", "conflict")]
+        await drained(gateway)
+    assert world.billing.fake.payments["SAMPLE0001"].amount_cents == 100_000
+    assert [payment.amount_cents for payment in world.billing.fake.conflicts] == [500]
+
+
+async def test_after_a_restart_the_order_still_holds_and_what_waits_is_handed_over(world, tmp_path):
+    await world.billing.down()
+    async with run_gateway(world.plan(intake_deadline=0.3, journal=world.journal(tmp_path / "spool"))) as gateway:
+        assert await pay(gateway) == "spooled"
+        assert await pay(gateway, "OTHER00001") == "spooled"
+    async with run_gateway(world.plan(intake_deadline=30, journal=world.journal(tmp_path / "spool"))) as gateway:
+        began = time.monotonic()
+        assert await pay(gateway, TransAmount="5.00") == "spooled"
+        assert await pay(gateway, "LATER00001") == "spooled"
+        assert time.monotonic() - began < 15  # what waits already tells that billing is away
+        await world.billing.up()
+        await drained(gateway)
+    assert list(world.billing.fake.payments) == ["SAMPLE0001", "OTHER00001", "LATER00001"]
+    assert world.billing.fake.payments["SAMPLE0001"].amount_cents == 100_000
+    assert [payment.amount_cents for payment in world.billing.fake.conflicts] == [500]
+
+
+async def test_malformed_callbacks_are_named_at_once_and_kept_in_quarantine_later(world):
+    await world.billing.down()
+    async with run_gateway(world.plan(intake_deadline=0.3)) as gateway:
+        broken = await gateway.post("/callbackprocess", content=b"not json")
+        assert (broken.status_code, broken.json()["error"]) == (400, "body: not JSON (line 1, column 1)")
+        assert "quarantineId" not in broken.json()
+        assert (await gateway.post("/callbackprocess", content=b"x" * 100_000)).status_code == 413
+        await world.billing.up()
+        await drained(gateway)
+    kept = list(world.billing.fake.kept.values())
+    assert [(one.fault, one.truncated) for one in kept] == [
+        ("body: not JSON (line 1, column 1)", False),
+        ("body: longer than 65536 bytes", True),
+    ]
+    assert (kept[0].callback_body, kept[0].source_address) == (b"not json", "127.0.0.1")
+
+
+async def test_what_billing_refuses_goes_into_quarantine_and_holds_nobody_up(world):
+    await world.billing.down()
+    world.billing.fake.refuses = "MIXED0003"
+    ids = [f"MIXED{number:04}" for number in range(8)]
+    async with run_gateway(world.plan(intake_deadline=0.3)) as gateway:
+        for one in ids:
+            await pay(gateway, one)
+        await world.billing.up()
+        await drained(gateway)
+        assert (await state(gateway))["rejected"] == 0
+    assert list(world.billing.fake.payments) == [one for one in ids if one != "MIXED0003"]
+    assert [one.fault for one in world.billing.fake.kept.values()] == ["payment: said no"]
+
+
+async def test_what_not_even_the_quarantine_has_room_for_is_laid_aside_and_seen(world, authorized):
+    world.billing.fake.quarantine_fails = True
+    async with run_gateway(world.plan()) as gateway:
+        assert (await gateway.post("/callbackprocess", content=b"not json")).status_code == 400
+        assert await pay(gateway) == "customer_paid"  # a full quarantine is no reason not to ask billing
+        await drained(gateway)
+        health = (await gateway.get("/health")).json()
+        assert (health["status"], health["spool"]["rejected"]) == ("degraded", 1)
+        assert (await gateway.get("/spool", headers=authorized)).json()["counters"]["rejected"] == 1
+
+
+async def test_a_callback_that_breaks_billing_is_laid_aside_only_when_others_are_recorded(world):
+    world.billing.fake.breaks = "POISON0001"
+    world.billing.fake.quarantine_breaks = True
+    async with run_gateway(world.plan()) as gateway:
+        assert await pay(gateway, "POISON0001") == "spooled"
+        world.billing.fake.record_sizes.clear()
+        await until(lambda: len(world.billing.fake.record_sizes) > 15)  # alone, it is tried on and on
+        assert (await state(gateway))["rejected"] == 0
+        async with asyncio.timeout(20):
+            number = 0
+            while not (await state(gateway))["rejected"]:
+                number += 1
+                assert await pay(gateway, f"WELL{number:05}") == "customer_paid"
+        await drained(gateway)
+        world.billing.fake.breaks = ""
+        assert await pay(gateway, "POISON0001") == "customer_paid"
+
+
+async def test_a_billing_that_breaks_on_everything_is_waited_for(world):
+    world.billing.fake.fail_with = grpc.StatusCode.INTERNAL
+    async with run_gateway(world.plan()) as gateway:
+        for number in range(5):
+            assert await pay(gateway, f"BROKEN{number}") == "spooled"
+        world.billing.fake.record_sizes.clear()
+        await until(lambda: len(world.billing.fake.record_sizes) > 30)
+        world.billing.fake.fail_with = None
+        await drained(gateway)
+        assert (await state(gateway))["rejected"] == 0
+    assert len(world.billing.fake.payments) == 5
+
+
+@pytest.mark.parametrize(("error", "word"), [(errno.EIO, "failing"), (errno.ENOSPC, "full"), (errno.EROFS, "failing")])
+async def test_with_neither_billing_nor_disk_nobody_is_told_a_lie_and_both_recover(world, failing_disk, error, word):
+    await world.billing.down()
+    async with run_gateway(world.plan(intake_deadline=0.2)) as gateway:
+        assert await pay(gateway, "BEFORE0001") == "spooled"
+        assert (await gateway.get("/readyz")).status_code == 200
+        failing_disk.error = error
+        posts = (gateway.post("/callbackprocess", json=callback(f"LOST{number:04}")) for number in range(20))
+        assert {answer.status_code for answer in await asyncio.gather(*posts)} == {503}
+        assert (await gateway.post("/callbackprocess", content=b"not json")).status_code == 503
+        assert (await gateway.get("/readyz")).status_code == 503
+        assert (await state(gateway))["state"] == word
+        failing_disk.error = 0
+        # Nobody sends anything meanwhile.
+        await until_answered(gateway, "/readyz", lambda answer: answer.status_code == 200)
+        assert await pay(gateway, "AGAIN00001") == "spooled"
+        await world.billing.up()
+        await drained(gateway)
+    assert list(world.billing.fake.payments) == ["BEFORE0001", "AGAIN00001"]
+
+
+async def test_a_failing_disk_costs_nothing_while_billing_is_well(world, failing_disk):
+    async with run_gateway(world.plan()) as gateway:
+        failing_disk.error = errno.EIO
+        assert await pay(gateway) == "customer_paid"
+        assert (await gateway.get("/readyz")).status_code == 200
+
+
+async def test_a_full_spool_refuses_and_loses_nothing_that_it_took(world):
+    await world.billing.down()
+    plan = world.plan(intake_deadline=0.2, journal=world.journal(most_bytes=MIB))
+    async with run_gateway(plan) as gateway:
+        junk = [await gateway.post("/callbackprocess", content=b"x" * 60_000) for _ in range(8)]
+        assert [answer.status_code for answer in junk] == [400] * 5 + [503] * 3  # a quarter is what junk may have
+        taken, refused = [], 0
+        for number in range(30):
+            body = json.dumps(callback(f"FULL{number:04}", FirstName="x" * 50_000))
+            answer = await gateway.post("/callbackprocess", content=body)
+            assert answer.status_code in (200, 503)
+            if answer.status_code == 200:
+                taken.append(f"FULL{number:04}")
+            else:
+                refused += 1
+        assert taken
+        assert refused
+        assert (await state(gateway))["state"] == "full"
+        assert (await state(gateway))["bytes"] <= MIB
+        await world.billing.up()
+        await drained(gateway)
+        assert (await state(gateway))["state"] == "ok"
+    assert list(world.billing.fake.payments) == taken
+
+
+async def test_operators_see_what_waits_and_no_body(world, authorized):
+    await world.billing.down()
+    async with run_gateway(world.plan(intake_deadline=0.2)) as gateway:
+        await pay(gateway, MSISDN="254712345678")
+        await gateway.post("/callbackprocess", content=b"not json")
+        assert (await gateway.get("/spool")).status_code == 401
+        answer = await gateway.get("/spool", headers=authorized)
+        assert "254712345678" not in answer.text
+        told = answer.json()
+        assert (told["state"], told["waiting"], told["billing"]) == ("draining", 2, "away")
+        first, second = told["callbacks"]
+        assert told["oldest"] == first["receivedAt"]
+        assert (first["transactionId"], first["fault"], first["sourceAddress"]) == ("SAMPLE0001", None, "127.0.0.1")
+        assert (second["transactionId"], second["bytes"]) == (None, 8)
+        story = await gateway.get("/payments/SAMPLE0001", headers=authorized)
+        assert (story.status_code, "waits in the spool" in story.json()["error"]) == (503, True)
+        await world.billing.up()
+        await drained(gateway)
+        told = (await gateway.get("/spool", headers=authorized)).json()
+        assert (told["state"], told["oldest"], told["callbacks"], told["billing"]) == ("ok", None, [], "asked")
+        assert told["counters"] == {
+            "spooled": 2,
+            "refused": 0,
+            "drained": 1,
+            "quarantined": 1,
+            "rejected": 0,
+            "write_failures": 0,
+        }
+
+
+async def test_a_recorded_payment_wakes_the_dispatcher_also_from_the_spool(world):
+    world.billing.fake.creates_tasks = True
+    world.billing.fake.fail_with = grpc.StatusCode.UNAVAILABLE
+    async with run_gateway(world.plan(dispatches=True)) as gateway:
+        await pay(gateway)
+        world.billing.fake.fail_with = None
+        await until(lambda: world.billing.fake.tasks and world.billing.fake.tasks[1].done)
