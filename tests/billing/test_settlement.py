@@ -1,0 +1,118 @@
+"""The rules of months, days and credits, without a database."""
+
+from datetime import UTC, date, datetime, timedelta
+
+import pytest
+import sqlalchemy as sa
+from billing.accounts import Customer, Isp, IspAccount
+from billing.followups import end_of, today
+from billing.payments import money, normalise
+from billing.routing import ToCustomer, ToIsp
+from billing.settlement import extend, settle
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.billing.desk import payment
+
+
+def day(text: str) -> date:
+    return date.fromisoformat(text)
+
+
+@pytest.mark.parametrize(
+    ("due", "paid_on", "expected"),
+    [
+        (None, "2026-03-10", "2026-04-10"),
+        ("2026-03-20", "2026-03-10", "2026-04-20"),  # early: from the due date
+        ("2026-03-10", "2026-03-10", "2026-04-10"),  # on the day
+        ("2026-03-01", "2026-03-10", "2026-04-10"),  # late: from today
+        ("2019-01-01", "2026-03-10", "2026-04-10"),
+        ("2026-01-31", "2026-01-15", "2026-02-28"),  # the end of a month clamps
+        ("2028-01-31", "2028-01-15", "2028-02-29"),
+        ("2026-02-28", "2026-02-28", "2026-03-28"),  # and does not spring back
+        (None, "2026-01-29", "2026-02-28"),
+        (None, "2026-03-31", "2026-04-30"),
+        ("2026-12-31", "2026-12-01", "2027-01-31"),
+        ("9999-12-31", "2026-12-01", "9999-12-31"),
+        ("9999-01-01", "2026-12-01", "9999-01-01"),
+        ("9998-12-31", "2026-12-01", "9999-01-31"),
+    ],
+)
+def test_a_month_is_added_to_the_due_date_or_to_today(due, paid_on, expected):
+    assert extend(day(due) if due else None, day(paid_on)) == day(expected)
+
+
+@pytest.mark.mysql
+def test_a_month_is_what_mysql_takes_for_a_month(mysql_server):
+    days = [date(2023, 1, 1) + timedelta(days=n) for n in range(6 * 365 + 2)]
+    query = " UNION ALL ".join(f"SELECT DATE '{one}' + INTERVAL 1 MONTH" for one in days)
+    engine = sa.create_engine(mysql_server)
+    with engine.connect() as connection:
+        assert [extend(None, one) for one in days] == list(connection.exec_driver_sql(query).scalars())
+    engine.dispose()
+
+
+@pytest.mark.parametrize(
+    ("moment", "expected"),
+    [
+        ("2026-01-31T20:59:59", "2026-01-31"),
+        ("2026-01-31T21:00:00", "2026-02-01"),
+        ("2026-01-31T00:00:00", "2026-01-31"),
+    ],
+)
+def test_today_is_the_day_in_nairobi(moment, expected):
+    assert today(datetime.fromisoformat(moment).replace(tzinfo=UTC)) == day(expected)
+
+
+def test_paid_time_ends_at_midnight_in_nairobi_after_the_due_date():
+    assert end_of(day("2026-02-28")) == datetime(2026, 2, 28, 21, tzinfo=UTC)
+    assert end_of(day("9999-12-31")).year == 9999
+
+
+ISP = Isp(isp_id=1, name="Demo", contact_phone="")
+amounts = st.integers(1, 999_999_999_999)
+
+
+@given(amounts, st.sampled_from(list(IspAccount)))
+def test_credits_are_whole_and_what_remains_goes_to_the_wallet(cents, account):
+    done = settle(payment("A1", "x", f"{cents // 100}.{cents % 100:02d}"), ToIsp(ISP, account), date(2026, 1, 1))
+    worth = done.credits.count * done.credits.unit_cents if done.credits else 0
+    assert worth + done.wallet_cents == cents
+    if done.credits:
+        assert 0 <= done.wallet_cents < done.credits.unit_cents
+        assert done.credits.unit_cents == {"sms": 50, "whatsapp": 20}[done.credits.credit_type]
+
+
+@given(
+    amounts, amounts, st.none() | st.dates(date(2000, 1, 1), date(9999, 12, 31)), st.dates(max_value=date(9000, 1, 1))
+)
+def test_a_customer_s_money_is_the_isp_s_and_only_a_whole_package_moves_the_date(cents, package, due_date, paid_on):
+    who = Customer(
+        customer_id=1, account_name="1AB", full_name="", username="u", phone="", package_cents=package, router_id=1,
+        isp_id=1, next_payment_date=due_date,
+    )  # fmt: skip
+    paid = payment("A1", "1AB", f"{cents // 100}.{cents % 100:02d}")
+    done = settle(paid, ToCustomer(who, ISP, package), paid_on)
+    assert done.wallet_cents == cents
+    assert (done.line is not None) == (cents >= package)
+    if cents < package:
+        assert done.due_date == due_date
+    else:
+        assert done.due_date == (due_date if due_date and due_date.year == 9999 else done.due_date)
+        assert done.due_date >= paid_on
+        assert due_date is None or done.due_date >= due_date
+
+
+@given(st.integers(-(10**15), 10**15))
+def test_money_reads_back_as_the_same_cents(cents):
+    text = money(cents)
+    assert int(text.replace(",", "").replace(".", "")) == cents
+    assert text[-3] == "."
+
+
+@given(st.text())
+def test_a_normalised_reference_has_no_space_and_stays_as_it_is(text):
+    once = normalise(text)
+    assert normalise(once) == once
+    assert not any(letter.isspace() for letter in once)
+    assert normalise(f" {text}\n") == normalise(text.lower().upper())
