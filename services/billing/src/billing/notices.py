@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
+from functools import lru_cache
 
 from billing.accounts import Customer
 from billing.payments import Content, Outcome, money
@@ -173,6 +174,7 @@ def phone_of(customer: Customer, msisdn: str = "") -> str:
     return customer.phone.strip() or (msisdn if _WHOLE_NUMBER.fullmatch(msisdn.strip()) else "")
 
 
+@lru_cache(maxsize=1024)
 def day(value: date | None) -> str:
     """A day as people read it: 23 Dec 2026."""
     return f"{value.day} {value:%b %Y}" if value else "-"

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import date
+from functools import lru_cache
 
 from dateutil.relativedelta import relativedelta
 
@@ -99,6 +100,7 @@ def _settle_customer(payment: Payment, customer: Customer, isp: Isp, package_cen
     )
 
 
+@lru_cache(maxsize=1024)  # a batch has few dates and many customers
 def extend(due_date: date | None, today: date) -> date:
     """A month from the due date if it is later than today, else from today; clamped to the month's end.
 
