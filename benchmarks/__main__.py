@@ -31,6 +31,14 @@ _QUICK = Extent(rounds=2, seconds=2, quick=True)
 _SIZES = {False: Size(hot=10_000, many=10_000, many_isps=1000, waiting=10_000), True: Size(2000, 2000, 200, 1000)}
 
 
+# Starting everything takes a core for a while; a higher load is someone else's work.
+_BUSY = 2.0
+
+
+class UnknownCase(Exception):
+    """No case has this name."""
+
+
 def main() -> int:
     wanted = os.environ.get("CASE", "")
     if wanted == "list":
@@ -50,10 +58,6 @@ def main() -> int:
     except KeyboardInterrupt:
         _say("benchmarks: stopped")
         return 130
-
-
-class UnknownCase(Exception):
-    """No case has this name."""
 
 
 def _choose(wanted: str) -> Sequence[Case]:
@@ -96,6 +100,8 @@ def _run(bench: Bench, cases: Sequence[Case]) -> int:
         mysql=bench.mysql.variables(),
         rows_per_payment=bench.raw.count,
     )
+    if os.getloadavg()[0] > _BUSY:
+        _say(f"benchmarks: the load is {os.getloadavg()[0]:.1f} before the first case: what is measured will not hold")
     broken = False
     for case in cases:
         _say(f"{case.name}: {case.what}")

@@ -76,10 +76,12 @@ class Ours:
             simulator.stop()
 
     def pids(self) -> Iterator[tuple[str, int]]:
-        """The services and MySQL."""
+        """The services, MySQL, and the outside world that is simulated beside them."""
         for name in SERVICES:
             yield name, self.system.processes[name].pid
         yield "mysqld", self.mysql.pid
+        yield "simulated routers", self.towers.pid
+        yield "simulated SMS provider", self._textsms.pid
 
     def cpu(self) -> CpuMeter:
         return CpuMeter(self.pids())

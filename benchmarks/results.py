@@ -35,6 +35,24 @@ class Measure:
     notes: Mapping[str, Any] = field(default_factory=dict)
 
 
+class Notes:
+    """Figures beside a measure, one a round, of which the file keeps the medians."""
+
+    def __init__(self) -> None:
+        self._values: dict[str, list[float]] = {}
+
+    def add(self, name: str, value: float) -> None:
+        self._values.setdefault(name, []).append(value)
+
+    def add_cpu(self, seconds: Mapping[str, float], payments: int) -> None:
+        """CPU time by process, as microseconds a payment."""
+        for name, used in seconds.items():
+            self.add(f"{name}: CPU us a payment", used / max(payments, 1) * 1e6)
+
+    def medians(self) -> dict[str, float]:
+        return {name: round(statistics.median(values), 3) for name, values in self._values.items()}
+
+
 @dataclass(frozen=True)
 class Spread:
     """The median of some values and how far they lie apart."""

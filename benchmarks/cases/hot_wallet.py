@@ -10,14 +10,14 @@ import statistics
 
 from benchmarks.bench import Bench
 from benchmarks.raw import batches, one_by_one
-from benchmarks.results import Measure, Ratio
+from benchmarks.results import Measure, Notes, Ratio
 
 _RAW_CONNECTIONS = (4, 8, 16)
 _RAW_BATCH = 200
 
 
 def run(bench: Bench) -> list[Measure]:
-    notes: dict[str, list[float]] = {}
+    notes = Notes()
     payments = bench.extent.choose(6000, 2000)
     connections = max(
         _RAW_CONNECTIONS, key=lambda n: one_by_one.per_second(bench.mysql, connections=n, payments=payments // 2)
@@ -39,18 +39,21 @@ def run(bench: Bench) -> list[Measure]:
         Ratio("ours", "raw, one by one", 1.5, 2.5),
         Ratio("ours", "raw, batches", None, 0.25),
     ]
-    about = {name: statistics.median(found) for name, found in notes.items()}
-    about |= {"our connections": bench.peak("ours")[1], "the predecessor's connections": bench.peak("predecessor")[1]}
-    return [Measure("payments acknowledged", "/s", values, asked, notes=about | {"raw connections": connections})]
+    about = notes.medians() | {
+        "our connections": bench.peak("ours")[1],
+        "the predecessor's connections": bench.peak("predecessor")[1],
+        "raw connections": connections,
+    }
+    return [Measure("payments acknowledged", "/s", values, asked, notes=about)]
 
 
-def _ours(bench: Bench, notes: dict[str, list[float]]) -> float:
+def _ours(bench: Bench, notes: Notes) -> float:
     meter = bench.ours.cpu()
     answers, _ = bench.pay_us(connections=bench.peak("ours")[1], seconds=bench.extent.seconds)
-    for name, seconds in (meter.read() | {"load generator": answers.cpu}).items():
-        notes.setdefault(f"{name}: CPU us a payment", []).append(seconds / max(answers.accepted, 1) * 1e6)
-    notes.setdefault("not accepted", []).append(sum(answers.failed.values()))
-    notes.setdefault("drained afterwards in s", []).append(bench.ours.drain())
+    notes.add_cpu(meter.read() | {"load generator": answers.cpu}, answers.accepted)
+    notes.add("not accepted", sum(answers.failed.values()))
+    notes.add("payments in the burst", answers.accepted)
+    notes.add("drained afterwards in s", bench.ours.drain())
     return answers.per_second
 
 

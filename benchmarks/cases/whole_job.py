@@ -7,29 +7,31 @@ Neither router nor provider adds a delay of its own, for the predecessor no more
 import time
 
 from benchmarks.bench import Bench, LostPayment
-from benchmarks.results import Measure, Ratio
+from benchmarks.results import Measure, Notes, Ratio
 
 _MESSAGES = 4
 
 
 def run(bench: Bench) -> list[Measure]:
     payments = min(bench.extent.choose(5000, 500), bench.ours.size.hot)
+    notes = Notes()
     values = bench.rounds(
         {
-            "ours": lambda: _ours(bench, payments),
+            "ours": lambda: _ours(bench, payments, notes),
             "predecessor": lambda: _predecessor(bench, bench.extent.choose(1000, 200)),
         }
     )
     asked = [Ratio("ours", "predecessor", 5, 15)]
-    return [Measure("whole jobs", "/s", values, asked, notes={"payments in our burst": payments})]
+    return [Measure("whole jobs", "/s", values, asked, notes=notes.medians() | {"payments in our burst": payments})]
 
 
-def _ours(bench: Bench, payments: int) -> float:
+def _ours(bench: Bench, payments: int, notes: Notes) -> float:
     bench.ours.disable("HW", payments)
-    began = time.monotonic()
+    meter, began = bench.ours.cpu(), time.monotonic()
     answers, prefix = bench.pay_us(connections=bench.peak("ours")[1], seconds=120, most=payments)
     bench.ours.drain()
     took = time.monotonic() - began
+    notes.add_cpu(meter.read(), payments)
     pattern = f"{prefix}%"
     enabled = bench.ours.number(
         "SELECT COUNT(*) FROM tasks WHERE trans_id LIKE %s AND kind = 'set_access' AND state = 'done'", pattern
