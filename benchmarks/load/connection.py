@@ -16,7 +16,7 @@ class Owner(Protocol):
 
 
 class Connection(asyncio.Protocol):
-    """`due`: when the request under way was due, by the loop's clock; None when there is none."""
+    """`due`: when the request under way was due, as the owner counts time; None when there is none."""
 
     def __init__(self, owner: Owner) -> None:
         self._owner = owner

@@ -14,7 +14,7 @@ _SWEEP = 0.25
 
 
 class Generator:
-    """Runs one load, once."""
+    """Runs one load, once. Times are time.monotonic()'s: the loop's own clock ticks in milliseconds."""
 
     def __init__(self, load: Load) -> None:
         self._load = load
@@ -34,11 +34,11 @@ class Generator:
         """Send, wait for the last answers, and tell."""
         await asyncio.gather(*(self._connect() for _ in range(self._load.connections)))
         began, cpu = time.time(), time.process_time()
-        self._begin = self._loop.time()
+        self._begin = time.monotonic()
         self._end = self._begin + self._load.seconds
         sweeping = asyncio.create_task(self._sweep())
         await (self._pace(self._load.rate) if self._load.rate else self._keep_busy())
-        ended = self._loop.time()
+        ended = time.monotonic()
         await self._settle()
         sweeping.cancel()
         return self._tell(began, time.process_time() - cpu, ended)
@@ -50,7 +50,7 @@ class Generator:
     async def _keep_busy(self) -> None:
         """The closed loop: every connection sends, and answers send the next."""
         while self._idle:
-            self._send(self._idle.popleft(), self._loop.time())
+            self._send(self._idle.popleft(), time.monotonic())
         while self._may_send():  # noqa: ASYNC110  # the clock ends it, mostly
             await asyncio.sleep(_TICK)
 
@@ -58,7 +58,7 @@ class Generator:
         """The open loop: what is due is sent, or waits for a connection with its time running."""
         due = 0
         while self._may_send():
-            now = self._loop.time()
+            now = time.monotonic()
             while (moment := self._begin + due / rate) <= now and due < self._most and moment < self._end:
                 due += 1
                 self._overdue.append(moment)
@@ -66,7 +66,7 @@ class Generator:
             await asyncio.sleep(_TICK)
 
     def _may_send(self) -> bool:
-        return self._loop.time() < self._end and self._requests.made < self._most
+        return time.monotonic() < self._end and self._requests.made < self._most
 
     def _send_overdue(self) -> None:
         while self._overdue and self._idle:
@@ -82,7 +82,7 @@ class Generator:
 
     def answered(self, connection: Connection, status: int) -> None:
         """An answer came; the connection is free again."""
-        now, due = self._loop.time(), connection.due
+        now, due = time.monotonic(), connection.due
         assert due is not None
         connection.due = None
         self._under_way -= 1
@@ -101,7 +101,7 @@ class Generator:
 
     def _send_again(self, connection: Connection) -> None:
         if self._may_send():
-            self._send(connection, self._loop.time())
+            self._send(connection, time.monotonic())
 
     def lost(self, connection: Connection) -> None:
         """A connection broke, or was given up; a new one takes its place."""
@@ -110,7 +110,7 @@ class Generator:
             self._idle.remove(connection)
         if connection.due is not None:
             self._under_way -= 1
-            waited = self._loop.time() - connection.due
+            waited = time.monotonic() - connection.due
             self._failed["timeout" if waited >= self._load.patience else "broken"] += 1
         if self._may_send():
             task = asyncio.ensure_future(self._connect())
@@ -120,7 +120,7 @@ class Generator:
         """Give up what nobody answers."""
         while True:
             await asyncio.sleep(_SWEEP)
-            longest_ago = self._loop.time() - self._load.patience
+            longest_ago = time.monotonic() - self._load.patience
             for connection in list(self._connections):
                 if connection.due is not None and connection.due < longest_ago:
                     connection.abort()
