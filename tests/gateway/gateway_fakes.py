@@ -102,6 +102,8 @@ class FakeBilling(payment_service_pb2_grpc.PaymentServiceServicer, task_service_
 
     async def RecordPayments(self, request, context):
         self.record_sizes.append(len(request.payments))
+        if not 1 <= len(request.payments) <= 500:
+            await abort(context, grpc.StatusCode.INVALID_ARGUMENT, "BATCH_TOO_LARGE")
         self.records_at_once += 1
         self.most_records_at_once = max(self.most_records_at_once, self.records_at_once)
         try:

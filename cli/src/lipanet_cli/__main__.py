@@ -10,6 +10,7 @@ from lipanet_cli import access, customers, isps, messages, payments, quarantine,
 from lipanet_cli.context import Connections
 from lipanet_cli.errors import CommandFailed
 from lipanet_cli.settings import Settings
+from lipanet_cli.spool import spool
 from lipanet_cli.status import status
 from lipanet_cli.tables import clean
 
@@ -20,6 +21,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.command("status")(status)
+app.command("spool")(spool)
 app.add_typer(payments.app, name="payment")
 app.add_typer(customers.app, name="customer")
 app.add_typer(isps.app, name="isp")

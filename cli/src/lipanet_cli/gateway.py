@@ -64,6 +64,10 @@ class Gateway:
         answer = self._request("POST", f"/quarantine/{callback_id}/replay", headers=self._authorization(), content=body)
         return self._granted(answer)
 
+    def spool(self) -> dict[str, Any]:
+        """What waits on the gateway's disk, as `GET /spool` tells it."""
+        return self._granted(self._request("GET", "/spool", headers=self._authorization())).document
+
     def health(self) -> Answer:
         """What `GET /health` says, healthy or not."""
         return self._request("GET", "/health")

@@ -21,11 +21,12 @@ from lipanet_cli.records import Record
 _PIPE_WIDTH = 200
 
 _STYLES = {
-    "green": "active already_so changed customer_paid done enabled healthy ok replayed sent serving"
+    "green": "active already_so changed customer_paid done enabled healthy ok reachable replayed sent serving"
     " service_payment sms_credits whatsapp_credits created",
-    "yellow": "degraded open queued sending unknown unmatched customer_partial inactive disabled unchanged",
-    "red": "bad conflict expired failed given_up login_refused no_such_router no_such_secret not_permitted not_serving"
-    " quarantined router_error timed_out unhealthy unreachable",
+    "yellow": "degraded draining open queued spooled sending unknown unmatched customer_partial inactive disabled"
+    " unchanged",
+    "red": "away bad conflict expired failed failing full given_up login_refused no_such_router no_such_secret"
+    " not_permitted not_serving quarantined router_error timed_out unhealthy unreachable",
 }
 STYLE_OF = {state: style for style, states in _STYLES.items() for state in states.split()}
 

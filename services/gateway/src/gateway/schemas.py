@@ -79,7 +79,7 @@ class SpooledCallback(BaseModel):
 class SpoolContent(SpoolState):
     """The spool's state, what happened since the process started, and the oldest callbacks."""
 
-    billing: Literal["asked", "away"] = Field(description="Away: new callbacks go straight to the spool")
+    billing: Literal["reachable", "away"] = Field(description="Away: new callbacks go straight to the spool")
     counters: dict[str, int]
     callbacks: list[SpooledCallback]
 

@@ -20,6 +20,8 @@ async def carry_all(
     down to the single item that is to blame; that one gets what `give_up` says. A service that is merely
     away raises through: asking it more often would not help.
     """
+    if not items:
+        return []  # no service takes an empty batch
     try:
         results = list(await carry(items))
     except (Refused, Broken) as error:

@@ -130,6 +130,7 @@ class Journal:
             if found := self._intact(head, most):
                 return found
             self._skip_damage(head)
+        self.waiting = 0  # damage may have taken some that were counted
         return []
 
     def release(self, applied: Sequence[Entry]) -> None:
@@ -242,8 +243,6 @@ class Journal:
     def _look_at_the_oldest(self) -> None:
         following = self.peek(1)
         self.oldest = following[0].callback.received if following else None
-        if not self._segments:
-            self.waiting = 0  # damage may have taken some that were counted
 
     def _advance(self, head: Segment, cursor: int) -> None:
         self._cursor = cursor

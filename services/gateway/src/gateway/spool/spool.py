@@ -62,13 +62,14 @@ class Spool:
         self.counters = Counters()
         self._journal = journal
         self._held = Counter(journal.held)
+        self._waiting = journal.waiting  # as `holds` sees it; the journal's own number runs ahead in its thread
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="spool")
         self._writer: Batcher[Callback, bool] = Batcher(self._write, deadline=_WRITE_SECONDS)
 
     @property
     def empty(self) -> bool:
         """Whether nothing waits."""
-        return not self._journal.waiting
+        return not self._waiting
 
     @property
     def can_store(self) -> bool:
@@ -79,8 +80,8 @@ class Spool:
     def state(self) -> State:
         """For people and probes."""
         journal = self._journal
-        word = "full" if journal.full else "failing" if journal.failure else "draining" if journal.waiting else "ok"
-        return State(journal.waiting, journal.size, journal.oldest, journal.aside.count, word)
+        word = "full" if journal.full else "failing" if journal.failure else "draining" if self._waiting else "ok"
+        return State(self._waiting, journal.size, journal.oldest, journal.aside.count, word)
 
     def holds(self, trans_id: str) -> bool:
         """Whether a callback of this payment waits here, so that no later one may overtake it."""
@@ -99,7 +100,10 @@ class Spool:
 
     async def peek(self, most: int) -> list[Entry]:
         """The oldest callbacks. Raises OSError."""
-        return await self._run(lambda: self._journal.peek(most))
+        entries = await self._run(lambda: self._journal.peek(most))
+        if not entries:
+            self._waiting = self._journal.waiting
+        return entries
 
     async def release(self, applied: Sequence[Entry]) -> None:
         """Forget callbacks that `peek` answered. Raises OSError."""
@@ -107,6 +111,7 @@ class Spool:
             await self._run(lambda: self._journal.release(applied))
         finally:
             self._let_go([entry.callback for entry in applied])
+            self._waiting = self._journal.waiting
 
     async def reject(self, callbacks: Sequence[Callback]) -> None:
         """Lay callbacks aside, where an operator finds them. Raises OSError."""
@@ -145,6 +150,7 @@ class Spool:
             raise NotSpooled("spool", "DISK_FAILED", error.strerror or "") from None
         finally:
             self._let_go(callbacks[stored:])
+            self._waiting = self._journal.waiting
         self.counters.spooled += stored
         self.filled.set()
         return [place < stored for place in range(len(callbacks))]

@@ -27,7 +27,7 @@ async def show_spool(request: Request) -> JsonResponse:
     return JsonResponse(
         {
             **describe(intake.spool),
-            "billing": "away" if intake.breaker.is_open else "asked",
+            "billing": "away" if intake.breaker.is_open else "reachable",
             "counters": asdict(intake.spool.counters),
             "callbacks": [_head(entry) for entry in entries],
         }
