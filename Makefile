@@ -4,7 +4,7 @@ python := .venv/bin/python
 buf := .venv/buf/node_modules/.bin/buf
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test bench lint protos locks clean
+.PHONY: help setup run test chaos bench lint protos locks clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -20,6 +20,9 @@ test: setup ## Run all tests, with a real MySQL where Docker is
 
 bench: setup ## Measure us beside our peers (QUICK=1: short; CASE=name: only that one)
 	@$(python) -m benchmarks
+
+chaos: setup ## Kill, cut and starve the running system, and check that the promise held (QUICK=1 SCENARIO=name SEED=n LANES=n)
+	@$(python) -m chaos $(if $(QUICK),--quick) $(if $(SCENARIO),--scenario $(SCENARIO)) $(if $(SEED),--seed $(SEED)) --lanes $(or $(LANES),$(if $(QUICK),3,1))
 
 lint: setup $(buf) ## Check style, types, import directions and the protos
 	@.venv/bin/ruff check .

@@ -1,91 +1,101 @@
-"""`python -m chaos`: runs the scenarios and prints one JSON line for each; exits with 1 if anything did not hold."""
+"""`python -m chaos`: runs the scenarios and prints one JSON line for each; exits with 1 if anything did not hold.
+
+Several lanes are processes side by side, each with a MySQL of its own: most of a scenario is waiting for restarts.
+"""
 
 import argparse
-import json
 import secrets
 import shutil
 import signal
+import subprocess
 import sys
 import tempfile
-import time
-import traceback
 from pathlib import Path
-from typing import Any
 
 from chaos.background import Background
-from chaos.findings import Findings, Skipped
 from chaos.mysqld import Mysqld, NoDocker
-from chaos.scenarios import kills
+from chaos.run import Run, tell
+from chaos.scenarios import (
+    controls,
+    dead_router,
+    kills,
+    lost_commits,
+    repeats,
+    rolling,
+    sms_faults,
+    spool,
+    stale_leases,
+)
 from chaos.scenarios.scenario import Form, Scenario
-from chaos.stage import Stage
 
-SCENARIOS: dict[str, Scenario] = {**kills.SCENARIOS}
+SCENARIOS: dict[str, Scenario] = {
+    **kills.SCENARIOS,
+    **lost_commits.SCENARIOS,
+    **spool.SCENARIOS,
+    **repeats.SCENARIOS,
+    **stale_leases.SCENARIOS,
+    **dead_router.SCENARIOS,
+    **sms_faults.SCENARIOS,
+    **rolling.SCENARIOS,
+    **controls.SCENARIOS,
+}
 
 
 def main() -> int:
     """Run what was asked for."""
     options = _arguments()
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     names = [name for name in SCENARIOS if not options.scenario or name in options.scenario]
+    if options.lanes > 1 and len(names) > 1:
+        held = _run_lanes(options, names)
+        tell(f"\n{'everything held' if held else 'NOT everything held'}; {len(names)} scenarios, seed {options.seed}")
+    else:
+        held = _run_here(options, names)
+    return 0 if held else 1
+
+
+def _run_lanes(options: argparse.Namespace, names: list[str]) -> bool:
+    """Each lane takes every so many-th scenario; whether all lanes held."""
+    form = ["--quick"] if options.quick else []
+    lanes = [
+        subprocess.Popen([
+            *(sys.executable, "-m", "chaos", *form, "--seed", str(options.seed)),
+            *(word for name in names[lane :: options.lanes] for word in ("--scenario", name)),
+        ])
+        for lane in range(min(options.lanes, len(names)))
+    ]  # fmt: skip
+    try:
+        codes = [lane.wait() for lane in lanes]
+    except BaseException:
+        for lane in lanes:  # they clean up after themselves
+            lane.send_signal(signal.SIGTERM)
+        for lane in lanes:
+            lane.wait()
+        raise
+    return not any(codes)
+
+
+def _run_here(options: argparse.Namespace, names: list[str]) -> bool:
+    """One scenario after the other on one MySQL; whether all held. What broke leaves its logs behind."""
     state = Path(tempfile.mkdtemp(prefix="lipanet-chaos-"))
     background = Background()
     try:
         with Mysqld(f"lipanet-chaos-{secrets.token_hex(4)}") as mysqld:
-            runs = [_Run(name, Form(options.quick), options.seed, state / name) for name in names]
-            held = [run.carry_out(mysqld, background) for run in runs]
+            runs = [Run(name, SCENARIOS[name], Form(options.quick), options.seed) for name in names]
+            results = [run.carry_out(mysqld, background, state) for run in runs]
     except NoDocker as error:
-        _tell(f"chaos needs a Docker engine: {error}")
-        return 1
+        tell(f"chaos needs a Docker engine: {error}")
+        return False
     finally:
         background.close()
-    _tell(f"\n{held.count(True)} of {len(held)} held; seed {options.seed}")
-    if all(held):
+    if all(results):
         shutil.rmtree(state)
-        return 0
-    _tell(f"logs and the sender's own log: {state}")
-    return 1
+    else:
+        tell(f"logs and the sender's own log: {state}")
+    return all(results)
 
 
-class _Run:
-    """One scenario with its seed and its directory."""
-
-    def __init__(self, name: str, form: Form, seed: int, state: Path) -> None:
-        self.name = name
-        self.form = form
-        self.seed = seed
-        self.state = state
-        self.scenario = SCENARIOS[name]
-
-    def carry_out(self, mysqld: Mysqld, background: Background) -> bool:
-        """Play it, tell what was found; whether everything held."""
-        _tell(f"{self.name}: {self.scenario.fault} …")
-        began = time.monotonic()
-        try:
-            plan = self.scenario.plan_for(self.form)
-            with Stage(plan, mysqld, background, self.state, f"{self.seed}:{self.name}").running() as stage:
-                findings = self.scenario.play(stage, self.form)
-        except Skipped as why:
-            self._print(began, held=True, skipped=str(why))
-            _tell(f"  skipped: {why}")
-            return True
-        except Exception as error:  # noqa: BLE001  # one scenario's breakdown must not hide the others
-            traceback.print_exc()
-            findings = Findings(broken={"breakdown": f"{type(error).__name__}: {error}"})
-        self._print(began, held=not findings.broken, broken=findings.broken, **findings.figures)
-        for invariant, sentence in findings.broken.items():
-            _tell(f"  BROKEN {invariant}: {sentence}")
-        return not findings.broken
-
-    def _print(self, began: float, **found: Any) -> None:
-        form = "quick" if self.form.quick else "full"
-        head = {"scenario": self.name, "seed": self.seed, "form": form, "seconds": round(time.monotonic() - began, 1)}
-        sys.stdout.write(json.dumps(head | found) + "\n")
-        sys.stdout.flush()
-
-
-def _tell(text: str) -> None:
-    sys.stderr.write(f"{text}\n")
-    sys.stderr.flush()
+def _stop(*_: object) -> None:
+    sys.exit(1)
 
 
 def _arguments() -> argparse.Namespace:
@@ -93,8 +103,10 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--quick", action="store_true", help="small numbers, for CI")
     parser.add_argument("--scenario", action="append", choices=SCENARIOS, help="only this one; repeat it")
     parser.add_argument("--seed", type=int, default=secrets.randbelow(1_000_000), help="default: a new one")
+    parser.add_argument("--lanes", type=int, default=1, help="how many at the same time (default: %(default)s)")
     return parser.parse_args()
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, _stop)
     sys.exit(main())

@@ -10,7 +10,7 @@ from chaos.findings import Skipped
 
 @contextmanager
 def small(directory: Path, size: int) -> Iterator[None]:
-    """Have a file system of `size` bytes at the directory; none when the size is 0. Raises Skipped without the right."""
+    """A file system of `size` bytes at the directory; none when the size is 0. Raises Skipped without the right."""
     directory.mkdir(parents=True, exist_ok=True)
     if not size:
         yield

@@ -1,4 +1,4 @@
-"""A MySQL server of our own in a container, with its defaults and its data on a volume, so that a kill is a real one."""
+"""A MySQL server of our own in a container: its defaults, its data on a volume, so that a kill is a real one."""
 
 import subprocess
 import time
@@ -56,6 +56,12 @@ class Mysqld:
     def restart(self) -> None:
         """Start it again on the same data; it recovers by itself."""
         _docker("start", self.name)
+
+    def recover(self) -> None:
+        """Up again after a scenario that broke off while it was down."""
+        if not self._answers():
+            self.restart()
+            self.wait()
 
     def wait(self, seconds: float = 120) -> None:
         """Return as soon as it answers queries. Raises TimeoutError."""

@@ -11,5 +11,5 @@ PACE = Pace(lease=SECONDS, access_deadline=4.0, message_deadline=3.0, report_dea
 
 
 if __name__ == "__main__":
-    gateway.__main__.Plan = partial(Plan, pace=PACE)  # type: ignore[misc, assignment]
+    vars(gateway.__main__)["Plan"] = partial(Plan, pace=PACE)
     gateway.__main__.main()

@@ -4,11 +4,12 @@ Between billing and MySQL stands the proxy. Everything else is as `make run` has
 """
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import httpx
 import sqlalchemy as sa
@@ -37,7 +38,8 @@ class NotDrained(Exception):
 class Plan:
     """What a scenario needs. `modules`: which Python module runs instead of a service's own. `alterations`: SQL that
     spoils the schema, for a control run. `second_gateway`: its role, if there is one. `spool_bytes`: the size of the
-    file system under the spool."""
+    file system under the spool.
+    """
 
     routers: int = 3
     customers: int = 60
@@ -143,7 +145,7 @@ class Stage:
             if watching:
                 watching.cancel()
 
-    def drain(self, seconds: float = 300) -> float:
+    def drain(self, seconds: float = 900) -> float:
         """Wait until nothing waits any more, after all is healed; how many seconds that took. Raises NotDrained."""
         began = time.monotonic()
         while left := self._waiting():
@@ -151,6 +153,14 @@ class Stage:
                 raise NotDrained(f"after {seconds:.0f} s there were still {left}")
             time.sleep(0.25)
         return time.monotonic() - began
+
+    def wait_until(self, check: Callable[[], bool], seconds: float = 120) -> None:
+        """Wait for something that the system does by itself. Raises NotDrained."""
+        deadline = time.monotonic() + seconds
+        while not check():
+            if time.monotonic() > deadline:
+                raise NotDrained(f"did not come true within {seconds:.0f} s")
+            time.sleep(0.1)
 
     def _waiting(self) -> dict[str, int]:
         counted = {
@@ -168,7 +178,7 @@ class Stage:
         body = httpx.get(url, timeout=10).json()
         return int(body["spool"]["waiting"]) if "spool" in body else None
 
-    def query(self, statement: str) -> Sequence[sa.Row[tuple[object, ...]]]:
+    def query(self, statement: str) -> Sequence[Any]:
         """Rows of the scenario's schema, read past the proxy, again when MySQL was killed meanwhile."""
         try:
             return self._query(statement)
@@ -176,6 +186,6 @@ class Stage:
             self.mysqld.wait()
             return self._query(statement)
 
-    def _query(self, statement: str) -> Sequence[sa.Row[tuple[object, ...]]]:
+    def _query(self, statement: str) -> Sequence[Any]:
         with self.engine.connect() as connection:
             return connection.exec_driver_sql(statement).all()

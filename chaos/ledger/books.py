@@ -9,6 +9,12 @@ from typing import Any
 
 import sqlalchemy as sa
 
+_RELAPSES = """
+    SELECT DISTINCT failed.transaction_id FROM payment_debug_log failed
+    JOIN payment_debug_log done ON done.transaction_id = failed.transaction_id AND done.id < failed.id
+    WHERE failed.category = 'RECONNECTION_FAILED' AND done.category = 'RECONNECTION_SUCCESS'
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class Payment:
@@ -45,6 +51,7 @@ class Books:
     wallet_cents: int
     due_dates: Mapping[str, date]  # by account
     reconnections: Mapping[str, int]  # RECONNECTION_SUCCESS rows
+    relapses: Sequence[str]  # TransIDs whose line was reported as failed after it had been reported as on
     tasks: Mapping[str, int]  # by state
     messages: Sequence[Sms]
 
@@ -76,6 +83,7 @@ def read(engine: sa.Engine) -> Books:
                 row[0]
                 for row in rows("SELECT transaction_id FROM payment_debug_log WHERE category = 'RECONNECTION_SUCCESS'")
             ),
+            relapses=[row[0] for row in rows(_RELAPSES)],
             tasks={row[0]: row[1] for row in rows("SELECT state, count(*) FROM tasks GROUP BY state")},
             messages=[Sms(*row) for row in rows("SELECT phone, text, state, detail, doubts FROM messages")],
         )

@@ -24,5 +24,6 @@ def check(findings: Findings, attempts: Sequence[Attempt], books: Books, routers
         "not_reconnected_once",
         [callback.trans_id for callback in paid if books.reconnections.get(callback.trans_id, 0) != 1],
     )
+    findings.must_be_none("failed_after_success", list(books.relapses))
     undone = {state: count for state, count in books.tasks.items() if state != "done"}
     findings.must("tasks_done", not undone, f"tasks that did not end well: {undone}")

@@ -18,7 +18,7 @@ def check(findings: Findings, attempts: Sequence[Attempt], books: Books) -> None
         sent=len(attempts),
         acknowledged=len(acknowledged),
         unanswered=statuses.pop(None, 0),
-        refused=sum(count for status, count in statuses.items() if status != 200),
+        answered_otherwise=sum(count for status, count in statuses.items() if status != 200),
         payments=sum(map(len, books.payments.values())),
     )
     findings.must_be_none("acknowledged_missing", [a.callback.trans_id for a in acknowledged if not _kept(a, books)])
@@ -32,7 +32,7 @@ def check(findings: Findings, attempts: Sequence[Attempt], books: Books) -> None
 def applied(attempts: Iterable[Attempt], books: Books) -> list[Callback]:
     """The callbacks as they were applied: for each payment in the books the one of the log that it came from."""
     sent = {(a.callback.trans_id, a.callback.content): a.callback for a in attempts}
-    found = []
+    found: list[Callback] = []
     for trans_id, rows in books.payments.items():
         found.extend(sent[trans_id, row.content] for row in rows if (trans_id, row.content) in sent)
     return found

@@ -53,19 +53,8 @@ def _kill_mysqld(stage: Stage, form: Form, findings: Findings) -> None:
             stage.mysqld.kill()
             began = time.monotonic()
             stage.mysqld.restart()
-            stage.mysqld.wait()
-            back.append(_recorded_again(stage, began))
+            back.append(wait_for_success(stage, began))
     findings.note(kills=kills, **_spread("seconds_to_first_success", back))
-
-
-def _recorded_again(stage: Stage, began: float) -> float:
-    """Until MySQL holds a payment more: an answer could come from the spool."""
-    (before,) = stage.query("SELECT count(*) FROM paybill_payments")
-    while stage.query("SELECT count(*) FROM paybill_payments")[0] == before:
-        time.sleep(0.05)
-    seconds = time.monotonic() - began
-    wait_for_success(stage, time.monotonic())
-    return seconds
 
 
 def _spread(name: str, seconds: list[float]) -> dict[str, float]:

@@ -1,0 +1,1 @@
+"""Services with a bug planted, for the control runs. Nothing but those starts them."""
