@@ -40,6 +40,8 @@ SCENARIOS: dict[str, Scenario] = {
     **controls.SCENARIOS,
 }
 
+_STOPPING = (signal.SIGINT, signal.SIGTERM)
+
 
 def main() -> int:
     """Run what was asked for."""
@@ -95,6 +97,9 @@ def _run_here(options: argparse.Namespace, names: list[str]) -> bool:
 
 
 def _stop(*_: object) -> None:
+    """End by way of every clean-up; told again meanwhile, go on cleaning up."""
+    for number in _STOPPING:
+        signal.signal(number, signal.SIG_IGN)
     sys.exit(1)
 
 
@@ -108,5 +113,6 @@ def _arguments() -> argparse.Namespace:
 
 
 if __name__ == "__main__":
-    signal.signal(signal.SIGTERM, _stop)
+    for number in _STOPPING:
+        signal.signal(number, _stop)
     sys.exit(main())

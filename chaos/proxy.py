@@ -6,6 +6,7 @@ it can fall silent altogether.
 
 import asyncio
 import contextlib
+import re
 import struct
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from enum import StrEnum
 _COM_QUERY = b"\x03"
 _OK = 0x00
 _CLIENT_SSL = 0x0800
+_STORES_PAYMENTS = re.compile(rb"INSERT INTO `?paybill_payments\b")
 
 
 class Moment(StrEnum):
@@ -122,7 +124,7 @@ class MysqlProxy:
     def _asked(self, link: _Link, packet: bytes) -> None:
         if packet[3] != 0 or packet[4:5] != _COM_QUERY:
             return
-        if packet.startswith(b"INSERT INTO paybill_payments ", 5):
+        if _STORES_PAYMENTS.match(packet, 5):
             link.storing = True
             self._at(Moment.INSERT)
         elif packet.startswith(b"COMMIT", 5):
