@@ -31,6 +31,7 @@ _QUICK = Extent(rounds=2, seconds=2, quick=True)
 _SIZES = {False: Size(hot=10_000, many=10_000, many_isps=1000, waiting=10_000), True: Size(2000, 2000, 200, 1000)}
 
 
+_STOP = (signal.SIGINT, signal.SIGTERM)
 # Starting everything takes a core for a while; a higher load is someone else's work.
 _BUSY = 2.0
 
@@ -48,8 +49,8 @@ def main() -> int:
         cases = _choose(wanted)
         extent = _QUICK if os.environ.get("QUICK", "") not in {"", "0"} else _WHOLE
         allow_many_connections()
-        # A terminated run cleans up as an interrupted one does.
-        signal.signal(signal.SIGTERM, _interrupt)
+        for number in _STOP:
+            signal.signal(number, _interrupt)
         with _bench(extent) as bench:
             return _run(bench, cases)
     except (NoDocker, NotReady, UnknownCase) as error:
@@ -125,6 +126,9 @@ def _keep_logs(directory: Path) -> None:
 
 
 def _interrupt(_number: int, _frame: FrameType | None) -> None:
+    """Stop, and let nothing stop us from cleaning up."""
+    for number in _STOP:
+        signal.signal(number, signal.SIG_IGN)
     raise KeyboardInterrupt
 
 

@@ -114,7 +114,9 @@ class MySqlServer:
                 return
 
     def _remove(self) -> None:
-        subprocess.run(["docker", "rm", "--force", "--volumes", self.name], capture_output=True, check=False)
+        # In a session of its own: a second Ctrl-C is not for it.
+        command = ["docker", "rm", "--force", "--volumes", self.name]
+        subprocess.run(command, capture_output=True, check=False, start_new_session=True)
 
     def _docker(self, *arguments: str) -> str:
         done = subprocess.run(["docker", *arguments], capture_output=True, text=True, check=False)
