@@ -4,6 +4,7 @@ import asyncio
 import resource
 import time
 from collections import Counter, deque
+from math import ceil
 
 from benchmarks.load.connection import Connection
 from benchmarks.load.plan import Answers, Load
@@ -56,14 +57,17 @@ class Generator:
 
     async def _pace(self, rate: float) -> None:
         """The open loop: what is due is sent, or waits for a connection with its time running."""
-        due = 0
+        moments = (self._begin + number / rate for number in range(min(ceil(rate * self._load.seconds), self._most)))
+        coming = next(moments, None)
         while self._may_send():
             now = time.monotonic()
-            while (moment := self._begin + due / rate) <= now and due < self._most and moment < self._end:
-                due += 1
-                self._overdue.append(moment)
+            while coming is not None and coming <= now:
+                self._overdue.append(coming)
+                coming = next(moments, None)
             self._send_overdue()
             await asyncio.sleep(_TICK)
+        # What was due while the loop itself was late must not be forgotten.
+        self._overdue.extend(moment for moment in (coming, *moments) if moment is not None)
 
     def _may_send(self) -> bool:
         return time.monotonic() < self._end and self._requests.made < self._most
