@@ -75,7 +75,7 @@ class FakeBilling(payment_service_pb2_grpc.PaymentServiceServicer, task_service_
     # Faults on demand.
     delay: float = 0.0
     fail_with: grpc.StatusCode | None = None
-    refuses: str = ""  # the TransID that RecordPayments refuses
+    refuses: str = ""  # the TransID or reference that RecordPayments refuses
     breaks: str = ""  # the TransID that RecordPayments breaks on
     quarantines: str = ""  # the TransID whose row "the database refuses"
     quarantine_fails: bool = False
@@ -110,7 +110,9 @@ class FakeBilling(payment_service_pb2_grpc.PaymentServiceServicer, task_service_
             await self._misbehave(context)
         finally:
             self.records_at_once -= 1
-        if any(payment.trans_id == self.refuses for payment in request.payments):
+        if self.refuses and any(
+            self.refuses in (payment.trans_id, payment.bill_ref_number) for payment in request.payments
+        ):
             await abort(context, grpc.StatusCode.INVALID_ARGUMENT, "INVALID_PAYMENT", "said no")
         if any(payment.trans_id == self.breaks for payment in request.payments):
             await abort(context, grpc.StatusCode.INTERNAL, "INTERNAL")

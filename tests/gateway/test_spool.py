@@ -101,6 +101,38 @@ async def test_a_later_callback_of_a_payment_never_overtakes_the_one_that_waits(
     assert [payment.amount_cents for payment in world.billing.fake.conflicts] == [500]
 
 
+async def test_only_callbacks_of_the_same_payment_queue_up_while_billing_is_well(world):
+    world.billing.fake.breaks = "SAMPLE0001"
+    world.billing.fake.quarantine_breaks = True
+    async with run_gateway(world.plan(drain_pace=DrainPace(first_pause=3, longest_pause=3))) as gateway:
+        assert await pay(gateway) == "spooled"
+        await until(lambda: len(world.billing.fake.record_sizes) == 2)  # the drain has tried it once and pauses
+        world.billing.fake.breaks = ""
+        assert await pay(gateway, TransAmount="5.00") == "spooled"
+        assert await pay(gateway, "OTHER00001") == "customer_paid"
+        await drained(gateway)
+    assert list(world.billing.fake.payments) == ["OTHER00001", "SAMPLE0001"]
+    assert [payment.amount_cents for payment in world.billing.fake.conflicts] == [500]
+
+
+async def test_a_contradicting_callback_is_not_handed_over_before_the_first_one_is_settled(world, tmp_path):
+    world.billing.fake.fail_with = grpc.StatusCode.UNAVAILABLE
+    async with run_gateway(world.plan(journal=world.journal(tmp_path / "spool"))) as gateway:
+        assert await pay(gateway, BillRefNumber="ODD") == "spooled"
+        assert await pay(gateway) == "spooled"
+    world.billing.fake.refuses = "ODD"
+    world.billing.fake.quarantine_breaks = True
+    world.billing.fake.fail_with = None
+    world.billing.fake.record_sizes.clear()
+    async with run_gateway(world.plan(journal=world.journal(tmp_path / "spool"))) as gateway:
+        await until(lambda: len(world.billing.fake.record_sizes) > 3)
+        assert not world.billing.fake.payments
+        world.billing.fake.quarantine_breaks = False
+        await drained(gateway)
+    assert [kept.fault for kept in world.billing.fake.kept.values()] == ["payment: said no"]
+    assert world.billing.fake.payments["SAMPLE0001"].bill_ref_number == "0949AQ"
+
+
 async def test_a_later_callback_waits_for_the_one_under_way(world):
     world.billing.fake.delay = 3600
     async with run_gateway(world.plan(intake_deadline=0.8)) as gateway:
@@ -201,7 +233,8 @@ async def test_a_billing_that_breaks_on_everything_is_waited_for(world):
         world.billing.fake.fail_with = None
         await drained(gateway)
         assert (await state(gateway))["rejected"] == 0
-    assert len(world.billing.fake.payments) == 5
+    # It may come back between a refusal and the quarantine of what it refused.
+    assert len(world.billing.fake.payments) + len(world.billing.fake.kept) == 5
 
 
 @pytest.mark.parametrize(("error", "word"), [(errno.EIO, "failing"), (errno.ENOSPC, "full"), (errno.EROFS, "failing")])
