@@ -35,6 +35,24 @@ def test_a_line_switched_in_time_is_told_in_one_message(desk, dispatcher):
     ]  # fmt: skip
 
 
+def test_a_dispatcher_that_was_away_tries_the_line_before_it_says_anything(desk, dispatcher):
+    desk.pay("A1", "0949AQ")
+    desk.pass_time(timedelta(minutes=5))
+    dispatcher.carry_out()
+    assert dispatcher.told() == CONNECTED
+
+
+def test_a_dispatcher_that_was_away_does_not_keep_the_truth_for_long(desk, dispatcher):
+    dispatcher.script[1] = [AccessResult.UNREACHABLE] * 50
+    desk.pay("A1", "0949AQ")
+    desk.pass_time(timedelta(minutes=5))
+    dispatcher.carry_out()
+    assert dispatcher.told() == {}
+    desk.pass_time(timedelta(seconds=10))
+    dispatcher.carry_out()
+    assert dispatcher.told()[CUSTOMER_PHONE] == ["customer_waiting"]
+
+
 def test_a_line_that_was_on_already_is_confirmed_all_the_same(desk, dispatcher):
     dispatcher.script[1] = [AccessResult.ALREADY_SO]
     desk.pay("A1", "0949AQ")

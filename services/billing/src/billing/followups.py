@@ -15,6 +15,8 @@ NAIROBI = ZoneInfo("Africa/Nairobi")
 
 # How long the customer's message waits for the router, so that one SMS can tell the whole truth.
 GRACE = timedelta(seconds=10)
+# What of it is left at least when the router is asked for the first time, however late that is.
+PATIENCE = timedelta(seconds=5)
 MESSAGE_LIFETIME = timedelta(days=1)
 FIRST_PAUSE = timedelta(seconds=1)
 LONGEST_PAUSE = timedelta(seconds=60)

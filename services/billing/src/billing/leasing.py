@@ -13,7 +13,7 @@ from sqlalchemy import Connection, Engine
 from billing import followups, notices
 from billing.followups import Kind, Line, State
 from billing.intake import Policy
-from billing.notices import Message, Notice
+from billing.notices import Message, Notice, Variant
 from billing.steps import Step
 from billing.store import accounts, debug_log, payments, tasks
 
@@ -49,7 +49,7 @@ def lease(
     def work(connection: Connection) -> Lease:
         now = current_time(connection)
         rows = tasks.claim_due(connection, now, limit, busy_router_ids)
-        live = [row for row in rows if row.expires_at > now]
+        live = _without_early_messages(connection, [row for row in rows if row.expires_at > now], now)
         _expire(connection, policy, [row for row in rows if row.expires_at <= now], now)
         tasks.lease(connection, [row.id for row in live], owner, now + duration)
         debug_log.insert(connection, [_attempt(row) for row in live if _is_first_attempt(row)], now)
@@ -58,6 +58,15 @@ def lease(
         return Lease([_task(row) for row in live], _until(next_due_at, now))
 
     return transact(engine, work)
+
+
+def _without_early_messages(connection: Connection, rows: Sequence[Any], now: datetime) -> list[Any]:
+    """Leave out "your site cannot be reached" of lines that nobody has tried to reach before: we were away, not they."""
+    tried_now = {row.trans_id for row in rows if _is_first_attempt(row)}
+    if not tried_now:
+        return list(rows)
+    tasks.delay_waiting(connection, tried_now, now + followups.PATIENCE)
+    return [row for row in rows if row.variant != Variant.WAITING or row.trans_id not in tried_now]
 
 
 def _until(next_due_at: datetime | None, now: datetime) -> timedelta:

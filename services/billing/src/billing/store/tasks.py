@@ -72,6 +72,16 @@ def lease(connection: Connection, task_ids: Collection[int], owner: str, until: 
         )
 
 
+def delay_waiting(connection: Connection, trans_ids: Collection[str], until: datetime) -> None:
+    """Let waiting messages of these payments be due at `until` at the earliest."""
+    connection.execute(
+        sa.update(tasks)
+        .where(_t.trans_id.in_(sorted(trans_ids)), _t.state == State.OPEN, _t.variant == Variant.WAITING)
+        .where(_t.leased_by.is_(None), _t.due_at < until)
+        .values(due_at=until)
+    )
+
+
 def next_due_at(connection: Connection, busy_router_ids: Collection[int]) -> datetime | None:
     """When the next open task is due that is not of a busy router."""
     query = sa.select(_t.due_at).where(_open_to(busy_router_ids)).order_by(_t.due_at).limit(1)
