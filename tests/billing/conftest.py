@@ -9,11 +9,10 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 from billing.__main__ import MIGRATIONS, build
-from billing.models import isps, metadata
 from billing.settings import BillingSettings
 
 from servicekit import database, migrate
-from tests.billing.desk import ADMINS, SHORTCODE, Desk, open_desk
+from tests.billing.desk import ADMINS, SHORTCODE, Desk, empty, open_desk
 from tests.billing.dispatching import Dispatcher
 from tests.billing.serving import Client, connect
 
@@ -39,11 +38,8 @@ def mysql_schema(mysql_server: sa.URL) -> Iterator[sa.Engine]:
 
 @pytest.fixture
 def mysql_engine(mysql_schema: sa.Engine) -> sa.Engine:
-    """That schema without rows; the first ISP is number 1 again."""
-    with mysql_schema.begin() as connection:
-        for table in metadata.tables.values():
-            connection.execute(sa.delete(table))
-        connection.exec_driver_sql(f"ALTER TABLE {isps.name} AUTO_INCREMENT = 1")
+    """That schema without rows."""
+    empty(mysql_schema)
     return mysql_schema
 
 

@@ -16,6 +16,8 @@ from billing.models import (
     credit_transactions,
     isp_credits,
     isp_wallet,
+    isps,
+    metadata,
     paybill_payments,
     payment_debug_log,
     pppoe_users,
@@ -221,6 +223,14 @@ def customer(account: str, isp_id: int, package_cents: int | None, **fields) -> 
         "next_payment_date": date(2026, 1, 31),
     }
     return Customer(account_name=account, isp_id=isp_id, package_cents=package_cents, **(defaults | fields))
+
+
+def empty(engine: sa.Engine) -> None:
+    """Delete all rows; the first ISP is number 1 again."""
+    with engine.begin() as connection:
+        for table in metadata.tables.values():
+            connection.execute(sa.delete(table))
+        connection.exec_driver_sql(f"ALTER TABLE {isps.name} AUTO_INCREMENT = 1")
 
 
 def open_desk(engine: sa.Engine) -> Desk:
