@@ -32,10 +32,11 @@ Row = sa.Row[Any]
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """Messages that are ours to send, and those that expired unsent instead."""
+    """Messages that are ours to send, those that expired unsent instead, and those whose sender died."""
 
     messages: Sequence[Row]
     expired: Sequence[Row]
+    abandoned: Sequence[Row]
 
 
 class Sending:
@@ -57,34 +58,29 @@ class Sending:
 
     def send_due(self) -> bool:
         """Do one round; False when nothing was due."""
-        abandoned = transact(self._engine, self._settle_abandoned)
-        for message in abandoned:
-            log.warning("message_outcome_unknown", message_id=message.message_id, detail="the sender died meanwhile")
         claim = transact(self._engine, self._claim)
+        for message in claim.abandoned:
+            log.warning("message_outcome_unknown", message_id=message.message_id, detail="the sender died meanwhile")
         for message in claim.expired:
             log.warning("message_expired", message_id=message.message_id, last=message.detail)
         if claim.messages:
             self._record(claim.messages, self._call(claim.messages))
-        return bool(abandoned or claim.messages or claim.expired)
-
-    def _settle_abandoned(self, connection: sa.Connection) -> Sequence[Row]:
-        now = current_time(connection)
-        abandoned = store.due(connection, State.SENDING, now, BATCH)
-        outcome = Outcome(Verdict.UNKNOWN, "the process that was sending it died")
-        for message in abandoned:
-            self._move(connection, message, outcome, now)
-        return abandoned
+        return bool(claim.abandoned or claim.messages or claim.expired)
 
     def _claim(self, connection: sa.Connection) -> Claim:
         now = current_time(connection)
+        abandoned = store.due(connection, State.SENDING, now, BATCH)
+        died = Outcome(Verdict.UNKNOWN, "the process that was sending it died")
         due = store.due(connection, State.QUEUED, now, BATCH)
         claim = Claim(
             messages=[message for message in due if message.expire_time > now],
             expired=[message for message in due if message.expire_time <= now],
+            abandoned=abandoned,
         )
-        for message in claim.expired:
-            end = {"state": states.after_expiry(message.doubts), "update_time": now}
-            store.move(connection, message.id, message.epoch, end)
+        moves = [self._step(message, died, now) for message in abandoned]
+        moves += [_expiry(message, now) for message in claim.expired]
+        if moves:
+            store.move(connection, moves)
         if claim.messages:
             until = now + timedelta(seconds=self._lease)
             store.claim(connection, [message.id for message in claim.messages], now, until)
@@ -103,7 +99,7 @@ class Sending:
         deadline = time.monotonic() + self._lease
         while True:
             try:
-                ignored = transact(self._engine, lambda connection: self._move_all(connection, messages, outcomes))
+                ignored = transact(self._engine, lambda connection: self._move(connection, messages, outcomes))
             except DatabaseUnavailable as error:
                 log.warning("outcomes_wait_for_database", detail=str(error))
                 if time.monotonic() > deadline or self._stopping.wait(0.5):
@@ -113,30 +109,31 @@ class Sending:
                 _tell(messages, outcomes, ignored)
                 return
 
-    def _move_all(self, connection: sa.Connection, messages: Sequence[Row], outcomes: Sequence[Outcome]) -> set[int]:
+    def _move(self, connection: sa.Connection, messages: Sequence[Row], outcomes: Sequence[Outcome]) -> set[int]:
         """Move every message; answers the ids of those that someone else has dealt with since."""
         now = current_time(connection)
-        return {
-            claimed.id
-            for claimed, outcome in zip(messages, outcomes, strict=True)
-            if not self._move(connection, _as_sending(claimed), outcome, now)
-        }
+        steps = [self._step(_as_sending(row), outcome, now) for row, outcome in zip(messages, outcomes, strict=True)]
+        return store.move(connection, steps)
 
-    def _move(self, connection: sa.Connection, message: Any, outcome: Outcome, now: datetime) -> bool:
+    def _step(self, message: Any, outcome: Outcome, now: datetime) -> store.Move:
         unknown = outcome.verdict is Verdict.UNKNOWN
         attempt = states.Attempt(message.attempts, message.doubts, templates.may_resend(message.template))
         step = states.after_attempt(outcome, attempt, self._dice())
         values = {
             "state": step.state,
             "detail": outcome.detail[:500],
-            "provider_message_id": outcome.provider_message_id,
             "doubts": message.doubts + unknown,
             # Due at the latest when it expires, so that it is told then.
             "due_time": min(now + step.delay, max(message.expire_time, now)),
             "update_time": now,
         }
         # What is certain is worth knowing however late it comes; a doubt is only about an attempt that is still open.
-        return store.move(connection, message.id, message.epoch, values, only_sending=unknown)
+        return store.Move(message.id, message.epoch, values, outcome.provider_message_id, only_sending=unknown)
+
+
+def _expiry(message: Row, now: datetime) -> store.Move:
+    end = {"state": states.after_expiry(message.doubts), "update_time": now}
+    return store.Move(message.id, message.epoch, end, message.provider_message_id)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,10 +1,13 @@
 """Every query of notify. Runs inside the caller's transaction and never commits."""
 
+from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
+from servicekit.database import insert_rows
 
 from notify.models import messages
 from notify.states import State
@@ -18,7 +21,7 @@ def find(connection: sa.Connection, message_ids: Collection[str]) -> dict[str, s
 
 def insert(connection: sa.Connection, rows: Sequence[Mapping[str, object]]) -> None:
     """Add messages."""
-    connection.execute(messages.insert(), list(rows))
+    insert_rows(connection, messages, rows)
 
 
 def page(
@@ -65,11 +68,35 @@ def claim(connection: sa.Connection, ids: Collection[int], now: datetime, until:
     )
 
 
-def move(
-    connection: sa.Connection, row_id: int, epoch: int, values: Mapping[str, object], *, only_sending: bool = False
-) -> bool:
-    """Change a message unless it was claimed again since; with `only_sending` only one that is still SENDING."""
-    query = messages.update().where(messages.c.id == row_id, messages.c.epoch == epoch)
-    if only_sending:
-        query = query.where(messages.c.state == State.SENDING)
-    return connection.execute(query.values(values)).rowcount == 1
+@dataclass(frozen=True, slots=True)
+class Move:
+    """A change of a message that counts only while `epoch` is its newest; with `only_sending` only while SENDING."""
+
+    row_id: int
+    epoch: int
+    values: Mapping[str, Any]
+    provider_message_id: str = ""
+    only_sending: bool = False
+
+
+def move(connection: sa.Connection, moves: Sequence[Move]) -> set[int]:
+    """Make changes; answers the ids of those messages that someone else has dealt with since, and stay as they are.
+
+    One statement for all that differ in the provider's id only: mostly that is all of a call.
+    """
+    columns = messages.c
+    query = sa.select(columns.id, columns.epoch, columns.state).where(columns.id.in_([one.row_id for one in moves]))
+    rows = {row.id: row for row in connection.execute(query.order_by(columns.id).with_for_update())}
+    ours = [one for one in moves if _is_ours(rows.get(one.row_id), one)]
+    alike: dict[tuple[tuple[str, Any], ...], dict[int, str]] = defaultdict(dict)
+    for one in ours:
+        alike[tuple(sorted(one.values.items()))][one.row_id] = one.provider_message_id
+    for values, provider_ids in alike.items():
+        update = messages.update().where(columns.id.in_(provider_ids))
+        provider_id = sa.case(provider_ids, value=columns.id)
+        connection.execute(update.values(provider_message_id=provider_id, **dict(values)))
+    return {one.row_id for one in moves} - {one.row_id for one in ours}
+
+
+def _is_ours(row: Any, wanted: Move) -> bool:
+    return row is not None and row.epoch == wanted.epoch and (row.state == State.SENDING or not wanted.only_sending)
