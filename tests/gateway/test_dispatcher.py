@@ -17,10 +17,10 @@ pytestmark = pytest.mark.anyio
 
 
 @contextlib.asynccontextmanager
-async def dispatching(world, pace=PACE):
+async def dispatching(world, pace=PACE, saturated=lambda: False):
     """A running dispatcher; leaves it the graceful way."""
     clients, stopping = Clients.connect(world.targets), asyncio.Event()
-    dispatcher = Dispatcher(clients, "test", stopping, pace)
+    dispatcher = Dispatcher(clients, "test", stopping, pace, saturated)
     running = asyncio.create_task(dispatcher.run())
     try:
         yield dispatcher
@@ -69,6 +69,22 @@ async def test_a_dead_router_does_not_delay_another_and_gets_no_second_call_mean
         world.router_control.fake.hangs = set()
         await until(all_done(world))
     assert world.router_control.fake.most_at_once[1] == 1
+
+
+async def test_taking_in_goes_first_but_not_for_ever(world):
+    full = True
+    async with dispatching(world, replace(PACE, courtesy=3600), saturated=lambda: full) as dispatcher:
+        await until(lambda: world.billing.fake.busy_router_ids)  # the first look is never put off
+        world.billing.fake.add_task(access=(1, "u1", True))
+        for _ in range(20):
+            dispatcher.wake()
+            await asyncio.sleep(0)
+        assert len(world.billing.fake.busy_router_ids) == 1
+        full = False
+        await until(all_done(world))
+    async with dispatching(world, replace(PACE, courtesy=0.1), saturated=lambda: True):
+        world.billing.fake.add_task(access=(1, "u2", True))
+        await until(all_done(world))
 
 
 async def test_what_stood_in_the_way_is_reported_as_the_router_control_says_it(world):

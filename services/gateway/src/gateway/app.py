@@ -84,7 +84,13 @@ def create_app(plan: Plan, lifecycle: Lifecycle) -> FastAPI:
 @asynccontextmanager
 async def _running(app: FastAPI, plan: Plan, lifecycle: Lifecycle) -> AsyncIterator[None]:
     clients = Clients.connect(plan.targets)
-    dispatcher = Dispatcher(clients, f"{socket.gethostname()}:{os.getpid()}", lifecycle.stopping, plan.pace)
+    intake: Intake | None = None
+
+    def saturated() -> bool:
+        return intake is not None and intake.recorder.saturated
+
+    owner = f"{socket.gethostname()}:{os.getpid()}"
+    dispatcher = Dispatcher(clients, owner, lifecycle.stopping, plan.pace, saturated)
     intake = _intake(plan, clients, dispatcher.wake, lifecycle.stopping) if plan.takes_in else None
     app.state.clients, app.state.intake = clients, intake
     work = [asyncio.create_task(dispatcher.run())] if plan.dispatches else []

@@ -63,6 +63,11 @@ class Batcher(Generic[Item, Result]):
         async with asyncio.timeout(self._deadline):
             return await place.answer
 
+    @property
+    def saturated(self) -> bool:
+        """Whether items wait although as many batches as may be are under way."""
+        return bool(self._waiting) and len(self._lanes) >= BATCHES_IN_FLIGHT
+
     async def drain(self) -> None:
         """Wait until nothing is under way."""
         while self._lanes:

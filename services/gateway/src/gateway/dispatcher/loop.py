@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
 
 import grpc
@@ -22,15 +22,24 @@ from gateway.errors import from_rpc
 log = structlog.get_logger()
 
 _LEASE_CALL_SECONDS = 5.0
+_MOMENT = 0.05
 
 
 class Dispatcher:
     """Carries out tasks until `stopping` is set.
 
-    `owner` names this process in billing's records. Any number of dispatchers may run side by side.
+    `owner` names this process in billing's records. Any number of dispatchers may run side by side. `saturated` says
+    whether this process can hardly keep up with taking payments in.
     """
 
-    def __init__(self, clients: Clients, owner: str, stopping: asyncio.Event, pace: Pace) -> None:
+    def __init__(
+        self,
+        clients: Clients,
+        owner: str,
+        stopping: asyncio.Event,
+        pace: Pace,
+        saturated: Callable[[], bool] = lambda: False,
+    ) -> None:
         reporter = Reporter(clients.tasks, pace, stopping)
         self._tasks = clients.tasks
         self._access = AccessCarrier(clients.router_control, reporter, pace, stopping)
@@ -38,6 +47,8 @@ class Dispatcher:
         self._owner = owner
         self._pace = pace
         self._stopping = stopping
+        self._saturated = saturated
+        self._last_round = 0.0
         self._awake = asyncio.Event()
         self._busy_routers: set[int] = set()
         self._held = 0
@@ -72,7 +83,11 @@ class Dispatcher:
         """Lease and hand out once; how long to wait before the next round, in seconds."""
         if self._held >= self._pace.most_tasks_held:
             return jittered(self._pace.poll)
-        lease = Lease(asyncio.get_running_loop().time() + self._pace.lease)
+        now = asyncio.get_running_loop().time()
+        if self._saturated() and now < self._last_round + self._pace.courtesy:
+            return _MOMENT
+        self._last_round = now
+        lease = Lease(now + self._pace.lease)
         try:
             response = await self._lease_tasks()
         except grpc.aio.AioRpcError as error:

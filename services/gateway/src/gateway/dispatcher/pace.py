@@ -18,6 +18,8 @@ class Pace:
     # Pauses while a service is away: doubled from the first to the longest.
     first_pause: float = 0.25
     longest_pause: float = 8.0
+    # Taking in goes first: while it is saturated, look for tasks only so often.
+    courtesy: float = 2.0
     max_tasks: int = 500
     # Stop leasing while so many tasks wait here.
     most_tasks_held: int = 2000
