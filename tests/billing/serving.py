@@ -31,9 +31,9 @@ class Client:
             directory_service_pb2_grpc.DirectoryServiceStub(connected),
         )
 
-    def record(self, *payments: pb.Payment, timeout: float = 30) -> list[pb.PaymentReceipt]:
+    def record(self, *payments: pb.Payment, wait_for_ready: bool = False) -> list[pb.PaymentReceipt]:
         request = pb.RecordPaymentsRequest(payments=payments)
-        return list(self.payments.RecordPayments(request, timeout=timeout).receipts)
+        return list(self.payments.RecordPayments(request, timeout=30, wait_for_ready=wait_for_ready).receipts)
 
     def outcome(self, *payments: pb.Payment) -> list[str]:
         return [outcome(receipt.outcome) for receipt in self.record(*payments)]

@@ -11,7 +11,7 @@ from billing.models import isp_wallet, paybill_payments, payment_deliveries, ppp
 from billing.reporting import CONFIRMED, AccessResult, Report
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
+from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 from servicekit.errors import ServiceError
 
 from servicekit import database
@@ -27,6 +27,7 @@ AMOUNTS = st.sampled_from(["0.20", "0.70", "500", "999.99", "1000", "1500.50", "
 SHORTCODES = st.sampled_from([SHORTCODE] * 9 + ["999"])
 PAYMENTS = st.builds(payment, TRANS_IDS, REFERENCES, AMOUNTS, business_short_code=SHORTCODES)
 RESULTS = st.sampled_from(list(AccessResult))
+RARELY = st.sampled_from([False] * 5 + [True])
 LEASE = timedelta(seconds=30)
 # What staff are told of, by outcome.
 EVENTS = {
@@ -95,11 +96,12 @@ class Billing(RuleBasedStateMachine):
             if message.template == "customer_reconnected":
                 assert self.model.payments[task.trans_id].line == "done"
 
-    @precondition(lambda self: self.old)
-    @rule(data=st.data(), result=RESULTS, accepted=st.booleans(), release=st.sampled_from([False] * 5 + [True]))
-    def a_report_comes(self, data, result, accepted, release):
+    @rule(number=st.integers(0, 999), result=RESULTS, accepted=st.booleans(), release=RARELY)
+    def a_report_comes(self, number, result, accepted, release):
         """Of any lease there ever was: most of them are stale."""
-        task = data.draw(st.sampled_from(self.old))
+        if not self.old:  # no precondition: what is leased depends on real time too, what is drawn must not
+            return
+        task = self.old[number % len(self.old)]
         is_line = isinstance(task.work, Line)
         report = Report(
             task.task_id,
@@ -152,7 +154,6 @@ class Billing(RuleBasedStateMachine):
         assert customers == {account: (one.due, one.status) for account, one in self.model.customers.items()}
         stored = {row.TransID: (row.outcome, row.unmatched_reason) for row in self.desk.rows(paybill_payments)}
         assert stored == {trans_id: (one.outcome, one.reason) for trans_id, one in self.model.payments.items()}
-        self.desk.check_books()
 
     @invariant()
     def every_conflict_is_kept_once(self):
@@ -178,6 +179,7 @@ class Billing(RuleBasedStateMachine):
             self.time_passes(61)
         assert self.desk.rows(tasks, state="open") == []
         self.money_dates_and_outcomes_are_as_in_the_model()
+        self.desk.check_books()
         self._check_who_was_told()
 
     def _check_who_was_told(self):
@@ -218,7 +220,7 @@ def test_billing_does_as_its_model_on_sqlite(sqlite_file, tmp_path):
         engines.append(database.create_engine(f"sqlite:///{shutil.copy(sqlite_file, tmp_path)}"))
         return open_desk(engines[-1])
 
-    run(fresh, examples=30, steps=20)
+    run(fresh, examples=25, steps=20)
 
 
 @pytest.mark.mysql
@@ -227,4 +229,4 @@ def test_billing_does_as_its_model_on_mysql(mysql_schema):
         empty(mysql_schema)
         return open_desk(mysql_schema)
 
-    run(fresh, examples=8, steps=20)
+    run(fresh, examples=6, steps=15)

@@ -61,7 +61,7 @@ def lease(
 
 
 def _without_early_messages(connection: Connection, rows: Sequence[Any], now: datetime) -> list[Any]:
-    """Leave out "your site cannot be reached" of lines that nobody has tried to reach before: we were away, not they."""
+    """Leave out "your site cannot be reached" of lines that nobody has tried before: we were away, not they."""
     tried_now = {row.trans_id for row in rows if _is_first_attempt(row)}
     if not tried_now:
         return list(rows)
