@@ -8,8 +8,13 @@ import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 import sqlalchemy as sa
+
+# How long an example takes says more of the machine than of us.
+hypothesis.settings.register_profile("lipanet", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
+hypothesis.settings.load_profile("lipanet")
 
 MYSQL_IMAGE = "mysql:9.7"
 
