@@ -183,7 +183,9 @@ def test_a_damaged_callback_is_set_aside_and_the_others_are_handed_over(open_jou
     assert open_journal().aside.count == 1
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 @given(data=st.data())
 def test_a_crash_in_the_middle_of_a_write_loses_nothing_that_was_stored(tmp_path_factory, data):
     directory = tmp_path_factory.mktemp("crash")

@@ -205,7 +205,9 @@ LOSING_THE_ANSWER = ["reset", "close-after-write", "fatal"]
 CHANGING_THE_ROUTER = ["vanish", "restart"]
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 @given(
     held=st.dictionaries(st.sampled_from(USERS), st.booleans()),
     dialled=st.lists(st.sampled_from(USERS), max_size=6),
