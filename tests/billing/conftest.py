@@ -3,7 +3,7 @@
 import shutil
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
@@ -19,21 +19,35 @@ from tests.billing.serving import Client, connect
 POOL = 64  # more than any test has threads
 
 
-@pytest.fixture(scope="session")
-def mysql_schema(mysql_server: sa.URL) -> Iterator[sa.Engine]:
-    """One migrated schema for all tests of billing that need no schema of their own."""
+@contextmanager
+def schema_on(mysql_server: sa.URL) -> Iterator[sa.Engine]:
+    """An empty schema for longer than one test."""
     name = f"test_billing_{uuid.uuid4().hex[:8]}"
     server = sa.create_engine(mysql_server, isolation_level="AUTOCOMMIT")
     with server.connect() as connection:
         connection.exec_driver_sql(f"CREATE DATABASE {name} CHARACTER SET utf8mb4")
     url = mysql_server.set(database=name).render_as_string(hide_password=False)
     engine = database.create_engine(url, pool_size=POOL)
-    migrate.upgrade(engine, "billing", MIGRATIONS)
     yield engine
     engine.dispose()
     with server.connect() as connection:
         connection.exec_driver_sql(f"DROP DATABASE {name}")
     server.dispose()
+
+
+@pytest.fixture(scope="session")
+def mysql_schema(mysql_server: sa.URL) -> Iterator[sa.Engine]:
+    """One migrated schema for all tests of billing that need no schema of their own."""
+    with schema_on(mysql_server) as engine:
+        migrate.upgrade(engine, "billing", MIGRATIONS)
+        yield engine
+
+
+@pytest.fixture(scope="module")
+def module_schema(mysql_server: sa.URL) -> Iterator[sa.Engine]:
+    """An empty schema for the tests of one file."""
+    with schema_on(mysql_server) as engine:
+        yield engine
 
 
 @pytest.fixture

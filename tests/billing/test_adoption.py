@@ -25,10 +25,12 @@ def old(mysql_url):
     engine.dispose()
 
 
-@pytest.fixture
-def adopted(old):
-    upgrade(old)
-    return old
+@pytest.fixture(scope="module")
+def adopted(module_schema):
+    """Migrated; only to be looked at."""
+    predecessor.build(module_schema)
+    upgrade(module_schema)
+    return module_schema
 
 
 def upgrade(engine):
@@ -123,13 +125,14 @@ def test_its_own_indexes_keys_comments_and_defaults_stay(adopted):
     ] == "path: 100% theirs"
 
 
-def test_migrating_again_changes_nothing(adopted):
-    before = everything(adopted)
-    upgrade(adopted)
-    with adopted.begin() as connection:
+def test_migrating_again_changes_nothing(old):
+    upgrade(old)
+    before = everything(old)
+    upgrade(old)
+    with old.begin() as connection:
         connection.exec_driver_sql("DELETE FROM alembic_version_billing")  # as if it had never been noted
-    upgrade(adopted)
-    assert everything(adopted) == before
+    upgrade(old)
+    assert everything(old) == before
 
 
 class Killed(BaseException):
@@ -207,15 +210,15 @@ def everything(engine):
 
 
 @pytest.fixture
-def desk(adopted):
-    return Desk(adopted)
+def desk(old):
+    upgrade(old)
+    return Desk(old)
 
 
-@pytest.mark.parametrize("trans_id", ["TKE1", "TKE2", "TKE3"])
-def test_a_payment_that_the_predecessor_applied_is_not_applied_again(desk, trans_id):
-    stored = {"TKE1": ("0949aq", "1000"), "TKE2": ("12BC", "500.50"), "TKE3": ("hello", "99.99")}[trans_id]
-    receipt = desk.pay(trans_id, *stored)
-    assert (receipt.outcome, receipt.repeated) == (Outcome.PREDECESSOR, True)
+def test_a_payment_that_the_predecessor_applied_is_not_applied_again(desk):
+    for stored in [("TKE1", "0949aq", "1000"), ("TKE2", "12BC", "500.50"), ("TKE3", "hello", "99.99")]:
+        receipt = desk.pay(*stored)
+        assert (receipt.outcome, receipt.repeated) == (Outcome.PREDECESSOR, True)
     assert len(desk.rows(wallet_entries)) == 2
     assert desk.rows(paybill_payments, outcome="customer_paid") == []
 
@@ -242,10 +245,10 @@ def test_a_wallet_takes_more_than_the_predecessor_s_column_could_hold(desk):
     assert desk.wallet(2) == 9_999_999_999 + 999_999_999_999
 
 
-@pytest.mark.parametrize("account", ["33ZZ", "44EV"])
-def test_a_customer_with_an_impossible_date_can_pay(desk, account):
-    assert desk.pay("NEW1", account, "100").outcome is Outcome.CUSTOMER_PAID
-    assert desk.one(pppoe_users, account_name=account).next_payment_date > desk.today()
+def test_customers_with_impossible_dates_can_pay(desk):
+    for trans_id, account in [("NEW1", "33ZZ"), ("NEW2", "44EV")]:
+        assert desk.pay(trans_id, account, "100").outcome is Outcome.CUSTOMER_PAID
+        assert desk.one(pppoe_users, account_name=account).next_payment_date > desk.today()
     Dispatcher(desk).run()
 
 
@@ -262,8 +265,8 @@ def test_a_wallet_without_balance_loses_nothing(desk):
     assert desk.wallet(7) == 100_000
 
 
-def test_the_predecessor_s_own_statements_still_work(adopted):
-    with adopted.begin() as connection:
+def test_the_predecessor_s_own_statements_still_work(desk):
+    with desk.engine.begin() as connection:
 
         def run(statement, *values):
             return connection.exec_driver_sql(statement, values)
@@ -282,6 +285,6 @@ def test_the_predecessor_s_own_statements_still_work(adopted):
         run(predecessor.INSERT_STEP, "OLD1", "PROCESSING_COMPLETE", "ok", '{"a": 1}')
         assert run(predecessor.FIND_ISP, "sms 001").one().name == "Demo Networks"
         assert run(predecessor.READ_LOG, "OLD1").mappings().one()["category"] == "PROCESSING_COMPLETE"
-    assert (1, Decimal("2500.75")) in predecessor.read(adopted, "isp_wallet", ("isp_id", "balance"))
-    assert (99, Decimal("1.00")) in predecessor.read(adopted, "isp_wallet", ("isp_id", "balance"))
-    assert Desk(adopted).pay("OLD1", "0949AQ").outcome is Outcome.PREDECESSOR
+    assert (1, Decimal("2500.75")) in predecessor.read(desk.engine, "isp_wallet", ("isp_id", "balance"))
+    assert (99, Decimal("1.00")) in predecessor.read(desk.engine, "isp_wallet", ("isp_id", "balance"))
+    assert desk.pay("OLD1", "0949AQ").outcome is Outcome.PREDECESSOR
