@@ -18,6 +18,7 @@ def _kill_taker(name: str) -> Scenario:
         kills, back = form.pick(10, 200), []
         with stage.load(_RATE):
             for number in range(kills):
+                time.sleep(stage.dice.uniform(0.2, 1.5))  # some payments are to be acknowledged between the blows
                 kill_at(stage, stage[name], POINTS[number % len(POINTS)])
                 back.append(bring_back(stage, stage[name]))
         findings.note(kills=kills, points=len(POINTS), **_spread("seconds_to_first_success", back))
