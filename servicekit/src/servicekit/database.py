@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 import sqlalchemy as sa
 import structlog
 from sqlalchemy.dialects import mysql
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, OperationalError
 
 from servicekit.errors import DatabaseUnavailable
 
@@ -24,6 +24,9 @@ log = structlog.get_logger()
 # MySQL: deadlock found, lock wait timed out, doubled key. The whole transaction is rolled back; trying again is safe.
 _RETRY_CODES = {1213, 1205, 1062}
 _ATTEMPTS = 8
+
+# MySQL counts these among its operational errors: a trigger's SIGNAL, invalid JSON, a violated CHECK.
+_ROW_FAULT_CODES = {1644, 3140, 3819}
 
 # The `answer_seconds` of a migration: an ALTER of a large table takes as long as it takes.
 PATIENT = 24 * 60 * 60
@@ -57,6 +60,7 @@ def create_engine(url: str, *, pool_size: int = 8, answer_seconds: int = 10) -> 
         address = address.set(drivername="mysql+pymysql")
     return sa.create_engine(
         address,
+        hide_parameters=True,  # an error's text must not carry names and numbers into a log
         pool_size=pool_size,
         max_overflow=0,
         pool_timeout=5,
@@ -74,7 +78,8 @@ def create_engine(url: str, *, pool_size: int = 8, answer_seconds: int = 10) -> 
 
 
 def _sqlite_engine(address: sa.URL) -> sa.Engine:
-    engine = sa.create_engine(address, connect_args={"timeout": 15, "check_same_thread": False})
+    arguments = {"timeout": 15, "check_same_thread": False}
+    engine = sa.create_engine(address, hide_parameters=True, connect_args=arguments)
 
     @sa.event.listens_for(engine, "connect")
     def _set_up(connection: Any, _record: object) -> None:
@@ -122,7 +127,14 @@ def _worth_repeating(error: DBAPIError) -> bool:
     return error_code(error) in _RETRY_CODES or "UNIQUE constraint failed" in str(error.orig)
 
 
+def refuses_a_row(error: DBAPIError) -> bool:
+    """Whether the database is well and only refuses what a row holds: trying again would not help."""
+    return isinstance(error, DataError | IntegrityError) or error_code(error) in _ROW_FAULT_CODES
+
+
 def _raise_unavailable(error: DBAPIError) -> None:
+    if refuses_a_row(error):
+        return
     if isinstance(error, OperationalError) or error.connection_invalidated:
         raise DatabaseUnavailable("the database did not answer") from error
 

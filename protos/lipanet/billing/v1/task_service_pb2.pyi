@@ -527,7 +527,7 @@ class RetryTasksResponse(_message.Message):
     TASK_IDS_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def task_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
-        """The tasks that are open again."""
+        """The tasks that are open again, or new."""
 
     def __init__(
         self,

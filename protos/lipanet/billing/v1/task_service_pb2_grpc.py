@@ -89,7 +89,8 @@ class TaskServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def RetryTasks(self, request, context):
-        """Makes a payment's given-up or expired tasks due again, after an operator mended the cause.
+        """Makes a payment's given-up or expired tasks due again, after an operator mended the cause. A line is tried as
+        it is on record now, and only while it is paid for; who got a router after paying gets a task now.
 
         NOT_FOUND `PAYMENT_NOT_FOUND`.
         """

@@ -50,7 +50,8 @@ class TaskServiceStub:
     INVALID_ARGUMENT `INVALID_REPORT`; UNAVAILABLE `DATABASE_UNAVAILABLE`: send the same reports again.
     """
     RetryTasks: _grpc.UnaryUnaryMultiCallable[_task_service_pb2.RetryTasksRequest, _task_service_pb2.RetryTasksResponse]
-    """Makes a payment's given-up or expired tasks due again, after an operator mended the cause.
+    """Makes a payment's given-up or expired tasks due again, after an operator mended the cause. A line is tried as
+    it is on record now, and only while it is paid for; who got a router after paying gets a task now.
 
     NOT_FOUND `PAYMENT_NOT_FOUND`.
     """
@@ -79,7 +80,8 @@ class TaskServiceAsyncStub(TaskServiceStub):
     INVALID_ARGUMENT `INVALID_REPORT`; UNAVAILABLE `DATABASE_UNAVAILABLE`: send the same reports again.
     """
     RetryTasks: _aio.UnaryUnaryMultiCallable[_task_service_pb2.RetryTasksRequest, _task_service_pb2.RetryTasksResponse]  # type: ignore[assignment]
-    """Makes a payment's given-up or expired tasks due again, after an operator mended the cause.
+    """Makes a payment's given-up or expired tasks due again, after an operator mended the cause. A line is tried as
+    it is on record now, and only while it is paid for; who got a router after paying gets a task now.
 
     NOT_FOUND `PAYMENT_NOT_FOUND`.
     """
@@ -123,7 +125,8 @@ class TaskServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _task_service_pb2.RetryTasksRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_task_service_pb2.RetryTasksResponse, _abc.Awaitable[_task_service_pb2.RetryTasksResponse]]:
-        """Makes a payment's given-up or expired tasks due again, after an operator mended the cause.
+        """Makes a payment's given-up or expired tasks due again, after an operator mended the cause. A line is tried as
+        it is on record now, and only while it is paid for; who got a router after paying gets a task now.
 
         NOT_FOUND `PAYMENT_NOT_FOUND`.
         """

@@ -8,10 +8,10 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime
 
 import structlog
-from servicekit.database import current_time, error_code, transact
+from servicekit.database import current_time, error_code, refuses_a_row, transact
 from servicekit.errors import DatabaseUnavailable
 from sqlalchemy import Connection, Engine
-from sqlalchemy.exc import DataError, DBAPIError, IntegrityError
+from sqlalchemy.exc import DBAPIError
 
 from billing import followups, notices, routing, settlement, steps
 from billing.callbacks import Callback
@@ -41,14 +41,13 @@ def record(engine: Engine, policy: Policy, batch: Sequence[Payment]) -> list[Rec
     """
     try:
         return transact(engine, lambda connection: _record(connection, policy, batch))
-    except (DataError, IntegrityError) as error:
+    except DBAPIError as error:
+        if not refuses_a_row(error):
+            # Tables that are not migrated yet, or a missing right: no payment is to blame, the sender keeps the batch.
+            log.error("database_refuses_all", cause=type(error).__name__, code=error_code(error))  # noqa: TRY400
+            raise DatabaseUnavailable("the database cannot record payments") from error
         if len(batch) == 1:
             return [_set_aside(engine, policy, batch[0], error)]
-    except DBAPIError as error:
-        # No row is to blame, rather tables that are not migrated yet or a missing right: the sender keeps the batch.
-        cause = {"cause": type(error).__name__, "code": error_code(error)}
-        log.error("database_refuses_all", **cause)  # noqa: TRY400  # a traceback would show the payments
-        raise DatabaseUnavailable("the database cannot record payments") from error
     middle = len(batch) // 2
     return record(engine, policy, batch[:middle]) + record(engine, policy, batch[middle:])
 
