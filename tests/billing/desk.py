@@ -11,6 +11,7 @@ from typing import Any
 import sqlalchemy as sa
 from billing import assignment, directory, followups, intake, leasing, reporting, retrying
 from billing.accounts import Customer, Isp
+from billing.followups import Kind, Wanted
 from billing.intake import Policy
 from billing.models import (
     credit_transactions,
@@ -55,13 +56,16 @@ class Desk:
     def assign(self, trans_id: str, reference: str) -> Receipt:
         return assignment.assign(self.engine, self.policy, trans_id, reference, "Asha")
 
-    def lease(self, limit: int = 100, *, owner: str = "test", seconds: float = 30, busy=()) -> list[leasing.Task]:
+    def lease(
+        self, limit: int = 100, *, owner: str = "test", seconds: float = 30, busy=frozenset(), kinds=tuple(Kind)
+    ) -> list[leasing.Task]:
         duration = timedelta(seconds=seconds)
-        return list(leasing.lease(self.engine, self.policy, owner, limit, duration, busy).tasks)
+        return list(leasing.lease(self.engine, self.policy, owner, duration, Wanted(limit, kinds, busy)).tasks)
 
-    def next_due_in(self, *, busy=()) -> timedelta:
+    def next_due_in(self, *, busy=frozenset(), kinds=tuple(Kind)) -> timedelta:
         """What a lessee that takes nothing is told."""
-        taken = leasing.lease(self.engine, self.policy, "test", 100, timedelta(seconds=30), busy)
+        wanted = Wanted(100, kinds, busy)
+        taken = leasing.lease(self.engine, self.policy, "test", timedelta(seconds=30), wanted)
         assert not taken.tasks
         return taken.next_due_in
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from datetime import timedelta
 
 from billing import leasing
-from billing.followups import Line
+from billing.followups import Line, Wanted
 from billing.leasing import Task
 from billing.models import tasks
 from billing.notices import Message
@@ -28,7 +28,7 @@ class Dispatcher:
         """Carry out what is due now, and what becomes due by it; how many tasks that were."""
         count = 0
         while True:
-            lease = leasing.lease(self.desk.engine, self.desk.policy, "dispatcher", 100, timedelta(seconds=30), ())
+            lease = leasing.lease(self.desk.engine, self.desk.policy, "dispatcher", timedelta(seconds=30), Wanted(100))
             assert self.desk.report(*self._do_all(lease.tasks)) == []
             count += len(lease.tasks)
             if not lease.tasks and lease.next_due_in:

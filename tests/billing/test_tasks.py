@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 from billing import followups, leasing
-from billing.followups import LONGEST_PAUSE, Line
+from billing.followups import LONGEST_PAUSE, Kind, Line, Wanted
 from billing.models import tasks
 from billing.reporting import AccessResult, Report
 
@@ -120,9 +120,30 @@ def test_two_lessees_report_one_task_at_once_and_one_counts(desk):
 def test_busy_routers_are_left_out_and_not_announced(desk):
     desk.pay("A1", "0949AQ")
     desk.pay("A2", "77XY", "500")
-    assert [task.work.router_id for task in lines(desk, busy=[1])] == [2]
-    assert desk.next_due_in(busy=[1]) > SECOND  # else the dispatcher would ask again and again while router 1 works
+    assert [task.work.router_id for task in lines(desk, busy={1})] == [2]
+    assert desk.next_due_in(busy={1}) > SECOND  # else the dispatcher would ask again and again while router 1 works
     assert [task.work.router_id for task in lines(desk)] == [1]
+
+
+def test_lines_and_messages_are_leased_apart(desk):
+    desk.pay("A1", "0949AQ")
+    desk.pay("A2", "0949AQ", "1")  # not enough: messages only
+    assert [type(task.work) for task in desk.lease(kinds=[Kind.SET_ACCESS])] == [Line]
+    (messages,) = desk.lease(kinds=[Kind.SEND_MESSAGES])
+    assert messages.trans_id == "A2"
+    assert desk.next_due_in(kinds=[Kind.SEND_MESSAGES]) < desk.next_due_in(kinds=[Kind.SET_ACCESS])
+
+
+def test_nobody_is_told_that_a_site_is_down_before_its_line_was_tried(desk):
+    desk.pay("A1", "0949AQ")
+    desk.make_due()
+    assert desk.lease(kinds=[Kind.SEND_MESSAGES]) == []
+    assert desk.next_due_in(kinds=[Kind.SEND_MESSAGES]) <= followups.PATIENCE
+    (line,) = desk.lease(kinds=[Kind.SET_ACCESS])
+    desk.report(Report(line.task_id, line.epoch, access=AccessResult.UNREACHABLE))
+    desk.make_due()
+    (messages,) = desk.lease(kinds=[Kind.SEND_MESSAGES])
+    assert messages.work[0].template == "customer_waiting"
 
 
 def test_a_lessee_hears_when_to_ask_again(desk):
@@ -131,7 +152,7 @@ def test_a_lessee_hears_when_to_ask_again(desk):
     (line,) = desk.lease(seconds=5)
     assert 3 * SECOND < desk.next_due_in() <= 5 * SECOND  # its own lease's end
     desk.report(switched(line))
-    taken = leasing.lease(desk.engine, desk.policy, "test", 1, SECOND, ())
+    taken = leasing.lease(desk.engine, desk.policy, "test", SECOND, Wanted(1))
     assert len(taken.tasks) == 1
     assert taken.next_due_in == timedelta()  # as many as asked: there may be more
 

@@ -243,10 +243,12 @@ class FakeBilling(payment_service_pb2_grpc.PaymentServiceServicer, task_service_
 
     async def LeaseTasks(self, request, context):
         await self._misbehave(context)
-        self.busy_router_ids.append(list(request.busy_router_ids))
+        if request.kind == task_pb.TASK_KIND_SET_ACCESS:
+            self.busy_router_ids.append(list(request.busy_router_ids))
         moment, leased = time.monotonic(), []
         lease = request.lease_duration.ToMicroseconds() / 1e6
-        for held in self.tasks.values():
+        asked_for = [held for held in self.tasks.values() if _kind(held.task) == request.kind]
+        for held in asked_for:
             busy = held.task.HasField("access") and held.task.access.router_id in request.busy_router_ids
             if held.done or held.due > moment or busy or len(leased) == request.max_tasks:
                 continue
@@ -256,7 +258,7 @@ class FakeBilling(payment_service_pb2_grpc.PaymentServiceServicer, task_service_
             held.task.epoch = held.epoch
             leased.append(held.task)
         response = task_pb.LeaseTasksResponse(tasks=leased)
-        waiting = [held.due - moment for held in self.tasks.values() if not held.done]
+        waiting = [held.due - moment for held in asked_for if not held.done]
         response.next_due_in.FromMicroseconds(int(max(0.0, min([60.0, *waiting])) * 1e6))
         return response
 
@@ -280,6 +282,10 @@ class FakeBilling(payment_service_pb2_grpc.PaymentServiceServicer, task_service_
                 held.due = time.monotonic() + 0.05
         self.stale += stale
         return task_pb.CompleteTasksResponse(stale_task_ids=stale)
+
+
+def _kind(task):
+    return task_pb.TASK_KIND_SET_ACCESS if task.HasField("access") else task_pb.TASK_KIND_SEND_MESSAGES
 
 
 def _ends(report):

@@ -7,7 +7,8 @@ import grpc
 import pytest
 from gateway.clients import Clients
 from gateway.dispatcher.access import plan_calls
-from gateway.dispatcher.loop import Dispatcher
+from gateway.dispatcher.dispatcher import Dispatcher
+from gateway.dispatcher.pace import Beat
 from gateway_rig import PACE, callback, run_gateway, until
 from hypothesis import given
 from hypothesis import strategies as st
@@ -17,10 +18,10 @@ pytestmark = pytest.mark.anyio
 
 
 @contextlib.asynccontextmanager
-async def dispatching(world, pace=PACE, saturated=lambda: False):
+async def dispatching(world, pace=PACE, crowded=lambda: False):
     """A running dispatcher; leaves it the graceful way."""
     clients, stopping = Clients.connect(world.targets), asyncio.Event()
-    dispatcher = Dispatcher(clients, "test", stopping, pace, saturated)
+    dispatcher = Dispatcher(clients, "test", stopping, pace, crowded)
     running = asyncio.create_task(dispatcher.run())
     try:
         yield dispatcher
@@ -72,8 +73,8 @@ async def test_a_dead_router_does_not_delay_another_and_gets_no_second_call_mean
 
 
 async def test_taking_in_goes_first_but_not_for_ever(world):
-    full = True
-    async with dispatching(world, replace(PACE, courtesy=3600), saturated=lambda: full) as dispatcher:
+    full, pace = True, replace(PACE, access_beat=Beat(gap=0, courtesy=3600))
+    async with dispatching(world, pace, crowded=lambda: full) as dispatcher:
         await until(lambda: world.billing.fake.busy_router_ids)  # the first look is never put off
         world.billing.fake.add_task(access=(1, "u1", True))
         for _ in range(20):
@@ -82,7 +83,7 @@ async def test_taking_in_goes_first_but_not_for_ever(world):
         assert len(world.billing.fake.busy_router_ids) == 1
         full = False
         await until(all_done(world))
-    async with dispatching(world, replace(PACE, courtesy=0.1), saturated=lambda: True):
+    async with dispatching(world, replace(PACE, access_beat=Beat(gap=0, courtesy=0.1)), crowded=lambda: True):
         world.billing.fake.add_task(access=(1, "u2", True))
         await until(all_done(world))
 
@@ -156,7 +157,7 @@ async def test_after_a_crash_in_the_middle_the_lease_runs_out_and_another_does_i
     running = asyncio.create_task(crashing.run())
     await until(lambda: world.router_control.fake.calls)
     # Gone without a word: no report, no release.
-    doomed = [running, *crashing._carriers]
+    doomed = [running, *(carried for loop in crashing._loops for carried in loop._under_way)]
     for task in doomed:
         task.cancel()
     await asyncio.wait(doomed)

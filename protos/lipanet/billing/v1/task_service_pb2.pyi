@@ -53,6 +53,30 @@ TASK_STATE_EXPIRED: TaskState.ValueType  # 4
 """Its time ran out before it could be done."""
 Global___TaskState: _TypeAlias = TaskState  # noqa: Y015
 
+class _TaskKind:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _TaskKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_TaskKind.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    TASK_KIND_UNSPECIFIED: _TaskKind.ValueType  # 0
+    """In a question: of either kind. In an answer: never sent."""
+    TASK_KIND_SET_ACCESS: _TaskKind.ValueType  # 1
+    """AccessWork."""
+    TASK_KIND_SEND_MESSAGES: _TaskKind.ValueType  # 2
+    """MessageWork."""
+
+class TaskKind(_TaskKind, metaclass=_TaskKindEnumTypeWrapper):
+    """What a task asks for."""
+
+TASK_KIND_UNSPECIFIED: TaskKind.ValueType  # 0
+"""In a question: of either kind. In an answer: never sent."""
+TASK_KIND_SET_ACCESS: TaskKind.ValueType  # 1
+"""AccessWork."""
+TASK_KIND_SEND_MESSAGES: TaskKind.ValueType  # 2
+"""MessageWork."""
+Global___TaskKind: _TypeAlias = TaskKind  # noqa: Y015
+
 class _AccessResult:
     ValueType = _typing.NewType("ValueType", _builtins.int)
     V: _TypeAlias = ValueType  # noqa: Y015
@@ -275,10 +299,13 @@ class LeaseTasksRequest(_message.Message):
     MAX_TASKS_FIELD_NUMBER: _builtins.int
     LEASE_DURATION_FIELD_NUMBER: _builtins.int
     BUSY_ROUTER_IDS_FIELD_NUMBER: _builtins.int
+    KIND_FIELD_NUMBER: _builtins.int
     owner: _builtins.str
     """Who asks, for the operator's eyes; 1 to 100 characters."""
     max_tasks: _builtins.int
     """At most so many, 1 to 1000."""
+    kind: Global___TaskKind.ValueType
+    """Only tasks of this kind; unspecified: of both."""
     @_builtins.property
     def lease_duration(self) -> _duration_pb2.Duration:
         """How long the lease holds, 1 s to 10 min."""
@@ -294,10 +321,11 @@ class LeaseTasksRequest(_message.Message):
         max_tasks: _builtins.int = ...,
         lease_duration: _duration_pb2.Duration | None = ...,
         busy_router_ids: _abc.Iterable[_builtins.int] | None = ...,
+        kind: Global___TaskKind.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["lease_duration", b"lease_duration"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["busy_router_ids", b"busy_router_ids", "lease_duration", b"lease_duration", "max_tasks", b"max_tasks", "owner", b"owner"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["busy_router_ids", b"busy_router_ids", "kind", b"kind", "lease_duration", b"lease_duration", "max_tasks", b"max_tasks", "owner", b"owner"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -317,7 +345,7 @@ class LeaseTasksResponse(_message.Message):
 
     @_builtins.property
     def next_due_in(self) -> _duration_pb2.Duration:
-        """How long until the next open task is due, at most one minute; 0 when there is more right now."""
+        """How long until the next open task that was asked for is due, at most one minute; 0 when there is more right now."""
 
     def __init__(
         self,

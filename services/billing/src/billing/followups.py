@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Iterator, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from enum import StrEnum
@@ -66,6 +67,15 @@ class NewTask:
     def has_work(self) -> bool:
         """False when there is nobody to tell: no admins are named, no number is on record."""
         return isinstance(self.work, Line) or self.work.has_recipients
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """The tasks that a lessee asks for: at most `limit`, of these kinds, and none of the routers it is busy with."""
+
+    limit: int
+    kinds: Sequence[Kind] = tuple(Kind)
+    busy_router_ids: AbstractSet[int] = frozenset()
 
 
 def of_settlement(

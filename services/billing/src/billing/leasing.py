@@ -1,6 +1,6 @@
 """Hands out due tasks. A lease ends by report or by time; each lease raises the task's epoch."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -11,7 +11,7 @@ from servicekit.database import current_time, transact
 from sqlalchemy import Connection, Engine
 
 from billing import followups, notices
-from billing.followups import Kind, Line, State
+from billing.followups import Kind, Line, State, Wanted
 from billing.intake import Policy
 from billing.notices import Message, Notice, Variant
 from billing.steps import Step
@@ -41,20 +41,18 @@ class Lease:
     next_due_in: timedelta
 
 
-def lease(
-    engine: Engine, policy: Policy, owner: str, limit: int, duration: timedelta, busy_router_ids: Collection[int]
-) -> Lease:
-    """Lease up to `limit` due tasks to `owner`. Tasks whose time is over end here, and customers are told."""
+def lease(engine: Engine, policy: Policy, owner: str, duration: timedelta, wanted: Wanted) -> Lease:
+    """Lease due tasks to `owner`. Tasks whose time is over end here, and customers are told."""
 
     def work(connection: Connection) -> Lease:
         now = current_time(connection)
-        rows = tasks.claim_due(connection, now, limit, busy_router_ids)
+        rows = tasks.claim_due(connection, now, wanted)
         live = _without_early_messages(connection, [row for row in rows if row.expires_at > now], now)
         _expire(connection, policy, [row for row in rows if row.expires_at <= now], now)
         tasks.lease(connection, [row.id for row in live], owner, now + duration)
         debug_log.insert(connection, [_attempt(row) for row in live if _is_first_attempt(row)], now)
-        more = len(rows) == limit
-        next_due_at = now if more else tasks.next_due_at(connection, busy_router_ids)
+        more = len(rows) == wanted.limit
+        next_due_at = now if more else tasks.next_due_at(connection, wanted)
         return Lease([_task(row) for row in live], _until(next_due_at, now))
 
     return transact(engine, work)
@@ -62,11 +60,13 @@ def lease(
 
 def _without_early_messages(connection: Connection, rows: Sequence[Any], now: datetime) -> list[Any]:
     """Leave out "your site cannot be reached" of lines that nobody has tried before: we were away, not they."""
-    tried_now = {row.trans_id for row in rows if _is_first_attempt(row)}
-    if not tried_now:
-        return list(rows)
-    tasks.delay_waiting(connection, tried_now, now + followups.PATIENCE)
-    return [row for row in rows if row.variant != Variant.WAITING or row.trans_id not in tried_now]
+    first = [row for row in rows if _is_first_attempt(row)]
+    waiting = {row.trans_id for row in rows if row.variant == Variant.WAITING}
+    late = {row.trans_id for row in first if row.created_at + followups.GRACE < now + followups.PATIENCE}
+    early = tasks.find_untried(connection, waiting)
+    if early | late:
+        tasks.delay_waiting(connection, early | late, now + followups.PATIENCE)
+    return [row for row in rows if row.variant != Variant.WAITING or row.trans_id not in early]
 
 
 def _until(next_due_at: datetime | None, now: datetime) -> timedelta:

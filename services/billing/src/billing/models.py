@@ -235,7 +235,7 @@ tasks = sa.Table(
     sa.Column("last_error", sa.String(255), nullable=False),
     sa.Column("created_at", UtcDateTime, nullable=False),
     sa.Column("ended_at", UtcDateTime),
-    sa.Index("ix_tasks_state_due_at", "state", "due_at"),
+    sa.Index("ix_tasks_kind_state_due_at", "kind", "state", "due_at"),
     sa.Index("ix_tasks_trans_id", "trans_id"),
     sa.Index("ix_tasks_router_id_state", "router_id", "state"),
 )

@@ -17,7 +17,7 @@ from gateway.answers import JsonResponse
 from gateway.batcher import Batcher
 from gateway.billing import Billing
 from gateway.clients import Clients, Targets
-from gateway.dispatcher.loop import Dispatcher
+from gateway.dispatcher.dispatcher import Dispatcher
 from gateway.dispatcher.pace import Pace
 from gateway.door import CallbackDoor
 from gateway.errors import Unavailable

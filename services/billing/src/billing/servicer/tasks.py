@@ -1,5 +1,6 @@
 """TaskService."""
 
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -11,7 +12,7 @@ from servicekit.errors import InvalidArgument
 from sqlalchemy import Engine
 
 from billing import leasing, reporting, retrying
-from billing.followups import Kind, Line, State
+from billing.followups import Kind, Line, State, Wanted
 from billing.intake import Policy
 from billing.notices import Message
 from billing.reporting import AccessResult, Report
@@ -19,6 +20,7 @@ from billing.servicer.moments import moment
 
 MAX_REPORTS = 1000
 
+_KINDS = {pb.TaskKind.Value(f"TASK_KIND_{kind.name}"): kind for kind in Kind}
 _STATES = {state: pb.TaskState.Value(f"TASK_STATE_{state.name}") for state in State}
 _RESULTS = {pb.AccessResult.Value(f"ACCESS_RESULT_{result.name}"): result for result in AccessResult}
 
@@ -46,8 +48,8 @@ class TaskServicer(task_service_pb2_grpc.TaskServiceServicer):
         duration = _lease_duration(request.lease_duration)
         if not 1 <= len(request.owner) <= 100 or not 1 <= request.max_tasks <= 1000:
             raise InvalidLease("owner: 1 to 100 characters; max_tasks: 1 to 1000")
-        busy = set(request.busy_router_ids)
-        lease = leasing.lease(self._engine, self._policy, request.owner, request.max_tasks, duration, busy)
+        wanted = Wanted(request.max_tasks, _kinds(request.kind), frozenset(request.busy_router_ids))
+        lease = leasing.lease(self._engine, self._policy, request.owner, duration, wanted)
         return pb.LeaseTasksResponse(
             tasks=[_task(task) for task in lease.tasks],
             next_due_in=_duration(lease.next_due_in),
@@ -73,6 +75,14 @@ class TaskServicer(task_service_pb2_grpc.TaskServiceServicer):
             open_message_tasks=counts.get((Kind.SEND_MESSAGES, State.OPEN), 0),
             given_up_tasks=sum(n for (_, state), n in counts.items() if state == State.GIVEN_UP),
         )
+
+
+def _kinds(asked: pb.TaskKind.ValueType) -> Sequence[Kind]:
+    if asked == pb.TASK_KIND_UNSPECIFIED:
+        return tuple(Kind)
+    if asked not in _KINDS:
+        raise InvalidLease(f"kind: {asked} is none that this billing knows")
+    return (_KINDS[asked],)
 
 
 def _lease_duration(asked: Duration) -> timedelta:

@@ -10,11 +10,12 @@ from servicekit.database import insert_rows
 from sqlalchemy import Connection
 
 from billing import notices
-from billing.followups import Kind, Line, NewTask, State
+from billing.followups import Kind, Line, NewTask, State, Wanted
 from billing.models import tasks
 from billing.notices import Notice, Variant
 
 _t = tasks.c
+_WITHOUT_PAYLOAD = [column for column in _t if column is not _t.payload]
 
 
 def insert(connection: Connection, new: Collection[NewTask], now: datetime) -> None:
@@ -49,17 +50,29 @@ def _payload(work: Line | Notice) -> str:
     return orjson.dumps(notices.to_json(work)).decode()
 
 
-def claim_due(connection: Connection, now: datetime, limit: int, busy_router_ids: Collection[int]) -> list[Any]:
+def claim_due(connection: Connection, now: datetime, wanted: Wanted) -> list[Any]:
     """Lock due tasks that nobody else is claiming, the longest due first."""
-    query = sa.select(tasks).where(_open_to(busy_router_ids), _t.due_at <= now)
-    return list(connection.execute(query.order_by(_t.due_at).limit(limit).with_for_update(skip_locked=True)))
+    query = sa.select(tasks).where(_open_to(wanted), _t.due_at <= now).order_by(_t.due_at)
+    return list(connection.execute(query.limit(wanted.limit).with_for_update(skip_locked=True)))
 
 
-def _open_to(busy_router_ids: Collection[int]) -> sa.ColumnElement[bool]:
-    """What someone may do who is still busy with these routers."""
-    if not busy_router_ids:
-        return _t.state == State.OPEN
-    return sa.and_(_t.state == State.OPEN, sa.or_(_t.router_id.is_(None), _t.router_id.not_in(busy_router_ids)))
+def _open_to(wanted: Wanted) -> sa.ColumnElement[bool]:
+    """What a lessee may do."""
+    of_kind = _t.kind == wanted.kinds[0] if len(wanted.kinds) == 1 else _t.kind.in_(wanted.kinds)
+    is_open = sa.and_(of_kind, _t.state == State.OPEN)
+    if not wanted.busy_router_ids:
+        return is_open
+    return sa.and_(is_open, sa.or_(_t.router_id.is_(None), _t.router_id.not_in(wanted.busy_router_ids)))
+
+
+def find_untried(connection: Connection, trans_ids: Collection[str]) -> set[str]:
+    """Those of these payments whose line nobody has tried to switch yet."""
+    if not trans_ids:
+        return set()
+    query = sa.select(_t.trans_id).where(
+        _t.trans_id.in_(trans_ids), _t.kind == Kind.SET_ACCESS, _t.state == State.OPEN, _t.epoch == 0
+    )
+    return set(connection.execute(query).scalars())
 
 
 def lease(connection: Connection, task_ids: Collection[int], owner: str, until: datetime) -> None:
@@ -82,15 +95,15 @@ def delay_waiting(connection: Connection, trans_ids: Collection[str], until: dat
     )
 
 
-def next_due_at(connection: Connection, busy_router_ids: Collection[int]) -> datetime | None:
-    """When the next open task is due that is not of a busy router."""
-    query = sa.select(_t.due_at).where(_open_to(busy_router_ids)).order_by(_t.due_at).limit(1)
+def next_due_at(connection: Connection, wanted: Wanted) -> datetime | None:
+    """When the next open task is due that the lessee may do."""
+    query = sa.select(_t.due_at).where(_open_to(wanted)).order_by(_t.due_at).limit(1)
     return connection.execute(query).scalar()
 
 
 def lock(connection: Connection, task_ids: Collection[int]) -> dict[int, Any]:
-    """Lock tasks by id, in the order of their ids."""
-    query = sa.select(tasks).where(_t.id.in_(sorted(task_ids))).order_by(_t.id).with_for_update()
+    """Lock tasks by id, in the order of their ids. Their payloads, the bulk of them, are left out."""
+    query = sa.select(*_WITHOUT_PAYLOAD).where(_t.id.in_(sorted(task_ids))).order_by(_t.id).with_for_update()
     return {row.id: row for row in connection.execute(query)}
 
 

@@ -1,8 +1,9 @@
 """Switches lines: one SetAccess a router for all of its waiting customers."""
 
 import asyncio
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections import defaultdict
+from collections.abc import Coroutine, Iterator, Sequence
+from typing import TYPE_CHECKING, Any
 
 import grpc
 import structlog
@@ -62,17 +63,36 @@ def _fits(wishes: dict[str, bool], user: str, *, wish: bool) -> bool:
 class AccessCarrier:
     """Carries the access tasks of one router at a time each, and of many routers side by side."""
 
+    kind = billing_pb.TASK_KIND_SET_ACCESS
+
     def __init__(
         self, stub: "RouterControlServiceAsyncStub", reporter: Reporter, pace: Pace, stopping: asyncio.Event
     ) -> None:
+        self.beat = pace.access_beat
         self._stub = stub
         self._reporter = reporter
         self._pace = pace
         self._stopping = stopping
         self._slots = asyncio.Semaphore(pace.most_routers_at_once)
         self._backoff = Backoff(pace.first_pause, pace.longest_pause)
+        self.busy_routers: set[int] = set()
 
-    async def carry(self, router_id: int, tasks: Sequence[Task], lease: Lease) -> None:
+    def plan(self, tasks: Sequence[Task], lease: Lease) -> Iterator[tuple[Coroutine[Any, Any, None], int]]:
+        """A piece of work for each router."""
+        by_router: dict[int, list[Task]] = defaultdict(list)
+        for task in tasks:
+            by_router[task.access.router_id].append(task)
+        for router_id, waiting in by_router.items():
+            self.busy_routers.add(router_id)
+            yield self._carry(router_id, waiting, lease), len(waiting)
+
+    async def _carry(self, router_id: int, tasks: Sequence[Task], lease: Lease) -> None:
+        try:
+            await self._carry_all(router_id, tasks, lease)
+        finally:
+            self.busy_routers.discard(router_id)
+
+    async def _carry_all(self, router_id: int, tasks: Sequence[Task], lease: Lease) -> None:
         """Switch the lines of one router and report. Never raises for what a router or service does."""
         calls = plan_calls(tasks)
         while calls:

@@ -1,23 +1,21 @@
-"""The dispatcher's loop: leases due tasks and hands them to their carriers. Does not wait for them."""
+"""Leases due tasks of one kind, beat by beat, and hands them to their carriers. Does not wait for them."""
 
 import asyncio
-from collections import defaultdict
-from collections.abc import Callable, Coroutine, Sequence
-from typing import Any
+from collections.abc import Callable, Collection, Coroutine, Iterator, Sequence
+from typing import TYPE_CHECKING, Any, Protocol
 
 import grpc
 import structlog
 from google.protobuf.duration_pb2 import Duration
-from lipanet.billing.v1.task_service_pb2 import LeaseTasksRequest, LeaseTasksResponse, Task
+from lipanet.billing.v1.task_service_pb2 import LeaseTasksRequest, LeaseTasksResponse, Task, TaskKind
 
 from gateway.backoff import Backoff, jittered, wait_for
-from gateway.clients import Clients
-from gateway.dispatcher import messages
-from gateway.dispatcher.access import AccessCarrier
-from gateway.dispatcher.messages import MessageCarrier
-from gateway.dispatcher.pace import Pace
-from gateway.dispatcher.reports import Lease, Reporter
+from gateway.dispatcher.pace import Beat, Pace
+from gateway.dispatcher.reports import Lease
 from gateway.errors import from_rpc
+
+if TYPE_CHECKING:
+    from lipanet.billing.v1.task_service_pb2_grpc import TaskServiceAsyncStub
 
 log = structlog.get_logger()
 
@@ -25,43 +23,58 @@ _LEASE_CALL_SECONDS = 5.0
 _MOMENT = 0.05
 
 
-class Dispatcher:
-    """Carries out tasks until `stopping` is set.
+class Carrier(Protocol):
+    """Carries tasks of one kind out."""
 
-    `owner` names this process in billing's records. Any number of dispatchers may run side by side. `saturated` says
-    whether this process can hardly keep up with taking payments in.
+    kind: TaskKind.ValueType
+    beat: Beat
+
+    @property
+    def busy_routers(self) -> Collection[int]:
+        """Routers whose tasks must wait until those under way are done."""
+        ...
+
+    def plan(self, tasks: Sequence[Task], lease: Lease) -> Iterator[tuple[Coroutine[Any, Any, None], int]]:
+        """The work in pieces that may go on side by side, and how many tasks each holds."""
+        ...
+
+
+class Loop:
+    """Keeps one carrier busy until `stopping` is set.
+
+    `owner` names this process in billing's records; any number of processes may do this side by side. `crowded` says
+    whether this process is taking in so many payments that all else should stand back; `done` is called when work ends.
     """
 
     def __init__(
         self,
-        clients: Clients,
+        tasks: "TaskServiceAsyncStub",
+        carrier: Carrier,
+        pace: Pace,
         owner: str,
         stopping: asyncio.Event,
-        pace: Pace,
-        saturated: Callable[[], bool] = lambda: False,
+        crowded: Callable[[], bool],
+        done: Callable[[], None],
     ) -> None:
-        reporter = Reporter(clients.tasks, pace, stopping)
-        self._tasks = clients.tasks
-        self._access = AccessCarrier(clients.router_control, reporter, pace, stopping)
-        self._messages = MessageCarrier(clients.notify, reporter, pace, stopping)
-        self._owner = owner
+        self._tasks = tasks
+        self._carrier = carrier
         self._pace = pace
+        self._owner = owner
         self._stopping = stopping
-        self._saturated = saturated
-        self._last_round = 0.0
+        self._crowded = crowded
+        self._done = done
         self._awake = asyncio.Event()
-        self._busy_routers: set[int] = set()
+        self._last_round = 0.0
         self._held = 0
-        self._carriers: set[asyncio.Task[None]] = set()
+        self._under_way: set[asyncio.Task[None]] = set()
         self._backoff = Backoff(pace.first_pause, pace.longest_pause)
 
     def wake(self) -> None:
-        """There may be work: look now."""
+        """There may be work: look at the next beat."""
         self._awake.set()
 
     async def run(self) -> None:
         """Work until `stopping` is set, then finish what is under way and give back what is not."""
-        watch = asyncio.create_task(self._wake_to_stop())
         while not self._stopping.is_set():
             self._awake.clear()
             try:
@@ -71,23 +84,26 @@ class Dispatcher:
                 log.exception("dispatcher_round_broken")
                 pause = self._backoff.failed()
             await wait_for(self._awake, pause)
-        await watch
-        while self._carriers:
-            await asyncio.wait(self._carriers)
+            await self._keep_the_beat()
+        while self._under_way:
+            await asyncio.wait(self._under_way)
 
-    async def _wake_to_stop(self) -> None:
-        await self._stopping.wait()
-        self._awake.set()
+    async def _keep_the_beat(self) -> None:
+        """Let rounds begin some time apart, so that each one finds more to do: a round costs the same for many."""
+        beat, now = self._carrier.beat, asyncio.get_running_loop().time
+        while not self._stopping.is_set():
+            gap = beat.courtesy if self._crowded() else beat.gap
+            left = self._last_round + gap - now()
+            if left <= 0:
+                return
+            await wait_for(self._stopping, min(left, _MOMENT))
 
     async def _round(self) -> float:
         """Lease and hand out once; how long to wait before the next round, in seconds."""
         if self._held >= self._pace.most_tasks_held:
             return jittered(self._pace.poll)
-        now = asyncio.get_running_loop().time()
-        if self._saturated() and now < self._last_round + self._pace.courtesy:
-            return _MOMENT
-        self._last_round = now
-        lease = Lease(now + self._pace.lease)
+        self._last_round = asyncio.get_running_loop().time()
+        lease = Lease(self._last_round + self._pace.lease)
         try:
             response = await self._lease_tasks()
         except grpc.aio.AioRpcError as error:
@@ -95,7 +111,8 @@ class Dispatcher:
             log.warning("lease_failed", reason=from_rpc("billing", error).reason, pause=round(pause, 2))
             return pause
         self._backoff.succeeded()
-        self._hand_out(response.tasks, lease)
+        for work, size in self._carrier.plan(response.tasks, lease):
+            self._start(work, size)
         return self._pause_after(response)
 
     async def _lease_tasks(self) -> LeaseTasksResponse:
@@ -105,7 +122,8 @@ class Dispatcher:
             owner=self._owner[:100],
             max_tasks=self._pace.max_tasks,
             lease_duration=duration,
-            busy_router_ids=sorted(self._busy_routers),
+            busy_router_ids=sorted(self._carrier.busy_routers),
+            kind=self._carrier.kind,
         )
         return await self._tasks.LeaseTasks(request, timeout=_LEASE_CALL_SECONDS)
 
@@ -117,39 +135,17 @@ class Dispatcher:
             return 0 if response.tasks else jittered(self._pace.poll)
         return min(announced, jittered(self._pace.poll))
 
-    def _hand_out(self, tasks: Sequence[Task], lease: Lease) -> None:
-        by_router: dict[int, list[Task]] = defaultdict(list)
-        message_tasks = []
-        for task in tasks:
-            if task.WhichOneof("work") == "access":
-                by_router[task.access.router_id].append(task)
-            elif task.WhichOneof("work") == "messages":
-                message_tasks.append(task)
-            else:  # a newer billing; the lease runs out and a newer dispatcher may know it
-                log.error("task_not_understood", task_id=task.task_id)
-        for router_id, waiting in by_router.items():
-            self._busy_routers.add(router_id)
-            self._start(self._carry_access(router_id, waiting, lease), len(waiting))
-        for call in messages.plan_calls(message_tasks):
-            self._start(self._messages.carry(call, lease), len(call))
-
-    async def _carry_access(self, router_id: int, tasks: Sequence[Task], lease: Lease) -> None:
-        try:
-            await self._access.carry(router_id, tasks, lease)
-        finally:
-            self._busy_routers.discard(router_id)
-
     def _start(self, work: Coroutine[Any, Any, None], size: int) -> None:
         self._held += size
-        carrier = asyncio.create_task(work)
-        self._carriers.add(carrier)
+        task = asyncio.create_task(work)
+        self._under_way.add(task)
 
-        def end(carrier: asyncio.Task[None]) -> None:
+        def end(task: asyncio.Task[None]) -> None:
             self._held -= size
-            self._carriers.discard(carrier)
-            if not carrier.cancelled() and (error := carrier.exception()):
+            self._under_way.discard(task)
+            if not task.cancelled() and (error := task.exception()):
                 # The lease runs out, and the tasks are carried again.
                 log.error("carrier_broken", exc_info=error)
-            self._awake.set()  # a confirmed line has a message to follow, and the router may have new customers
+            self._done()
 
-        carrier.add_done_callback(end)
+        task.add_done_callback(end)

@@ -1,12 +1,18 @@
 """Hands messages over to notify: the messages of many tasks in one call."""
 
 import asyncio
-from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Collection, Coroutine, Iterator, Sequence
+from typing import TYPE_CHECKING, Any
 
 import grpc
 import structlog
-from lipanet.billing.v1.task_service_pb2 import MessageReport, Task, TaskMessage, TaskReport
+from lipanet.billing.v1.task_service_pb2 import (
+    TASK_KIND_SEND_MESSAGES,
+    MessageReport,
+    Task,
+    TaskMessage,
+    TaskReport,
+)
 from lipanet.notify.v1.notify_service_pb2 import OutgoingMessage, SendMessagesRequest, Template
 
 from gateway.backoff import Backoff, wait_for
@@ -42,7 +48,11 @@ def plan_calls(tasks: Sequence[Task]) -> Iterator[list[Task]]:
 class MessageCarrier:
     """Carries message tasks, few calls at a time: each one holds many messages."""
 
+    kind = TASK_KIND_SEND_MESSAGES
+    busy_routers: Collection[int] = ()
+
     def __init__(self, stub: "NotifyServiceAsyncStub", reporter: Reporter, pace: Pace, stopping: asyncio.Event) -> None:
+        self.beat = pace.message_beat
         self._stub = stub
         self._reporter = reporter
         self._pace = pace
@@ -50,7 +60,12 @@ class MessageCarrier:
         self._slots = asyncio.Semaphore(pace.most_message_calls_at_once)
         self._backoff = Backoff(pace.first_pause, pace.longest_pause)
 
-    async def carry(self, tasks: Sequence[Task], lease: Lease) -> None:
+    def plan(self, tasks: Sequence[Task], lease: Lease) -> Iterator[tuple[Coroutine[Any, Any, None], int]]:
+        """A piece of work for each call."""
+        for call in plan_calls(tasks):
+            yield self._carry(call, lease), len(call)
+
+    async def _carry(self, tasks: Sequence[Task], lease: Lease) -> None:
         """Hand over one call's tasks and report. Never raises for what notify does."""
         try:
             reports = await self._call(tasks, lease)

@@ -4,6 +4,18 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
+class Beat:
+    """How far apart rounds of leasing begin at least, in seconds.
+
+    `gap` is for ordinary times, `courtesy` while this process takes in so many payments that it can hardly keep up:
+    taking in goes first.
+    """
+
+    gap: float
+    courtesy: float
+
+
+@dataclass(frozen=True)
 class Pace:
     """Times in seconds. A lease must outlast a call by far, or a slow router's tasks would be carried twice."""
 
@@ -18,8 +30,9 @@ class Pace:
     # Pauses while a service is away: doubled from the first to the longest.
     first_pause: float = 0.25
     longest_pause: float = 8.0
-    # Taking in goes first: while it is saturated, look for tasks only so often.
-    courtesy: float = 2.0
+    # Nobody notices either gap; but a round for ten lines or for fifty messages costs hardly more than one for one.
+    access_beat: Beat = Beat(gap=0.02, courtesy=1.0)
+    message_beat: Beat = Beat(gap=0.25, courtesy=2.0)
     max_tasks: int = 500
     # Stop leasing while so many tasks wait here.
     most_tasks_held: int = 2000
