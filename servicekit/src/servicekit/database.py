@@ -65,6 +65,7 @@ def create_engine(url: str, *, pool_size: int = 8, answer_seconds: int = 10) -> 
         max_overflow=0,
         pool_timeout=5,
         pool_recycle=1800,  # no ping before use: `transact` runs again when a connection turns out to be dead
+        pool_reset_on_return=None,  # `transact` ends every transaction itself; one more ROLLBACK would be a round trip
         isolation_level="READ COMMITTED",
         connect_args={
             "connect_timeout": 5,
