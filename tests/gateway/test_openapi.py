@@ -5,7 +5,7 @@ import threading
 
 import pytest
 import schemathesis
-from gateway.app import Plan, create_app
+from gateway.app import Plan, create_api
 from gateway.clients import Targets
 from gateway.lifecycle import Lifecycle
 from gateway_rig import TOKEN, callback, run_gateway, run_world
@@ -51,7 +51,7 @@ def address():
 
 
 schema = schemathesis.openapi.from_dict(
-    create_app(
+    create_api(
         Plan(Targets("billing:1", "router:1", "notify:1"), takes_in=True, dispatches=False), Lifecycle()
     ).openapi()
 )

@@ -11,6 +11,7 @@ import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp
 
 from gateway import callbacks, health, payments, quarantine
 from gateway.answers import JsonResponse
@@ -56,8 +57,14 @@ class Plan:
     drain_pace: DrainPace = field(default_factory=DrainPace)
 
 
-def create_app(plan: Plan, lifecycle: Lifecycle) -> FastAPI:
-    """The gateway's application. Everything that needs an event loop is made when it starts."""
+def create_app(plan: Plan, lifecycle: Lifecycle) -> ASGIApp:
+    """What the server runs. Everything that needs an event loop is made when it starts."""
+    api = create_api(plan, lifecycle)
+    return CallbackDoor(api) if plan.takes_in else api
+
+
+def create_api(plan: Plan, lifecycle: Lifecycle) -> FastAPI:
+    """Every route, as OpenAPI describes it."""
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -72,8 +79,6 @@ def create_app(plan: Plan, lifecycle: Lifecycle) -> FastAPI:
         app.include_router(payments.router)
         app.include_router(quarantine.router)
         app.include_router(spool_status.router)
-    if plan.takes_in:
-        app.add_middleware(CallbackDoor)
     app.add_middleware(FaultMiddleware)
     app.add_exception_handler(AnswerNow, _answer_now)
     app.add_exception_handler(HTTPException, _no_route)

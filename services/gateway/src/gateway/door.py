@@ -1,20 +1,23 @@
-"""Takes M-Pesa's posts past the framework's routing, which costs as much as all the rest of an answer.
+"""Answers M-Pesa's posts before the framework sees them: its middleware and routing cost more than all the rest.
 
 The same routes stand in the application, which describes them in OpenAPI and answers every other method. Both call
 the same handlers; what they do stands in `callbacks`.
 """
 
+from fastapi import FastAPI
 from starlette.requests import Request
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
 
 from gateway.callbacks import HANDLERS, Handler
+from gateway.faults import own_up
 from gateway.requests import AnswerNow
 
 
 class CallbackDoor:
-    """ASGI middleware around an application."""
+    """The ASGI application that the server runs. Whatever is no callback passes through to `app`."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: FastAPI) -> None:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -22,12 +25,19 @@ class CallbackDoor:
         if handler is None:
             await self._app(scope, receive, send)
             return
-        scope["gateway.route"] = route
-        try:
-            response = await handler(Request(scope, receive), secret)
-        except AnswerNow as now:
-            response = now.response
+        scope["app"], scope["gateway.route"] = self._app, route
+        response = await _answer(handler, Request(scope, receive), secret)
         await response(scope, receive, send)
+
+
+async def _answer(handler: Handler, request: Request, secret: str) -> Response:
+    """What the handler answers; out here nobody else would catch what it raises."""
+    try:
+        return await handler(request, secret)
+    except AnswerNow as now:
+        return now.response
+    except Exception as error:  # noqa: BLE001  # nothing is silenced: own_up logs it
+        return own_up(error, request.scope)
 
 
 def _find(scope: Scope) -> tuple[str, Handler | None, str]:

@@ -33,18 +33,23 @@ class FaultMiddleware:
         try:
             await self._app(scope, receive, watch)
         except Exception as error:
-            # Frames and type only: the error's own text may quote the body or the path.
-            log.error(  # noqa: TRY400
-                "request_failed",
-                method=scope["method"],
-                route=route_of(scope),
-                error=type(error).__name__,
-                frames=[f"{frame.name} ({frame.filename}:{frame.lineno})" for frame in extract_tb(error.__traceback__)],
-            )
+            answer = own_up(error, scope)
             if started:
                 raise
-            body = answers.rejected("Internal error", datetime.now(UTC))
-            await JsonResponse(body, 500)(scope, receive, send)
+            await answer(scope, receive, send)
+
+
+def own_up(error: Exception, scope: Scope) -> JsonResponse:
+    """Log an unforeseen error; the answer that tells its sender nothing more."""
+    # Frames and type only: the error's own text may quote the body or the path.
+    log.error(
+        "request_failed",
+        method=scope["method"],
+        route=route_of(scope),
+        error=type(error).__name__,
+        frames=[f"{frame.name} ({frame.filename}:{frame.lineno})" for frame in extract_tb(error.__traceback__)],
+    )
+    return JsonResponse(answers.rejected("Internal error", datetime.now(UTC)), 500)
 
 
 def route_of(scope: Scope) -> str:
