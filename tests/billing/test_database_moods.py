@@ -23,7 +23,7 @@ def failing(engine, error_class, code, *, trans_id="", times=1000):
 
     @sa.event.listens_for(engine, "before_cursor_execute")
     def refuse(connection, cursor, statement, parameters, *_rest):
-        if statement.startswith("INSERT INTO paybill_payments") and trans_id in str(parameters) and left[0]:
+        if statement.startswith("INSERT INTO paybill_payments") and trans_id in f"{statement} {parameters}" and left[0]:
             left[0] -= 1
             raise error_class(statement, None, Exception(code, "simulated"))
 

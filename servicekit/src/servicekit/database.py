@@ -12,6 +12,8 @@ from typing import Any, TypeVar
 
 import sqlalchemy as sa
 import structlog
+from pymysql.constants import CLIENT
+from pymysql.cursors import Cursor
 from sqlalchemy.dialects import mysql
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, OperationalError
 
@@ -72,10 +74,22 @@ def create_engine(url: str, *, pool_size: int = 8, answer_seconds: int = 10) -> 
             "read_timeout": answer_seconds,
             "write_timeout": answer_seconds,
             "charset": "utf8mb4",
+            "client_flag": CLIENT.FOUND_ROWS | CLIENT.MULTI_STATEMENTS,
+            "cursorclass": _WholeScript,
             # Shorter than the silence we bear: a lock wait must end as such, not as a lost connection.
             "init_command": "SET time_zone = '+00:00', innodb_lock_wait_timeout = 5",
         },
     )
+
+
+class _WholeScript(Cursor):
+    """Reads the answers to all statements of a script, so that the failure of a later one is raised as well."""
+
+    def execute(self, query: str, args: Any = None) -> int:
+        affected = super().execute(query, args)
+        while self.nextset():
+            affected = self.rowcount
+        return affected
 
 
 def _sqlite_engine(address: sa.URL) -> sa.Engine:

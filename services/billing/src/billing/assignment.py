@@ -7,6 +7,7 @@ from typing import Any
 import grpc
 from servicekit.database import current_time, transact
 from servicekit.errors import NotFound, ServiceError
+from servicekit.writes import together
 from sqlalchemy import Connection, Engine
 
 from billing import followups, routing, settlement
@@ -54,7 +55,8 @@ def _assign(connection: Connection, policy: Policy, trans_id: str, reference: st
     now = current_time(connection)
     settled = _settle(connection, row, reference, now)
     payments.place(connection, settled, reference.strip())
-    apply(connection, policy, [settled], now, assigned_by=assigned_by)
+    with together(connection) as writes:
+        apply(connection, writes, policy, [settled], now, assigned_by)
     return settled.receipt()
 
 

@@ -10,6 +10,7 @@ from datetime import date, datetime
 import structlog
 from servicekit.database import current_time, error_code, refuses_a_row, transact
 from servicekit.errors import DatabaseUnavailable
+from servicekit.writes import Writes, together
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError
 
@@ -61,8 +62,9 @@ def _record(connection: Connection, policy: Policy, batch: Sequence[Payment]) ->
             fresh.setdefault(payment.trans_id, payment)
     settled = _settle(connection, policy, list(fresh.values()), now) if fresh else []
     if settled:
-        payments.insert(connection, settled, now)
-        apply(connection, policy, settled, now)
+        with together(connection) as writes:
+            payments.insert(writes, settled, now)
+            apply(connection, writes, policy, settled, now)
     for one in settled:
         known[one.payment.trans_id] = (content_of(one.payment), one.receipt())
     receipts, conflicts = _answer(batch, known, fresh)
@@ -86,13 +88,19 @@ def _settle(connection: Connection, policy: Policy, fresh: Sequence[Payment], no
 
 
 def apply(
-    connection: Connection, policy: Policy, settled: Sequence[Settlement], now: datetime, *, assigned_by: str = ""
+    connection: Connection,
+    writes: Writes,
+    policy: Policy,
+    settled: Sequence[Settlement],
+    now: datetime,
+    assigned_by: str = "",
 ) -> None:
     """Write all that follows from settlements whose payments are stored: dates, credits, wallets, steps, tasks."""
-    payments.insert_customer_transactions(connection, settled, now)
-    accounts.move_due_dates(connection, _due_dates(settled))
+    payments.insert_customer_transactions(writes, settled, now)
+    accounts.move_due_dates(writes, _due_dates(settled))
+    writes.send()
     wallets.buy_credits(connection, settled, now)
-    balances = _credit_wallets(connection, settled, now)
+    balances = _credit_wallets(connection, writes, settled, now)
     story: list[Step] = []
     new_tasks: list[NewTask] = []
     for one, balance in zip(settled, balances, strict=True):
@@ -100,8 +108,8 @@ def apply(
             story.append(steps.received(one.payment))
         story.extend(steps.settled(one, balance, assigned_by))
         new_tasks.extend(followups.of_settlement(one, balance, policy.admin_phones, now))
-    debug_log.insert(connection, story, now)
-    tasks.insert(connection, new_tasks, now)
+    debug_log.insert(writes, story, now)
+    tasks.insert(writes, new_tasks, now)
 
 
 def _due_dates(settled: Iterable[Settlement]) -> dict[int, date]:
@@ -113,7 +121,7 @@ def _due_dates(settled: Iterable[Settlement]) -> dict[int, date]:
     }
 
 
-def _credit_wallets(connection: Connection, settled: Sequence[Settlement], now: datetime) -> list[int]:
+def _credit_wallets(connection: Connection, writes: Writes, settled: Sequence[Settlement], now: datetime) -> list[int]:
     """Credit the wallets with sums and append an entry a payment; answer the wallet after each payment."""
     sums: dict[int, int] = {}
     for one in settled:
@@ -127,7 +135,7 @@ def _credit_wallets(connection: Connection, settled: Sequence[Settlement], now: 
             running[one.isp.isp_id] += one.wallet_cents
         balances.append(running[one.isp.isp_id] if one.isp else 0)
     entries = [(one, balance) for one, balance in zip(settled, balances, strict=True) if one.wallet_cents]
-    wallets.insert_entries(connection, entries, now)
+    wallets.insert_entries(writes, entries, now)
     return balances
 
 
@@ -169,9 +177,10 @@ def _report_conflicts(
         reported.add((trans_id, str(second)[:255]))
         number = sum(1 for other, _ in reported if other == trans_id)
         notice = notices.of_conflict(trans_id, first, second, number, policy.admin_phones)
-        payments.insert_deliveries(connection, [payment], now, conflicting=True)
-        debug_log.insert(connection, [steps.conflicting(trans_id, first, second)], now)
-        tasks.insert(connection, [followups.message(trans_id, notice, now)], now)
+        with together(connection) as writes:
+            payments.insert_deliveries(writes, [payment], now, conflicting=True)
+            debug_log.insert(writes, [steps.conflicting(trans_id, first, second)], now)
+            tasks.insert(writes, [followups.message(trans_id, notice, now)], now)
         log.warning("payment_conflict", trans_id=trans_id, first=str(first), second=str(second))
 
 
@@ -185,7 +194,8 @@ def _set_aside(engine: Engine, policy: Policy, payment: Payment, error: DBAPIErr
         now = current_time(connection)
         quarantine_store.insert(connection, [callback], now)
         notice = notices.of_error("quarantined", payment.trans_id, fault, policy.admin_phones)
-        tasks.insert(connection, [followups.message(payment.trans_id, notice, now)], now)
+        with together(connection) as writes:
+            tasks.insert(writes, [followups.message(payment.trans_id, notice, now)], now)
 
     transact(engine, keep)
     return Receipt(payment.trans_id, Outcome.QUARANTINED)

@@ -8,6 +8,7 @@ from typing import Any
 import orjson
 import structlog
 from servicekit.database import current_time, transact
+from servicekit.writes import together
 from sqlalchemy import Connection, Engine
 
 from billing import followups, notices
@@ -50,7 +51,8 @@ def lease(engine: Engine, policy: Policy, owner: str, duration: timedelta, wante
         live = _without_early_messages(connection, [row for row in rows if row.expires_at > now], now)
         _expire(connection, policy, [row for row in rows if row.expires_at <= now], now)
         tasks.lease(connection, [row.id for row in live], owner, now + duration)
-        debug_log.insert(connection, [_attempt(row) for row in live if _is_first_attempt(row)], now)
+        with together(connection) as writes:
+            debug_log.insert(writes, [_attempt(row) for row in live if _is_first_attempt(row)], now)
         more = len(rows) == wanted.limit
         next_due_at = now if more else tasks.next_due_at(connection, wanted)
         return Lease([_task(row) for row in live], _until(next_due_at, now))
@@ -113,7 +115,6 @@ def _expire(connection: Connection, policy: Policy, rows: Sequence[Any], now: da
     customers = accounts.get_customers(connection, {row.customer_id for row in lines if row.customer_id})
     for row in rows:
         log.warning("task_expired", task_id=row.id, kind=row.kind, trans_id=row.trans_id, last_error=row.last_error)
-    debug_log.insert(connection, [_expired_step(row) for row in rows], now)
     msisdns = payments.get_msisdns(connection, {row.trans_id for row in lines})
     told = []
     for row in lines:
@@ -128,7 +129,9 @@ def _expire(connection: Connection, policy: Policy, rows: Sequence[Any], now: da
             admins=policy.admin_phones,
         )
         told.append(followups.message(row.trans_id, notice, now))
-    tasks.insert(connection, told, now)
+    with together(connection) as writes:
+        debug_log.insert(writes, [_expired_step(row) for row in rows], now)
+        tasks.insert(writes, told, now)
 
 
 def _expired_step(row: Any) -> Step:

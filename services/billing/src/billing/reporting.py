@@ -9,6 +9,7 @@ from typing import Any
 
 import structlog
 from servicekit.database import current_time, transact
+from servicekit.writes import together
 from sqlalchemy import Connection, Engine
 
 from billing import followups, notices
@@ -129,11 +130,12 @@ def _confirm(
     done = [rows[report.task_id] for report in reports]
     tasks.end(connection, [row.id for row in done], State.DONE, now)
     accounts.mark_reconnected(connection, {row.customer_id for row in done if row.customer_id}, now)
-    debug_log.insert(connection, [_success(rows[report.task_id], report) for report in reports], now)
     trans_ids = {row.trans_id for row in done}
     unsent = tasks.tell_variant(connection, trans_ids, Variant.CONNECTED, reports[0].router_name, now)
     late = [row for row in done if row.trans_id not in unsent]
-    tasks.insert(connection, _tell_reconnected(connection, policy, late, reports[0].router_name, now), now)
+    with together(connection) as writes:
+        debug_log.insert(writes, [_success(rows[report.task_id], report) for report in reports], now)
+        tasks.insert(writes, _tell_reconnected(connection, policy, late, reports[0].router_name, now), now)
 
 
 def _success(row: Any, report: Report) -> Step:
@@ -188,12 +190,13 @@ def _give_up(
         row = rows[report.task_id]
         error = f"{report.access}: {report.detail}" if report.detail else str(report.access)
         tasks.end(connection, [row.id], State.GIVEN_UP, now, error)
-        debug_log.insert(connection, [_failure(row, report)], now)
         tasks.tell_variant(connection, [row.trans_id], Variant.GIVEN_UP, report.router_name, now)
         log.warning("line_given_up", trans_id=row.trans_id, router_id=row.router_id, result=report.access)
         text = f"{report.access} on router {report.router_name or row.router_id}: mend it, then retry the payment"
         notice = notices.of_error(f"line_error:{row.epoch}", row.trans_id, text, policy.admin_phones)
-        tasks.insert(connection, [followups.message(row.trans_id, notice, now)], now)
+        with together(connection) as writes:
+            debug_log.insert(writes, [_failure(row, report)], now)
+            tasks.insert(writes, [followups.message(row.trans_id, notice, now)], now)
 
 
 def _failure(row: Any, report: Report) -> Step:
@@ -216,7 +219,8 @@ def _postpone(connection: Connection, reports: Sequence[Report], rows: Mapping[i
     for error, same in by_error.items():
         tasks.postpone(connection, [report.task_id for report in same], now + pause, failed=True, error=error)
     news = [report for report in reports if rows[report.task_id].last_error != str(report.access)]
-    debug_log.insert(connection, [_failure(rows[report.task_id], report) for report in news], now)
+    with together(connection) as writes:
+        debug_log.insert(writes, [_failure(rows[report.task_id], report) for report in news], now)
     named = [rows[report.task_id].trans_id for report in news if report.router_name]
     if named:
         tasks.name_router(connection, named, reports[0].router_name)

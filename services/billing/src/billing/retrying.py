@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from servicekit.database import current_time, transact
+from servicekit.writes import together
 from sqlalchemy import Connection, Engine
 
 from billing import followups
@@ -53,6 +54,7 @@ def _retry_line(connection: Connection, payment: Any, rows: Sequence[Any], now: 
     line = Line(*customer.line)
     tasks.reopen(connection, [row.id for row in tried], now, expires_at, line)
     if not tried:
-        tasks.insert(connection, [NewTask(payment.TransID, line, now, expires_at, customer.customer_id)], now)
+        with together(connection) as writes:
+            tasks.insert(writes, [NewTask(payment.TransID, line, now, expires_at, customer.customer_id)], now)
     rows = tasks.list_of_payment(connection, payment.TransID)
     return [row.id for row in rows if row.kind == Kind.SET_ACCESS]

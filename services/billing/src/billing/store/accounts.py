@@ -6,6 +6,7 @@ from datetime import date, datetime
 from typing import Any
 
 import sqlalchemy as sa
+from servicekit.writes import Writes
 from sqlalchemy import Connection
 
 from billing.accounts import Customer, Directory, Isp
@@ -52,14 +53,13 @@ def get_isps(connection: Connection, isp_ids: Collection[int]) -> Mapping[int, I
     return {row.id: _isp(row) for row in connection.execute(sa.select(isps).where(isps.c.id.in_(isp_ids)))}
 
 
-def move_due_dates(connection: Connection, due_dates: Mapping[int, date]) -> None:
+def move_due_dates(writes: Writes, due_dates: Mapping[int, date]) -> None:
     """Set next_payment_date by customer id: one statement a date, because a batch has few dates and many customers."""
     by_date: dict[date, list[int]] = defaultdict(list)
     for customer_id in sorted(due_dates):
         by_date[due_dates[customer_id]].append(customer_id)
     for due_date, customer_ids in sorted(by_date.items()):
-        update = sa.update(pppoe_users).where(pppoe_users.c.id.in_(customer_ids))
-        connection.execute(update.values(next_payment_date=due_date))
+        writes.update(pppoe_users.c.next_payment_date, due_date, pppoe_users.c.id, customer_ids)
 
 
 def mark_reconnected(connection: Connection, customer_ids: Iterable[int], now: datetime) -> None:

@@ -6,16 +6,16 @@ from typing import Any
 
 import orjson
 import sqlalchemy as sa
-from servicekit.database import insert_rows
+from servicekit.writes import Writes
 from sqlalchemy import Connection
 
 from billing.models import payment_debug_log
 from billing.steps import Step
 
 
-def insert(connection: Connection, steps: Collection[Step], now: datetime) -> None:
+def insert(writes: Writes, steps: Collection[Step], now: datetime) -> None:
     """Append steps in their order."""
-    insert_rows(connection, payment_debug_log, [_row(step, now) for step in steps])
+    writes.insert(payment_debug_log, [_row(step, now) for step in steps])
 
 
 def _row(step: Step, now: datetime) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
-from servicekit.database import insert_rows
+from servicekit.writes import Writes
 from sqlalchemy import Connection
 
 from billing.models import paybill_payments, payment_deliveries, user_transactions_in
@@ -45,10 +45,10 @@ def receipt_of(row: Any) -> Receipt:
     )
 
 
-def insert(connection: Connection, settlements: Collection[Settlement], now: datetime) -> None:
+def insert(writes: Writes, settlements: Collection[Settlement], now: datetime) -> None:
     """Store payments with their outcomes and their raw callbacks. A doubled TransID raises IntegrityError."""
-    insert_rows(connection, paybill_payments, [_payment_row(settled, now) for settled in settlements])
-    insert_deliveries(connection, (settled.payment for settled in settlements), now, conflicting=False)
+    writes.insert(paybill_payments, [_payment_row(settled, now) for settled in settlements])
+    insert_deliveries(writes, (settled.payment for settled in settlements), now, conflicting=False)
 
 
 def _payment_row(settled: Settlement, now: datetime) -> dict[str, Any]:
@@ -88,10 +88,9 @@ def place(connection: Connection, settled: Settlement, reference: str) -> None:
     )
 
 
-def insert_deliveries(connection: Connection, payments: Iterable[Payment], now: datetime, *, conflicting: bool) -> None:
+def insert_deliveries(writes: Writes, payments: Iterable[Payment], now: datetime, *, conflicting: bool) -> None:
     """Keep raw callbacks beside their payments."""
-    insert_rows(
-        connection,
+    writes.insert(
         payment_deliveries,
         [
             {
@@ -128,7 +127,7 @@ def find_conflicts(connection: Connection, trans_ids: Collection[str]) -> set[tu
     return {(row.trans_id, row.content) for row in connection.execute(query)}
 
 
-def insert_customer_transactions(connection: Connection, settlements: Iterable[Settlement], now: datetime) -> None:
+def insert_customer_transactions(writes: Writes, settlements: Iterable[Settlement], now: datetime) -> None:
     """The predecessor's one row for each customer payment."""
     rows = [
         {
@@ -142,7 +141,7 @@ def insert_customer_transactions(connection: Connection, settlements: Iterable[S
         for settled in settlements
         if settled.customer and settled.isp
     ]
-    insert_rows(connection, user_transactions_in, rows)
+    writes.insert(user_transactions_in, rows)
 
 
 def get(connection: Connection, trans_id: str, *, lock: bool = False) -> Any | None:

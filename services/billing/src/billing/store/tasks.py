@@ -6,7 +6,7 @@ from typing import Any
 
 import orjson
 import sqlalchemy as sa
-from servicekit.database import insert_rows
+from servicekit.writes import Writes
 from sqlalchemy import Connection
 
 from billing import notices
@@ -18,9 +18,9 @@ _t = tasks.c
 _WITHOUT_PAYLOAD = [column for column in _t if column is not _t.payload]
 
 
-def insert(connection: Connection, new: Collection[NewTask], now: datetime) -> None:
+def insert(writes: Writes, new: Collection[NewTask], now: datetime) -> None:
     """Write those tasks in which there is something to do."""
-    insert_rows(connection, tasks, [_row(task, now) for task in new if task.has_work])
+    writes.insert(tasks, [_row(task, now) for task in new if task.has_work])
 
 
 def _row(task: NewTask, now: datetime) -> dict[str, Any]:

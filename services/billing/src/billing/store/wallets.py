@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping
 from datetime import datetime
 
 import sqlalchemy as sa
-from servicekit.database import insert_rows
+from servicekit.writes import Writes
 from sqlalchemy import Connection
 
 from billing.models import credit_transactions, isp_credits, isp_wallet, wallet_entries
@@ -45,7 +45,7 @@ def _create_missing(connection: Connection, wanted: list[int], cents: Mapping[in
     )
 
 
-def insert_entries(connection: Connection, entries: Collection[tuple[Settlement, int]], now: datetime) -> None:
+def insert_entries(writes: Writes, entries: Collection[tuple[Settlement, int]], now: datetime) -> None:
     """Append an entry for each (settlement, balance after it)."""
     rows = [
         {
@@ -59,7 +59,7 @@ def insert_entries(connection: Connection, entries: Collection[tuple[Settlement,
         for settled, balance in entries
         if settled.isp
     ]
-    insert_rows(connection, wallet_entries, rows)
+    writes.insert(wallet_entries, rows)
 
 
 def buy_credits(connection: Connection, settlements: Collection[Settlement], now: datetime) -> None:
