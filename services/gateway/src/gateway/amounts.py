@@ -12,6 +12,8 @@ _AMOUNT = re.compile(
     r"(?:(?:KES|KSHS?)\.?\s*)?(-?(?:[0-9]{1,3}(?:,[0-9]{3})+|[0-9]+)(?:\.[0-9]*)?(?:E[+-]?[0-9]{1,3})?)(?:\s*/[=-])?",
     re.IGNORECASE | re.ASCII,
 )
+# As M-Pesa itself writes an amount; no number of this form is larger than MOST_CENTS.
+_USUAL = re.compile(r"([0-9]{1,10})\.([0-9]{2})", re.ASCII)
 _LONGEST = 200  # characters; no honest amount comes near
 
 # Anything that would have to be rounded raises instead.
@@ -34,6 +36,8 @@ def to_cents(text: str) -> int:
 
 def signed_cents(text: str) -> int:
     """The same for a balance, which may be zero or negative."""
+    if usual := _USUAL.fullmatch(text):
+        return int(usual[1] + usual[2])
     text = text.strip()
     match = _AMOUNT.fullmatch(text) if len(text) <= _LONGEST else None
     if not match:

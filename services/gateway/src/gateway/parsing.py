@@ -6,6 +6,7 @@ TransID, TransAmount, BusinessShortCode and BillRefNumber are never guessed.
 
 import json
 import re
+from codecs import BOM_UTF8
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +17,23 @@ MOST_BODY_BYTES = 65_536
 
 _TRANS_ID = re.compile(r"[A-Za-z0-9]{1,50}", re.ASCII)
 _KEY_NOISE = re.compile(r"[\s_-]")
+# M-Pesa's own spelling, which nearly every key has.
+_USUAL_KEYS = {
+    key: key.lower()
+    for key in (
+        "TransactionType",
+        "TransID",
+        "TransTime",
+        "TransAmount",
+        "BusinessShortCode",
+        "BillRefNumber",
+        "InvoiceNumber",
+        "OrgAccountBalance",
+        "ThirdPartyTransID",
+        "MSISDN",
+        "FirstName",
+    )
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,18 +106,14 @@ def _decode(body: bytes) -> str:
     if len(body) > MOST_BODY_BYTES:
         raise MalformedCallback("body", f"body: longer than {MOST_BODY_BYTES} bytes")
     try:
-        return body.decode("utf-8-sig")
+        return body.removeprefix(BOM_UTF8).decode()
     except UnicodeDecodeError:
         raise MalformedCallback("body", "body: not UTF-8") from None
 
 
 def _load(text: str) -> Any:
-    # Numbers stay the text they were written as: a float would lose cents, and an amount may be text anyway.
-    # strict=False lets a raw tab or line break stand in a name.
     try:
-        return json.loads(
-            text, parse_int=str, parse_float=str, parse_constant=str, object_pairs_hook=_fold, strict=False
-        )
+        return _DECODER.decode(text)
     except json.JSONDecodeError as error:
         raise MalformedCallback("body", f"body: not JSON (line {error.lineno}, column {error.colno})") from None
     except RecursionError:
@@ -116,7 +130,12 @@ def _fold(pairs: list[tuple[str, Any]]) -> _Object:
 
 
 def _folded(key: str) -> str:
-    return _KEY_NOISE.sub("", key).lower()
+    return _USUAL_KEYS.get(key) or _KEY_NOISE.sub("", key).lower()
+
+
+# Numbers stay the text they were written as: a float would lose cents, and an amount may be text anyway.
+# strict=False lets a raw tab or line break stand in a name. Made once, because json.loads makes one a call.
+_DECODER = json.JSONDecoder(parse_int=str, parse_float=str, parse_constant=str, object_pairs_hook=_fold, strict=False)
 
 
 def _trans_id(members: _Object) -> str:
@@ -141,9 +160,10 @@ def _amount(members: _Object) -> int:
 def _money_text(members: _Object, name: str) -> str:
     """A field that decides about money: absent is empty, anything doubtful is a fault."""
     given = members.get(_folded(name), [])
-    if any(not isinstance(value, str) for value in given):
-        raise MalformedCallback(name, f"{name}: neither text nor a number")
-    if len(set(given)) > 1:
+    for value in given:
+        if not isinstance(value, str):
+            raise MalformedCallback(name, f"{name}: neither text nor a number")
+    if len(given) > 1 and len(set(given)) > 1:
         raise MalformedCallback(name, f"{name}: given twice with different values")
     return _encodable(given[0]) if given else ""
 
@@ -156,7 +176,7 @@ def _free_text(members: _Object, name: str) -> str:
 
 def _encodable(text: str) -> str:
     # JSON can spell half a surrogate pair, which UTF-8, and so protobuf, cannot.
-    return text.encode("utf-8", "replace").decode("utf-8")
+    return text if text.isascii() else text.encode("utf-8", "replace").decode("utf-8")
 
 
 def _balance(members: _Object) -> int | None:
