@@ -1,6 +1,7 @@
 """Kenyan mobile numbers in the one spelling that is stored and sent. Pure."""
 
 import re
+from functools import lru_cache
 
 import phonenumbers
 from phonenumbers import PhoneNumberFormat, PhoneNumberType
@@ -17,8 +18,15 @@ class NotAMobileNumber(ValueError):
 
 def normalise(written: str) -> str:
     """Any Kenyan spelling (07…, 01…, 2547…, +254 7…) as 254 and nine digits."""
-    if not _WRITTEN.fullmatch(written.strip()):
+    written = written.strip()
+    if not _WRITTEN.fullmatch(written):
         raise NotAMobileNumber("not a phone number")
+    return _parse(written)
+
+
+# An ISP's staff hear of every payment, so a few numbers come again and again. What raises is not kept.
+@lru_cache(maxsize=10_000)
+def _parse(written: str) -> str:
     try:
         number = phonenumbers.parse(written, "KE")
     except phonenumbers.NumberParseException as error:

@@ -4,6 +4,7 @@ Source: GSM 03.38. A text of GSM-7 characters takes 160 septets in one SMS and 1
 any other character turns the whole text to UCS-2, with 70 and 67 units. A character is never split over two parts.
 """
 
+import re
 import unicodedata
 
 _BASIC = frozenset(
@@ -12,6 +13,8 @@ _BASIC = frozenset(
 )
 _EXTENDED = frozenset("\f^{}\\[~]|€")
 _GSM = _BASIC | _EXTENDED
+# Nearly every text is of these; a pattern tells at a tenth of what looking at each character costs.
+_ONLY_BASIC = re.compile(f"[{re.escape(''.join(sorted(_BASIC)))}]*")
 
 _REPLACED = str.maketrans(
     {
@@ -44,6 +47,8 @@ _REPLACED = str.maketrans(
 
 def simplify(text: str) -> str:
     """The text with curly quotes, dashes and foreign accents as GSM-7 has them; what has no such form stays."""
+    if _ONLY_BASIC.fullmatch(text):
+        return text
     return "".join(map(_simplify_character, text.translate(_REPLACED)))
 
 
@@ -58,6 +63,8 @@ def _simplify_character(character: str) -> str:
 
 def count(text: str) -> int:
     """The number of SMS the text takes; 0 for an empty one."""
+    if _ONLY_BASIC.fullmatch(text):
+        return -(-len(text) // 153) if len(text) > 160 else min(len(text), 1)
     if _GSM.issuperset(text):
         return _parts([1 if character in _BASIC else 2 for character in text], alone=160, joined=153)
     return _parts([1 if ord(character) < 0x10000 else 2 for character in text], alone=70, joined=67)

@@ -6,6 +6,7 @@ on one line, cut when overlong, and braces in them stay braces.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from string import Formatter
 
 # Longer facts are cut, so that one long name does not cost ten SMS.
@@ -34,7 +35,7 @@ class Template:
     @property
     def facts(self) -> frozenset[str]:
         """The names of the facts it needs."""
-        return frozenset(name for _, name, _, _ in Formatter().parse(self.text) if name is not None)
+        return _places(self.text)
 
     def render(self, facts: Mapping[str, str]) -> str:
         """The text with its facts in place."""
@@ -42,6 +43,11 @@ class Template:
         if missing := sorted(name for name, fact in tidy.items() if not fact):
             raise MissingFacts(f"missing facts: {', '.join(missing)}")
         return self.text.format_map(tidy)
+
+
+@lru_cache
+def _places(text: str) -> frozenset[str]:
+    return frozenset(name for _, name, _, _ in Formatter().parse(text) if name is not None)
 
 
 def _tidy(fact: str) -> str:
