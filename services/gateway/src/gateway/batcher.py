@@ -4,7 +4,7 @@ import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 import structlog
 
@@ -21,7 +21,7 @@ LARGEST_BATCH = 200
 BATCHES_IN_FLIGHT = 2
 
 
-@dataclass
+@dataclass(slots=True)
 class _Place(Generic[Item, Result]):
     item: Item
     answer: asyncio.Future[Result]
@@ -57,11 +57,16 @@ class Batcher(Generic[Item, Result]):
         """
         if len(self._waiting) >= self._capacity:
             raise Unavailable("gateway", "QUEUE_FULL")
-        place: _Place[Item, Result] = _Place(item, asyncio.get_running_loop().create_future())
-        self._waiting.append(place)
+        loop = asyncio.get_running_loop()
+        answer: asyncio.Future[Result] = loop.create_future()
+        self._waiting.append(_Place(item, answer))
         self._open_lane()
-        async with asyncio.timeout(self._deadline):
-            return await place.answer
+        # asyncio.timeout costs five times as much; it can interrupt anything, and here is only a future to end.
+        deadline = loop.call_later(self._deadline, _end_waiting, answer)
+        try:
+            return await answer
+        finally:
+            deadline.cancel()
 
     @property
     def saturated(self) -> bool:
@@ -115,6 +120,11 @@ class Batcher(Generic[Item, Result]):
 
 def _blame(_item: object, error: Refused | Broken) -> CallFailed:
     return error
+
+
+def _end_waiting(answer: asyncio.Future[Any]) -> None:
+    if not answer.done():
+        answer.set_exception(TimeoutError())
 
 
 def _settle(answer: asyncio.Future[Result], result: Result | CallFailed) -> None:
