@@ -43,26 +43,36 @@ def refuse(status: int, error: str, *, retry_after: int = 0) -> AnswerNow:
 
 def admit(request: Request, sources: Sources, secret: str = "") -> str:
     """The sender's address; raises AnswerNow when it may not send callbacks."""
-    peer = request.client.host if request.client else ""
-    sender = sources.sender(peer, request.headers.getlist("x-forwarded-for"))
+    peer, _ = request.scope["client"] or ("", 0)
+    sender = sources.sender(peer, _forwarded_for(request))
     if not sources.admits(sender, secret):
         log.warning("callback_refused", source=str(sender or "unknown"), peer=peer, secret_given=bool(secret))
         raise refuse(403, "Forbidden")
     return str(sender or "")
 
 
+def _forwarded_for(request: Request) -> list[str]:
+    return [value.decode("latin-1") for name, value in request.scope["headers"] if name == b"x-forwarded-for"]
+
+
 async def read_body(request: Request) -> ReadBody:
     """The request's body; raises AnswerNow when it does not arrive in time or at all."""
-    kept, seen = bytearray(), 0
     try:
         async with asyncio.timeout(_READ_SECONDS):
-            async for chunk in request.stream():
-                seen += len(chunk)
-                kept += chunk[: MOST_BODY_BYTES - len(kept)]
-                if seen > _MOST_READ_BYTES:
-                    break
+            return await _read_all(request)
     except TimeoutError:
         raise refuse(408, "body: did not arrive in time") from None
     except ClientDisconnect:
         raise refuse(400, "body: broken off") from None  # nobody reads it; it only ends the request in order
+
+
+async def _read_all(request: Request) -> ReadBody:
+    kept, seen, more = bytearray(), 0, True
+    while more and seen <= _MOST_READ_BYTES:
+        message = await request.receive()
+        if message["type"] == "http.disconnect":
+            raise ClientDisconnect
+        chunk, more = message.get("body", b""), message.get("more_body", False)
+        seen += len(chunk)
+        kept += chunk[: MOST_BODY_BYTES - len(kept)]
     return ReadBody(bytes(kept), seen > MOST_BODY_BYTES)

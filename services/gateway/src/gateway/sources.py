@@ -5,11 +5,15 @@ M-Pesa signs nothing, so a secret in the path and the sender's network are all t
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from hmac import compare_digest
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 
 Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
+
+# Characters; what is longer is no address, even with a zone and a port, and must not fill the memory of addresses.
+_LONGEST_ADDRESS = 80
 
 
 def networks(texts: Iterable[str]) -> tuple[Network, ...]:
@@ -54,6 +58,11 @@ def _within(address: Address, blocks: Iterable[Network]) -> bool:
 
 def _address(text: str) -> Address | None:
     text = text.strip()
+    return _read_address(text) if len(text) <= _LONGEST_ADDRESS else None
+
+
+@lru_cache(maxsize=1024)  # few senders send many callbacks
+def _read_address(text: str) -> Address | None:
     if text.startswith("["):  # [2001:db8::1]:443
         text = text[1:].partition("]")[0]
     elif text.count(":") == 1:  # 192.0.2.1:443
