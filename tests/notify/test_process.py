@@ -8,6 +8,7 @@ import grpc
 import pytest
 import sqlalchemy as sa
 from lipanet.notify.v1 import notify_service_pb2 as pb
+from notify.__main__ import CALLS_AT_ONCE
 from servicekit.errors import reason_of
 
 from simulators.textsms import Fault, TextSmsSimulator
@@ -62,6 +63,39 @@ def test_killed_during_a_slow_call_nothing_is_lost_and_only_harmless_doubles_go_
     assert len(sms.inbox("0722000000")) == 2
     assert heir.message("told").attempts == 2
     assert "message_outcome_unknown" in heir.log
+
+
+def test_whatever_is_marked_sending_is_really_under_way(start_notify, sms, until):
+    """A kill leaves in doubt only what the provider may have."""
+    sms.add_fault(Fault(kind="silence"))
+    notify = start_notify(sms.url, TEXTSMS_DEADLINE=120)
+    ids = [f"m{n}" for n in range(400)]  # more than all calls side by side hold
+    for first in range(0, 400, 50):
+        notify.send(*(plain(message_id, text=message_id) for message_id in ids[first : first + 50]))
+    until(lambda: len(sms.calls) == CALLS_AT_ONCE)
+    until(lambda: {taken.message for taken in sms.inbox()} == being_sent(notify))
+
+
+def being_sent(notify):
+    return {message_id for message_id, state in notify.states().items() if state == "SENDING"}
+
+
+def test_a_hanging_call_delays_neither_other_calls_nor_their_record(start_notify, sms, until):
+    sms.add_fault(Fault(kind="silence", count=1))
+    notify = start_notify(sms.url, TEXTSMS_DEADLINE=120)
+    notify.send(plain("hangs"))
+    until(sms.inbox)
+    notify.send(*(plain(f"m{n}") for n in range(50)))
+    until(lambda: sorted(notify.states().values()) == ["SENDING", *["SENT"] * 50])
+
+
+def test_messages_that_come_one_by_one_share_calls(start_notify, sms, until):
+    notify = start_notify(sms.url)
+    for n in range(200):
+        notify.send(plain(f"m{n}"))
+    until(lambda: set(notify.states().values()) == {"SENT"})
+    assert len(sms.inbox()) == 200
+    assert len(sms.calls) < 100
 
 
 def test_a_provider_that_comes_back_gets_everything_without_help(start_notify, free_port, until):

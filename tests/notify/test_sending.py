@@ -8,7 +8,7 @@ from notify import messages
 from notify.drafts import Draft
 from notify.models import messages as table
 from notify.provider import Outcome, Verdict
-from notify.sending import Sending
+from notify.sending import CALL_SIZE, EndedCall, Sending
 from notify.states import State
 from structlog.testing import capture_logs
 
@@ -52,8 +52,23 @@ def make_due(engine):
     set_times(engine, due_time=datetime(2020, 1, 1, tzinfo=UTC))
 
 
+class Rounds:
+    """All steps of sending, one after the other: at most one call a round."""
+
+    def __init__(self, sending):
+        self.sending = sending
+
+    def send_due(self):
+        """Do one round; False when nothing was due."""
+        settled = self.sending.settle_abandoned()
+        claim = self.sending.claim(CALL_SIZE)
+        for batch in claim.calls():
+            self.sending.record([self.sending.call(batch)])
+        return bool(settled or len(claim))
+
+
 def sender(engine, provider):
-    return Sending(engine, provider, threading.Event(), dice=lambda: 0.0)
+    return Rounds(Sending(engine, provider, threading.Event(), dice=lambda: 0.0))
 
 
 def test_45_messages_take_three_calls_and_each_arrives_once(engine, sms, make_provider):
@@ -287,6 +302,34 @@ def test_a_fault_of_ours_in_the_call_loses_no_message(engine):
     assert states(engine) == {"m1": State.UNKNOWN}
 
 
+def test_an_outcome_that_cannot_be_written_down_does_not_take_its_neighbours_with_it(engine):
+    accept(engine, "poisoned")
+    sending = Sending(engine, ScriptedProvider(Outcome(Verdict.SENT), Outcome(Verdict.SENT)), threading.Event())
+    (poisoned,) = sending.claim(CALL_SIZE).calls()
+    accept(engine, "sound")
+    (sound,) = sending.claim(CALL_SIZE).calls()
+    without_outcome = EndedCall(poisoned, [])
+    sending.record([without_outcome, sending.call(sound)])
+    assert states(engine) == {"poisoned": State.SENDING, "sound": State.SENT}
+
+
+def test_outcomes_of_all_kinds_are_recorded_together(engine):
+    ids = [f"m{n}" for n in range(6)]
+    accept(engine, *ids)
+    verdicts = [Verdict.SENT, Verdict.REFUSED, Verdict.UNKNOWN, Verdict.BUSY, Verdict.SENT, Verdict.REFUSED]
+    sending = Sending(engine, ScriptedProvider(), threading.Event())
+    claimed = sending.claim(CALL_SIZE).messages
+    outcomes = [Outcome(verdict, verdict.lower(), f"their {n}") for n, verdict in enumerate(verdicts)]
+    calls = [EndedCall(claimed[:2], outcomes[:2]), EndedCall(claimed[2:], outcomes[2:])]
+    sending.record(calls)
+    rows = [messages.get(engine, m) for m in ids]
+    assert [row.state for row in rows] == ["SENT", "FAILED", "UNKNOWN", "QUEUED", "SENT", "FAILED"]
+    assert [(row.detail, row.provider_message_id) for row in rows] == [
+        (o.detail, o.provider_message_id) for o in outcomes
+    ]
+    assert [row.doubts for row in rows] == [0, 0, 1, 0, 0, 0]
+
+
 def test_an_outcome_waits_in_memory_while_the_database_is_away(sqlite_engine):
     def rename(before, after):
         with sqlite_engine.begin() as connection:
@@ -301,6 +344,6 @@ def test_an_outcome_waits_in_memory_while_the_database_is_away(sqlite_engine):
 
     accept(sqlite_engine, "m1")
     provider = ScriptedProvider(Outcome(Verdict.SENT), during=lambda: rename("messages", "away"))
-    Sending(sqlite_engine, provider, DatabaseReturns()).send_due()
+    Rounds(Sending(sqlite_engine, provider, DatabaseReturns())).send_due()
     assert states(sqlite_engine) == {"m1": State.SENT}
     assert len(provider.sent) == 1

@@ -14,11 +14,12 @@ from notify.sending import Sending
 from notify.servicer import NotifyServicer
 from notify.settings import MigrationSettings, NotifySettings
 from notify.textsms import TextSms
-from notify.worker import Worker
+from notify.worker import DATABASE_THREADS, Worker
 from servicekit import database, logs, migrate
 
 RPC_THREADS = 8
-SENDER_THREADS = 4
+# How many calls to the provider may hang before the other messages wait.
+CALLS_AT_ONCE = 8
 MIGRATIONS = Path(notify.__file__).parents[2] / "migrations"
 
 
@@ -40,10 +41,10 @@ def bring_up_to_date(settings: MigrationSettings) -> None:
 
 def serve(settings: NotifySettings) -> None:
     logs.configure("notify", log_format=settings.log_format, level=settings.log_level)
-    engine = database.create_engine(settings.database_url, pool_size=RPC_THREADS + SENDER_THREADS + 2)
+    engine = database.create_engine(settings.database_url, pool_size=RPC_THREADS + DATABASE_THREADS + 2)
     provider = make_provider(settings)
     stopping = threading.Event()
-    worker = Worker(Sending(engine, provider, stopping), stopping, threads=SENDER_THREADS)
+    worker = Worker(Sending(engine, provider, stopping), stopping, calls_at_once=CALLS_AT_ONCE)
     server = Server(
         f"{settings.bind}:{settings.notify_port}", threads=RPC_THREADS, probe=lambda: database.answers(engine)
     )

@@ -65,18 +65,18 @@ def accept(engine: sa.Engine, drafts: Sequence[Draft]) -> list[Receipt]:
     _check(drafts)
     rows = {draft.message_id: _row(draft) for draft in reversed(drafts)}  # the first of a doubled id stays
 
-    def hold(connection: sa.Connection) -> tuple[dict[str, Receipt], set[str]]:
-        held = store.find(connection, rows.keys())
+    def hold(connection: sa.Connection) -> tuple[dict[str, Receipt], list[str]]:
+        held = store.held(connection, rows.keys())
+        known = {row.message_id: Receipt(row.message_id, State(row.state), row.detail, True) for row in held}
         # In one order everywhere, so that two calls with the same ids do not lock each other out.
-        new = sorted(rows.keys() - held.keys())
+        new = sorted(rows.keys() - known.keys())
         if new:
             now = current_time(connection)
             store.insert(connection, [_timed(rows[message_id], now) for message_id in new])
-        known = {row.message_id: Receipt(row.message_id, State(row.state), row.detail, True) for row in held.values()}
-        return known | {message_id: _receipt(rows[message_id]) for message_id in new}, set(new)
+        return known | {message_id: _receipt(rows[message_id]) for message_id in new}, new
 
     receipts, new = transact(engine, hold)
-    _tell(receipts[message_id] for message_id in sorted(new))
+    _tell([receipts[message_id] for message_id in new], repeated=len(rows) - len(new))
     return list(_in_order(drafts, receipts))
 
 
@@ -124,12 +124,12 @@ def _in_order(drafts: Sequence[Draft], receipts: dict[str, Receipt]) -> Any:
         seen.add(draft.message_id)
 
 
-def _tell(receipts: Any) -> None:
-    for receipt in receipts:
-        if receipt.state is State.FAILED:
-            log.warning("message_failed", message_id=receipt.message_id, detail=receipt.detail)
-        else:
-            log.info("message_accepted", message_id=receipt.message_id)
+def _tell(new: Sequence[Receipt], repeated: int) -> None:
+    failed = [receipt for receipt in new if receipt.state is State.FAILED]
+    log.info("messages_accepted", messages=len(new) - len(failed), failed=len(failed), repeated=repeated)
+    log.debug("messages_held", message_ids=", ".join(receipt.message_id for receipt in new))
+    for receipt in failed:
+        log.warning("message_failed", message_id=receipt.message_id, detail=receipt.detail)
 
 
 def get(engine: sa.Engine, message_id: str) -> sa.Row[Any]:

@@ -1,4 +1,4 @@
-"""One round of sending: claim what is due, hand it over, record what came of it.
+"""The steps of sending: claim what is due, hand it over, record what came of it. `worker` says on which thread.
 
 A message is claimed and marked SENDING in one transaction that is durable before the provider is called, so a crash
 leaves a SENDING message whose claim runs out, never a QUEUED one that may have been sent. Any number of processes
@@ -8,7 +8,8 @@ and threads may do this at once.
 import random
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -23,7 +24,9 @@ from notify.provider import Outcome, Provider, Sms, Verdict
 from notify.states import State
 
 # TextSMS takes no more in one call.
-BATCH = 20
+CALL_SIZE = 20
+# Messages that a dead process left: settled so many in a transaction.
+ABANDONED_AT_ONCE = 200
 
 log = structlog.get_logger()
 
@@ -32,11 +35,26 @@ Row = sa.Row[Any]
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """Messages that are ours to send, those that expired unsent instead, and those whose sender died."""
+    """Messages that are ours to send, and those that expired unsent instead."""
 
     messages: Sequence[Row]
     expired: Sequence[Row]
-    abandoned: Sequence[Row]
+
+    def __len__(self) -> int:
+        return len(self.messages) + len(self.expired)
+
+    def calls(self) -> Iterator[Sequence[Row]]:
+        """The messages of each call to make."""
+        for first in range(0, len(self.messages), CALL_SIZE):
+            yield self.messages[first : first + CALL_SIZE]
+
+
+@dataclass(frozen=True, slots=True)
+class EndedCall:
+    """A call's messages, as they were claimed, with an outcome for each."""
+
+    messages: Sequence[Row]
+    outcomes: Sequence[Outcome]
 
 
 class Sending:
@@ -56,84 +74,85 @@ class Sending:
         # A claim outlasts the call it is for; what is still SENDING then was left by a process that died.
         self._lease = 2 * provider.deadline + 2
 
-    def send_due(self) -> bool:
-        """Do one round; False when nothing was due."""
-        claim = transact(self._engine, self._claim)
-        for message in claim.abandoned:
-            log.warning("message_outcome_unknown", message_id=message.message_id, detail="the sender died meanwhile")
+    def claim(self, most: int) -> Claim:
+        """Mark at most `most` due messages SENDING, durably. Their calls must begin at once: the claim is running."""
+        claim = transact(self._engine, lambda connection: self._claim(connection, most))
         for message in claim.expired:
             log.warning("message_expired", message_id=message.message_id, last=message.detail)
-        if claim.messages:
-            self._record(claim.messages, self._call(claim.messages))
-        return bool(claim.abandoned or claim.messages or claim.expired)
+        return claim
 
-    def _claim(self, connection: sa.Connection) -> Claim:
+    def _claim(self, connection: sa.Connection, most: int) -> Claim:
         now = current_time(connection)
-        abandoned = store.due(connection, State.SENDING, now, BATCH)
-        died = Outcome(Verdict.UNKNOWN, "the process that was sending it died")
-        due = store.due(connection, State.QUEUED, now, BATCH)
+        due = store.due(connection, State.QUEUED, now, most)
         claim = Claim(
             messages=[message for message in due if message.expire_time > now],
             expired=[message for message in due if message.expire_time <= now],
-            abandoned=abandoned,
         )
-        moves = [self._step(message, died, now) for message in abandoned]
-        moves += [_expiry(message, now) for message in claim.expired]
-        if moves:
-            store.move(connection, moves)
+        store.move(connection, [_expiry(message, now) for message in claim.expired])
         if claim.messages:
             until = now + timedelta(seconds=self._lease)
             store.claim(connection, [message.id for message in claim.messages], now, until)
         return claim
 
-    def _call(self, messages: Sequence[Row]) -> list[Outcome]:
+    def settle_abandoned(self) -> int:
+        """Move messages whose sender died on, up to ABANDONED_AT_ONCE; answers how many."""
+        abandoned = transact(self._engine, self._settle)
+        for message in abandoned:
+            log.warning("message_outcome_unknown", message_id=message.message_id, detail="the sender died meanwhile")
+        return len(abandoned)
+
+    def _settle(self, connection: sa.Connection) -> Sequence[Row]:
+        now = current_time(connection)
+        abandoned = store.due(connection, State.SENDING, now, ABANDONED_AT_ONCE)
+        died = Outcome(Verdict.UNKNOWN, "the process that was sending it died")
+        dice = self._dice()
+        store.move(connection, [_step(message, died, now, dice) for message in abandoned])
+        return abandoned
+
+    def call(self, messages: Sequence[Row]) -> EndedCall:
+        """Hand the messages of one call over. Does not raise."""
         batch = [Sms(reference=str(message.id), phone=message.phone, text=message.text) for message in messages]
         try:
-            return self._provider.send(batch)
+            return EndedCall(messages, self._provider.send(batch))
         except Exception:  # a fault of ours must neither lose a message nor stop the sender
             log.exception("provider_call_failed", messages=len(batch))
-            return [Outcome(Verdict.UNKNOWN, "the call failed by a fault of ours")] * len(batch)
+            return EndedCall(messages, [Outcome(Verdict.UNKNOWN, "the call failed by a fault of ours")] * len(batch))
 
-    def _record(self, messages: Sequence[Row], outcomes: Sequence[Outcome]) -> None:
-        """Write the outcomes down; while the database is away, try until the claim has run out."""
+    def record(self, calls: Sequence[EndedCall]) -> None:
+        """Write the outcomes down in one transaction; while the database is away, try until the claims run out."""
         deadline = time.monotonic() + self._lease
         while True:
             try:
-                ignored = transact(self._engine, lambda connection: self._move(connection, messages, outcomes))
+                ignored = transact(self._engine, lambda connection: self._move(connection, calls))
             except DatabaseUnavailable as error:
                 log.warning("outcomes_wait_for_database", detail=str(error))
                 if time.monotonic() > deadline or self._stopping.wait(0.5):
-                    log.exception("outcomes_not_recorded", message_ids=[m.message_id for m in messages])
+                    _tell_unrecorded(calls)
                     return
+            except Exception:
+                log.exception("recording_failed", calls=len(calls))
+                self._record_apart(calls)
+                return
             else:
-                _tell(messages, outcomes, ignored)
+                _tell(calls, ignored)
                 return
 
-    def _move(self, connection: sa.Connection, messages: Sequence[Row], outcomes: Sequence[Outcome]) -> set[int]:
-        """Move every message; answers the ids of those that someone else has dealt with since."""
+    def _record_apart(self, calls: Sequence[EndedCall]) -> None:
+        """One by one, so that an outcome that cannot be written down does not take its neighbours with it."""
+        if len(calls) == 1:
+            _tell_unrecorded(calls)
+            return
+        for call in calls:
+            self.record([call])
+
+    def _move(self, connection: sa.Connection, calls: Sequence[EndedCall]) -> int:
+        """Move every message; answers how many someone else has dealt with since."""
         now = current_time(connection)
-        steps = [self._step(_as_sending(row), outcome, now) for row, outcome in zip(messages, outcomes, strict=True)]
-        return store.move(connection, steps)
-
-    def _step(self, message: Any, outcome: Outcome, now: datetime) -> store.Move:
-        unknown = outcome.verdict is Verdict.UNKNOWN
-        attempt = states.Attempt(message.attempts, message.doubts, templates.may_resend(message.template))
-        step = states.after_attempt(outcome, attempt, self._dice())
-        values = {
-            "state": step.state,
-            "detail": outcome.detail[:500],
-            "doubts": message.doubts + unknown,
-            # Due at the latest when it expires, so that it is told then.
-            "due_time": min(now + step.delay, max(message.expire_time, now)),
-            "update_time": now,
-        }
-        # What is certain is worth knowing however late it comes; a doubt is only about an attempt that is still open.
-        return store.Move(message.id, message.epoch, values, outcome.provider_message_id, only_sending=unknown)
-
-
-def _expiry(message: Row, now: datetime) -> store.Move:
-    end = {"state": states.after_expiry(message.doubts), "update_time": now}
-    return store.Move(message.id, message.epoch, end, message.provider_message_id)
+        moves: list[store.Move] = []
+        for call in calls:
+            dice = self._dice()  # one for a call: what comes back together fills a call again, and moves in one update
+            moves += [_step(_as_sending(row), outcome, now, dice) for row, outcome in _each([call])]
+        return store.move(connection, moves)
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,21 +171,52 @@ def _as_sending(row: Row) -> _Attempted:
     return _Attempted(row.id, row.epoch + 1, row.attempts + 1, row.doubts, row.template, row.expire_time)
 
 
-def _tell(messages: Sequence[Row], outcomes: Sequence[Outcome], ignored: set[int]) -> None:
-    for message, outcome in zip(messages, outcomes, strict=True):
-        if outcome.verdict is Verdict.SENT:
-            log.info("message_sent", message_id=message.message_id, ignored=message.id in ignored)
-        else:
-            log.warning(
-                "message_not_sent",
-                message_id=message.message_id,
-                verdict=outcome.verdict,
-                detail=outcome.detail,
-                ignored=message.id in ignored,
-            )
-    if any(outcome.verdict is Verdict.ACCOUNT_REFUSED for outcome in outcomes):
-        log.error(
-            "provider_refuses_our_account",
-            detail=next(o.detail for o in outcomes if o.verdict is Verdict.ACCOUNT_REFUSED),
-            remedy="check LIPANET_TEXTSMS_API_KEY, _PARTNER_ID and _SHORTCODE; messages wait until they expire",
-        )
+def _step(message: Any, outcome: Outcome, now: datetime, dice: float) -> store.Move:
+    unknown = outcome.verdict is Verdict.UNKNOWN
+    attempt = states.Attempt(message.attempts, message.doubts, templates.may_resend(message.template))
+    step = states.after_attempt(outcome, attempt, dice)
+    values = {
+        "state": step.state,
+        "detail": outcome.detail[:500],
+        "doubts": message.doubts + unknown,
+        # Due at the latest when it expires, so that it is told then.
+        "due_time": min(now + step.delay, max(message.expire_time, now)),
+        "update_time": now,
+    }
+    # What is certain is worth knowing however late it comes; a doubt is only about an attempt that is still open.
+    return store.Move(message.id, message.epoch, values, outcome.provider_message_id, only_sending=unknown)
+
+
+def _expiry(message: Row, now: datetime) -> store.Move:
+    end = {"state": states.after_expiry(message.doubts), "update_time": now}
+    return store.Move(message.id, message.epoch, end, message.provider_message_id)
+
+
+def _tell(calls: Sequence[EndedCall], ignored: int) -> None:
+    """A line for all that was sent and one for each way in which messages were not, with their ids."""
+    unsent: dict[tuple[Verdict, str], list[str]] = defaultdict(list)
+    for message, outcome in _each(calls):
+        if outcome.verdict is not Verdict.SENT:
+            unsent[outcome.verdict, outcome.detail].append(message.message_id)
+    sent = sum(len(call.messages) for call in calls) - sum(map(len, unsent.values()))
+    log.info("messages_sent", messages=sent, calls=len(calls), ignored=ignored)
+    log.debug("calls_recorded", message_ids=_joined(message.message_id for message, _ in _each(calls)))
+    for (verdict, detail), message_ids in unsent.items():
+        log.warning("messages_not_sent", verdict=verdict, detail=detail, message_ids=_joined(message_ids))
+        if verdict is Verdict.ACCOUNT_REFUSED:
+            remedy = "check LIPANET_TEXTSMS_API_KEY, _PARTNER_ID and _SHORTCODE; messages wait until they expire"
+            log.error("provider_refuses_our_account", detail=detail, remedy=remedy)
+
+
+def _tell_unrecorded(calls: Sequence[EndedCall]) -> None:
+    message_ids = _joined(message.message_id for call in calls for message in call.messages)
+    log.error("outcomes_not_recorded", message_ids=message_ids)
+
+
+def _each(calls: Sequence[EndedCall]) -> Iterator[tuple[Row, Outcome]]:
+    for call in calls:
+        yield from zip(call.messages, call.outcomes, strict=True)
+
+
+def _joined(message_ids: Iterable[str]) -> str:
+    return ", ".join(message_ids)  # as one text: a number in it is masked

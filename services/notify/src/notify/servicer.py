@@ -18,15 +18,16 @@ _STATES = {state: pb.MessageState.Value(f"MESSAGE_STATE_{state}") for state in S
 
 
 class NotifyServicer(pb_grpc.NotifyServiceServicer):
-    """`wake` is called when messages were accepted."""
+    """`wake` is called with the number of new messages to send."""
 
-    def __init__(self, engine: sa.Engine, wake: Callable[[], None]) -> None:
+    def __init__(self, engine: sa.Engine, wake: Callable[[int], None]) -> None:
         self._engine = engine
         self._wake = wake
 
     def SendMessages(self, request: pb.SendMessagesRequest, context: grpc.ServicerContext) -> pb.SendMessagesResponse:
         receipts = messages.accept(self._engine, [_draft(message) for message in request.messages])
-        self._wake()
+        if new := sum(receipt.state is State.QUEUED and not receipt.repeated for receipt in receipts):
+            self._wake(new)
         return pb.SendMessagesResponse(receipts=map(_receipt, receipts))
 
     def GetMessage(self, request: pb.GetMessageRequest, context: grpc.ServicerContext) -> pb.GetMessageResponse:

@@ -1,9 +1,10 @@
 """Every query of notify. Runs inside the caller's transaction and never commits."""
 
 from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import chain
 from typing import Any
 
 import sqlalchemy as sa
@@ -12,11 +13,51 @@ from servicekit.database import insert_rows
 from notify.models import messages
 from notify.states import State
 
+# Statements are made once: making one anew costs more than the database takes to carry it out.
+_columns = messages.c
+_FIND = sa.select(messages).where(_columns.message_id.in_(sa.bindparam("message_ids", expanding=True)))
+_HELD: sa.Select[Any] = _FIND.with_only_columns(_columns.message_id, _columns.state, _columns.detail)
+# Those that another transaction holds are passed over: that one deals with them.
+_DUE: sa.Select[Any] = (
+    sa.select(
+        _columns.id,
+        _columns.message_id,
+        _columns.phone,
+        _columns.text,
+        _columns.template,
+        _columns.detail,
+        _columns.provider_message_id,
+        _columns.attempts,
+        _columns.doubts,
+        _columns.epoch,
+        _columns.expire_time,
+    )
+    .where(_columns.state == sa.bindparam("wanted"), _columns.due_time <= sa.bindparam("now"))
+    .order_by(_columns.due_time, _columns.id)
+    .limit(sa.bindparam("most", type_=sa.Integer))
+    .with_for_update(skip_locked=True)
+)
+_CLAIM = (
+    messages.update()
+    .where(_columns.id.in_(sa.bindparam("ids", expanding=True)))
+    .values(
+        state=State.SENDING,
+        epoch=_columns.epoch + 1,
+        attempts=_columns.attempts + 1,
+        due_time=sa.bindparam("until"),
+        update_time=sa.bindparam("now"),
+    )
+)
+
 
 def find(connection: sa.Connection, message_ids: Collection[str]) -> dict[str, sa.Row[Any]]:
     """The messages with these ids, by id."""
-    found = connection.execute(sa.select(messages).where(messages.c.message_id.in_(message_ids)))
-    return {row.message_id: row for row in found}
+    return {row.message_id: row for row in connection.execute(_FIND, {"message_ids": list(message_ids)})}
+
+
+def held(connection: sa.Connection, message_ids: Collection[str]) -> Sequence[sa.Row[Any]]:
+    """The id, state and detail of those of these messages that there are."""
+    return connection.execute(_HELD, {"message_ids": list(message_ids)}).all()
 
 
 def insert(connection: sa.Connection, rows: Sequence[Mapping[str, object]]) -> None:
@@ -28,44 +69,24 @@ def page(
     connection: sa.Connection, *, subject: str, state: str, before: int | None, size: int
 ) -> Sequence[sa.Row[Any]]:
     """At most `size` messages, newest first; `before` is the id that the page before ended with."""
-    query = sa.select(messages).order_by(messages.c.id.desc()).limit(size)
+    query = sa.select(messages).order_by(_columns.id.desc()).limit(size)
     if subject:
-        query = query.where(messages.c.subject == subject)
+        query = query.where(_columns.subject == subject)
     if state:
-        query = query.where(messages.c.state == state)
+        query = query.where(_columns.state == state)
     if before is not None:
-        query = query.where(messages.c.id < before)
+        query = query.where(_columns.id < before)
     return connection.execute(query).all()
 
 
 def due(connection: sa.Connection, state: State, now: datetime, limit: int) -> Sequence[sa.Row[Any]]:
-    """At most `limit` messages of a state whose due time has come, oldest first, locked.
-
-    Those that another transaction holds are passed over: that one deals with them.
-    """
-    query = (
-        sa.select(messages)
-        .where(messages.c.state == state, messages.c.due_time <= now)
-        .order_by(messages.c.due_time, messages.c.id)
-        .limit(limit)
-        .with_for_update(skip_locked=True)
-    )
-    return connection.execute(query).all()
+    """At most `limit` messages of a state whose due time has come, oldest first, locked."""
+    return connection.execute(_DUE, {"wanted": state, "now": now, "most": limit}).all()
 
 
 def claim(connection: sa.Connection, ids: Collection[int], now: datetime, until: datetime) -> None:
     """Mark messages as being sent, by us, `until` then."""
-    connection.execute(
-        messages.update()
-        .where(messages.c.id.in_(ids))
-        .values(
-            state=State.SENDING,
-            epoch=messages.c.epoch + 1,
-            attempts=messages.c.attempts + 1,
-            due_time=until,
-            update_time=now,
-        )
-    )
+    connection.execute(_CLAIM, {"ids": list(ids), "now": now, "until": until})
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,24 +100,43 @@ class Move:
     only_sending: bool = False
 
 
-def move(connection: sa.Connection, moves: Sequence[Move]) -> set[int]:
-    """Make changes; answers the ids of those messages that someone else has dealt with since, and stay as they are.
+def move(connection: sa.Connection, moves: Sequence[Move]) -> int:
+    """Make changes; answers how many messages stay as they are, because someone else has dealt with them since.
 
-    One statement for all that differ in the provider's id only: mostly that is all of a call.
+    One statement for all that differ in the provider's id only: mostly that is all there are.
     """
-    columns = messages.c
-    query = sa.select(columns.id, columns.epoch, columns.state).where(columns.id.in_([one.row_id for one in moves]))
-    rows = {row.id: row for row in connection.execute(query.order_by(columns.id).with_for_update())}
-    ours = [one for one in moves if _is_ours(rows.get(one.row_id), one)]
-    alike: dict[tuple[tuple[str, Any], ...], dict[int, str]] = defaultdict(dict)
-    for one in ours:
-        alike[tuple(sorted(one.values.items()))][one.row_id] = one.provider_message_id
-    for values, provider_ids in alike.items():
-        update = messages.update().where(columns.id.in_(provider_ids))
-        provider_id = sa.case(provider_ids, value=columns.id)
-        connection.execute(update.values(provider_message_id=provider_id, **dict(values)))
-    return {one.row_id for one in moves} - {one.row_id for one in ours}
+    alike: dict[tuple[Any, ...], dict[int, str]] = defaultdict(dict)
+    for one in sorted(moves, key=lambda one: one.row_id):  # in one order everywhere, against deadlocks
+        alike[one.epoch, one.only_sending, *one.values.items()][one.row_id] = one.provider_message_id
+    moved = sum(
+        _move_alike(connection, epoch, dict(values), provider_ids, only_sending=only_sending)
+        for (epoch, only_sending, *values), provider_ids in alike.items()
+    )
+    return len(moves) - moved
 
 
-def _is_ours(row: Any, wanted: Move) -> bool:
-    return row is not None and row.epoch == wanted.epoch and (row.state == State.SENDING or not wanted.only_sending)
+def _move_alike(
+    connection: sa.Connection,
+    epoch: int,
+    values: Mapping[str, Any],
+    provider_ids: Mapping[int, str],
+    *,
+    only_sending: bool,
+) -> int:
+    # As text: built from expressions, a CASE with a branch for each message costs several times the update itself.
+    place = "?" if connection.dialect.paramstyle == "qmark" else "%s"
+    changes = "".join(f", {name} = {place}" for name in values)
+    statement = (
+        f"UPDATE messages SET provider_message_id = CASE id {f'WHEN {place} THEN {place} ' * len(provider_ids)}END"  # noqa: S608
+        f"{changes} WHERE id IN ({', '.join([place] * len(provider_ids))}) AND epoch = {place}"
+        f"{f' AND state = {place}' if only_sending else ''}"
+    )
+    given = [*chain(*provider_ids.items()), *_bound(connection, values), *provider_ids, epoch]
+    return connection.exec_driver_sql(statement, (*given, *([State.SENDING] if only_sending else ()))).rowcount
+
+
+def _bound(connection: sa.Connection, values: Mapping[str, Any]) -> Iterator[Any]:
+    """The values as the driver takes them."""
+    for name, value in values.items():
+        convert = _columns[name].type.dialect_impl(connection.dialect).bind_processor(connection.dialect)
+        yield convert(value) if convert else value

@@ -1,66 +1,117 @@
-"""The threads that send: woken when messages are accepted, else looking for due ones every second."""
+"""The threads that send: one claims, several call the provider, one records what came of the calls.
+
+Owns which thread does what; `sending` has the steps, `demand` says when to claim. A claim is handed over at once, so
+whatever is SENDING is under way, and calls that end while one record is being written are written together by the next.
+"""
 
 import threading
 import time
+from collections.abc import Callable, Sequence
+from queue import SimpleQueue
 
 import structlog
 from servicekit.errors import DatabaseUnavailable
 
-from notify.sending import Sending
+from notify.demand import POLL_SECONDS, Demand
+from notify.sending import ABANDONED_AT_ONCE, CALL_SIZE, EndedCall, Row, Sending
 
-# Also finds what other processes accepted and what has to be tried again.
-POLL_SECONDS = 1.0
+# The claimer and the recorder; a call does without the database.
+DATABASE_THREADS = 2
 
 log = structlog.get_logger()
 
 
 class Worker:
-    """Runs rounds of sending on several threads, so that one slow call does not hold up all messages."""
+    """Sends due messages in several calls side by side, so that one slow call does not hold up all messages."""
 
-    def __init__(self, sending: Sending, stopping: threading.Event, *, threads: int = 4) -> None:
+    def __init__(self, sending: Sending, stopping: threading.Event, *, calls_at_once: int) -> None:
         self._sending = sending
         self._stopping = stopping
-        self._woken = threading.Condition()
-        self._wakes = 0
-        self._threads = [
-            threading.Thread(target=self._run, name=f"sender-{number}", daemon=True) for number in range(threads)
-        ]
+        self._demand = Demand(calls_at_once, stopping)
+        self._settled_at = -POLL_SECONDS
+        self._claimed: SimpleQueue[Sequence[Row] | None] = SimpleQueue()
+        self._ended: SimpleQueue[EndedCall | None] = SimpleQueue()
+        self._claimer = _thread("claimer", self._claim)
+        self._callers = [_thread(f"caller-{number}", self._call) for number in range(calls_at_once)]
+        self._recorder = _thread("recorder", self._record)
 
     def start(self) -> None:
         """Begin to send."""
-        for thread in self._threads:
+        for thread in (self._recorder, *self._callers, self._claimer):
             thread.start()
 
-    def wake(self) -> None:
-        """Look for due messages now."""
-        with self._woken:
-            self._wakes += 1
-            self._woken.notify_all()
+    def wake(self, accepted: int) -> None:
+        """So many new messages are due now."""
+        self._demand.accepted(accepted)
 
     def stop(self, grace: float) -> None:
         """Claim nothing more; let calls in flight end and their outcomes be recorded, within `grace` seconds."""
-        self._stopping.set()
-        self.wake()
         deadline = time.monotonic() + grace
-        for thread in self._threads:
-            thread.join(max(0.0, deadline - time.monotonic()))
+        self._stopping.set()
+        self._demand.stop()
+        _join([self._claimer], deadline)
+        for _ in self._callers:
+            self._claimed.put(None)
+        _join(self._callers, deadline)
+        self._ended.put(None)
+        _join([self._recorder], deadline)
 
-    def _run(self) -> None:
+    def _claim(self) -> None:
         while not self._stopping.is_set():
-            seen = self._wakes
-            if not self._round():
-                self._wait(seen)
+            try:
+                self._settle_sometimes()
+                self._claim_once()
+            except DatabaseUnavailable as error:
+                log.warning("sender_waits_for_database", detail=str(error))
+                self._stopping.wait(POLL_SECONDS)
+            except Exception:  # the thread must outlive any fault: the next round may do better
+                log.exception("sender_round_failed")
+                self._stopping.wait(POLL_SECONDS)
 
-    def _wait(self, seen: int) -> None:
-        """Wait for a wake after the `seen` ones, also for one that came while the round was running."""
-        with self._woken:
-            self._woken.wait_for(lambda: self._wakes != seen, timeout=POLL_SECONDS)
+    def _settle_sometimes(self) -> None:
+        # Seldom, and apart from the claims: only a process that died leaves something to find.
+        now = time.monotonic()
+        if now - self._settled_at >= POLL_SECONDS and self._sending.settle_abandoned() < ABANDONED_AT_ONCE:
+            self._settled_at = now
 
-    def _round(self) -> bool:
-        try:
-            return self._sending.send_due()
-        except DatabaseUnavailable as error:
-            log.warning("sender_waits_for_database", detail=str(error))
-        except Exception:  # the thread must outlive any fault: the next round may do better
-            log.exception("sender_round_failed")
-        return False
+    def _claim_once(self) -> None:
+        room = self._demand.room()
+        if not room:
+            return
+        claim = self._sending.claim(room * CALL_SIZE)
+        calls = list(claim.calls())
+        self._demand.claimed(len(calls), more=len(claim) == room * CALL_SIZE)
+        for messages in calls:
+            self._claimed.put(messages)
+
+    def _call(self) -> None:
+        while (messages := self._claimed.get()) is not None:
+            self._ended.put(self._sending.call(messages))
+            self._demand.call_ended()
+
+    def _record(self) -> None:
+        while calls := self._take_ended():
+            try:
+                self._sending.record(calls)
+            except Exception:  # likewise: later calls must be recorded
+                log.exception("recording_failed")
+
+    def _take_ended(self) -> list[EndedCall]:
+        """All calls that have ended, at least one; none after the last."""
+        calls: list[EndedCall] = []
+        while not calls or not self._ended.empty():
+            if (call := self._ended.get()) is None:
+                if calls:
+                    self._ended.put(None)  # for the next time
+                break
+            calls.append(call)
+        return calls
+
+
+def _thread(name: str, run: Callable[[], None]) -> threading.Thread:
+    return threading.Thread(target=run, name=name, daemon=True)
+
+
+def _join(threads: Sequence[threading.Thread], deadline: float) -> None:
+    for thread in threads:
+        thread.join(max(0.0, deadline - time.monotonic()))
