@@ -58,15 +58,21 @@ def test_every_value_arrives_as_it_is(shelf, values):
 def test_statements_keep_their_order_and_signs_of_sql_mean_nothing(shelf):
     def work(connection):
         with together(connection) as writes:
-            writes.insert(books, [row(1, "100 % 'sure'; DROP TABLE books; -- %s"), row(2, "b\\")])
-            writes.update(books.c.day, date(2026, 12, 23), books.c.id, [1, 2])
-            writes.update(books.c.title, "c%d", books.c.id, [2])
-            writes.update(books.c.title, "nobody", books.c.id, [])
+            writes.insert(
+                books,
+                [row(1, "100 % 'sure'; DROP TABLE books; -- %s"), row(2, "b\\"), row(3, "c", day=date(2026, 1, 1))],
+            )
+            writes.update(books.c.day, books.c.id, {1: date(2026, 12, 23), 2: date(2026, 12, 24), 3: None})
+            writes.update(books.c.title, books.c.id, {2: "c%d"})
+            writes.update(books.c.title, books.c.id, {})
             writes.insert(books, [])
 
     transact(shelf, work)
-    day = date(2026, 12, 23)
-    assert read(shelf) == [(1, "100 % 'sure'; DROP TABLE books; -- %s", b"", day), (2, "c%d", b"", day)]
+    assert read(shelf) == [
+        (1, "100 % 'sure'; DROP TABLE books; -- %s", b"", date(2026, 12, 23)),
+        (2, "c%d", b"", date(2026, 12, 24)),
+        (3, "c", b"", None),
+    ]
 
 
 @pytest.mark.parametrize("bad", [0, 1, 2])
@@ -88,7 +94,7 @@ def test_what_is_too_long_for_one_packet_goes_in_several(shelf):
     def work(connection):
         with together(connection) as writes:
             writes.insert(books, rows)
-            writes.update(books.c.title, "last", books.c.id, [5])
+            writes.update(books.c.title, books.c.id, {5: "last"})
 
     transact(shelf, work)
     assert [(number, title, len(raw)) for number, title, raw, _ in read(shelf)] == [

@@ -3,8 +3,10 @@
 Owns how their text comes about. Holds no query of any service, and never commits.
 """
 
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Protocol
 
@@ -30,18 +32,22 @@ class Writes:
         columns = [self._values(table.c[name], [row[name] for row in rows]) for name in rows[0]]
         self._send.insert(_insert_head(table, tuple(rows[0]), self._connection.dialect), columns)
 
-    def update(self, column: "sa.Column[Any]", value: object, key: "sa.Column[Any]", keys: Sequence[int]) -> None:
-        """Set one column of the rows with these keys; none is fine."""
-        if not keys:
-            return
-        quote = self._connection.dialect.identifier_preparer
-        table, set_column, by = quote.format_table(column.table), quote.quote(column.name), quote.quote(key.name)
-        head = f"UPDATE {table} SET {set_column} = {{}} WHERE {by} IN ({{}})"  # noqa: S608  # names of our own tables
-        self._send.update(head, self._values(column, [value])[0], list(keys))
+    def update(self, column: "sa.Column[Any]", key: "sa.Column[Any]", values: Mapping[int, Any]) -> None:
+        """Set one column of the rows with these keys, each to its value; none is fine."""
+        keys: dict[Any, list[int]] = defaultdict(list)
+        for one, value in values.items():
+            keys[value].append(one)
+        if keys:
+            converted = self._values(column, list(keys))
+            self._send.update(self._places(column, key), list(zip(converted, keys.values(), strict=True)))
 
     def send(self) -> None:
         """Let the database carry out what waits. Raises what the first statement that fails raises."""
         self._send.flush()
+
+    def _places(self, column: "sa.Column[Any]", key: "sa.Column[Any]") -> "_Update":
+        quote = self._connection.dialect.identifier_preparer
+        return _Update(quote.format_table(column.table), quote.quote(column.name), quote.quote(key.name))
 
     def _values(self, column: "sa.Column[Any]", values: list[Any]) -> list[Any]:
         convert = _converter(column, self._connection.dialect)
@@ -56,11 +62,37 @@ def together(connection: sa.Connection) -> Iterator[Writes]:
     writes.send()
 
 
+# A value, and the keys of the rows that get it.
+Groups = Sequence[tuple[Any, list[int]]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Update:
+    """The names in an UPDATE, quoted."""
+
+    table: str
+    column: str
+    key: str
+
+    def text(self, groups: Groups, place: Callable[[Any], str]) -> str:
+        """The statement; `place` says what stands for a value, in the order in which they are asked for."""
+        new = self._cases(groups, place) if len(groups) > 1 else place(groups[0][0])
+        every = [one for _, keys in groups for one in keys]
+        return f"UPDATE {self.table} SET {self.column} = {new} WHERE {self._among(every, place)}"  # noqa: S608
+
+    def _cases(self, groups: Groups, place: Callable[[Any], str]) -> str:
+        cases = (f"WHEN {self._among(keys, place)} THEN {place(value)}" for value, keys in groups)
+        return f"CASE {' '.join(cases)} END"
+
+    def _among(self, keys: list[int], place: Callable[[Any], str]) -> str:
+        return f"{self.key} IN ({','.join(map(place, keys))})"
+
+
 class _Sender(Protocol):
-    """How statements reach a database. `head`: an INSERT up to VALUES, or an UPDATE with places for value and keys."""
+    """How statements reach a database. `head`: an INSERT up to VALUES."""
 
     def insert(self, head: str, columns: list[list[Any]]) -> None: ...
-    def update(self, head: str, value: object, keys: list[int]) -> None: ...
+    def update(self, names: _Update, groups: Groups) -> None: ...
     def flush(self) -> None: ...
 
 
@@ -83,8 +115,8 @@ class _Script:
         for some in _cut(tuples):
             self._add(f"{head} {','.join(some)}")
 
-    def update(self, head: str, value: object, keys: list[int]) -> None:
-        self._add(head.format(self._escape(value), ",".join(map(self._escape, keys))))
+    def update(self, names: _Update, groups: Groups) -> None:
+        self._add(names.text(groups, self._escape))
 
     def _add(self, statement: str) -> None:
         if self._length + len(statement) > _LONGEST_SCRIPT:
@@ -110,9 +142,14 @@ class _OneByOne:
         places = ", ".join("?" for _ in columns)
         self._connection.exec_driver_sql(f"{head} ({places})", list(zip(*columns, strict=True)))
 
-    def update(self, head: str, value: object, keys: list[int]) -> None:
-        places = ", ".join("?" for _ in keys)
-        self._connection.exec_driver_sql(head.format("?", places), (value, *keys))
+    def update(self, names: _Update, groups: Groups) -> None:
+        values: list[Any] = []
+
+        def place(value: Any) -> str:
+            values.append(value)
+            return "?"
+
+        self._connection.exec_driver_sql(names.text(groups, place), tuple(values))
 
     def flush(self) -> None:
         pass

@@ -6,6 +6,7 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from enum import StrEnum
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from billing import notices
@@ -48,7 +49,7 @@ class Line:
     enabled: bool = True
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class NewTask:
     """A task to be written with its payment; `work` decides its kind."""
 
@@ -97,6 +98,7 @@ def message(trans_id: str, notice: Notice, now: datetime) -> NewTask:
     return NewTask(trans_id, notice, now, now + MESSAGE_LIFETIME)
 
 
+@lru_cache(maxsize=1024)
 def end_of(due_date: date) -> datetime:
     """When the paid time ends: midnight in Nairobi after the due date."""
     day_after = due_date + timedelta(days=1) if due_date < date.max else due_date  # the calendar ends there

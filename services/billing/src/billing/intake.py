@@ -123,17 +123,13 @@ def _due_dates(settled: Iterable[Settlement]) -> dict[int, date]:
 
 def _credit_wallets(connection: Connection, writes: Writes, settled: Sequence[Settlement], now: datetime) -> list[int]:
     """Credit the wallets with sums and append an entry a payment; answer the wallet after each payment."""
-    sums: dict[int, int] = {}
-    for one in settled:
-        if one.isp:
-            sums[one.isp.isp_id] = sums.get(one.isp.isp_id, 0) + one.wallet_cents
-    after = wallets.credit(connection, sums, now)
-    running = {isp_id: balance - sums[isp_id] for isp_id, balance in after.items()}
+    running = wallets.lock(connection, {one.isp.isp_id for one in settled if one.isp}, now)
     balances = []
     for one in settled:
         if one.isp:
             running[one.isp.isp_id] += one.wallet_cents
         balances.append(running[one.isp.isp_id] if one.isp else 0)
+    wallets.set_balances(writes, running, now)
     entries = [(one, balance) for one, balance in zip(settled, balances, strict=True) if one.wallet_cents]
     wallets.insert_entries(writes, entries, now)
     return balances

@@ -39,7 +39,7 @@ class Message:
     facts: dict[str, str]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Notice:
     """What a message task keeps. `event` is part of the messages' ids: unique for its payment."""
 

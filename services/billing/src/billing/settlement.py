@@ -23,7 +23,7 @@ class Credits:
     unit_cents: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Settlement:
     """All that one payment changes. `wallet_cents` is what the ISP's wallet gets."""
 

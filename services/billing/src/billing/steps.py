@@ -9,7 +9,7 @@ from billing.payments import Content, Outcome, Payment, UnmatchedReason, money, 
 from billing.settlement import Settlement
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Step:
     """One row of payment_debug_log: a category, a sentence for people, the facts."""
 

@@ -1,6 +1,5 @@
 """Queries on ISPs and customers for routing, and the dates and states that payments move."""
 
-from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from datetime import date, datetime
 from typing import Any
@@ -54,12 +53,8 @@ def get_isps(connection: Connection, isp_ids: Collection[int]) -> Mapping[int, I
 
 
 def move_due_dates(writes: Writes, due_dates: Mapping[int, date]) -> None:
-    """Set next_payment_date by customer id: one statement a date, because a batch has few dates and many customers."""
-    by_date: dict[date, list[int]] = defaultdict(list)
-    for customer_id in sorted(due_dates):
-        by_date[due_dates[customer_id]].append(customer_id)
-    for due_date, customer_ids in sorted(by_date.items()):
-        writes.update(pppoe_users.c.next_payment_date, due_date, pppoe_users.c.id, customer_ids)
+    """Set next_payment_date by customer id."""
+    writes.update(pppoe_users.c.next_payment_date, pppoe_users.c.id, due_dates)
 
 
 def mark_reconnected(connection: Connection, customer_ids: Iterable[int], now: datetime) -> None:

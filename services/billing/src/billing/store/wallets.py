@@ -11,38 +11,28 @@ from billing.models import credit_transactions, isp_credits, isp_wallet, wallet_
 from billing.settlement import Settlement
 
 
-def credit(connection: Connection, cents: Mapping[int, int], now: datetime) -> Mapping[int, int]:
-    """Add to the wallets of ISPs, creating missing ones, and answer their new balances by ISP.
+def lock(connection: Connection, isp_ids: Collection[int], now: datetime) -> dict[int, int]:
+    """The balances of ISPs, whose wallets stay locked until the transaction ends: call it as late as possible.
 
-    Locks the wallets until the transaction ends: call it as late as possible.
+    A missing wallet is created.
     """
-    if not cents:
+    if not isp_ids:
         return {}
-    wanted = sorted(cents)
-    added = sa.case(*((isp_wallet.c.isp_id == isp_id, sa.literal(cents[isp_id], isp_wallet.c.balance.type))
-                      for isp_id in wanted))  # fmt: skip
-    update = (
-        sa.update(isp_wallet)
-        .where(isp_wallet.c.isp_id.in_(wanted))
-        # A NULL, which somebody else may have written, would swallow the money.
-        .values(balance=sa.func.coalesce(isp_wallet.c.balance, 0) + added, last_updated=now)
-    )
-    if connection.execute(update).rowcount < len(wanted):
-        _create_missing(connection, wanted, cents, now)
-    rows = connection.execute(
-        sa.select(isp_wallet.c.isp_id, isp_wallet.c.balance).where(isp_wallet.c.isp_id.in_(wanted))
-    )
-    return {row.isp_id: row.balance for row in rows}
+    columns, wanted = isp_wallet.c, sorted(isp_ids)
+    query = sa.select(columns.isp_id, columns.balance).where(columns.isp_id.in_(wanted)).order_by(columns.isp_id)
+    # A NULL, which somebody else may have written, would swallow the money.
+    balances = {row.isp_id: row.balance or 0 for row in connection.execute(query.with_for_update())}
+    if missing := [isp_id for isp_id in wanted if isp_id not in balances]:
+        # Another transaction may create the same wallet just now: the doubled key has this one run again.
+        rows = [{"isp_id": isp_id, "balance": 0, "last_updated": now} for isp_id in missing]
+        connection.execute(sa.insert(isp_wallet), rows)
+    return dict.fromkeys(missing, 0) | balances
 
 
-def _create_missing(connection: Connection, wanted: list[int], cents: Mapping[int, int], now: datetime) -> None:
-    query = sa.select(isp_wallet.c.isp_id).where(isp_wallet.c.isp_id.in_(wanted))
-    there = set(connection.execute(query).scalars())
-    # Another transaction may create the same wallet just now: the doubled key has this one run again.
-    connection.execute(
-        sa.insert(isp_wallet),
-        [{"isp_id": isp_id, "balance": cents[isp_id], "last_updated": now} for isp_id in wanted if isp_id not in there],
-    )
+def set_balances(writes: Writes, balances: Mapping[int, int], now: datetime) -> None:
+    """Set locked wallets to their new balances, by ISP."""
+    writes.update(isp_wallet.c.balance, isp_wallet.c.isp_id, balances)
+    writes.update(isp_wallet.c.last_updated, isp_wallet.c.isp_id, dict.fromkeys(balances, now))
 
 
 def insert_entries(writes: Writes, entries: Collection[tuple[Settlement, int]], now: datetime) -> None:
