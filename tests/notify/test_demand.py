@@ -35,14 +35,14 @@ def waited(demand):
 def test_under_load_a_few_messages_wait_for_others_to_share_a_call(make_demand):
     began = time.monotonic()
     demand = make_demand(gathering=SHORT, poll=LONG)
-    demand.accepted(CALL_SIZE - 1)
+    demand.accepted(4 * CALL_SIZE - 1)
     assert demand.room() == 8
     assert SHORT <= time.monotonic() - began < LONG
 
 
-def test_a_whole_call_s_worth_does_not_wait(make_demand):
+def test_what_fills_half_of_the_calls_does_not_wait(make_demand):
     demand = make_demand(gathering=LONG, poll=LONG)
-    demand.accepted(CALL_SIZE - 1)
+    demand.accepted(4 * CALL_SIZE - 1)
     demand.accepted(1)
     room, seconds = waited(demand)
     assert (room, seconds < LONG) == (8, True)

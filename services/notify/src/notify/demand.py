@@ -16,8 +16,8 @@ class Demand:
     """Kept by those who accept messages and those who make calls; asked by the one who claims."""
 
     def __init__(self, calls_at_once: int, stopping: threading.Event) -> None:
-        self._calls_at_once = calls_at_once
         self._room = calls_at_once
+        self._half = calls_at_once // 2
         self._stopping = stopping
         self._waiting = 0  # messages known to have become due since the last claim
         self._claimed_at = -POLL_SECONDS
@@ -27,7 +27,9 @@ class Demand:
         """So many new messages are due now."""
         with self._changed:
             before, self._waiting = self._waiting, self._waiting + messages
-            if not before or before < CALL_SIZE <= self._waiting:  # else the claimer has no reason to look again
+            if (
+                not before or before < self._half * CALL_SIZE <= self._waiting
+            ):  # else the claimer has no reason to look again
                 self._changed.notify()
 
     def call_ended(self) -> None:
@@ -55,16 +57,16 @@ class Demand:
             return self._room
 
     def claimed(self, calls: int, *, more: bool) -> None:
-        """So many calls begin; `more`: the claim took all it might, so another call's worth is likely to wait."""
+        """So many calls begin; `more`: the claim took all it might, so as many messages are likely to wait yet."""
         with self._changed:
             self._room -= calls
-            self._waiting += CALL_SIZE if more else 0
+            self._waiting += self._half * CALL_SIZE if more else 0
 
     def _pause(self) -> float:
         """How long the next claim should wait yet, in seconds."""
         if not self._room:
             return POLL_SECONDS
         # Of calls that began together one ends first: its room alone is not worth a claim while the others end too.
-        if self._waiting >= CALL_SIZE and 2 * self._room >= self._calls_at_once:
+        if self._room >= self._half and self._waiting >= self._half * CALL_SIZE:
             return 0
         return self._claimed_at + (GATHERING_SECONDS if self._waiting else POLL_SECONDS) - time.monotonic()

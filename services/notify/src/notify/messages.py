@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from itertools import count
 from typing import Any
 
 import sqlalchemy as sa
@@ -59,14 +60,17 @@ class Page:
 def accept(engine: sa.Engine, drafts: Sequence[Draft]) -> list[Receipt]:
     """Hold all messages durably, in one transaction; those held already stay as they are.
 
-    Answers one receipt for each draft, in their order. Two calls with the same id at once: the second one's insert
-    meets a doubled key, its transaction runs again, and then it finds the first one's message.
+    Answers one receipt for each draft, in their order. A call with an id that is held already, or that another call
+    brings at once: its insert meets a doubled key, its transaction runs again, and then it finds the other's message.
     """
     _check(drafts)
     rows = {draft.message_id: _row(draft) for draft in reversed(drafts)}  # the first of a doubled id stays
+    runs = count()
 
     def hold(connection: sa.Connection) -> tuple[dict[str, Receipt], list[str]]:
-        held = store.held(connection, rows.keys())
+        # Mostly all are new, so the first run does not look: the unique key says when they are not, and the transaction
+        # runs again.
+        held = store.held(connection, rows.keys()) if next(runs) else []
         known = {row.message_id: Receipt(row.message_id, State(row.state), row.detail, True) for row in held}
         # In one order everywhere, so that two calls with the same ids do not lock each other out.
         new = sorted(rows.keys() - known.keys())

@@ -4,16 +4,15 @@ from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import chain
 from typing import Any
 
 import sqlalchemy as sa
-from servicekit.database import insert_rows
+from servicekit.writes import together
 
 from notify.models import messages
 from notify.states import State
 
-# Statements are made once: making one anew costs more than the database takes to carry it out.
+# These are made once: making one anew costs more than the database takes to carry it out.
 _columns = messages.c
 _FIND = sa.select(messages).where(_columns.message_id.in_(sa.bindparam("message_ids", expanding=True)))
 _HELD: sa.Select[Any] = _FIND.with_only_columns(_columns.message_id, _columns.state, _columns.detail)
@@ -37,17 +36,6 @@ _DUE: sa.Select[Any] = (
     .limit(sa.bindparam("most", type_=sa.Integer))
     .with_for_update(skip_locked=True)
 )
-_CLAIM = (
-    messages.update()
-    .where(_columns.id.in_(sa.bindparam("ids", expanding=True)))
-    .values(
-        state=State.SENDING,
-        epoch=_columns.epoch + 1,
-        attempts=_columns.attempts + 1,
-        due_time=sa.bindparam("until"),
-        update_time=sa.bindparam("now"),
-    )
-)
 
 
 def find(connection: sa.Connection, message_ids: Collection[str]) -> dict[str, sa.Row[Any]]:
@@ -62,7 +50,8 @@ def held(connection: sa.Connection, message_ids: Collection[str]) -> Sequence[sa
 
 def insert(connection: sa.Connection, rows: Sequence[Mapping[str, object]]) -> None:
     """Add messages."""
-    insert_rows(connection, messages, rows)
+    with together(connection) as writes:
+        writes.insert(messages, rows)
 
 
 def page(
@@ -86,7 +75,13 @@ def due(connection: sa.Connection, state: State, now: datetime, limit: int) -> S
 
 def claim(connection: sa.Connection, ids: Collection[int], now: datetime, until: datetime) -> None:
     """Mark messages as being sent, by us, `until` then."""
-    connection.execute(_CLAIM, {"ids": list(ids), "now": now, "until": until})
+    values = {"state": State.SENDING, "due_time": until, "update_time": now}
+    place = _place(connection)
+    changes = ", ".join(f"{name} = {place}" for name in values)
+    statement = (
+        f"UPDATE messages SET epoch = epoch + 1, attempts = attempts + 1, {changes} WHERE id IN ({_listed(ids)})"  # noqa: S608
+    )
+    connection.exec_driver_sql(statement, tuple(_bound(connection, values)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,16 +118,27 @@ def _move_alike(
     *,
     only_sending: bool,
 ) -> int:
-    # As text: built from expressions, a CASE with a branch for each message costs several times the update itself.
-    place = "?" if connection.dialect.paramstyle == "qmark" else "%s"
+    place = _place(connection)
+    branches = " ".join(f"WHEN {row_id:d} THEN {place}" for row_id in provider_ids)
     changes = "".join(f", {name} = {place}" for name in values)
     statement = (
-        f"UPDATE messages SET provider_message_id = CASE id {f'WHEN {place} THEN {place} ' * len(provider_ids)}END"  # noqa: S608
-        f"{changes} WHERE id IN ({', '.join([place] * len(provider_ids))}) AND epoch = {place}"
-        f"{f' AND state = {place}' if only_sending else ''}"
+        f"UPDATE messages SET provider_message_id = CASE id {branches} END{changes}"  # noqa: S608
+        f" WHERE id IN ({_listed(provider_ids)}) AND epoch = {epoch:d}"
     )
-    given = [*chain(*provider_ids.items()), *_bound(connection, values), *provider_ids, epoch]
-    return connection.exec_driver_sql(statement, (*given, *([State.SENDING] if only_sending else ()))).rowcount
+    given = (*provider_ids.values(), *_bound(connection, values))
+    if only_sending:
+        statement, given = f"{statement} AND state = {place}", (*given, State.SENDING)
+    return connection.exec_driver_sql(statement, given).rowcount
+
+
+# Updates are written as text: made from expressions with a bound value for each message, a statement costs several
+# times what carrying it out does.
+def _place(connection: sa.Connection) -> str:
+    return "?" if connection.dialect.paramstyle == "qmark" else "%s"
+
+
+def _listed(ids: Collection[int]) -> str:
+    return ", ".join(f"{one:d}" for one in ids)  # numbers and nothing else: they stand in the statement
 
 
 def _bound(connection: sa.Connection, values: Mapping[str, Any]) -> Iterator[Any]:
