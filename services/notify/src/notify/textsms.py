@@ -3,25 +3,34 @@
 Owns the call and its deadline; `responses` reads the answer. The credentials travel in the body and are never logged.
 """
 
-import threading
-from collections.abc import Callable, Sequence
-from concurrent.futures import Future
-from typing import Any, TypeVar
-
-import httpx
+import json
+import ssl
+from collections.abc import Sequence
+from contextlib import closing
+from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
+from typing import Any
+from urllib.parse import urlsplit
 
 from notify import responses
+from notify.deadline import Deadline
 from notify.provider import Outcome, Sms, Verdict
 
-T = TypeVar("T")
-
-# Nothing of the request has left when one of these is raised, so sending again is safe.
-_NOTHING_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
 _LARGEST_ANSWER = 1_000_000
 _CONNECT_SECONDS = 5.0
+_HEADERS = {
+    "Content-Type": "application/json",
+    "Accept": "*/*",
+    "User-Agent": "lipanet-notify",
+    # On a kept connection that the other side closes meanwhile nobody knows what became of the request.
+    "Connection": "close",
+}
 
 
-class AnswerTooLarge(httpx.HTTPError):
+class NoConnection(Exception):
+    """Nothing of the request has left, so sending again is safe."""
+
+
+class AnswerTooLarge(HTTPException):
     """The provider sends more than any answer of its own would need."""
 
 
@@ -30,34 +39,47 @@ class TextSms:
 
     def __init__(self, url: str, *, api_key: str, partner_id: str, shortcode: str, deadline: float = 20) -> None:
         self.deadline = deadline
+        # A socket's timeout limits each step, not the whole: an answer that drips in byte by byte, or a slow name
+        # server, would keep us for ever.
+        self._whole_call = Deadline(deadline)
         self._account = {"apikey": api_key, "partnerID": partner_id, "shortcode": shortcode}
-        self._client = httpx.Client(
-            base_url=url,
-            timeout=httpx.Timeout(deadline, connect=min(deadline / 2, _CONNECT_SECONDS)),
-            # On a kept connection that the other side closes meanwhile nobody knows what became of the request.
-            limits=httpx.Limits(max_keepalive_connections=0),
-            trust_env=False,
-        )
-
-    def close(self) -> None:
-        """Close the connections."""
-        self._client.close()
+        address = urlsplit(url)
+        self._host, self._port, self._folder = address.hostname or "", address.port, address.path.rstrip("/")
+        # Made once, because reading all the authorities' certificates takes longer than a call.
+        self._tls = ssl.create_default_context() if address.scheme == "https" else None
 
     def send(self, batch: Sequence[Sms]) -> list[Outcome]:
         try:
-            status, body = _within(self.deadline, lambda: self._post(batch))
-        except _NOTHING_SENT as error:
-            return [Outcome(Verdict.UNREACHABLE, f"no connection: {type(error).__name__}")] * len(batch)
+            status, body = self._whole_call.keep(lambda: self._post(batch))
+        except NoConnection as error:
+            return [Outcome(Verdict.UNREACHABLE, f"no connection: {error}")] * len(batch)
         except TimeoutError:
             return [Outcome(Verdict.UNKNOWN, f"no answer within {self.deadline:g} s")] * len(batch)
-        except httpx.HTTPError as error:
+        except (OSError, HTTPException) as error:
             return [Outcome(Verdict.UNKNOWN, f"the call broke off: {type(error).__name__}")] * len(batch)
         return responses.read(status, body, batch)
 
     def _post(self, batch: Sequence[Sms]) -> tuple[int, bytes]:
         path, body = self._request(batch)
-        with self._client.stream("POST", path, json=body) as response:
-            return response.status_code, _read(response)
+        written = json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
+        with closing(self._connect()) as connection:
+            connection.request("POST", f"{self._folder}/{path}", written, _HEADERS)
+            response = connection.getresponse()
+            return response.status, _read(response)
+
+    def _connect(self) -> HTTPConnection:
+        seconds = min(self.deadline / 2, _CONNECT_SECONDS)
+        if self._tls:
+            connection: HTTPConnection = HTTPSConnection(self._host, self._port, timeout=seconds, context=self._tls)
+        else:
+            connection = HTTPConnection(self._host, self._port, timeout=seconds)
+        try:
+            connection.connect()
+        except OSError as error:  # also of the name server and of TLS
+            connection.close()
+            raise NoConnection(type(error).__name__) from error
+        connection.sock.settimeout(self.deadline)
+        return connection
 
     def _request(self, batch: Sequence[Sms]) -> tuple[str, dict[str, Any]]:
         if len(batch) == 1:
@@ -69,28 +91,8 @@ class TextSms:
         return {**self._account, "mobile": sms.phone, "message": sms.text}
 
 
-def _read(response: httpx.Response) -> bytes:
-    body = bytearray()
-    for chunk in response.iter_bytes():
-        body += chunk
-        if len(body) > _LARGEST_ANSWER:
-            raise AnswerTooLarge("answer too large")
-    return bytes(body)
-
-
-def _within(seconds: float, call: Callable[[], T]) -> T:
-    """The call's result, or TimeoutError.
-
-    httpx limits each step, not the whole: an answer that drips in byte by byte, or a slow name server, would keep us
-    for ever. The call is left behind on its own thread then, and its result, if one comes, is nobody's.
-    """
-    future: Future[T] = Future()
-
-    def run() -> None:
-        try:
-            future.set_result(call())
-        except Exception as error:  # noqa: BLE001  # raised again where the result is awaited
-            future.set_exception(error)
-
-    threading.Thread(target=run, name="textsms-call", daemon=True).start()
-    return future.result(seconds)
+def _read(response: HTTPResponse) -> bytes:
+    body = response.read(_LARGEST_ANSWER + 1)
+    if len(body) > _LARGEST_ANSWER:
+        raise AnswerTooLarge("answer too large")
+    return body
