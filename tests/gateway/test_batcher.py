@@ -3,6 +3,7 @@ import asyncio
 import pytest
 from gateway.batcher import BATCHES_IN_FLIGHT, LARGEST_BATCH, Batcher
 from gateway.errors import Broken, Refused, Unavailable
+from gateway_rig import until
 
 pytestmark = pytest.mark.anyio
 
@@ -21,17 +22,40 @@ class Gate:
 
 
 async def test_an_idle_batcher_sends_at_once_and_a_busy_one_gathers():
-    gate = Gate()
+    gate, total = Gate(), LARGEST_BATCH + 60
     batcher = Batcher(gate, deadline=5)
     waiting = []
-    for number in range(LARGEST_BATCH + 10):
+    for number in range(total):
         waiting.append(asyncio.create_task(batcher.submit(number)))
         await asyncio.sleep(0)
         await asyncio.sleep(0)
-    assert gate.batches == [[0], [1]]  # two in flight, the rest waits
+    # The first goes alone, the second batch when it is worth it, and the rest waits for one of the two.
+    assert [len(batch) for batch in gate.batches] == [1, 50]
     gate.open.set()
-    assert await asyncio.gather(*waiting) == [number * 10 for number in range(LARGEST_BATCH + 10)]
-    assert [len(batch) for batch in gate.batches[BATCHES_IN_FLIGHT:]] == [LARGEST_BATCH, 8]
+    assert await asyncio.gather(*waiting) == [number * 10 for number in range(total)]
+    assert [len(batch) for batch in gate.batches[BATCHES_IN_FLIGHT:]] == [LARGEST_BATCH, 9]
+
+
+async def test_nobody_waits_long_for_a_batch_that_hangs():
+    gate = Gate()
+    batcher = Batcher(gate, deadline=5)
+    stuck = asyncio.create_task(batcher.submit(1))
+    await asyncio.sleep(0)
+    waiting = [asyncio.create_task(batcher.submit(number)) for number in (2, 3)]
+    await until(lambda: gate.batches == [[1], [2, 3]])
+    gate.open.set()
+    assert await asyncio.gather(stuck, *waiting) == [10, 20, 30]
+
+
+async def test_it_is_crowded_while_batches_are_full_and_soon_after_no_more():
+    gate = Gate()
+    gate.open.set()
+    batcher = Batcher(gate, deadline=5)
+    await asyncio.gather(*(batcher.submit(number) for number in range(3)))
+    assert not batcher.crowded
+    await asyncio.gather(*(batcher.submit(number) for number in range(30)))
+    assert batcher.crowded
+    await until(lambda: not batcher.crowded)
 
 
 async def test_a_full_queue_refuses_at_once():
@@ -48,15 +72,17 @@ async def test_a_full_queue_refuses_at_once():
 
 async def test_who_has_stopped_waiting_is_not_carried_any_more():
     gate = Gate()
-    batcher = Batcher(gate, deadline=0.05)
-    waiting = []
-    for number in range(4):
-        waiting.append(asyncio.create_task(batcher.submit(number)))
-        await asyncio.sleep(0.001)
-    assert all(isinstance(end, TimeoutError) for end in await asyncio.gather(*waiting, return_exceptions=True))
+    batcher = Batcher(gate, deadline=0.5)
+    under_way = [asyncio.create_task(batcher.submit(number)) for number in range(3)]
+    await until(lambda: gate.batches == [[0, 1, 2]])
+    under_way.append(asyncio.create_task(batcher.submit(3)))
+    await until(lambda: len(gate.batches) == 2)
+    too_late = [asyncio.create_task(batcher.submit(number)) for number in range(4, 8)]
+    ends = await asyncio.gather(*under_way, *too_late, return_exceptions=True)
+    assert all(isinstance(end, TimeoutError) for end in ends)
     gate.open.set()
     await batcher.drain()
-    assert gate.batches == [[0], [1]]
+    assert gate.batches == [[0, 1, 2], [3]]
 
 
 @pytest.mark.parametrize("error", [Refused("billing", "INVALID_PAYMENT"), Broken("billing", "INTERNAL")])

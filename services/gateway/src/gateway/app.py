@@ -91,11 +91,11 @@ async def _running(app: FastAPI, plan: Plan, lifecycle: Lifecycle) -> AsyncItera
     clients = Clients.connect(plan.targets)
     intake: Intake | None = None
 
-    def saturated() -> bool:
-        return intake is not None and intake.recorder.saturated
+    def crowded() -> bool:
+        return intake is not None and intake.recorder.crowded
 
     owner = f"{socket.gethostname()}:{os.getpid()}"
-    dispatcher = Dispatcher(clients, owner, lifecycle.stopping, plan.pace, saturated)
+    dispatcher = Dispatcher(clients, owner, lifecycle.stopping, plan.pace, crowded)
     intake = _intake(plan, clients, dispatcher.wake, lifecycle.stopping) if plan.takes_in else None
     app.state.clients, app.state.intake = clients, intake
     work = [asyncio.create_task(dispatcher.run())] if plan.dispatches else []

@@ -19,6 +19,13 @@ log = structlog.get_logger()
 # Measured: at 200 a batch one writer of MySQL reaches nearly all that it can, and two hide each other's commits.
 LARGEST_BATCH = 200
 BATCHES_IN_FLIGHT = 2
+# A second batch beside the first must be worth it, for most of a small batch's cost is the batch: so many items must
+# wait, or one of them so many seconds.
+_WORTH_A_LANE = 50
+_PATIENCE = 0.02
+# Batches of this size or more show that items come as fast as they can be carried, if the last was so long ago at most.
+_CROWD = 8
+_CROWD_SECONDS = 0.25
 
 
 @dataclass(slots=True)
@@ -48,6 +55,8 @@ class Batcher(Generic[Item, Result]):
         self._after = after
         self._waiting: deque[_Place[Item, Result]] = deque()
         self._lanes: set[asyncio.Task[None]] = set()
+        self._in_flight = 0
+        self._last_crowd = -_CROWD_SECONDS
 
     async def submit(self, item: Item) -> Result:
         """The item's result. Raises Refused or Broken when the fault is the item's own.
@@ -60,7 +69,7 @@ class Batcher(Generic[Item, Result]):
         loop = asyncio.get_running_loop()
         answer: asyncio.Future[Result] = loop.create_future()
         self._waiting.append(_Place(item, answer))
-        self._open_lane()
+        self._go_on()
         # asyncio.timeout costs five times as much; it can interrupt anything, and here is only a future to end.
         deadline = loop.call_later(self._deadline, _end_waiting, answer)
         try:
@@ -69,9 +78,9 @@ class Batcher(Generic[Item, Result]):
             deadline.cancel()
 
     @property
-    def saturated(self) -> bool:
-        """Whether items wait although as many batches as may be are under way."""
-        return bool(self._waiting) and len(self._lanes) >= BATCHES_IN_FLIGHT
+    def crowded(self) -> bool:
+        """Whether items come in so fast that batches fill up."""
+        return asyncio.get_running_loop().time() < self._last_crowd + _CROWD_SECONDS
 
     async def drain(self) -> None:
         """Wait until nothing is under way."""
@@ -83,15 +92,25 @@ class Batcher(Generic[Item, Result]):
         while self._waiting:
             _settle(self._waiting.popleft().answer, cause)
 
+    def _go_on(self) -> None:
+        if not self._in_flight or len(self._waiting) >= _WORTH_A_LANE:
+            self._open_lane()
+        elif len(self._waiting) == 1:
+            asyncio.get_running_loop().call_later(_PATIENCE, self._open_lane)
+
     def _open_lane(self) -> None:
-        if len(self._lanes) < BATCHES_IN_FLIGHT:
+        if self._waiting and self._in_flight < BATCHES_IN_FLIGHT:
+            self._in_flight += 1
             lane = asyncio.create_task(self._run_lane())
             self._lanes.add(lane)
             lane.add_done_callback(self._lanes.discard)
 
     async def _run_lane(self) -> None:
-        while batch := self._next_batch():
-            await self._carry_batch(batch)
+        try:
+            while batch := self._next_batch():
+                await self._carry_batch(batch)
+        finally:
+            self._in_flight -= 1
 
     def _next_batch(self) -> list[_Place[Item, Result]]:
         batch: list[_Place[Item, Result]] = []
@@ -99,6 +118,8 @@ class Batcher(Generic[Item, Result]):
             place = self._waiting.popleft()
             if not place.answer.done():  # its submitter has given up meanwhile
                 batch.append(place)
+        if len(batch) >= _CROWD:
+            self._last_crowd = asyncio.get_running_loop().time()
         return batch
 
     async def _carry_batch(self, batch: list[_Place[Item, Result]]) -> None:

@@ -120,7 +120,7 @@ class Loop:
         duration.FromMicroseconds(int(self._pace.lease * 1e6))
         request = LeaseTasksRequest(
             owner=self._owner[:100],
-            max_tasks=self._pace.max_tasks,
+            max_tasks=self._pace.max_tasks_when_crowded if self._crowded() else self._pace.max_tasks,
             lease_duration=duration,
             busy_router_ids=sorted(self._carrier.busy_routers),
             kind=self._carrier.kind,

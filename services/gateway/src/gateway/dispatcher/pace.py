@@ -7,8 +7,7 @@ from dataclasses import dataclass
 class Beat:
     """How far apart rounds of leasing begin at least, in seconds.
 
-    `gap` is for ordinary times, `courtesy` while this process takes in so many payments that it can hardly keep up:
-    taking in goes first.
+    `gap` is for ordinary times, `courtesy` while payments come in so fast that batches fill up: taking in goes first.
     """
 
     gap: float
@@ -31,9 +30,11 @@ class Pace:
     first_pause: float = 0.25
     longest_pause: float = 8.0
     # Nobody notices either gap; but a round for ten lines or for fifty messages costs hardly more than one for one.
-    access_beat: Beat = Beat(gap=0.02, courtesy=1.0)
-    message_beat: Beat = Beat(gap=0.25, courtesy=2.0)
+    access_beat: Beat = Beat(gap=0.02, courtesy=0.2)
+    message_beat: Beat = Beat(gap=0.25, courtesy=1.0)
     max_tasks: int = 500
+    # While payments come in fast, a large round would hold them up all at once.
+    max_tasks_when_crowded: int = 50
     # Stop leasing while so many tasks wait here.
     most_tasks_held: int = 2000
     most_routers_at_once: int = 64
