@@ -2,7 +2,7 @@ from datetime import UTC, datetime
 
 import pytest
 import sqlalchemy as sa
-from servicekit.database import UtcDateTime, create_engine, insert_rows, transact
+from servicekit.database import UtcDateTime, create_engine, transact
 from servicekit.errors import DatabaseUnavailable
 
 from servicekit import database
@@ -40,23 +40,6 @@ def kill_others(engine):
             connection.exec_driver_sql(f"KILL {id_}")
 
 
-def test_rows_arrive_as_an_insert_would_have_brought_them(engine):
-    rows = [
-        {"name": 'it\'s 100% \\ "quoted" é\n', "at": NOW, "body": b"\x00\xff'%s"},
-        {"name": None, "at": None, "body": None},
-        {"name": "again", "at": NOW, "body": b""},
-    ]
-    transact(engine, lambda connection: insert_rows(connection, things, rows))
-    with engine.connect() as connection:
-        stored = [dict(row) for row in connection.execute(sa.select(things).order_by(things.c.id)).mappings()]
-    assert [{key: row[key] for key in rows[0]} for row in stored] == rows
-
-
-def test_no_rows_are_fine(engine):
-    transact(engine, lambda connection: insert_rows(connection, things, []))
-    assert names(engine) == []
-
-
 @pytest.fixture
 def mysql(mysql_url):
     engine = create_engine(mysql_url)
@@ -78,7 +61,7 @@ def test_a_transaction_whose_connection_dies_runs_once_more_as_a_whole(mysql):
 
     def work(connection):
         runs.append(connection.exec_driver_sql("SELECT COUNT(*) FROM things").scalar_one())
-        insert_rows(connection, things, [{"name": f"run {len(runs)}"}])
+        connection.execute(sa.insert(things), [{"name": f"run {len(runs)}"}])
         if len(runs) == 1:
             kill_others(create_engine(mysql.url.render_as_string(hide_password=False)))
         return connection.exec_driver_sql("SELECT COUNT(*) FROM things").scalar_one()
@@ -116,6 +99,6 @@ def test_a_lost_race_for_a_key_is_run_again_and_sees_the_winner(engine):
             raise sa.exc.IntegrityError("INSERT", {}, Exception(1062, "UNIQUE constraint failed: things.name"))
         return found
 
-    transact(engine, lambda connection: insert_rows(connection, things, [{"name": "winner"}]))
+    transact(engine, lambda connection: connection.execute(sa.insert(things), [{"name": "winner"}]))
     assert transact(engine, work) == ["winner"]
     assert len(runs) == 2

@@ -5,9 +5,8 @@ Owns how a connection is set up and when a transaction is tried again. Holds no 
 
 import random
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from datetime import UTC, datetime
-from functools import lru_cache
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
@@ -154,50 +153,22 @@ def _raise_unavailable(error: DBAPIError) -> None:
         raise DatabaseUnavailable("the database did not answer") from error
 
 
-def insert_rows(connection: sa.Connection, table: sa.Table, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Insert rows, all with the same columns; none is fine.
-
-    The same as executing an Insert with a list of dictionaries, which costs as much again for each row as the driver
-    does: here the statement and the conversions are prepared once, and equal values are converted once.
-    """
-    if not rows:
-        return
-    names = tuple(rows[0])
-    statement, converters = _plan_insert(table, names, connection.dialect)
-    values = [_convert([row[name] for row in rows], convert) for name, convert in zip(names, converters, strict=True)]
-    connection.exec_driver_sql(statement, list(zip(*values, strict=True)))
-
-
-@lru_cache(maxsize=256)
-def _plan_insert(table: sa.Table, names: tuple[str, ...], dialect: sa.Dialect) -> tuple[str, list[Any]]:
-    """The statement's text and each column's conversion."""
-    place = "?" if dialect.paramstyle == "qmark" else "%s"
-    quote = dialect.identifier_preparer
-    columns = ", ".join(quote.quote(name) for name in names)
-    # Nothing but places between the brackets: the driver makes one statement of all rows only then.
-    statement = f"INSERT INTO {quote.format_table(table)} ({columns}) VALUES ({', '.join(place for _ in names)})"  # noqa: S608
-    return statement, [table.c[name].type.dialect_impl(dialect).bind_processor(dialect) for name in names]
-
-
-def _convert(values: list[Any], convert: Callable[[Any], Any] | None) -> list[Any]:
-    if convert is None:
-        return values
-    converted = {value: convert(value) for value in set(values)}
-    return [converted[value] for value in values]
-
-
 def error_code(error: DBAPIError) -> int:
     """MySQL's error number, or 0 where there is none."""
     args = getattr(error.orig, "args", ())
     return args[0] if args and isinstance(args[0], int) else 0
 
 
+def clock(connection: sa.Connection) -> sa.ColumnElement[datetime]:
+    """The database's clock, the only one that leases and due times obey, as a column of a query."""
+    on_sqlite = connection.dialect.name == "sqlite"  # it lives in this process
+    now = sa.literal(datetime.now(UTC), UtcDateTime()) if on_sqlite else sa.func.utc_timestamp(6, type_=UtcDateTime())
+    return now.label("now")
+
+
 def current_time(connection: sa.Connection) -> datetime:
-    """The database's clock, the only one that leases and due times obey."""
-    if connection.dialect.name == "sqlite":
-        return datetime.now(UTC)
-    now = connection.exec_driver_sql("SELECT UTC_TIMESTAMP(6)").scalar_one()
-    return now.replace(tzinfo=UTC)  # type: ignore[no-any-return]
+    """What the database's clock says."""
+    return connection.execute(sa.select(clock(connection))).scalar_one()
 
 
 def answers(engine: sa.Engine) -> bool:

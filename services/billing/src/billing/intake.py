@@ -54,8 +54,7 @@ def record(engine: Engine, policy: Policy, batch: Sequence[Payment]) -> list[Rec
 
 
 def _record(connection: Connection, policy: Policy, batch: Sequence[Payment]) -> list[Receipt]:
-    now = current_time(connection)
-    known = dict(payments.find_recorded(connection, {payment.trans_id for payment in batch}))
+    known, now = payments.find_recorded(connection, {payment.trans_id for payment in batch})
     fresh: dict[str, Payment] = {}
     for payment in batch:
         if payment.trans_id not in known:

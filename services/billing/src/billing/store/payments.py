@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
+from servicekit.database import clock
 from servicekit.writes import Writes
 from sqlalchemy import Connection
 
@@ -15,22 +16,27 @@ from billing.settlement import Settlement
 _p = paybill_payments.c
 
 
-def find_recorded(connection: Connection, trans_ids: Collection[str]) -> Mapping[str, tuple[Content, Receipt]]:
-    """Content and receipt of those payments that are stored already, by TransID."""
+def find_recorded(
+    connection: Connection, trans_ids: Collection[str]
+) -> tuple[dict[str, tuple[Content, Receipt]], datetime]:
+    """Content and receipt of those payments that are stored already, by TransID; and the time: one round trip."""
+    always = sa.select(clock(connection)).subquery()
     rows = connection.execute(
         sa.select(
-            _p.TransID, _p.TransAmount, _p.BusinessShortCode, _p.BillRefNumber,
+            always.c.now, _p.TransID, _p.TransAmount, _p.BusinessShortCode, _p.BillRefNumber,
             _p.outcome, _p.unmatched_reason, _p.isp_id, _p.pppoe_user_id,
-        ).where(_p.TransID.in_(trans_ids))
-    )  # fmt: skip
-    return {
+        ).select_from(always.outerjoin(paybill_payments, _p.TransID.in_(trans_ids)))
+    ).all()  # fmt: skip
+    recorded = {
         # Some collations find "TKE1 " for "TKE1"; the predecessor stored what came.
         row.TransID.strip().upper(): (
             Content.of(row.TransAmount or 0, row.BusinessShortCode or "", row.BillRefNumber or ""),
             receipt_of(row),
         )
         for row in rows
+        if row.TransID
     }
+    return recorded, rows[0].now
 
 
 def receipt_of(row: Any) -> Receipt:
