@@ -15,6 +15,8 @@ from pymysql.constants import CLIENT
 from pymysql.cursors import Cursor
 from sqlalchemy.dialects import mysql
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, OperationalError
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.functions import FunctionElement
 
 from servicekit.errors import DatabaseUnavailable
 
@@ -28,6 +30,8 @@ _ATTEMPTS = 8
 
 # MySQL counts these among its operational errors: a trigger's SIGNAL, invalid JSON, a violated CHECK.
 _ROW_FAULT_CODES = {1644, 3140, 3819}
+
+_SQLITE_CLOCK = "lipanet_now"
 
 # The `answer_seconds` of a migration: an ALTER of a large table takes as long as it takes.
 PATIENT = 24 * 60 * 60
@@ -98,6 +102,7 @@ def _sqlite_engine(address: sa.URL) -> sa.Engine:
     @sa.event.listens_for(engine, "connect")
     def _set_up(connection: Any, _record: object) -> None:
         connection.isolation_level = None  # we begin our transactions ourselves
+        connection.create_function(_SQLITE_CLOCK, 0, lambda: f"{datetime.now(UTC):%F %T.%f}")
         for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON"):
             connection.execute(f"PRAGMA {pragma}")
 
@@ -159,16 +164,29 @@ def error_code(error: DBAPIError) -> int:
     return args[0] if args and isinstance(args[0], int) else 0
 
 
-def clock(connection: sa.Connection) -> sa.ColumnElement[datetime]:
-    """The database's clock, the only one that leases and due times obey, as a column of a query."""
-    on_sqlite = connection.dialect.name == "sqlite"  # it lives in this process
-    now = sa.literal(datetime.now(UTC), UtcDateTime()) if on_sqlite else sa.func.utc_timestamp(6, type_=UtcDateTime())
-    return now.label("now")
+class clock(FunctionElement[datetime]):  # noqa: N801  # it stands in queries as functions do
+    """The database's clock, the only one that leases and due times obey."""
+
+    type = UtcDateTime()
+    inherit_cache = True
+
+
+@compiles(clock)
+def _of_mysql(_element: clock, _compiler: Any, **_options: Any) -> str:
+    return "UTC_TIMESTAMP(6)"
+
+
+@compiles(clock, "sqlite")
+def _of_this_process(_element: clock, _compiler: Any, **_options: Any) -> str:
+    return f"{_SQLITE_CLOCK}()"
+
+
+_NOW = sa.select(clock())
 
 
 def current_time(connection: sa.Connection) -> datetime:
     """What the database's clock says."""
-    return connection.execute(sa.select(clock(connection))).scalar_one()
+    return connection.execute(_NOW).scalar_one()
 
 
 def answers(engine: sa.Engine) -> bool:

@@ -11,6 +11,24 @@ from sqlalchemy import Connection
 from billing.accounts import Customer, Directory, Isp
 from billing.models import isps, pppoe_users
 
+# Queries on the way of every payment are made once: to make one takes longer than to carry it out.
+_references: sa.BindParameter[str] = sa.bindparam("references", expanding=True)
+_FIND_ISPS = sa.select(isps).where(
+    sa.or_(
+        isps.c.id.in_(sa.bindparam("isp_ids", expanding=True)),
+        isps.c.sms_key.in_(_references),
+        isps.c.wa_key.in_(_references),
+        isps.c.pay_key.in_(_references),
+    )
+)
+_FIND_CUSTOMERS = sa.select(pppoe_users).where(pppoe_users.c.account_key.in_(_references))
+_MARK_RECONNECTED = (
+    sa.update(pppoe_users)
+    .where(pppoe_users.c.id.in_(sa.bindparam("ids", expanding=True)))
+    .values(status="active", last_reconnected_at=sa.bindparam("now"))
+)
+_LOCK_CUSTOMERS = _FIND_CUSTOMERS.order_by(pppoe_users.c.account_key, pppoe_users.c.id).with_for_update()
+
 
 def load_directory(connection: Connection, references: Collection[str], *, lock: bool) -> Directory:
     """The ISPs and customers that these normalised references may mean.
@@ -20,25 +38,14 @@ def load_directory(connection: Connection, references: Collection[str], *, lock:
     """
     customers = find_customers(connection, references, lock=lock)
     wanted = sorted({customer.isp_id for customer in customers if customer.isp_id})
-    found = connection.execute(
-        sa.select(isps).where(
-            sa.or_(
-                isps.c.id.in_(wanted),
-                isps.c.sms_key.in_(references),
-                isps.c.wa_key.in_(references),
-                isps.c.pay_key.in_(references),
-            )
-        )
-    )
+    found = connection.execute(_FIND_ISPS, {"isp_ids": wanted, "references": list(references)})
     return Directory.of([_isp(row) for row in found], customers)
 
 
 def find_customers(connection: Connection, references: Collection[str], *, lock: bool = False) -> list[Customer]:
     """Customers by normalised account."""
-    query = sa.select(pppoe_users).where(pppoe_users.c.account_key.in_(references))
-    if lock:
-        query = query.order_by(pppoe_users.c.account_key, pppoe_users.c.id).with_for_update()
-    return [_customer(row) for row in connection.execute(query)]
+    query = _LOCK_CUSTOMERS if lock else _FIND_CUSTOMERS
+    return [_customer(row) for row in connection.execute(query, {"references": list(references)})]
 
 
 def get_customers(connection: Connection, customer_ids: Collection[int]) -> Mapping[int, Customer]:
@@ -59,11 +66,7 @@ def move_due_dates(writes: Writes, due_dates: Mapping[int, date]) -> None:
 
 def mark_reconnected(connection: Connection, customer_ids: Iterable[int], now: datetime) -> None:
     """Their lines are confirmed on."""
-    connection.execute(
-        sa.update(pppoe_users)
-        .where(pppoe_users.c.id.in_(sorted(customer_ids)))
-        .values(status="active", last_reconnected_at=now)
-    )
+    connection.execute(_MARK_RECONNECTED, {"ids": sorted(customer_ids), "now": now})
 
 
 def _isp(row: Any) -> Isp:

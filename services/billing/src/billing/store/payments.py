@@ -15,18 +15,21 @@ from billing.settlement import Settlement
 
 _p = paybill_payments.c
 
+# Queries on the way of every payment are made once: to make one takes longer than to carry it out.
+_always = sa.select(clock().label("now")).subquery()
+_FIND_RECORDED = sa.select(
+    _always.c.now, _p.TransID, _p.TransAmount, _p.BusinessShortCode, _p.BillRefNumber,
+    _p.outcome, _p.unmatched_reason, _p.isp_id, _p.pppoe_user_id,
+).select_from(
+    _always.outerjoin(paybill_payments, _p.TransID.in_(sa.bindparam("trans_ids", expanding=True)))
+)  # fmt: skip
+
 
 def find_recorded(
     connection: Connection, trans_ids: Collection[str]
 ) -> tuple[dict[str, tuple[Content, Receipt]], datetime]:
     """Content and receipt of those payments that are stored already, by TransID; and the time: one round trip."""
-    always = sa.select(clock(connection)).subquery()
-    rows = connection.execute(
-        sa.select(
-            always.c.now, _p.TransID, _p.TransAmount, _p.BusinessShortCode, _p.BillRefNumber,
-            _p.outcome, _p.unmatched_reason, _p.isp_id, _p.pppoe_user_id,
-        ).select_from(always.outerjoin(paybill_payments, _p.TransID.in_(trans_ids)))
-    ).all()  # fmt: skip
+    rows = connection.execute(_FIND_RECORDED, {"trans_ids": list(trans_ids)}).all()
     recorded = {
         # Some collations find "TKE1 " for "TKE1"; the predecessor stored what came.
         row.TransID.strip().upper(): (

@@ -17,6 +17,52 @@ from billing.notices import Notice, Variant
 _t = tasks.c
 _WITHOUT_PAYLOAD = [column for column in _t if column is not _t.payload]
 
+# Queries that follow every payment are made once: to make one takes longer than to carry it out.
+_ids: sa.BindParameter[int] = sa.bindparam("ids", expanding=True)
+_trans_ids: sa.BindParameter[str] = sa.bindparam("trans_ids", expanding=True)
+_now: sa.BindParameter[datetime] = sa.bindparam("now")
+_OPEN = sa.and_(
+    _t.kind.in_(sa.bindparam("kinds", expanding=True)),
+    _t.state == State.OPEN,
+    sa.or_(_t.router_id.is_(None), _t.router_id.not_in(sa.bindparam("busy", expanding=True))),
+)
+_CLAIM = (
+    sa.select(tasks)
+    .where(_OPEN, _t.due_at <= _now)
+    .order_by(_t.due_at)
+    .limit(sa.bindparam("most", type_=sa.Integer))
+    .with_for_update(skip_locked=True)
+)
+_NEXT_DUE = sa.select(_t.due_at).where(_OPEN).order_by(_t.due_at).limit(1)
+_LEASE = (
+    sa.update(tasks)
+    .where(_t.id.in_(_ids))
+    .values(epoch=_t.epoch + 1, leased_by=sa.bindparam("owner"), due_at=sa.bindparam("until"))
+)
+_LOCK = sa.select(*_WITHOUT_PAYLOAD).where(_t.id.in_(_ids)).order_by(_t.id).with_for_update()
+_END = sa.update(tasks).where(_t.id.in_(_ids)).values(state=sa.bindparam("end_state"), leased_by=None, ended_at=_now)
+_MAKE_ROUTER_DUE = (
+    sa.update(tasks)
+    .where(_t.router_id == sa.bindparam("router"), _t.state == State.OPEN, _t.leased_by.is_(None), _t.due_at > _now)
+    .values(due_at=_now)
+)
+_LOCK_WAITING = (
+    sa.select(_t.id, _t.trans_id, _t.leased_by)
+    .where(
+        _t.trans_id.in_(_trans_ids),
+        _t.kind == Kind.SEND_MESSAGES,
+        _t.state == State.OPEN,
+        _t.variant == Variant.WAITING,
+    )
+    .order_by(_t.id)
+    .with_for_update()
+)
+_TELL = (
+    sa.update(tasks)
+    .where(_t.id.in_(_ids))
+    .values(variant=sa.bindparam("new_variant"), router_name=sa.bindparam("router"), due_at=_now)
+)
+
 
 def insert(writes: Writes, new: Collection[NewTask], now: datetime) -> None:
     """Write those tasks in which there is something to do."""
@@ -52,17 +98,11 @@ def _payload(work: Line | Notice) -> str:
 
 def claim_due(connection: Connection, now: datetime, wanted: Wanted) -> list[Any]:
     """Lock due tasks that nobody else is claiming, the longest due first."""
-    query = sa.select(tasks).where(_open_to(wanted), _t.due_at <= now).order_by(_t.due_at)
-    return list(connection.execute(query.limit(wanted.limit).with_for_update(skip_locked=True)))
+    return list(connection.execute(_CLAIM, {**_open_to(wanted), "now": now, "most": wanted.limit}))
 
 
-def _open_to(wanted: Wanted) -> sa.ColumnElement[bool]:
-    """What a lessee may do."""
-    of_kind = _t.kind == wanted.kinds[0] if len(wanted.kinds) == 1 else _t.kind.in_(wanted.kinds)
-    is_open = sa.and_(of_kind, _t.state == State.OPEN)
-    if not wanted.busy_router_ids:
-        return is_open
-    return sa.and_(is_open, sa.or_(_t.router_id.is_(None), _t.router_id.not_in(wanted.busy_router_ids)))
+def _open_to(wanted: Wanted) -> dict[str, Any]:
+    return {"kinds": list(wanted.kinds), "busy": sorted(wanted.busy_router_ids)}
 
 
 def find_untried(connection: Connection, trans_ids: Collection[str]) -> set[str]:
@@ -78,11 +118,7 @@ def find_untried(connection: Connection, trans_ids: Collection[str]) -> set[str]
 def lease(connection: Connection, task_ids: Collection[int], owner: str, until: datetime) -> None:
     """Hand locked tasks to an owner; raises their epoch by one."""
     if task_ids:
-        connection.execute(
-            sa.update(tasks)
-            .where(_t.id.in_(sorted(task_ids)))
-            .values(epoch=_t.epoch + 1, leased_by=owner, due_at=until)
-        )
+        connection.execute(_LEASE, {"ids": sorted(task_ids), "owner": owner, "until": until})
 
 
 def delay_waiting(connection: Connection, trans_ids: Collection[str], until: datetime) -> None:
@@ -97,23 +133,19 @@ def delay_waiting(connection: Connection, trans_ids: Collection[str], until: dat
 
 def next_due_at(connection: Connection, wanted: Wanted) -> datetime | None:
     """When the next open task is due that the lessee may do."""
-    query = sa.select(_t.due_at).where(_open_to(wanted)).order_by(_t.due_at).limit(1)
-    return connection.execute(query).scalar()
+    return connection.execute(_NEXT_DUE, _open_to(wanted)).scalar()
 
 
 def lock(connection: Connection, task_ids: Collection[int]) -> dict[int, Any]:
     """Lock tasks by id, in the order of their ids. Their payloads, the bulk of them, are left out."""
-    query = sa.select(*_WITHOUT_PAYLOAD).where(_t.id.in_(sorted(task_ids))).order_by(_t.id).with_for_update()
-    return {row.id: row for row in connection.execute(query)}
+    return {row.id: row for row in connection.execute(_LOCK, {"ids": sorted(task_ids)})}
 
 
 def end(connection: Connection, task_ids: Iterable[int], state: State, now: datetime, error: str = "") -> None:
     """End tasks; an empty error leaves what was noted before."""
-    values: dict[str, Any] = {"state": state, "leased_by": None, "ended_at": now}
-    if error:
-        values["last_error"] = error[:255]
     if ids := sorted(task_ids):
-        connection.execute(sa.update(tasks).where(_t.id.in_(ids)).values(**values))
+        query = _END.values(last_error=error[:255]) if error else _END
+        connection.execute(query, {"ids": ids, "end_state": state, "now": now})
 
 
 def postpone(
@@ -129,11 +161,7 @@ def postpone(
 
 def make_router_due(connection: Connection, router_id: int, now: datetime) -> None:
     """A router answered: whoever else waits for it is due at once."""
-    connection.execute(
-        sa.update(tasks)
-        .where(_t.router_id == router_id, _t.state == State.OPEN, _t.leased_by.is_(None), _t.due_at > now)
-        .values(due_at=now)
-    )
+    connection.execute(_MAKE_ROUTER_DUE, {"router": router_id, "now": now})
 
 
 def tell_variant(
@@ -144,18 +172,13 @@ def tell_variant(
     A message that is leased just now may be on its way with the old text: it is changed too, for the case that its
     lease runs out, but it does not count as unsent.
     """
-    waiting = sa.and_(
-        _t.trans_id.in_(trans_ids),
-        _t.kind == Kind.SEND_MESSAGES,
-        _t.state == State.OPEN,
-        _t.variant == Variant.WAITING,
-    )
-    query = sa.select(_t.id, _t.trans_id, _t.leased_by).where(waiting).order_by(_t.id).with_for_update()
-    rows = list(connection.execute(query))
-    for is_leased, values in ((False, {"due_at": now}), (True, {})):
-        if ids := [row.id for row in rows if (row.leased_by is not None) is is_leased]:
-            changed = sa.update(tasks).where(_t.id.in_(ids))
-            connection.execute(changed.values(variant=variant, router_name=router_name, **values))
+    rows = list(connection.execute(_LOCK_WAITING, {"trans_ids": list(trans_ids)}))
+    told = {"new_variant": variant, "router": router_name, "now": now}
+    if ids := [row.id for row in rows if row.leased_by is None]:
+        connection.execute(_TELL, {**told, "ids": ids})
+    if leased := [row.id for row in rows if row.leased_by is not None]:
+        changed = sa.update(tasks).where(_t.id.in_(leased))
+        connection.execute(changed.values(variant=variant, router_name=router_name))
     return {row.trans_id for row in rows if row.leased_by is None}
 
 

@@ -10,6 +10,14 @@ from sqlalchemy import Connection
 from billing.models import credit_transactions, isp_credits, isp_wallet, wallet_entries
 from billing.settlement import Settlement
 
+# Made once: to make it takes longer than to carry it out.
+_LOCK = (
+    sa.select(isp_wallet.c.isp_id, isp_wallet.c.balance)
+    .where(isp_wallet.c.isp_id.in_(sa.bindparam("isp_ids", expanding=True)))
+    .order_by(isp_wallet.c.isp_id)
+    .with_for_update()
+)
+
 
 def lock(connection: Connection, isp_ids: Collection[int], now: datetime) -> dict[int, int]:
     """The balances of ISPs, whose wallets stay locked until the transaction ends: call it as late as possible.
@@ -18,10 +26,9 @@ def lock(connection: Connection, isp_ids: Collection[int], now: datetime) -> dic
     """
     if not isp_ids:
         return {}
-    columns, wanted = isp_wallet.c, sorted(isp_ids)
-    query = sa.select(columns.isp_id, columns.balance).where(columns.isp_id.in_(wanted)).order_by(columns.isp_id)
+    wanted = sorted(isp_ids)
     # A NULL, which somebody else may have written, would swallow the money.
-    balances = {row.isp_id: row.balance or 0 for row in connection.execute(query.with_for_update())}
+    balances = {row.isp_id: row.balance or 0 for row in connection.execute(_LOCK, {"isp_ids": wanted})}
     if missing := [isp_id for isp_id in wanted if isp_id not in balances]:
         # Another transaction may create the same wallet just now: the doubled key has this one run again.
         rows = [{"isp_id": isp_id, "balance": 0, "last_updated": now} for isp_id in missing]
