@@ -112,4 +112,4 @@ class Bench:
         return answers.per_second
 
 
-_CONNECTIONS = {"ours": (64, 128, 256), "predecessor": (8, 16, MOST_CONNECTIONS)}
+_CONNECTIONS = {"ours": (128, 256, 512), "predecessor": (8, 16, MOST_CONNECTIONS)}

@@ -237,7 +237,7 @@ tasks = sa.Table(
     sa.Column("ended_at", UtcDateTime),
     sa.Index("ix_tasks_kind_state_due_at", "kind", "state", "due_at"),
     sa.Index("ix_tasks_trans_id", "trans_id"),
-    sa.Index("ix_tasks_router_id_state", "router_id", "state"),
+    sa.Index("ix_tasks_router_id_state_due_at", "router_id", "state", "due_at"),
 )
 
 # Callbacks that could not become payments.
