@@ -50,7 +50,7 @@ class Generator:
 
     async def _keep_busy(self) -> None:
         """The closed loop: every connection sends, and answers send the next."""
-        while self._idle:
+        while self._idle and self._may_send():
             self._send(self._idle.popleft(), time.monotonic())
         while self._may_send():  # noqa: ASYNC110  # the clock ends it, mostly
             await asyncio.sleep(_TICK)

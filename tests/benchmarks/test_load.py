@@ -52,6 +52,11 @@ def test_every_payment_has_its_own_trans_id_and_the_accounts_take_turns():
     assert {payment["BillRefNumber"] for payment in taken} == {f"{number:04d}HW" for number in range(10)}
 
 
+def test_no_more_is_sent_than_asked_for_however_many_connections_there_are():
+    answers, taken = run(lambda _: (200, 0), connections=16, seconds=5, most=10)
+    assert answers.sent == answers.accepted == len(taken) == 10
+
+
 def test_a_closed_loop_has_no_more_payments_under_way_than_connections():
     under_way = most = 0
 
