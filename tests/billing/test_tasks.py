@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 from billing import followups, leasing
-from billing.followups import LONGEST_PAUSE, Kind, Line, Wanted
+from billing.followups import LONGEST_PAUSE, LONGEST_SCOUT_PAUSE, Kind, Line, Wanted
 from billing.models import tasks
 from billing.reporting import AccessResult, Report
 
@@ -168,18 +168,44 @@ def test_pauses_grow_are_spread_and_have_a_longest():
 
 
 def test_a_router_s_failed_lines_wait_together_and_longer_each_time(desk):
+    pauses = pauses_of_two_lines(desk, AccessResult.LOGIN_REFUSED)
+    assert all(first == second for first, second in pauses)  # one call to the router for both
+    assert pauses[3] > pauses[0]
+    assert max(second for _, second in pauses) <= LONGEST_PAUSE
+
+
+@pytest.mark.parametrize("result", [AccessResult.UNREACHABLE, AccessResult.TIMED_OUT])
+def test_one_line_of_those_that_wait_looks_every_few_seconds_whether_their_router_is_back(desk, result):
+    pauses = pauses_of_two_lines(desk, result)
+    assert all(first <= LONGEST_SCOUT_PAUSE for first, _ in pauses)
+    assert timedelta(seconds=29) < pauses[-1][1] <= LONGEST_PAUSE
+
+
+def test_lines_that_failed_in_several_calls_send_one_scout(desk):
+    for number in range(8):
+        desk.pay(f"A{number}", "0949AQ")
+        desk.report(*(failed(line) for line in lines(desk)))
+    passed = timedelta()
+    for _ in range(80):
+        pause = desk.next_due_in_of(desk.rows(tasks, router_id=1))
+        passed += pause
+        desk.forward(pause)
+        desk.report(*(failed(line) for line in lines(desk)))
+    assert passed > timedelta(seconds=50)  # about 100; with a scout each about 20
+
+
+def pauses_of_two_lines(desk, result):
+    """How long the lines of one router wait after each of eight failures in a row."""
     desk.pay_batch(payment("A1", "0949AQ"), payment("A2", "WAIRIMU1"), payment("A3", "77XY", "500"))
     pauses = []
     for failures in range(1, 9):
-        of_router = [line for line in lines(desk) if line.work.router_id == 1]
-        desk.report(*(failed(line) for line in of_router))
-        rows = desk.rows(tasks, router_id=1)
-        assert {row.failures for row in rows} == {failures}
-        assert len({row.due_at for row in rows}) == 1  # one call to the router for both
-        pauses.append(desk.next_due_in_of(rows))
+        desk.report(*(failed(line, result) for line in lines(desk) if line.work.router_id == 1))
+        first, second = sorted(desk.rows(tasks, router_id=1), key=lambda row: row.id)
+        assert {first.failures, second.failures} == {failures}
+        pause = desk.next_due_in_of([first])
+        pauses.append((pause, pause + second.due_at - first.due_at))
         desk.make_due()
-    assert pauses[3] > pauses[0]
-    assert max(pauses) <= LONGEST_PAUSE
+    return pauses
 
 
 def test_a_failure_without_end_is_logged_once_until_it_changes(desk):

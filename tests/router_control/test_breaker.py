@@ -39,39 +39,50 @@ def test_a_router_that_never_failed_is_tried(breaker):
     assert breaker.refusal(TARGET) is None
 
 
-def test_the_wait_grows_with_each_failure_and_stays_below_about_fifteen_seconds(breaker, clock):
-    waits = []
-    for _ in range(40):
-        breaker.open(TARGET, Unreachable("down"))
-        waits.append(seconds_until_closed(breaker, clock))
+def test_the_wait_for_a_silent_router_grows_with_each_failure_and_stays_below_about_fifteen_seconds(breaker, clock):
+    waits = waits_after(breaker, clock, failures=40, took=15.0)
     assert waits[0] <= 1.125
     assert all(7.5 <= wait <= 15.125 for wait in waits[4:])
     assert len(set(waits[4:])) > 5  # jittered
 
 
+@pytest.mark.parametrize(("took", "longest"), [(0.0, 1.0), (0.1, 1.0), (1.0, 3.0), (3.0, 9.0), (100.0, 15.0)])
+def test_the_less_an_attempt_costs_the_sooner_is_the_next(breaker, clock, took, longest):
+    waits = waits_after(breaker, clock, failures=40, took=took)
+    assert all(longest / 2 <= wait <= longest + 0.125 for wait in waits[4:])
+
+
+def waits_after(breaker, clock, failures, took):
+    waits = []
+    for _ in range(failures):
+        breaker.open(TARGET, Unreachable("down"), took)
+        waits.append(seconds_until_closed(breaker, clock))
+    return waits
+
+
 def test_while_it_is_open_a_silent_router_counts_as_unreachable_and_says_why(breaker):
-    breaker.open(TARGET, TimedOut("no answer in time"))
+    breaker.open(TARGET, TimedOut("no answer in time"), 15.0)
     refusal = breaker.refusal(TARGET)
     assert type(refusal) is Unreachable
     assert "no answer in time" in str(refusal)
 
 
 def test_a_refused_login_is_not_tried_again_for_half_a_minute(breaker, clock):
-    breaker.open(TARGET, LoginRefused("invalid user name or password (6)"))
+    breaker.open(TARGET, LoginRefused("invalid user name or password (6)"), 0.1)
     assert type(breaker.refusal(TARGET)) is LoginRefused
     assert seconds_until_closed(breaker, clock) == pytest.approx(30, abs=0.2)
 
 
 def test_a_success_or_a_change_of_the_registration_forgets_everything(breaker, clock):
     for _ in range(9):
-        breaker.open(TARGET, Unreachable("down"))
+        breaker.open(TARGET, Unreachable("down"), 15.0)
     breaker.close()
     assert breaker.refusal(TARGET) is None
-    breaker.open(TARGET, Unreachable("down"))
+    breaker.open(TARGET, Unreachable("down"), 15.0)
     assert seconds_until_closed(breaker, clock) <= 1.125
 
 
 def test_another_password_or_address_is_tried_at_once(breaker):
-    breaker.open(TARGET, LoginRefused("no"))
+    breaker.open(TARGET, LoginRefused("no"), 0.1)
     assert breaker.refusal(replace(TARGET, login=Login("api", "q"))) is None
     assert breaker.refusal(replace(TARGET, host="10.0.0.2")) is None

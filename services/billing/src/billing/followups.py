@@ -22,6 +22,7 @@ PATIENCE = timedelta(seconds=5)
 MESSAGE_LIFETIME = timedelta(days=1)
 FIRST_PAUSE = timedelta(seconds=1)
 LONGEST_PAUSE = timedelta(seconds=60)
+LONGEST_SCOUT_PAUSE = timedelta(seconds=3)
 
 
 class Kind(StrEnum):
@@ -110,8 +111,15 @@ def today(now: datetime) -> date:
     return now.astimezone(NAIROBI).date()
 
 
-def pause(failures: int) -> timedelta:
+def pause(failures: int, longest: timedelta = LONGEST_PAUSE) -> timedelta:
     """How long to wait after so many failures in a row: doubling, capped, half of it random."""
     doubled: timedelta = FIRST_PAUSE * 2 ** min(failures - 1, 10)
-    longest = min(doubled, LONGEST_PAUSE)
-    return longest * random.uniform(0.5, 1)  # noqa: S311  # spreads load, guards nothing
+    return min(doubled, longest) * random.uniform(0.5, 1)  # noqa: S311  # spreads load, guards nothing
+
+
+def scout_pause(failures: int) -> timedelta:
+    """How long the one task waits that finds out for all others whether their router is back.
+
+    One line a router is cheap to try, so it is tried often: when it succeeds, all that wait are due at once.
+    """
+    return pause(failures, LONGEST_SCOUT_PAUSE)

@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
@@ -42,6 +42,8 @@ CONFIRMED = frozenset({AccessResult.CHANGED, AccessResult.ALREADY_SO})
 ANSWERED = CONFIRMED | {AccessResult.NO_SUCH_SECRET}
 # The router is fine and says no: trying again does not help until someone changes a record.
 HOPELESS = frozenset({AccessResult.NO_SUCH_SECRET, AccessResult.NO_SUCH_ROUTER})
+# The router may be back any moment. One that refuses our login is there, and may lock out who tries too often.
+AWAY = frozenset({AccessResult.UNREACHABLE, AccessResult.TIMED_OUT})
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +93,7 @@ def _holds_lease(row: Any, report: Report) -> bool:
 
 def _take_releases(connection: Connection, reports: Iterable[Report], now: datetime) -> None:
     released = [report for report in reports if report.access is None and report.accepted is None]
-    tasks.postpone(connection, (report.task_id for report in released), now, failed=False)
+    tasks.postpone(connection, (report.task_id for report in released), now)
 
 
 def _take_messages(connection: Connection, reports: Iterable[Report], rows: Mapping[int, Any], now: datetime) -> None:
@@ -100,7 +102,7 @@ def _take_messages(connection: Connection, reports: Iterable[Report], rows: Mapp
     for report in handed_over:
         if not report.accepted:
             due_at = now + followups.pause(rows[report.task_id].failures + 1)
-            tasks.postpone(connection, [report.task_id], due_at, failed=True, error=report.detail or "not accepted")
+            tasks.fail(connection, {report.detail or "not accepted": [report.task_id]}, due_at)
 
 
 def _take_access(
@@ -206,21 +208,33 @@ def _failure(row: Any, report: Report) -> Step:
 
 
 def _postpone(connection: Connection, reports: Sequence[Report], rows: Mapping[int, Any], now: datetime) -> None:
-    """One pause for all of a router's failed tasks, so that they are tried in one call again.
+    """Let a router's failed tasks wait together, and only one of them look soon whether an absent router is back.
 
     The debug log gets a row when the result is another than last time, not one a minute for days.
     """
     if not reports:
         return
-    pause: timedelta = followups.pause(max(rows[report.task_id].failures for report in reports) + 1)
-    by_error: dict[str, list[Report]] = defaultdict(list)
-    for report in reports:
-        by_error[str(report.access)].append(report)
-    for error, same in by_error.items():
-        tasks.postpone(connection, [report.task_id for report in same], now + pause, failed=True, error=error)
+    failures = max(rows[report.task_id].failures for report in reports) + 1
+    tasks.fail(connection, _errors(reports), now + followups.pause(failures))
+    if away := [report.task_id for report in reports if report.access in AWAY]:
+        _send_scout(connection, rows[min(away)], now + followups.scout_pause(failures))
     news = [report for report in reports if rows[report.task_id].last_error != str(report.access)]
     with together(connection) as writes:
         debug_log.insert(writes, [_failure(rows[report.task_id], report) for report in news], now)
     named = [rows[report.task_id].trans_id for report in news if report.router_name]
     if named:
         tasks.name_router(connection, named, reports[0].router_name)
+
+
+def _send_scout(connection: Connection, row: Any, due_at: datetime) -> None:
+    """Have a router tried by `due_at`, with this task if no other one is due by then: one scout a router."""
+    if not tasks.waits_until(connection, row.router_id, due_at):
+        tasks.postpone(connection, [row.id], due_at)
+
+
+def _errors(reports: Iterable[Report]) -> Mapping[str, list[int]]:
+    """The tasks that failed with each result."""
+    same: dict[str, list[int]] = defaultdict(list)
+    for report in reports:
+        same[str(report.access)].append(report.task_id)
+    return same

@@ -11,9 +11,11 @@ from collections.abc import Callable
 from router_control.failures import LoginRefused, RouterFailure, Unreachable
 from router_control.target import Target
 
-# A router that returns must be served soon, so the wait stays short however long it was away.
+# A router that returns must be served soon, so the wait stays short however long it was away: the shorter, the less
+# an attempt costs. To be refused takes no time; from silence a worker learns nothing for as long as its deadline.
 _FIRST_SECONDS = 1.0
 _LONGEST_SECONDS = 15.0
+_WAIT_FOR_EACH_SECOND = 3.0
 # Routers log each refused login, and some lock out who tries too often.
 _LOGIN_SECONDS = 30.0
 
@@ -34,12 +36,12 @@ class Breaker:
             self._failures = 0
             self._until = 0.0
 
-    def open(self, target: Target, failure: RouterFailure) -> None:
-        """Refuse calls to `target` for a while, longer with each failure in a row."""
+    def open(self, target: Target, failure: RouterFailure, took: float) -> None:
+        """Refuse calls to `target` for a while, longer with each failure in a row; `took`: seconds of the attempt."""
         with self._lock:
             self._failures = self._failures + 1 if target == self._target else 1
             self._failure, self._target = failure, target
-            self._until = self._clock() + self._wait()
+            self._until = self._clock() + self._wait(took)
 
     def refusal(self, target: Target) -> RouterFailure | None:
         """Why a call to `target` need not be tried now; None lets it through."""
@@ -49,8 +51,9 @@ class Breaker:
             kind = LoginRefused if isinstance(self._failure, LoginRefused) else Unreachable
             return kind(f"not tried again yet; the last attempt: {self._failure}")
 
-    def _wait(self) -> float:
+    def _wait(self, took: float) -> float:
         if isinstance(self._failure, LoginRefused):
             return _LOGIN_SECONDS
-        longest = min(_FIRST_SECONDS * 2 ** min(self._failures - 1, 10), _LONGEST_SECONDS)
-        return random.uniform(longest / 2, longest)  # noqa: S311
+        longest = min(max(_FIRST_SECONDS, _WAIT_FOR_EACH_SECOND * took), _LONGEST_SECONDS)
+        wait = min(_FIRST_SECONDS * 2 ** min(self._failures - 1, 10), longest)
+        return random.uniform(wait / 2, wait)  # noqa: S311

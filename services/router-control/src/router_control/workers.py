@@ -99,7 +99,7 @@ class Worker:
         except RouterFailure as failure:
             log.info("router_failed", router_id=self.router_id, cause=type(failure).__name__, detail=str(failure))
             if time_given >= _FAIR_SECONDS or job.deadline.remaining():
-                self.breaker.open(job.target, failure)
+                self.breaker.open(job.target, failure, time_given - job.deadline.remaining())
             raise
         self.breaker.close()
 

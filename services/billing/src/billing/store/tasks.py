@@ -1,6 +1,6 @@
 """Queries on tasks: written with their payment, leased, ended."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -147,20 +147,29 @@ def end(connection: Connection, task_ids: Iterable[int], state: State, now: date
         connection.execute(query, {"ids": ids, "end_state": state, "now": now})
 
 
-def postpone(
-    connection: Connection, task_ids: Iterable[int], due_at: datetime, *, failed: bool, error: str = ""
-) -> None:
+def postpone(connection: Connection, task_ids: Iterable[int], due_at: datetime) -> None:
     """End leases without ending the tasks: due again at `due_at`."""
-    values: dict[str, Any] = {"leased_by": None, "due_at": due_at}
-    if failed:
-        values |= {"failures": _t.failures + 1, "last_error": error[:255]}
     if ids := sorted(task_ids):
-        connection.execute(sa.update(tasks).where(_t.id.in_(ids)).values(**values))
+        connection.execute(sa.update(tasks).where(_t.id.in_(ids)).values(leased_by=None, due_at=due_at))
+
+
+def fail(connection: Connection, errors: Mapping[str, Iterable[int]], due_at: datetime) -> None:
+    """Count a failure of tasks, with the ids of those that failed with each error: due again at `due_at`."""
+    for error, task_ids in errors.items():
+        failed = sa.update(tasks).where(_t.id.in_(sorted(task_ids)))
+        noted = {"failures": _t.failures + 1, "last_error": error[:255]}
+        connection.execute(failed.values(leased_by=None, due_at=due_at, **noted))
 
 
 def make_router_due(connection: Connection, router_id: int, now: datetime) -> None:
     """A router answered: whoever else waits for it is due at once."""
     connection.execute(_MAKE_ROUTER_DUE, {"router": router_id, "now": now})
+
+
+def waits_until(connection: Connection, router_id: int, moment: datetime) -> bool:
+    """Whether a task of this router, not leased now, is due at `moment` or before."""
+    waiting = sa.select(_t.id).where(_t.router_id == router_id, _t.state == State.OPEN, _t.leased_by.is_(None))
+    return connection.execute(waiting.where(_t.due_at <= moment).limit(1)).scalar() is not None
 
 
 def tell_variant(
