@@ -47,17 +47,6 @@ async def test_nobody_waits_long_for_a_batch_that_hangs():
     assert await asyncio.gather(stuck, *waiting) == [10, 20, 30]
 
 
-async def test_it_is_crowded_while_batches_are_full_and_soon_after_no_more():
-    gate = Gate()
-    gate.open.set()
-    batcher = Batcher(gate, deadline=5)
-    await asyncio.gather(*(batcher.submit(number) for number in range(3)))
-    assert not batcher.crowded
-    await asyncio.gather(*(batcher.submit(number) for number in range(30)))
-    assert batcher.crowded
-    await until(lambda: not batcher.crowded)
-
-
 async def test_a_full_queue_refuses_at_once():
     gate = Gate()
     batcher = Batcher(gate, deadline=5, capacity=3)
@@ -120,13 +109,15 @@ async def test_an_answer_of_the_wrong_length_is_nobodys_answer():
     assert {type(end) for end in ends} == {Unavailable}
 
 
-async def test_the_hook_runs_after_each_batch():
+async def test_the_hook_hears_of_each_batch():
     seen = []
 
     async def carry(items):
         return items
 
-    batcher = Batcher(carry, deadline=5, after=lambda: seen.append(1))
+    batcher = Batcher(carry, deadline=5, after=seen.append)
     await batcher.submit(1)
     await batcher.submit(2)
-    assert len(seen) == 2
+    await asyncio.gather(batcher.submit(3), batcher.submit(4))
+    assert seen[:2] == [1, 1]
+    assert sum(seen) == 4

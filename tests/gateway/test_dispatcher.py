@@ -18,10 +18,10 @@ pytestmark = pytest.mark.anyio
 
 
 @contextlib.asynccontextmanager
-async def dispatching(world, pace=PACE, crowded=lambda: False):
+async def dispatching(world, pace=PACE, rushing=lambda: False):
     """A running dispatcher; leaves it the graceful way."""
     clients, stopping = Clients.connect(world.targets), asyncio.Event()
-    dispatcher = Dispatcher(clients, "test", stopping, pace, crowded)
+    dispatcher = Dispatcher(clients, "test", stopping, pace, rushing)
     running = asyncio.create_task(dispatcher.run())
     try:
         yield dispatcher
@@ -74,7 +74,7 @@ async def test_a_dead_router_does_not_delay_another_and_gets_no_second_call_mean
 
 async def test_taking_in_goes_first_but_not_for_ever(world):
     full, pace = True, replace(PACE, access_beat=Beat(gap=0, courtesy=3600))
-    async with dispatching(world, pace, crowded=lambda: full) as dispatcher:
+    async with dispatching(world, pace, rushing=lambda: full) as dispatcher:
         await until(lambda: world.billing.fake.busy_router_ids)  # the first look is never put off
         world.billing.fake.add_task(access=(1, "u1", True))
         for _ in range(20):
@@ -83,7 +83,7 @@ async def test_taking_in_goes_first_but_not_for_ever(world):
         assert len(world.billing.fake.busy_router_ids) == 1
         full = False
         await until(all_done(world))
-    async with dispatching(world, replace(PACE, access_beat=Beat(gap=0, courtesy=0.1)), crowded=lambda: True):
+    async with dispatching(world, replace(PACE, access_beat=Beat(gap=0, courtesy=0.1)), rushing=lambda: True):
         world.billing.fake.add_task(access=(1, "u2", True))
         await until(all_done(world))
 

@@ -27,6 +27,7 @@ from gateway.intake import Intake
 from gateway.lifecycle import Lifecycle
 from gateway.recording import Recording
 from gateway.requests import AnswerNow, refuse
+from gateway.rush import Rush
 from gateway.sources import Sources
 from gateway.spool import status as spool_status
 from gateway.spool.breaker import Breaker
@@ -89,14 +90,15 @@ def create_api(plan: Plan, lifecycle: Lifecycle) -> FastAPI:
 @asynccontextmanager
 async def _running(app: FastAPI, plan: Plan, lifecycle: Lifecycle) -> AsyncIterator[None]:
     clients = Clients.connect(plan.targets)
-    intake: Intake | None = None
-
-    def crowded() -> bool:
-        return intake is not None and intake.recorder.crowded
-
+    rush = Rush()
     owner = f"{socket.gethostname()}:{os.getpid()}"
-    dispatcher = Dispatcher(clients, owner, lifecycle.stopping, plan.pace, crowded)
-    intake = _intake(plan, clients, dispatcher.wake, lifecycle.stopping) if plan.takes_in else None
+    dispatcher = Dispatcher(clients, owner, lifecycle.stopping, plan.pace, lambda: rush.is_on)
+
+    def recorded(count: int) -> None:
+        rush.joined_by(count)
+        dispatcher.wake()
+
+    intake = _intake(plan, clients, recorded, lifecycle.stopping) if plan.takes_in else None
     app.state.clients, app.state.intake = clients, intake
     work = [asyncio.create_task(dispatcher.run())] if plan.dispatches else []
     if intake:
@@ -114,12 +116,12 @@ async def _running(app: FastAPI, plan: Plan, lifecycle: Lifecycle) -> AsyncItera
         log.info("gateway_stopped")
 
 
-def _intake(plan: Plan, clients: Clients, wake: Callable[[], None], stopping: asyncio.Event) -> Intake:
+def _intake(plan: Plan, clients: Clients, recorded: Callable[[int], None], stopping: asyncio.Event) -> Intake:
     assert plan.journal
     billing = Billing(
         clients.payments, intake_deadline=plan.intake_deadline, validation_deadline=plan.validation_deadline
     )
-    recorder = Batcher(billing.record, deadline=plan.intake_deadline, after=wake)
+    recorder = Batcher(billing.record, deadline=plan.intake_deadline, after=recorded)
     # Who stands in the queue then need not wait to find out as well.
     breaker = Breaker(on_trip=lambda cause: recorder.give_back(Unavailable("billing", cause)))
     spool = Spool(plan.journal)
@@ -135,7 +137,7 @@ def _intake(plan: Plan, clients: Clients, wake: Callable[[], None], stopping: as
         spool=spool,
         breaker=breaker,
         recording=Recording(billing, recorder, spool, breaker, Turns()),
-        drain=Drain(spool, billing, breaker, stopping, plan.drain_pace, after=wake),
+        drain=Drain(spool, billing, breaker, stopping, plan.drain_pace, after=recorded),
     )
 
 

@@ -23,9 +23,6 @@ BATCHES_IN_FLIGHT = 2
 # wait, or one of them so many seconds.
 _WORTH_A_LANE = 50
 _PATIENCE = 0.02
-# Batches of this size or more show that items come as fast as they can be carried, if the last was so long ago at most.
-_CROWD = 8
-_CROWD_SECONDS = 0.25
 
 
 @dataclass(slots=True)
@@ -38,7 +35,7 @@ class Batcher(Generic[Item, Result]):
     """Carries items in chained batches: the next one starts when one ends.
 
     `carry` takes items and answers one result an item. `deadline` in seconds is how long a submitter waits at most,
-    queue included; `capacity` is how many may wait. `after` is called after each batch.
+    queue included; `capacity` is how many may wait. `after` is called after each batch, with its size.
     """
 
     def __init__(
@@ -47,7 +44,7 @@ class Batcher(Generic[Item, Result]):
         *,
         deadline: float,
         capacity: int = 10_000,
-        after: Callable[[], None] = lambda: None,
+        after: Callable[[int], None] = lambda _size: None,
     ) -> None:
         self._carry = carry
         self._deadline = deadline
@@ -56,7 +53,6 @@ class Batcher(Generic[Item, Result]):
         self._waiting: deque[_Place[Item, Result]] = deque()
         self._lanes: set[asyncio.Task[None]] = set()
         self._in_flight = 0
-        self._last_crowd = -_CROWD_SECONDS
 
     async def submit(self, item: Item) -> Result:
         """The item's result. Raises Refused or Broken when the fault is the item's own.
@@ -76,11 +72,6 @@ class Batcher(Generic[Item, Result]):
             return await answer
         finally:
             deadline.cancel()
-
-    @property
-    def crowded(self) -> bool:
-        """Whether items come in so fast that batches fill up."""
-        return asyncio.get_running_loop().time() < self._last_crowd + _CROWD_SECONDS
 
     async def drain(self) -> None:
         """Wait until nothing is under way."""
@@ -118,8 +109,6 @@ class Batcher(Generic[Item, Result]):
             place = self._waiting.popleft()
             if not place.answer.done():  # its submitter has given up meanwhile
                 batch.append(place)
-        if len(batch) >= _CROWD:
-            self._last_crowd = asyncio.get_running_loop().time()
         return batch
 
     async def _carry_batch(self, batch: list[_Place[Item, Result]]) -> None:
@@ -133,7 +122,7 @@ class Batcher(Generic[Item, Result]):
             results = [Unavailable("gateway", "INTERNAL")] * len(batch)
         for place, result in zip(batch, results, strict=True):
             _settle(place.answer, result)
-        self._after()
+        self._after(len(batch))
 
     async def _carry_or_say_why(self, items: Sequence[Item]) -> Sequence[Result | CallFailed]:
         return await self._carry(items)

@@ -12,7 +12,7 @@ from gateway.dispatcher.reports import Reporter
 
 
 class Dispatcher:
-    """Carries out tasks until `stopping` is set; see Loop for `owner` and `crowded`."""
+    """Carries out tasks until `stopping` is set; see Loop for `owner` and `rushing`."""
 
     def __init__(
         self,
@@ -20,7 +20,7 @@ class Dispatcher:
         owner: str,
         stopping: asyncio.Event,
         pace: Pace,
-        crowded: Callable[[], bool] = lambda: False,
+        rushing: Callable[[], bool] = lambda: False,
     ) -> None:
         reporter = Reporter(clients.tasks, pace, stopping)
         access = AccessCarrier(clients.router_control, reporter, pace, stopping)
@@ -28,7 +28,7 @@ class Dispatcher:
         self._stopping = stopping
         # A line that was confirmed has a message to follow, and its router may have new customers: both look again.
         self._loops = [
-            Loop(clients.tasks, carrier, pace, owner, stopping, crowded, self.wake) for carrier in (access, messages)
+            Loop(clients.tasks, carrier, pace, owner, stopping, rushing, self.wake) for carrier in (access, messages)
         ]
 
     def wake(self) -> None:

@@ -42,7 +42,7 @@ class Carrier(Protocol):
 class Loop:
     """Keeps one carrier busy until `stopping` is set.
 
-    `owner` names this process in billing's records; any number of processes may do this side by side. `crowded` says
+    `owner` names this process in billing's records; any number of processes may do this side by side. `rushing` says
     whether this process is taking in so many payments that all else should stand back; `done` is called when work ends.
     """
 
@@ -53,7 +53,7 @@ class Loop:
         pace: Pace,
         owner: str,
         stopping: asyncio.Event,
-        crowded: Callable[[], bool],
+        rushing: Callable[[], bool],
         done: Callable[[], None],
     ) -> None:
         self._tasks = tasks
@@ -61,7 +61,7 @@ class Loop:
         self._pace = pace
         self._owner = owner
         self._stopping = stopping
-        self._crowded = crowded
+        self._rushing = rushing
         self._done = done
         self._awake = asyncio.Event()
         self._last_round = 0.0
@@ -92,7 +92,7 @@ class Loop:
         """Let rounds begin some time apart, so that each one finds more to do: a round costs the same for many."""
         beat, now = self._carrier.beat, asyncio.get_running_loop().time
         while not self._stopping.is_set():
-            gap = beat.courtesy if self._crowded() else beat.gap
+            gap = beat.courtesy if self._rushing() else beat.gap
             left = self._last_round + gap - now()
             if left <= 0:
                 return
@@ -120,7 +120,7 @@ class Loop:
         duration.FromMicroseconds(int(self._pace.lease * 1e6))
         request = LeaseTasksRequest(
             owner=self._owner[:100],
-            max_tasks=self._pace.max_tasks_when_crowded if self._crowded() else self._pace.max_tasks,
+            max_tasks=self._pace.max_tasks_in_a_rush if self._rushing() else self._pace.max_tasks,
             lease_duration=duration,
             busy_router_ids=sorted(self._carrier.busy_routers),
             kind=self._carrier.kind,

@@ -26,15 +26,15 @@ class Pace:
     margin: float = 2.0
     # How long to wait for work that nobody announced.
     poll: float = 1.0
-    # Pauses while a service is away: doubled from the first to the longest.
+    # Pauses while a service is away: doubled from the first to the longest. To ask costs little, and lines wait for it.
     first_pause: float = 0.25
-    longest_pause: float = 8.0
+    longest_pause: float = 2.0
     # Nobody notices either gap; but a round for ten lines or for fifty messages costs hardly more than one for one.
     access_beat: Beat = Beat(gap=0.02, courtesy=1.0)
     message_beat: Beat = Beat(gap=0.25, courtesy=3.0)
     max_tasks: int = 500
     # While payments come in fast, a large round would hold them up all at once.
-    max_tasks_when_crowded: int = 50
+    max_tasks_in_a_rush: int = 50
     # Stop leasing while so many tasks wait here.
     most_tasks_held: int = 2000
     most_routers_at_once: int = 64

@@ -45,7 +45,7 @@ class _Readable:
 class Drain:
     """Works until `stopping` is set, and then stops between two calls.
 
-    `after` is called when payments were recorded.
+    `after` is called when payments were recorded, with their number.
     """
 
     def __init__(
@@ -55,7 +55,7 @@ class Drain:
         breaker: Breaker,
         stopping: asyncio.Event,
         pace: DrainPace,
-        after: Callable[[], None],
+        after: Callable[[int], None],
     ) -> None:
         self._spool = spool
         self._billing = billing
@@ -145,7 +145,7 @@ class Drain:
         if recorded:
             self._spool.counters.drained += recorded
             self._breaker.succeeded()
-            self._after()
+            self._after(recorded)
 
     async def _record(self, items: Sequence[_Readable]) -> Sequence[Receipt | CallFailed]:
         return await self._billing.record([item.payment for item in items])
