@@ -26,9 +26,10 @@ def run(bench: Bench) -> list[Measure]:
 
 
 def _ours(bench: Bench, payments: int, notes: Notes) -> float:
+    _, connections = bench.peak("ours")
     bench.ours.disable("HW", payments)
     meter, began = bench.ours.cpu(), time.monotonic()
-    answers, prefix = bench.pay_us(connections=bench.peak("ours")[1], seconds=120, most=payments)
+    answers, prefix = bench.pay_us(connections=connections, seconds=120, most=payments)
     bench.ours.drain()
     took = time.monotonic() - began
     notes.add_cpu(meter.read(), payments)
@@ -43,8 +44,9 @@ def _ours(bench: Bench, payments: int, notes: Notes) -> float:
 
 
 def _predecessor(bench: Bench, payments: int) -> float:
+    _, connections = bench.peak("predecessor")
     began = time.monotonic()
-    answers, _ = bench.pay_predecessor(sms=True, connections=bench.peak("predecessor")[1], seconds=120, most=payments)
+    answers, _ = bench.pay_predecessor(sms=True, connections=connections, seconds=120, most=payments)
     if answers.accepted != payments:
         raise LostPayment(f"the predecessor answered {answers.accepted} of {payments}")
     return payments / (time.monotonic() - began)
