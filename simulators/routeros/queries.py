@@ -4,6 +4,7 @@ import operator
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeGuard
 
 from simulators.routeros.traps import Trap
 from simulators.routeros.values import BOOLEANS, same_boolean
@@ -82,8 +83,11 @@ class Query:
 
     def __init__(self, words: Sequence[str]) -> None:
         self.program = tuple(_parse(word) for word in words)
+        self._any_of = _alternatives(self.program)
 
     def accepts(self, row: Row) -> bool:
+        if self._any_of is not None:
+            return any((name, value) in self._any_of for name, value in row.items())
         return self._decide(lambda test: test.holds(row))
 
     def sought(self, names: Sequence[str]) -> list[tuple[str, str]] | None:
@@ -105,6 +109,19 @@ class Query:
             else:
                 part.apply(stack)
         return stack.has_no_false()
+
+
+def _alternatives(program: Sequence[Test | Operations]) -> frozenset[tuple[str, str]] | None:
+    """The (name, value) pairs of "this or that or …", by far the commonest long program; None for any other one."""
+    tests = [part for part in (*program[:1], *program[1::2]) if _is_plain(part)]
+    joined = all(part == Operations(("|",)) for part in program[2::2])
+    if not joined or len(program) != 2 * len(tests) - 1:
+        return None
+    return frozenset((test.name, test.value) for test in tests)
+
+
+def _is_plain(part: Test | Operations) -> TypeGuard[Test]:
+    return isinstance(part, Test) and part.how == "=" and part.name not in BOOLEANS
 
 
 def _parse(word: str) -> Test | Operations:

@@ -19,6 +19,9 @@ tests = st.builds(lambda how, name, value: how.format(name, value), st.sampled_f
     ["{0}", "-{0}", "{0}={1}", "={0}={1}", "<{0}={1}", ">{0}={1}"]
 ), names, values)  # fmt: skip
 programs = st.lists(tests | operations, max_size=8)
+alternatives = st.lists(tests, min_size=1, max_size=5).map(
+    lambda words: [words[0], *(part for word in words[1:] for part in (word, "#|"))]
+)
 rows = st.dictionaries(names, values)
 
 
@@ -59,7 +62,7 @@ def _test(word, row):
     return left == right
 
 
-@given(programs, rows)
+@given(programs | alternatives, rows)
 def test_a_query_decides_as_the_manual_says(words, row):
     assert Query(words).accepts(row) == model(words, row)
 
