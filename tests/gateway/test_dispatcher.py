@@ -88,6 +88,31 @@ async def test_taking_in_goes_first_but_not_for_ever(world):
         await until(all_done(world))
 
 
+async def test_a_router_s_next_customers_do_not_wait_for_the_report_on_the_last_ones(world):
+    world.billing.fake.reports_fail = 1_000_000
+    world.billing.fake.add_task(access=(1, "first", True))
+    async with dispatching(world, replace(PACE, lease=30)):
+        await until(lambda: world.router_control.fake.lines.get((1, "first")))
+        world.billing.fake.add_task(access=(1, "second", True))
+        await until(lambda: world.router_control.fake.lines.get((1, "second")))
+        assert not world.billing.fake.reports
+        world.billing.fake.reports_fail = 0
+        await until(all_done(world))
+
+
+async def test_many_lines_go_before_messages(world):
+    pace = replace(PACE, max_tasks=10, access_beat=Beat(0, 0), message_beat=Beat(gap=0, courtesy=3600))
+    world.router_control.fake.delay = 0.05
+    for number in range(40):
+        world.billing.fake.add_task(access=(1, f"u{number}", True))
+    async with dispatching(world, pace):
+        await until(lambda: world.router_control.fake.calls)
+        world.billing.fake.add_task(messages=[("m1", "0712345678", "payment_notice")])
+        await until(lambda: world.notify.fake.messages)
+        assert len(world.router_control.fake.lines) == 40
+        await until(all_done(world))
+
+
 async def test_what_stood_in_the_way_is_reported_as_the_router_control_says_it(world):
     world.router_control.fake.dead = {1}
     world.billing.fake.add_task(access=(1, "u1", True))
@@ -157,7 +182,7 @@ async def test_after_a_crash_in_the_middle_the_lease_runs_out_and_another_does_i
     running = asyncio.create_task(crashing.run())
     await until(lambda: world.router_control.fake.calls)
     # Gone without a word: no report, no release.
-    doomed = [running, *(carried for loop in crashing._loops for carried in loop._under_way)]
+    doomed = [running, *(carried for loop in (crashing._access, crashing._messages) for carried in loop._under_way)]
     for task in doomed:
         task.cancel()
     await asyncio.wait(doomed)

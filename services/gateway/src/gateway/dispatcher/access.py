@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Coroutine, Iterator, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import grpc
@@ -61,18 +61,27 @@ def _fits(wishes: dict[str, bool], user: str, *, wish: bool) -> bool:
 
 
 class AccessCarrier:
-    """Carries the access tasks of one router at a time each, and of many routers side by side."""
+    """Carries the access tasks of one router at a time each, and of many routers side by side.
+
+    `freed` is called when a router can have its next tasks.
+    """
 
     kind = billing_pb.TASK_KIND_SET_ACCESS
 
     def __init__(
-        self, stub: "RouterControlServiceAsyncStub", reporter: Reporter, pace: Pace, stopping: asyncio.Event
+        self,
+        stub: "RouterControlServiceAsyncStub",
+        reporter: Reporter,
+        pace: Pace,
+        stopping: asyncio.Event,
+        freed: Callable[[], None],
     ) -> None:
         self.beat = pace.access_beat
         self._stub = stub
         self._reporter = reporter
         self._pace = pace
         self._stopping = stopping
+        self._freed = freed
         self._slots = asyncio.Semaphore(pace.most_routers_at_once)
         self._backoff = Backoff(pace.first_pause, pace.longest_pause)
         self.busy_routers: set[int] = set()
@@ -87,20 +96,26 @@ class AccessCarrier:
             yield self._carry(router_id, waiting, lease), len(waiting)
 
     async def _carry(self, router_id: int, tasks: Sequence[Task], lease: Lease) -> None:
-        try:
-            await self._carry_all(router_id, tasks, lease)
-        finally:
-            self.busy_routers.discard(router_id)
-
-    async def _carry_all(self, router_id: int, tasks: Sequence[Task], lease: Lease) -> None:
         """Switch the lines of one router and report. Never raises for what a router or service does."""
+        try:
+            unreported = await self._switch_all(router_id, tasks, lease)
+        finally:
+            # The router is free, whatever billing makes of the report: its next customers need not wait for that.
+            self.busy_routers.discard(router_id)
+            self._freed()
+        await self._reporter.report(unreported, lease)
+
+    async def _switch_all(self, router_id: int, tasks: Sequence[Task], lease: Lease) -> Sequence[TaskReport]:
+        """Make the calls; the last one's reports, if there is anything to report yet."""
         calls = plan_calls(tasks)
-        while calls:
+        while True:
             try:
                 reports = await self._call(router_id, calls[0], lease)
             except CallFailed as error:
                 await self._stand_back(router_id, [task for call in calls for task in call], lease, error)
-                return
+                return []
+            if len(calls) == 1:
+                return reports
             await self._reporter.report(reports, lease)
             calls.pop(0)
 

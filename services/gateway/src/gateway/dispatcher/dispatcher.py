@@ -23,22 +23,28 @@ class Dispatcher:
         rushing: Callable[[], bool] = lambda: False,
     ) -> None:
         reporter = Reporter(clients.tasks, pace, stopping)
-        access = AccessCarrier(clients.router_control, reporter, pace, stopping)
+        access = AccessCarrier(clients.router_control, reporter, pace, stopping, self._router_freed)
         messages = MessageCarrier(clients.notify, reporter, pace, stopping)
         self._stopping = stopping
-        # A line that was confirmed has a message to follow, and its router may have new customers: both look again.
-        self._loops = [
-            Loop(clients.tasks, carrier, pace, owner, stopping, rushing, self.wake) for carrier in (access, messages)
-        ]
+        self._rushing = rushing
+        # A line that was confirmed has a message to follow.
+        self._messages = Loop(clients.tasks, messages, pace, owner, stopping, self._lines_go_first)
+        self._access = Loop(clients.tasks, access, pace, owner, stopping, rushing, self._messages.wake)
 
     def wake(self) -> None:
         """There may be work: look soon."""
-        for loop in self._loops:
-            loop.wake()
+        self._access.wake()
+        self._messages.wake()
 
     async def run(self) -> None:
         """Work until `stopping` is set, then finish what is under way."""
-        await asyncio.gather(self._wake_to_stop(), *(loop.run() for loop in self._loops))
+        await asyncio.gather(self._wake_to_stop(), self._access.run(), self._messages.run())
+
+    def _router_freed(self) -> None:
+        self._access.wake()
+
+    def _lines_go_first(self) -> bool:
+        return self._rushing() or self._access.is_behind
 
     async def _wake_to_stop(self) -> None:
         await self._stopping.wait()

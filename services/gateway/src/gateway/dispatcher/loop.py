@@ -21,6 +21,8 @@ log = structlog.get_logger()
 
 _LEASE_CALL_SECONDS = 5.0
 _MOMENT = 0.05
+# A full round says that there is more to do, for as long as it takes to carry it out.
+_BEHIND_SECONDS = 0.5
 
 
 class Carrier(Protocol):
@@ -43,7 +45,8 @@ class Loop:
     """Keeps one carrier busy until `stopping` is set.
 
     `owner` names this process in billing's records; any number of processes may do this side by side. `rushing` says
-    whether this process is taking in so many payments that all else should stand back; `done` is called when work ends.
+    whether something that should go first needs the machine so badly that this should stand back; `done` is called when
+    work ends.
     """
 
     def __init__(
@@ -54,7 +57,7 @@ class Loop:
         owner: str,
         stopping: asyncio.Event,
         rushing: Callable[[], bool],
-        done: Callable[[], None],
+        done: Callable[[], None] = lambda: None,
     ) -> None:
         self._tasks = tasks
         self._carrier = carrier
@@ -66,12 +69,18 @@ class Loop:
         self._awake = asyncio.Event()
         self._last_round = 0.0
         self._held = 0
+        self._last_full_round = -_BEHIND_SECONDS
         self._under_way: set[asyncio.Task[None]] = set()
         self._backoff = Backoff(pace.first_pause, pace.longest_pause)
 
     def wake(self) -> None:
         """There may be work: look at the next beat."""
         self._awake.set()
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether so many tasks are due that rounds are full."""
+        return asyncio.get_running_loop().time() < self._last_full_round + _BEHIND_SECONDS
 
     async def run(self) -> None:
         """Work until `stopping` is set, then finish what is under way and give back what is not."""
@@ -111,6 +120,8 @@ class Loop:
             log.warning("lease_failed", reason=from_rpc("billing", error).reason, pause=round(pause, 2))
             return pause
         self._backoff.succeeded()
+        if len(response.tasks) >= self._pace.max_tasks:
+            self._last_full_round = asyncio.get_running_loop().time()
         for work, size in self._carrier.plan(response.tasks, lease):
             self._start(work, size)
         return self._pause_after(response)
