@@ -97,7 +97,9 @@ class Ours:
 
     def open_work(self) -> int:
         """Tasks that are open and messages that the provider has not got."""
-        tasks = self.number("SELECT COUNT(*) FROM tasks WHERE state = 'open'")
+        # By kind as well, as the index has it: to count is not to slow down what is counted.
+        kinds = "kind IN ('set_access', 'send_messages')"
+        tasks = self.number(f"SELECT COUNT(*) FROM tasks WHERE {kinds} AND state = 'open'")
         return tasks + self.number("SELECT COUNT(*) FROM messages WHERE state IN ('QUEUED', 'SENDING')")
 
     def drain(self, seconds: float = 900) -> float:
