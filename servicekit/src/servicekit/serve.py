@@ -16,6 +16,7 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 
 from servicekit.channel import MAX_MESSAGE_BYTES
 from servicekit.errors import ErrorInterceptor
+from servicekit.garbage import collect_seldom
 
 log = structlog.get_logger()
 
@@ -77,6 +78,7 @@ class Server:
 def run_until_signal(server: Server, name: str, *, after: Callable[[], None] = lambda: None) -> None:
     """Serve until SIGTERM or SIGINT, then stop gracefully and call `after`."""
     sys.setswitchinterval(_SWITCH_SECONDS)
+    collect_seldom()
     stop = threading.Event()
 
     def ask_to_stop(_number: int, _frame: FrameType | None) -> None:

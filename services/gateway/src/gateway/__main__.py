@@ -1,11 +1,11 @@
 """Runs the gateway until it is told to stop. The only reader of its settings."""
 
 import asyncio
-import gc
 import signal
 import sys
 
 import uvicorn
+from servicekit.garbage import collect_seldom
 from servicekit.logs import configure
 
 from gateway.app import Plan, create_app
@@ -17,8 +17,6 @@ from gateway.spool.journal import Journal, SpoolInUse
 
 # How long requests under way may take to end after a stop was asked for, in seconds.
 _GRACE = 10
-# New objects in excess of freed ones that start a search for garbage in cycles.
-_OBJECTS_BEFORE_COLLECTING = 10_000
 
 
 class Server(uvicorn.Server):
@@ -59,20 +57,8 @@ def main() -> None:
     # After a graceful stop uvicorn raises the signal once more; dying of it would look like a crash.
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: None)
-    _collect_seldom()
+    collect_seldom()
     Server(config, lifecycle, settings.gateway_drain_seconds).run()
-
-
-def _collect_seldom() -> None:
-    """Let the garbage collector look through what requests leave, and not again and again through all modules.
-
-    Measured at 256 connections: a third of a callback's CPU time went into collections, which found next to nothing,
-    because what a request makes is freed by its reference counts. With the default of 700 the requests that
-    merely wait set them off.
-    """
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(_OBJECTS_BEFORE_COLLECTING)
 
 
 def _plan(settings: GatewaySettings) -> Plan:
