@@ -57,6 +57,7 @@ def _catch_up(bench: Bench, patience: float) -> float:
 def _unfinished(bench: Bench) -> int:
     """Payments with an open task or a message that the provider has not got."""
     return bench.ours.number(
-        "SELECT COUNT(*) FROM (SELECT trans_id FROM tasks WHERE state = 'open'"
+        "SELECT COUNT(*) FROM (SELECT trans_id FROM tasks"
+        " WHERE kind IN ('set_access', 'send_messages') AND state = 'open'"
         " UNION SELECT subject FROM messages WHERE state IN ('QUEUED', 'SENDING')) unfinished"
     )
