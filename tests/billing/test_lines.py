@@ -35,6 +35,15 @@ def test_a_line_switched_in_time_is_told_in_one_message(desk, dispatcher):
     ]  # fmt: skip
 
 
+def test_lines_confirmed_in_one_report_are_each_told_with_their_router(desk, dispatcher):
+    desk.pay("A1", "0949AQ")
+    desk.pay("A2", "77XY", "500")
+    dispatcher.carry_out()
+    notices = [message.facts for message in dispatcher.inbox.values() if message.template == "payment_notice"]
+    assert {(facts["trans_id"], facts["router"]) for facts in notices} == {("A1", "Tower 1"), ("A2", "Tower 2")}
+    assert desk.customer("0949AQ").status == desk.customer("77XY").status == "active"
+
+
 def test_a_dispatcher_that_was_away_tries_the_line_before_it_says_anything(desk, dispatcher):
     desk.pay("A1", "0949AQ")
     desk.pass_time(timedelta(minutes=5))

@@ -108,19 +108,17 @@ def _take_messages(connection: Connection, reports: Iterable[Report], rows: Mapp
 def _take_access(
     connection: Connection, policy: Policy, reports: Iterable[Report], rows: Mapping[int, Any], now: datetime
 ) -> None:
-    by_router: dict[int, list[Report]] = defaultdict(list)
+    reports = [report for report in reports if report.access is not None]
+    answered = {rows[report.task_id].router_id for report in reports if report.access in ANSWERED}
+    tasks.make_routers_due(connection, answered, now)
+    _confirm(connection, policy, [report for report in reports if report.access in CONFIRMED], rows, now)
+    _give_up(connection, policy, [report for report in reports if report.access in HOPELESS], rows, now)
+    failed: dict[int, list[Report]] = defaultdict(list)
     for report in reports:
-        if report.access is not None:
-            by_router[rows[report.task_id].router_id].append(report)
-    for router_id, of_router in sorted(by_router.items()):
-        confirmed = [report for report in of_router if report.access in CONFIRMED]
-        hopeless = [report for report in of_router if report.access in HOPELESS]
-        failed = [report for report in of_router if report.access not in CONFIRMED | HOPELESS]
-        if any(report.access in ANSWERED for report in of_router):
-            tasks.make_router_due(connection, router_id, now)
-        _confirm(connection, policy, confirmed, rows, now)
-        _give_up(connection, policy, hopeless, rows, now)
-        _postpone(connection, failed, rows, now)
+        if report.access not in CONFIRMED | HOPELESS:
+            failed[rows[report.task_id].router_id].append(report)
+    for _, of_router in sorted(failed.items()):
+        _postpone(connection, of_router, rows, now)
 
 
 def _confirm(
@@ -130,14 +128,14 @@ def _confirm(
     if not reports:
         return
     done = [rows[report.task_id] for report in reports]
+    routers = {rows[report.task_id].trans_id: report.router_name for report in reports}
     tasks.end(connection, [row.id for row in done], State.DONE, now)
     accounts.mark_reconnected(connection, {row.customer_id for row in done if row.customer_id}, now)
-    trans_ids = {row.trans_id for row in done}
-    unsent = tasks.tell_variant(connection, trans_ids, Variant.CONNECTED, reports[0].router_name, now)
-    late = [row for row in done if row.trans_id not in unsent]
     with together(connection) as writes:
+        unsent = tasks.tell_variant(connection, writes, routers, Variant.CONNECTED, now)
+        late = [row for row in done if row.trans_id not in unsent]
         debug_log.insert(writes, [_success(rows[report.task_id], report) for report in reports], now)
-        tasks.insert(writes, _tell_reconnected(connection, policy, late, reports[0].router_name, now), now)
+        tasks.insert(writes, _tell_reconnected(connection, policy, late, routers, now), now)
 
 
 def _success(row: Any, report: Report) -> Step:
@@ -147,9 +145,11 @@ def _success(row: Any, report: Report) -> Step:
 
 
 def _tell_reconnected(
-    connection: Connection, policy: Policy, rows: Sequence[Any], router_name: str, now: datetime
+    connection: Connection, policy: Policy, rows: Sequence[Any], routers: Mapping[str, str], now: datetime
 ) -> list[NewTask]:
     """Tell "you are on" to those who have been told that they must wait; one message a customer."""
+    if not rows:
+        return []
     customers, isps = _parties(connection, rows)
     msisdns = payments.get_msisdns(connection, {row.trans_id for row in rows})
     latest = {row.customer_id: row for row in rows}  # the last payment of each customer
@@ -166,7 +166,7 @@ def _tell_reconnected(
                 "due_date": notices.day(customer.next_payment_date),
                 "customer": customer.full_name or customer.account_name,
                 "account": customer.account_name,
-                "router": router_name or str(row.router_id),
+                "router": routers[row.trans_id] or str(row.router_id),
             },
             customer=notices.phone_of(customer, msisdns.get(row.trans_id, "")),
             isp=isp.contact_phone if isp else "",
@@ -177,8 +177,6 @@ def _tell_reconnected(
 
 
 def _parties(connection: Connection, rows: Collection[Any]) -> tuple[Mapping[int, Customer], Mapping[int, Isp]]:
-    if not rows:
-        return {}, {}
     customers = accounts.get_customers(connection, {row.customer_id for row in rows if row.customer_id})
     isp_ids = {customer.isp_id for customer in customers.values() if customer.isp_id}
     return customers, accounts.get_isps(connection, isp_ids)
@@ -192,11 +190,11 @@ def _give_up(
         row = rows[report.task_id]
         error = f"{report.access}: {report.detail}" if report.detail else str(report.access)
         tasks.end(connection, [row.id], State.GIVEN_UP, now, error)
-        tasks.tell_variant(connection, [row.trans_id], Variant.GIVEN_UP, report.router_name, now)
         log.warning("line_given_up", trans_id=row.trans_id, router_id=row.router_id, result=report.access)
         text = f"{report.access} on router {report.router_name or row.router_id}: mend it, then retry the payment"
         notice = notices.of_error(f"line_error:{row.epoch}", row.trans_id, text, policy.admin_phones)
         with together(connection) as writes:
+            tasks.tell_variant(connection, writes, {row.trans_id: report.router_name}, Variant.GIVEN_UP, now)
             debug_log.insert(writes, [_failure(row, report)], now)
             tasks.insert(writes, [followups.message(row.trans_id, notice, now)], now)
 

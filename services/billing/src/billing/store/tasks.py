@@ -49,9 +49,14 @@ _LEASE = (
 )
 _LOCK = sa.select(*_TO_REPORT_ON).where(_t.id.in_(_ids)).order_by(_t.id).with_for_update()
 _END = sa.update(tasks).where(_t.id.in_(_ids)).values(state=sa.bindparam("end_state"), leased_by=None, ended_at=_now)
-_MAKE_ROUTER_DUE = (
+_MAKE_ROUTERS_DUE = (
     sa.update(tasks)
-    .where(_t.router_id == sa.bindparam("router"), _t.state == State.OPEN, _t.leased_by.is_(None), _t.due_at > _now)
+    .where(
+        _t.router_id.in_(sa.bindparam("routers", expanding=True)),
+        _t.state == State.OPEN,
+        _t.leased_by.is_(None),
+        _t.due_at > _now,
+    )
     .values(due_at=_now)
 )
 # Left to choose, MySQL walks through all open tasks sooner or later: half a second with a lock on each.
@@ -68,11 +73,7 @@ _LOCK_WAITING = (
     .order_by(_t.id)
     .with_for_update()
 )
-_TELL = (
-    sa.update(tasks)
-    .where(_t.id.in_(_ids))
-    .values(variant=sa.bindparam("new_variant"), router_name=sa.bindparam("router"), due_at=_now)
-)
+_TELL = sa.update(tasks).where(_t.id.in_(_ids)).values(variant=sa.bindparam("new_variant"), due_at=_now)
 
 
 def insert(writes: Writes, new: Collection[NewTask], now: datetime) -> None:
@@ -169,9 +170,10 @@ def fail(connection: Connection, errors: Mapping[str, Iterable[int]], due_at: da
         connection.execute(failed.values(leased_by=None, due_at=due_at, **noted))
 
 
-def make_router_due(connection: Connection, router_id: int, now: datetime) -> None:
-    """A router answered: whoever else waits for it is due at once."""
-    connection.execute(_MAKE_ROUTER_DUE, {"router": router_id, "now": now})
+def make_routers_due(connection: Connection, router_ids: Collection[int], now: datetime) -> None:
+    """Routers answered: whoever else waits for them is due at once."""
+    if router_ids:
+        connection.execute(_MAKE_ROUTERS_DUE, {"routers": sorted(router_ids), "now": now})
 
 
 def waits_until(connection: Connection, router_id: int, moment: datetime) -> bool:
@@ -181,20 +183,19 @@ def waits_until(connection: Connection, router_id: int, moment: datetime) -> boo
 
 
 def tell_variant(
-    connection: Connection, trans_ids: Collection[str], variant: Variant, router_name: str, now: datetime
+    connection: Connection, writes: Writes, routers: Mapping[str, str], variant: Variant, now: datetime
 ) -> set[str]:
     """Change what waiting messages will say, and make them due; answer the TransIDs whose message was not sent yet.
 
-    A message that is leased just now may be on its way with the old text: it is changed too, for the case that its
-    lease runs out, but it does not count as unsent.
+    `routers`: the name of each payment's router. A message that is leased just now may be on its way with the old text:
+    it is changed too, for the case that its lease runs out, but it does not count as unsent.
     """
-    rows = list(connection.execute(_LOCK_WAITING, {"trans_ids": list(trans_ids)}))
-    told = {"new_variant": variant, "router": router_name, "now": now}
+    rows = list(connection.execute(_LOCK_WAITING, {"trans_ids": list(routers)}))
+    writes.update(_t.router_name, _t.id, {row.id: routers[row.trans_id] for row in rows})
     if ids := [row.id for row in rows if row.leased_by is None]:
-        connection.execute(_TELL, {**told, "ids": ids})
+        connection.execute(_TELL, {"ids": ids, "new_variant": variant, "now": now})
     if leased := [row.id for row in rows if row.leased_by is not None]:
-        changed = sa.update(tasks).where(_t.id.in_(leased))
-        connection.execute(changed.values(variant=variant, router_name=router_name))
+        connection.execute(sa.update(tasks).where(_t.id.in_(leased)).values(variant=variant))
     return {row.trans_id for row in rows if row.leased_by is None}
 
 
