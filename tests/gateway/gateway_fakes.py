@@ -81,6 +81,8 @@ class FakeBilling(payment_service_pb2_grpc.PaymentServiceServicer, task_service_
     quarantine_fails: bool = False
     quarantine_breaks: bool = False
     reports_fail: int = 0
+    reports_take: float = 0
+    report_sizes: list[int] = field(default_factory=list)
     creates_tasks: bool = False
 
     def add_task(self, **work):
@@ -263,6 +265,8 @@ class FakeBilling(payment_service_pb2_grpc.PaymentServiceServicer, task_service_
         return response
 
     async def CompleteTasks(self, request, context):
+        self.report_sizes.append(len(request.reports))
+        await asyncio.sleep(self.reports_take)
         if self.reports_fail:
             self.reports_fail -= 1
             await abort(context, grpc.StatusCode.UNAVAILABLE, "DATABASE_UNAVAILABLE")

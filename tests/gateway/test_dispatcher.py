@@ -257,6 +257,40 @@ async def test_a_report_that_fails_is_sent_again_and_the_router_is_not_asked_twi
     assert len(world.router_control.fake.calls) == 1
 
 
+async def test_reports_that_come_while_one_is_under_way_go_together(world):
+    world.billing.fake.reports_take = 0.3
+    for router_id in range(1, 21):
+        world.billing.fake.add_task(access=(router_id, "u1", True))
+    async with dispatching(world):
+        await until(all_done(world))
+    assert sum(world.billing.fake.report_sizes) == 20
+    assert len(world.billing.fake.report_sizes) <= 3
+    assert {call.router_id for call in world.router_control.fake.calls} == set(range(1, 21))
+
+
+async def test_a_report_on_a_line_does_not_wait_for_one_on_messages(world):
+    world.billing.fake.reports_take = 0.5
+    world.billing.fake.add_task(messages=[("m1", "0712345678", "payment_notice")])
+    async with dispatching(world):
+        await until(lambda: world.billing.fake.report_sizes)  # the one on messages is under way
+        world.billing.fake.add_task(access=(1, "u1", True))
+        await until(lambda: len(world.billing.fake.report_sizes) == 2)
+        assert not world.billing.fake.reports
+        await until(all_done(world))
+
+
+async def test_reports_that_billing_does_not_take_in_time_are_dropped_and_the_tasks_redone(world):
+    pace = replace(PACE, lease=0.8, access_deadline=0.3, margin=0.1)
+    world.billing.fake.reports_fail = 1_000_000
+    for router_id in (1, 2):
+        world.billing.fake.add_task(access=(router_id, "u1", True))
+    async with dispatching(world, pace):
+        await until(lambda: len(world.router_control.fake.calls) == 4)
+        world.billing.fake.reports_fail = 0
+        await until(all_done(world))
+    assert results(world) == {"ACCESS_RESULT_ALREADY_SO": 2}
+
+
 async def test_a_graceful_stop_reports_what_is_under_way_and_gives_back_what_is_not(world):
     world.router_control.fake.delay = 0.5
     for router_id in (1, 2, 3):

@@ -22,9 +22,10 @@ class Dispatcher:
         pace: Pace,
         rushing: Callable[[], bool] = lambda: False,
     ) -> None:
-        reporter = Reporter(clients.tasks, pace, stopping)
-        access = AccessCarrier(clients.router_control, reporter, pace, stopping, self._router_freed)
-        messages = MessageCarrier(clients.notify, reporter, pace, stopping)
+        # Each reports for itself: a line that is on should not wait for hundreds of messages to be written down.
+        on_lines, on_messages = (Reporter(clients.tasks, pace, stopping) for _ in range(2))
+        access = AccessCarrier(clients.router_control, on_lines, pace, stopping, self._router_freed)
+        messages = MessageCarrier(clients.notify, on_messages, pace, stopping)
         self._stopping = stopping
         self._rushing = rushing
         # A line that was confirmed has a message to follow.

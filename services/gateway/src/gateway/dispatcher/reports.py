@@ -1,7 +1,8 @@
 """Tells billing how leased tasks went, as long as the lease lasts."""
 
 import asyncio
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -40,44 +41,98 @@ def released(task: Task, why: str) -> TaskReport:
     return TaskReport(task_id=task.task_id, epoch=task.epoch, detail=why[:_MOST_DETAIL], release=ReleaseReport())
 
 
+class _Delivery:
+    """Reports on their way, and the end of it for whoever waits."""
+
+    def __init__(self, reports: Sequence[TaskReport], lease: Lease) -> None:
+        self.reports = reports
+        self.lease = lease
+        self.ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    def end(self, fault: Exception | None = None) -> None:
+        if self.ended.done():
+            return  # whoever waited has been cancelled
+        if fault:
+            self.ended.set_exception(fault)
+        else:
+            self.ended.set_result(None)
+
+
 class Reporter:
-    """Sends reports. A report that cannot be delivered is dropped: the lease runs out and the task is redone."""
+    """Sends reports: what comes while a call is under way goes with the next one, so many cost billing little more.
+
+    Reports that cannot be delivered are dropped: the lease runs out and the tasks are redone.
+    """
 
     def __init__(self, tasks: "TaskServiceAsyncStub", pace: Pace, stopping: asyncio.Event) -> None:
         self._tasks = tasks
-        self._pace = pace
         self._stopping = stopping
+        self._deadline = pace.report_deadline
+        self._backoff = Backoff(pace.first_pause, pace.longest_pause)
+        self._waiting: deque[_Delivery] = deque()
+        self._sender: asyncio.Task[None] | None = None
 
     async def report(self, reports: Sequence[TaskReport], lease: Lease) -> None:
-        """Deliver the reports at once."""
-        for start in range(0, len(reports), _MOST_REPORTS):
-            await self._deliver(reports[start : start + _MOST_REPORTS], lease)
+        """Deliver the reports; ends when billing has them or they are dropped."""
+        starts = range(0, len(reports), _MOST_REPORTS)
+        deliveries = [_Delivery(reports[start : start + _MOST_REPORTS], lease) for start in starts]
+        self._waiting.extend(deliveries)
+        if self._waiting and self._sender is None:
+            self._sender = asyncio.create_task(self._send())
+        await asyncio.gather(*(one.ended for one in deliveries))
 
-    async def _deliver(self, reports: Sequence[TaskReport], lease: Lease) -> None:
-        backoff = Backoff(self._pace.first_pause, self._pace.longest_pause)
-        while True:
-            last_try = self._stopping.is_set()
-            try:
-                await carry_all(reports, self._complete, _drop)
-            except CallFailed as error:
-                pause = backoff.failed()
-                if last_try or lease.left < pause:
-                    log.warning("reports_dropped", count=len(reports), reason=error.reason)
-                    return
-                await wait_for(self._stopping, pause)
-            else:
-                return
+    async def _send(self) -> None:
+        try:
+            while self._waiting:
+                await self._send_some(self._take())
+        finally:
+            self._sender = None
+
+    def _take(self) -> list[_Delivery]:
+        """What goes into one call: the oldest first."""
+        taken, count = [], 0
+        while self._waiting and count + len(self._waiting[0].reports) <= _MOST_REPORTS:
+            taken.append(self._waiting.popleft())
+            count += len(taken[-1].reports)
+        return taken
+
+    async def _send_some(self, deliveries: Sequence[_Delivery]) -> None:
+        last_try = self._stopping.is_set()
+        try:
+            await carry_all([report for one in deliveries for report in one.reports], self._complete, _drop)
+        except CallFailed as error:
+            await self._keep(deliveries, self._backoff.failed(), error, last_try=last_try)
+        except Exception as fault:  # noqa: BLE001  # goes to those who wait
+            _end(deliveries, fault)
+        else:
+            self._backoff.succeeded()
+            _end(deliveries)
+
+    async def _keep(self, deliveries: Sequence[_Delivery], pause: float, error: CallFailed, *, last_try: bool) -> None:
+        """Hold on to reports whose leases last longer than the pause, and drop the others."""
+        dropped = [one for one in deliveries if last_try or one.lease.left < pause]
+        for one in dropped:
+            log.warning("reports_dropped", count=len(one.reports), reason=error.reason)
+        _end(dropped)
+        if kept := [one for one in deliveries if one not in dropped]:
+            self._waiting.extendleft(reversed(kept))
+            await wait_for(self._stopping, pause)
 
     async def _complete(self, reports: Sequence[TaskReport]) -> Sequence[None]:
         request = CompleteTasksRequest(reports=reports)
         try:
-            response = await self._tasks.CompleteTasks(request, timeout=self._pace.report_deadline)
+            response = await self._tasks.CompleteTasks(request, timeout=self._deadline)
         except grpc.aio.AioRpcError as error:
             raise from_rpc("billing", error) from None
         if response.stale_task_ids:
             # Someone else has leased them since; what they report counts.
             log.info("reports_stale", task_ids=list(response.stale_task_ids))
         return [None] * len(reports)
+
+
+def _end(deliveries: Iterable[_Delivery], fault: Exception | None = None) -> None:
+    for one in deliveries:
+        one.end(fault)
 
 
 def _drop(report: TaskReport, error: Refused | Broken) -> None:
