@@ -120,11 +120,16 @@ class Loop:
             log.warning("lease_failed", reason=from_rpc("billing", error).reason, pause=round(pause, 2))
             return pause
         self._backoff.succeeded()
-        if len(response.tasks) >= self._pace.max_tasks:
-            self._last_full_round = asyncio.get_running_loop().time()
+        self._note_how_full(response)
         for work, size in self._carrier.plan(response.tasks, lease):
             self._start(work, size)
         return self._pause_after(response)
+
+    def _note_how_full(self, response: LeaseTasksResponse) -> None:
+        if len(response.tasks) >= self._pace.max_tasks:
+            self._last_full_round = asyncio.get_running_loop().time()
+        elif response.next_due_in.ToMicroseconds():
+            self._last_full_round = -_BEHIND_SECONDS  # nothing else is due: the rest needs no favour
 
     async def _lease_tasks(self) -> LeaseTasksResponse:
         duration = Duration()
