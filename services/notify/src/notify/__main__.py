@@ -19,7 +19,7 @@ from servicekit import database, logs, migrate
 
 RPC_THREADS = 8
 # How many calls to the provider may hang before the other messages wait.
-CALLS_AT_ONCE = 8
+CALLS_AT_ONCE = 16
 MIGRATIONS = Path(notify.__file__).parents[2] / "migrations"
 
 
