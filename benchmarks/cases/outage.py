@@ -48,7 +48,7 @@ def _catch_up(bench: Bench, patience: float) -> float:
     """Payments finished a second until no more are open than arrive in a second."""
     began, backlog = time.monotonic(), _unfinished(bench)
     while True:
-        time.sleep(0.1)
+        time.sleep(0.25)
         left, took = _unfinished(bench), time.monotonic() - began
         if left <= RATE or took > patience:
             return (backlog - left + RATE * took) / took
