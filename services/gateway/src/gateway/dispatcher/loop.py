@@ -70,6 +70,7 @@ class Loop:
         self._last_round = 0.0
         self._held = 0
         self._last_full_round = -_BEHIND_SECONDS
+        self._more_may_be_due = False
         self._under_way: set[asyncio.Task[None]] = set()
         self._backoff = Backoff(pace.first_pause, pace.longest_pause)
 
@@ -79,8 +80,9 @@ class Loop:
 
     @property
     def is_behind(self) -> bool:
-        """Whether so many tasks are due that rounds are full."""
-        return asyncio.get_running_loop().time() < self._last_full_round + _BEHIND_SECONDS
+        """Whether so many tasks are due that rounds are full, and there is one yet to be carried out."""
+        recently = asyncio.get_running_loop().time() < self._last_full_round + _BEHIND_SECONDS
+        return recently and (self._more_may_be_due or self._held > 0)
 
     async def run(self) -> None:
         """Work until `stopping` is set, then finish what is under way and give back what is not."""
@@ -112,33 +114,32 @@ class Loop:
         if self._held >= self._pace.most_tasks_held:
             return jittered(self._pace.poll)
         self._last_round = asyncio.get_running_loop().time()
-        lease = Lease(self._last_round + self._pace.lease)
+        lease, busy = Lease(self._last_round + self._pace.lease), sorted(self._carrier.busy_routers)
         try:
-            response = await self._lease_tasks()
+            response = await self._lease_tasks(busy)
         except grpc.aio.AioRpcError as error:
             pause = self._backoff.failed()
             log.warning("lease_failed", reason=from_rpc("billing", error).reason, pause=round(pause, 2))
             return pause
         self._backoff.succeeded()
-        self._note_how_full(response)
+        self._note_how_full(response, all_asked_for=not busy)
         for work, size in self._carrier.plan(response.tasks, lease):
             self._start(work, size)
         return self._pause_after(response)
 
-    def _note_how_full(self, response: LeaseTasksResponse) -> None:
+    def _note_how_full(self, response: LeaseTasksResponse, *, all_asked_for: bool) -> None:
         if len(response.tasks) >= self._pace.max_tasks:
             self._last_full_round = asyncio.get_running_loop().time()
-        elif response.next_due_in.ToMicroseconds():
-            self._last_full_round = -_BEHIND_SECONDS  # nothing else is due: the rest needs no favour
+        self._more_may_be_due = not (all_asked_for and response.next_due_in.ToMicroseconds())
 
-    async def _lease_tasks(self) -> LeaseTasksResponse:
+    async def _lease_tasks(self, busy_routers: Sequence[int]) -> LeaseTasksResponse:
         duration = Duration()
         duration.FromMicroseconds(int(self._pace.lease * 1e6))
         request = LeaseTasksRequest(
             owner=self._owner[:100],
             max_tasks=self._pace.max_tasks_in_a_rush if self._rushing() else self._pace.max_tasks,
             lease_duration=duration,
-            busy_router_ids=sorted(self._carrier.busy_routers),
+            busy_router_ids=busy_routers,
             kind=self._carrier.kind,
         )
         return await self._tasks.LeaseTasks(request, timeout=_LEASE_CALL_SECONDS)

@@ -22,6 +22,9 @@ log = structlog.get_logger()
 
 _MOST_REPORTS = 1000
 _MOST_DETAIL = 500
+# A second call beside the first must be worth its transaction: so many reports wait.
+_WORTH_A_CALL = 100
+_MOST_CALLS_AT_ONCE = 4
 
 
 @dataclass(frozen=True)
@@ -59,7 +62,7 @@ class _Delivery:
 
 
 class Reporter:
-    """Sends reports: what comes while a call is under way goes with the next one, so many cost billing little more.
+    """Sends reports: few that come while a call is under way go with the next one, and cost billing little more.
 
     Reports that cannot be delivered are dropped: the lease runs out and the tasks are redone.
     """
@@ -70,23 +73,31 @@ class Reporter:
         self._deadline = pace.report_deadline
         self._backoff = Backoff(pace.first_pause, pace.longest_pause)
         self._waiting: deque[_Delivery] = deque()
-        self._sender: asyncio.Task[None] | None = None
+        self._senders: set[asyncio.Task[None]] = set()
+        self._calls = 0
 
     async def report(self, reports: Sequence[TaskReport], lease: Lease) -> None:
         """Deliver the reports; ends when billing has them or they are dropped."""
         starts = range(0, len(reports), _MOST_REPORTS)
         deliveries = [_Delivery(reports[start : start + _MOST_REPORTS], lease) for start in starts]
         self._waiting.extend(deliveries)
-        if self._waiting and self._sender is None:
-            self._sender = asyncio.create_task(self._send())
+        self._go_on()
         await asyncio.gather(*(one.ended for one in deliveries))
+
+    def _go_on(self) -> None:
+        waiting = sum(len(one.reports) for one in self._waiting)
+        if waiting >= (_WORTH_A_CALL if self._calls else 1) and self._calls < _MOST_CALLS_AT_ONCE:
+            self._calls += 1
+            sender = asyncio.create_task(self._send())
+            self._senders.add(sender)  # or nobody holds it
+            sender.add_done_callback(self._senders.discard)
 
     async def _send(self) -> None:
         try:
             while self._waiting:
                 await self._send_some(self._take())
         finally:
-            self._sender = None
+            self._calls -= 1
 
     def _take(self) -> list[_Delivery]:
         """What goes into one call: the oldest first."""
