@@ -1,7 +1,8 @@
 """Tasks leased a second when a million are open, beside the same when a thousand are.
 
 Billing's own code on two schemas that hold nothing else. All tasks are due; each lease takes a hundred and gives them
-back untried, so their number stays. All but the newest two hundred are for one router; a second pair asks what it costs
+back untried, so their number stays. Each has been leased before: a first time is logged, and a thousand would soon have that
+behind them, a million not. All but the newest two hundred are for one router; a second pair asks what it costs
 to get at the others when the dispatcher is busy with that router.
 """
 
@@ -35,7 +36,7 @@ INSERT INTO tasks ({_COLUMNS})
 WITH RECURSIVE digits AS (SELECT 0 AS d UNION ALL SELECT d + 1 FROM digits WHERE d < 999)
 SELECT 'set_access', CONCAT('T', a.d * 1000 + b.d), 1,
        IF(a.d * 1000 + b.d < %s - {_ELSEWHERE}, {_CROWDED}, {_CROWDED} + 1 + b.d), '',
-       '{{"username": "0000HW", "enabled": true}}', 'open', 0, 0,
+       '{{"username": "0000HW", "enabled": true}}', 'open', 1, 0,
        UTC_TIMESTAMP(6) - INTERVAL 1 DAY + INTERVAL a.d * 1000 + b.d MICROSECOND,
        UTC_TIMESTAMP(6) + INTERVAL 30 DAY, '', UTC_TIMESTAMP(6)
   FROM digits a JOIN digits b WHERE a.d < %s
