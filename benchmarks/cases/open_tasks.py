@@ -1,9 +1,9 @@
 """Tasks leased a second when a million are open, beside the same when a thousand are.
 
 Billing's own code on two schemas that hold nothing else. All tasks are due; each lease takes a hundred and gives them
-back untried, so their number stays. Each has been leased before: a first time is logged, and a thousand would soon have that
-behind them, a million not. All but the newest two hundred are for one router; a second pair asks what it costs
-to get at the others when the dispatcher is busy with that router.
+back untried, so their number stays. Each has been leased before: a first time is logged, and a thousand would soon
+have that behind them, a million not. All but the newest two hundred are for one router; a second pair asks what it
+costs to get at the others when the dispatcher is busy with that router.
 """
 
 import time
