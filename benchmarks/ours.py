@@ -26,9 +26,9 @@ SERVICES = ("gateway", "billing", "router-control", "notify")
 # Routers that serve the paying customers, and two of their own for the case of a router that comes back.
 TOWERS, RETURNING = 4, 2
 _ACCESS_PER_CALL = 1000
-# By kind as well, as the index has it.
-_OPEN_TASKS = "kind IN ('set_access', 'send_messages') AND state = 'open'"
-_UNSENT_MESSAGES = "state IN ('QUEUED', 'SENDING')"
+# Which tasks are open, by kind as well, as the index has it; and which messages the provider has not got.
+OPEN_TASKS = "kind IN ('set_access', 'send_messages') AND state = 'open'"
+UNSENT_MESSAGES = "state IN ('QUEUED', 'SENDING')"
 
 
 class NotDrained(Exception):
@@ -99,15 +99,15 @@ class Ours:
 
     def open_work(self) -> int:
         """How many tasks are open and messages not with the provider yet."""
-        tasks = self.number(f"SELECT COUNT(*) FROM tasks WHERE {_OPEN_TASKS}")
-        return tasks + self.number(f"SELECT COUNT(*) FROM messages WHERE {_UNSENT_MESSAGES}")
+        tasks = self.number(f"SELECT COUNT(*) FROM tasks WHERE {OPEN_TASKS}")
+        return tasks + self.number(f"SELECT COUNT(*) FROM messages WHERE {UNSENT_MESSAGES}")
 
     def drain(self, seconds: float = 900) -> float:
         """Wait until nothing is open; how long it took. Raises NotDrained."""
         began = time.monotonic()
         # Whether there is any, not how many: to look is not to slow down what is looked at.
-        tasks = f"EXISTS (SELECT 1 FROM tasks WHERE {_OPEN_TASKS})"
-        while self.number(f"SELECT {tasks} OR EXISTS (SELECT 1 FROM messages WHERE {_UNSENT_MESSAGES})"):
+        tasks = f"EXISTS (SELECT 1 FROM tasks WHERE {OPEN_TASKS})"
+        while self.number(f"SELECT {tasks} OR EXISTS (SELECT 1 FROM messages WHERE {UNSENT_MESSAGES})"):
             if time.monotonic() - began > seconds:
                 raise NotDrained(f"{self.open_work()} tasks and messages were open after {seconds:.0f} s")
             time.sleep(0.1)

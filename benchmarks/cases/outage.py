@@ -8,6 +8,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 from benchmarks.bench import Bench
+from benchmarks.ours import OPEN_TASKS, UNSENT_MESSAGES
 from benchmarks.results import Measure, Ratio
 
 RATE = 100
@@ -57,7 +58,6 @@ def _catch_up(bench: Bench, patience: float) -> float:
 def _unfinished(bench: Bench) -> int:
     """Payments with an open task or a message that the provider has not got."""
     return bench.ours.number(
-        "SELECT COUNT(*) FROM (SELECT trans_id FROM tasks"
-        " WHERE kind IN ('set_access', 'send_messages') AND state = 'open'"
-        " UNION SELECT subject FROM messages WHERE state IN ('QUEUED', 'SENDING')) unfinished"
+        f"SELECT COUNT(*) FROM (SELECT trans_id FROM tasks WHERE {OPEN_TASKS}"
+        f" UNION SELECT subject FROM messages WHERE {UNSENT_MESSAGES}) unfinished"
     )

@@ -4,19 +4,23 @@ import asyncio
 import contextlib
 import json
 import tempfile
+from collections import Counter
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import fake_billing
 import gateway_fakes
 import httpx
 import uvicorn
 from gateway.app import Plan, create_app
-from gateway.clients import Targets
+from gateway.clients import Clients, Targets
+from gateway.dispatcher.dispatcher import Dispatcher
 from gateway.dispatcher.pace import Pace
 from gateway.lifecycle import Lifecycle
 from gateway.spool.drain import DrainPace
 from gateway.spool.journal import Journal
+from lipanet.billing.v1 import task_service_pb2 as task_pb
 
 TOKEN = "operators-token-for-tests"
 # Quick, so that pauses and leases end within a test.
@@ -63,7 +67,7 @@ class World:
 async def run_world():
     with tempfile.TemporaryDirectory() as directory:
         world = World(
-            await gateway_fakes.billing_service().up(),
+            await fake_billing.billing_service().up(),
             await gateway_fakes.router_control_service().up(),
             await gateway_fakes.notify_service().up(),
             Path(directory),
@@ -115,6 +119,30 @@ async def run_gateway(plan, lifecycle=None):
             # The client stays open meanwhile: what is under way must still be answered.
             server.should_exit = True
             await serving
+
+
+@contextlib.asynccontextmanager
+async def dispatching(world, pace=PACE, rushing=lambda: False):
+    """A running dispatcher; leaves it the graceful way."""
+    clients, stopping = Clients.connect(world.targets), asyncio.Event()
+    dispatcher = Dispatcher(clients, "test", stopping, pace, rushing)
+    running = asyncio.create_task(dispatcher.run())
+    try:
+        yield dispatcher
+    finally:
+        stopping.set()
+        await running
+        await clients.close()
+
+
+def results(world):
+    """How often each result of switching a line was reported."""
+    return Counter(task_pb.AccessResult.Name(report.access.result) for report in world.billing.fake.reports)
+
+
+def all_done(world):
+    """A condition: every task has ended."""
+    return lambda: all(held.done for held in world.billing.fake.tasks.values())
 
 
 async def post_raw(client, path, body):

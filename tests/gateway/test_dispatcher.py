@@ -1,5 +1,4 @@
 import asyncio
-import contextlib
 from collections import Counter
 from dataclasses import replace
 
@@ -9,34 +8,12 @@ from gateway.clients import Clients
 from gateway.dispatcher.access import plan_calls
 from gateway.dispatcher.dispatcher import Dispatcher
 from gateway.dispatcher.pace import Beat
-from gateway_rig import PACE, callback, run_gateway, until
+from gateway_rig import PACE, all_done, callback, dispatching, results, run_gateway, until
 from hypothesis import given
 from hypothesis import strategies as st
 from lipanet.billing.v1 import task_service_pb2 as pb
 
 pytestmark = pytest.mark.anyio
-
-
-@contextlib.asynccontextmanager
-async def dispatching(world, pace=PACE, rushing=lambda: False):
-    """A running dispatcher; leaves it the graceful way."""
-    clients, stopping = Clients.connect(world.targets), asyncio.Event()
-    dispatcher = Dispatcher(clients, "test", stopping, pace, rushing)
-    running = asyncio.create_task(dispatcher.run())
-    try:
-        yield dispatcher
-    finally:
-        stopping.set()
-        await running
-        await clients.close()
-
-
-def results(world):
-    return Counter(pb.AccessResult.Name(report.access.result) for report in world.billing.fake.reports)
-
-
-def all_done(world):
-    return lambda: all(held.done for held in world.billing.fake.tasks.values())
 
 
 async def test_a_router_gets_one_call_for_all_its_customers(world):
@@ -100,7 +77,8 @@ async def test_a_router_s_next_customers_do_not_wait_for_the_report_on_the_last_
         await until(all_done(world))
 
 
-async def test_many_lines_go_before_messages(world):
+async def test_many_lines_go_before_messages_and_messages_as_soon_as_the_last_line_is_on(world, monkeypatch):
+    monkeypatch.setattr("gateway.dispatcher.loop._BEHIND_SECONDS", 3600)  # not merely because time passes
     pace = replace(PACE, max_tasks=10, access_beat=Beat(0, 0), message_beat=Beat(gap=0, courtesy=3600))
     world.router_control.fake.delay = 0.05
     for number in range(40):
@@ -246,49 +224,6 @@ async def test_billing_away_for_a_while_is_waited_for(world):
         world.billing.fake.add_task(access=(1, "u1", True))
         world.billing.fake.fail_with = None
         await until(all_done(world))
-
-
-async def test_a_report_that_fails_is_sent_again_and_the_router_is_not_asked_twice(world):
-    world.billing.fake.add_task(access=(1, "u1", True))
-    world.billing.fake.reports_fail = 5  # more than the channel retries by itself
-    async with dispatching(world):
-        await until(all_done(world))
-    assert world.billing.fake.reports_fail == 0
-    assert len(world.router_control.fake.calls) == 1
-
-
-async def test_reports_that_come_while_one_is_under_way_go_together(world):
-    world.billing.fake.reports_take = 0.3
-    for router_id in range(1, 21):
-        world.billing.fake.add_task(access=(router_id, "u1", True))
-    async with dispatching(world):
-        await until(all_done(world))
-    assert sum(world.billing.fake.report_sizes) == 20
-    assert len(world.billing.fake.report_sizes) <= 3
-    assert {call.router_id for call in world.router_control.fake.calls} == set(range(1, 21))
-
-
-async def test_a_report_on_a_line_does_not_wait_for_one_on_messages(world):
-    world.billing.fake.reports_take = 0.5
-    world.billing.fake.add_task(messages=[("m1", "0712345678", "payment_notice")])
-    async with dispatching(world):
-        await until(lambda: world.billing.fake.report_sizes)  # the one on messages is under way
-        world.billing.fake.add_task(access=(1, "u1", True))
-        await until(lambda: len(world.billing.fake.report_sizes) == 2)
-        assert not world.billing.fake.reports
-        await until(all_done(world))
-
-
-async def test_reports_that_billing_does_not_take_in_time_are_dropped_and_the_tasks_redone(world):
-    pace = replace(PACE, lease=0.8, access_deadline=0.3, margin=0.1)
-    world.billing.fake.reports_fail = 1_000_000
-    for router_id in (1, 2):
-        world.billing.fake.add_task(access=(router_id, "u1", True))
-    async with dispatching(world, pace):
-        await until(lambda: len(world.router_control.fake.calls) == 4)
-        world.billing.fake.reports_fail = 0
-        await until(all_done(world))
-    assert results(world) == {"ACCESS_RESULT_ALREADY_SO": 2}
 
 
 async def test_a_graceful_stop_reports_what_is_under_way_and_gives_back_what_is_not(world):

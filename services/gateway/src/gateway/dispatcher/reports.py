@@ -4,7 +4,7 @@ import asyncio
 from collections import deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import grpc
 import structlog
@@ -73,8 +73,7 @@ class Reporter:
         self._deadline = pace.report_deadline
         self._backoff = Backoff(pace.first_pause, pace.longest_pause)
         self._waiting: deque[_Delivery] = deque()
-        self._senders: set[asyncio.Task[None]] = set()
-        self._calls = 0
+        self._senders: set[asyncio.Task[Any] | None] = set()
 
     async def report(self, reports: Sequence[TaskReport], lease: Lease) -> None:
         """Deliver the reports; ends when billing has them or they are dropped."""
@@ -86,18 +85,16 @@ class Reporter:
 
     def _go_on(self) -> None:
         waiting = sum(len(one.reports) for one in self._waiting)
-        if waiting >= (_WORTH_A_CALL if self._calls else 1) and self._calls < _MOST_CALLS_AT_ONCE:
-            self._calls += 1
-            sender = asyncio.create_task(self._send())
-            self._senders.add(sender)  # or nobody holds it
-            sender.add_done_callback(self._senders.discard)
+        if waiting >= (_WORTH_A_CALL if self._senders else 1) and len(self._senders) < _MOST_CALLS_AT_ONCE:
+            self._senders.add(asyncio.create_task(self._send()))
 
     async def _send(self) -> None:
         try:
             while self._waiting:
                 await self._send_some(self._take())
         finally:
-            self._calls -= 1
+            # Here and not once the task has ended: what comes in between would wait for a sender that is gone.
+            self._senders.discard(asyncio.current_task())
 
     def _take(self) -> list[_Delivery]:
         """What goes into one call: the oldest first."""

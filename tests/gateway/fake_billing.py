@@ -1,0 +1,286 @@
+"""Billing as the gateway sees it: real gRPC on loopback, everything in dicts."""
+
+# ruff: noqa: N802  # the RPCs' names are the protos'
+
+import asyncio
+import time
+from dataclasses import dataclass, field
+
+import grpc
+from gateway_fakes import FakeService, abort, now
+from lipanet.billing.v1 import payment_service_pb2 as pb
+from lipanet.billing.v1 import payment_service_pb2_grpc, task_service_pb2_grpc
+from lipanet.billing.v1 import task_service_pb2 as task_pb
+
+
+@dataclass
+class FakeTask:
+    """A task with its lease; `done` is the report that ended it."""
+
+    task: task_pb.Task
+    due: float = 0.0
+    epoch: int = 0
+    leased: bool = False
+    done: task_pb.TaskReport | None = None
+
+
+@dataclass
+class FakeBilling(payment_service_pb2_grpc.PaymentServiceServicer, task_service_pb2_grpc.TaskServiceServicer):
+    """Keeps payments by TransID with the idempotency rule, and tasks with leases and epochs.
+
+    References: 0949AQ is a customer of KES 1000 on router 1, SMS… buys credits, anything else is unmatched.
+    """
+
+    shortcodes: set[str] = field(default_factory=lambda: {"600000"})
+    payments: dict[str, pb.Payment] = field(default_factory=dict)
+    receipts: dict[str, pb.PaymentReceipt] = field(default_factory=dict)
+    conflicts: list[pb.Payment] = field(default_factory=list)
+    kept: dict[int, pb.QuarantinedCallback] = field(default_factory=dict)
+    tasks: dict[int, FakeTask] = field(default_factory=dict)
+    record_sizes: list[int] = field(default_factory=list)
+    records_at_once: int = 0
+    most_records_at_once: int = 0
+    reports: list[task_pb.TaskReport] = field(default_factory=list)
+    stale: list[int] = field(default_factory=list)
+    busy_router_ids: list[list[int]] = field(default_factory=list)
+    # Faults on demand.
+    delay: float = 0.0
+    fail_with: grpc.StatusCode | None = None
+    refuses: str = ""  # the TransID or reference that RecordPayments refuses
+    breaks: str = ""  # the TransID that RecordPayments breaks on
+    quarantines: str = ""  # the TransID whose row "the database refuses"
+    quarantine_fails: bool = False
+    quarantine_breaks: bool = False
+    reports_fail: int = 0
+    reports_may_end: asyncio.Event | None = None  # calls with reports wait for it
+    report_sizes: list[int] = field(default_factory=list)
+    creates_tasks: bool = False
+
+    def add_task(self, **work):
+        """A due task; `access=(router, username, enabled)` or `messages=[(id, phone, template)]`."""
+        task = task_pb.Task(task_id=len(self.tasks) + 1, trans_id=work.pop("trans_id", "TASKTEST01"), expire_time=now())
+        task.expire_time.seconds += 3600
+        if "access" in work:
+            router_id, username, enabled = work["access"]
+            task.access.CopyFrom(task_pb.AccessWork(router_id=router_id, username=username, enabled=enabled))
+        for message_id, phone, template in work.get("messages", ()):
+            task.messages.messages.add(message_id=message_id, phone=phone, template=template, facts={"name": "Asha"})
+        self.tasks[task.task_id] = FakeTask(task)
+        return task.task_id
+
+    async def _misbehave(self, context):
+        await asyncio.sleep(self.delay)
+        if self.fail_with:
+            await abort(context, self.fail_with, "DATABASE_UNAVAILABLE")
+
+    async def RecordPayments(self, request, context):
+        self.record_sizes.append(len(request.payments))
+        if not 1 <= len(request.payments) <= 500:
+            await abort(context, grpc.StatusCode.INVALID_ARGUMENT, "BATCH_TOO_LARGE")
+        self.records_at_once += 1
+        self.most_records_at_once = max(self.most_records_at_once, self.records_at_once)
+        try:
+            await self._misbehave(context)
+        finally:
+            self.records_at_once -= 1
+        if self.refuses and any(
+            self.refuses in (payment.trans_id, payment.bill_ref_number) for payment in request.payments
+        ):
+            await abort(context, grpc.StatusCode.INVALID_ARGUMENT, "INVALID_PAYMENT", "said no")
+        if any(payment.trans_id == self.breaks for payment in request.payments):
+            await abort(context, grpc.StatusCode.INTERNAL, "INTERNAL")
+        return pb.RecordPaymentsResponse(receipts=[self._record(payment) for payment in request.payments])
+
+    def _record(self, payment):
+        first = self.payments.get(payment.trans_id)
+        if payment.trans_id == self.quarantines:
+            return pb.PaymentReceipt(trans_id=payment.trans_id, outcome=pb.PAYMENT_OUTCOME_QUARANTINED)
+        if first is None:
+            self.payments[payment.trans_id] = payment
+            self.receipts[payment.trans_id] = receipt = self._route(payment)
+            if self.creates_tasks:
+                self.add_task(access=(1, f"user-{payment.trans_id}", True), trans_id=payment.trans_id)
+            return receipt
+        if _content(first) != _content(payment):
+            self.conflicts.append(payment)
+            return pb.PaymentReceipt(trans_id=payment.trans_id, outcome=pb.PAYMENT_OUTCOME_CONFLICT, repeated=True)
+        again = pb.PaymentReceipt()
+        again.CopyFrom(self.receipts[payment.trans_id])
+        again.repeated = True
+        return again
+
+    def _route(self, payment):
+        reference = "".join(payment.bill_ref_number.split()).upper()
+        receipt = pb.PaymentReceipt(trans_id=payment.trans_id)
+        reasons = {
+            "": pb.UNMATCHED_REASON_UNKNOWN_REFERENCE,
+            "SMS999": pb.UNMATCHED_REASON_ISP_NOT_FOUND,
+            "TWICE1": pb.UNMATCHED_REASON_AMBIGUOUS_REFERENCE,
+            "NOPACK": pb.UNMATCHED_REASON_PACKAGE_NOT_SET,
+        }
+        if payment.business_short_code not in self.shortcodes:
+            receipt.outcome, receipt.unmatched_reason = (
+                pb.PAYMENT_OUTCOME_UNMATCHED,
+                pb.UNMATCHED_REASON_UNKNOWN_SHORTCODE,
+            )
+        elif reference == "0949AQ":
+            full = payment.amount_cents >= 100_000
+            receipt.outcome = pb.PAYMENT_OUTCOME_CUSTOMER_PAID if full else pb.PAYMENT_OUTCOME_CUSTOMER_PARTIAL
+            receipt.isp_id, receipt.customer_id = 1, 7
+        elif reference == "SMS001":
+            receipt.outcome, receipt.isp_id = pb.PAYMENT_OUTCOME_SMS_CREDITS, 1
+        else:
+            receipt.outcome = pb.PAYMENT_OUTCOME_UNMATCHED
+            receipt.unmatched_reason = reasons.get(reference, pb.UNMATCHED_REASON_USER_NOT_FOUND)
+        return receipt
+
+    async def ValidatePayments(self, request, context):
+        await self._misbehave(context)
+        receipts = [self._route(payment) for payment in request.payments]
+        return pb.ValidatePaymentsResponse(
+            verdicts=[
+                pb.PaymentVerdict(outcome=receipt.outcome, unmatched_reason=receipt.unmatched_reason)
+                for receipt in receipts
+            ]
+        )
+
+    async def GetPayment(self, request, context):
+        await self._misbehave(context)
+        payment = self.payments.get(request.trans_id)
+        if payment is None:
+            await abort(context, grpc.StatusCode.NOT_FOUND, "PAYMENT_NOT_FOUND")
+        receipt = self.receipts[request.trans_id]
+        record = pb.PaymentRecord(
+            trans_id=payment.trans_id,
+            amount_cents=payment.amount_cents,
+            business_short_code=payment.business_short_code,
+            bill_ref_number=payment.bill_ref_number,
+            first_name=payment.first_name,
+            trans_time=payment.trans_time,
+            receive_time=now(),
+            outcome=receipt.outcome,
+            unmatched_reason=receipt.unmatched_reason,
+            isp_id=receipt.isp_id,
+            customer_id=receipt.customer_id,
+        )
+        step = pb.PaymentStep(
+            create_time=now(), category="WALLET_UPDATED", message="wallet credited", details_json='{"cents": 1}'
+        )
+        delivery = pb.PaymentDelivery(
+            receive_time=record.receive_time,
+            callback_body=payment.callback_body,
+            source_address=payment.source_address,
+        )
+        tasks = [self._task_record(held) for held in self.tasks.values() if held.task.trans_id == payment.trans_id]
+        return pb.GetPaymentResponse(payment=record, steps=[step], deliveries=[delivery], tasks=tasks)
+
+    def _task_record(self, held):
+        record = task_pb.TaskRecord(
+            task_id=held.task.task_id,
+            kind="set_access",
+            state=task_pb.TASK_STATE_DONE if held.done else task_pb.TASK_STATE_OPEN,
+            epoch=held.epoch,
+            create_time=now(),
+            access=held.task.access,
+        )
+        if held.done:
+            record.end_time.CopyFrom(now())
+        return record
+
+    async def QuarantineCallbacks(self, request, context):
+        await self._misbehave(context)
+        if self.quarantine_breaks:
+            await abort(context, grpc.StatusCode.INTERNAL, "INTERNAL")
+        if self.quarantine_fails:
+            await abort(context, grpc.StatusCode.RESOURCE_EXHAUSTED, "QUARANTINE_FULL")
+        ids = []
+        for callback in request.callbacks:
+            assert len(callback.callback_body) <= 65_536
+            assert len(callback.fault) <= 255
+            callback.callback_id = len(self.kept) + 1
+            callback.state = pb.QUARANTINE_STATE_OPEN
+            self.kept[callback.callback_id] = callback
+            ids.append(callback.callback_id)
+        return pb.QuarantineCallbacksResponse(callback_ids=ids)
+
+    async def GetQuarantinedCallback(self, request, context):
+        await self._misbehave(context)
+        if request.callback_id not in self.kept:
+            await abort(context, grpc.StatusCode.NOT_FOUND, "CALLBACK_NOT_FOUND")
+        return pb.GetQuarantinedCallbackResponse(callback=self.kept[request.callback_id])
+
+    async def ResolveQuarantinedCallback(self, request, context):
+        kept = self.kept[request.callback_id]
+        kept.state, kept.trans_id, kept.note = pb.QUARANTINE_STATE_REPLAYED, request.trans_id, request.note
+        return pb.ResolveQuarantinedCallbackResponse(callback=kept)
+
+    async def LeaseTasks(self, request, context):
+        await self._misbehave(context)
+        if request.kind == task_pb.TASK_KIND_SET_ACCESS:
+            self.busy_router_ids.append(list(request.busy_router_ids))
+        moment, leased = time.monotonic(), []
+        lease = request.lease_duration.ToMicroseconds() / 1e6
+        asked_for = [held for held in self.tasks.values() if _kind(held.task) == request.kind]
+        for held in asked_for:
+            busy = _is_busy(held.task, request)
+            if held.done or held.due > moment or busy or len(leased) == request.max_tasks:
+                continue
+            held.epoch += 1
+            held.leased = True
+            held.due = moment + lease
+            held.task.epoch = held.epoch
+            leased.append(held.task)
+        response = task_pb.LeaseTasksResponse(tasks=leased)
+        waiting = [held.due - moment for held in asked_for if not held.done and not _is_busy(held.task, request)]
+        response.next_due_in.FromMicroseconds(int(max(0.0, min([60.0, *waiting])) * 1e6))
+        return response
+
+    async def CompleteTasks(self, request, context):
+        self.report_sizes.append(len(request.reports))
+        if self.reports_may_end:
+            await self.reports_may_end.wait()
+        if self.reports_fail:
+            self.reports_fail -= 1
+            await abort(context, grpc.StatusCode.UNAVAILABLE, "DATABASE_UNAVAILABLE")
+        if self.fail_with:
+            await abort(context, self.fail_with, "DATABASE_UNAVAILABLE")
+        stale = []
+        for report in request.reports:
+            held = self.tasks[report.task_id]
+            if not held.leased or held.epoch != report.epoch:
+                stale.append(report.task_id)
+                continue
+            self.reports.append(report)
+            held.leased = False
+            if _ends(report):
+                held.done = report
+            else:
+                held.due = time.monotonic() + 0.05
+        self.stale += stale
+        return task_pb.CompleteTasksResponse(stale_task_ids=stale)
+
+
+def _kind(task):
+    return task_pb.TASK_KIND_SET_ACCESS if task.HasField("access") else task_pb.TASK_KIND_SEND_MESSAGES
+
+
+def _is_busy(task, request):
+    return task.HasField("access") and task.access.router_id in request.busy_router_ids
+
+
+def _ends(report):
+    if report.HasField("access"):
+        return report.access.result in (task_pb.ACCESS_RESULT_CHANGED, task_pb.ACCESS_RESULT_ALREADY_SO)
+    return report.HasField("messages") and report.messages.accepted
+
+
+def _content(payment):
+    return payment.amount_cents, payment.business_short_code, "".join(payment.bill_ref_number.split()).upper()
+
+
+def billing_service():
+    return FakeService(
+        FakeBilling(),
+        payment_service_pb2_grpc.add_PaymentServiceServicer_to_server,
+        task_service_pb2_grpc.add_TaskServiceServicer_to_server,
+    )
