@@ -13,8 +13,8 @@ _ROUTERS = 20
 _RATE = 20
 _DEAD = 7
 _MOST_TIMES_NORMAL = 1.2
-# The short form's p99 is the second worst of its samples, on a machine that does other things: there only a call that
-# waited for the dead router, which is many seconds, tells something.
+# The short form's p99 is the second worst of its samples, and a disk that stalls for a second makes it. There the slow
+# tenth is looked at, and only a wait for the dead router, which is seconds, tells something.
 _SLACK_OF_FEW_SAMPLES = 1.5
 
 
@@ -29,14 +29,14 @@ def _run(stage: Stage, form: Form, findings: Findings) -> None:
         stage.routers.heal()
     stage.drain()
     spread = {name: _spread(_delays(stage, ids)) for name, ids in (("normal", normal), ("broken", broken))}
-    p99 = {name: seconds["p99"] for name, seconds in spread.items()}
     findings.note(others_normal=spread["normal"], others_beside_dead=spread["broken"], samples=len(broken))
-    findings.note(p99_ratio=round(p99["broken"] / p99["normal"], 2))
-    slack = _SLACK_OF_FEW_SAMPLES if form.quick else 0
+    findings.note(p99_ratio=round(spread["broken"]["p99"] / spread["normal"]["p99"], 2))
+    measure, slack = ("p90", _SLACK_OF_FEW_SAMPLES) if form.quick else ("p99", 0)
+    usual, beside = spread["normal"][measure], spread["broken"][measure]
     findings.must(
         "others_unaffected",
-        p99["broken"] <= max(_MOST_TIMES_NORMAL * p99["normal"], p99["normal"] + slack),
-        f"p99 {p99['normal']:.3f} s normally, {p99['broken']:.3f} s beside a dead router",
+        beside <= max(_MOST_TIMES_NORMAL * usual, usual + slack),
+        f"{measure} {usual:.3f} s normally, {beside:.3f} s beside a dead router",
     )
 
 
@@ -77,5 +77,10 @@ def _spread(seconds: list[float]) -> dict[str, float]:
 
 
 SCENARIOS = {
-    "dead-router": Scenario("one router of twenty black-holed", _run, Plan(routers=_ROUTERS, customers=10 * _ROUTERS))
+    "dead-router": Scenario(
+        "one router of twenty black-holed",
+        _run,
+        Plan(routers=_ROUTERS, customers=10 * _ROUTERS),
+        alone=True,
+    )
 }

@@ -34,6 +34,7 @@ class Scenario:
     run: Callable[[Stage, Form, Findings], None]
     plan: Plan = field(default_factory=Plan)
     caught: tuple[str, ...] = ()
+    alone: bool = False
 
     def plan_for(self, form: Form) -> Plan:
         """What it needs in that form."""
