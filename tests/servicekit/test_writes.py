@@ -63,14 +63,14 @@ def test_statements_keep_their_order_and_signs_of_sql_mean_nothing(shelf):
                 [row(1, "100 % 'sure'; DROP TABLE books; -- %s"), row(2, "b\\"), row(3, "c", day=date(2026, 1, 1))],
             )
             writes.update(books.c.day, books.c.id, {1: date(2026, 12, 23), 2: date(2026, 12, 24), 3: None})
-            writes.update(books.c.title, books.c.id, {2: "c%d"})
+            writes.update(books.c.title, books.c.id, {2: "c%d"}, also={books.c.raw: b"%s'", books.c.day: None})
             writes.update(books.c.title, books.c.id, {})
             writes.insert(books, [])
 
     transact(shelf, work)
     assert read(shelf) == [
         (1, "100 % 'sure'; DROP TABLE books; -- %s", b"", date(2026, 12, 23)),
-        (2, "c%d", b"", date(2026, 12, 24)),
+        (2, "c%d", b"%s'", None),
         (3, "c", b"", None),
     ]
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
+from types import MappingProxyType
 from typing import Any, Protocol
 
 import sqlalchemy as sa
@@ -32,22 +33,32 @@ class Writes:
         columns = [self._values(table.c[name], [row[name] for row in rows]) for name in rows[0]]
         self._send.insert(_insert_head(table, tuple(rows[0]), self._connection.dialect), columns)
 
-    def update(self, column: "sa.Column[Any]", key: "sa.Column[Any]", values: Mapping[int, Any]) -> None:
-        """Set one column of the rows with these keys, each to its value; none is fine."""
+    def update(
+        self,
+        column: "sa.Column[Any]",
+        key: "sa.Column[Any]",
+        values: Mapping[int, Any],
+        also: "Mapping[sa.Column[Any], Any]" = MappingProxyType({}),
+    ) -> None:
+        """Set one column of the rows with these keys, each to its value; none is fine. `also`: to the same in all."""
         keys: dict[Any, list[int]] = defaultdict(list)
         for one, value in values.items():
             keys[value].append(one)
         if keys:
             converted = self._values(column, list(keys))
-            self._send.update(self._places(column, key), list(zip(converted, keys.values(), strict=True)))
+            groups = list(zip(converted, keys.values(), strict=True))
+            self._send.update(self._places(column, key, also), groups)
 
     def send(self) -> None:
         """Let the database carry out what waits. Raises what the first statement that fails raises."""
         self._send.flush()
 
-    def _places(self, column: "sa.Column[Any]", key: "sa.Column[Any]") -> "_Update":
+    def _places(
+        self, column: "sa.Column[Any]", key: "sa.Column[Any]", also: "Mapping[sa.Column[Any], Any]"
+    ) -> "_Update":
         quote = self._connection.dialect.identifier_preparer
-        return _Update(quote.format_table(column.table), quote.quote(column.name), quote.quote(key.name))
+        same = {quote.quote(other.name): self._values(other, [value])[0] for other, value in also.items()}
+        return _Update(quote.format_table(column.table), quote.quote(column.name), quote.quote(key.name), same)
 
     def _values(self, column: "sa.Column[Any]", values: list[Any]) -> list[Any]:
         convert = _converter(column, self._connection.dialect)
@@ -68,17 +79,19 @@ Groups = Sequence[tuple[Any, list[int]]]
 
 @dataclass(frozen=True, slots=True)
 class _Update:
-    """The names in an UPDATE, quoted."""
+    """The names in an UPDATE, quoted, and the values that are the same in all rows."""
 
     table: str
     column: str
     key: str
+    same: Mapping[str, Any]
 
     def text(self, groups: Groups, place: Callable[[Any], str]) -> str:
         """The statement; `place` says what stands for a value, in the order in which they are asked for."""
         new = self._cases(groups, place) if len(groups) > 1 else place(groups[0][0])
+        same = "".join(f", {name} = {place(value)}" for name, value in self.same.items())
         every = [one for _, keys in groups for one in keys]
-        return f"UPDATE {self.table} SET {self.column} = {new} WHERE {self._among(every, place)}"  # noqa: S608
+        return f"UPDATE {self.table} SET {self.column} = {new}{same} WHERE {self._among(every, place)}"  # noqa: S608
 
     def _cases(self, groups: Groups, place: Callable[[Any], str]) -> str:
         cases = (f"WHEN {self._among(keys, place)} THEN {place(value)}" for value, keys in groups)

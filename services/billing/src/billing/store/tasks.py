@@ -73,7 +73,6 @@ _LOCK_WAITING = (
     .order_by(_t.id)
     .with_for_update()
 )
-_TELL = sa.update(tasks).where(_t.id.in_(_ids)).values(variant=sa.bindparam("new_variant"), due_at=_now)
 
 
 def insert(writes: Writes, new: Collection[NewTask], now: datetime) -> None:
@@ -191,12 +190,12 @@ def tell_variant(
     it is changed too, for the case that its lease runs out, but it does not count as unsent.
     """
     rows = list(connection.execute(_LOCK_WAITING, {"trans_ids": list(routers)}))
-    writes.update(_t.router_name, _t.id, {row.id: routers[row.trans_id] for row in rows})
-    if ids := [row.id for row in rows if row.leased_by is None]:
-        connection.execute(_TELL, {"ids": ids, "new_variant": variant, "now": now})
-    if leased := [row.id for row in rows if row.leased_by is not None]:
-        connection.execute(sa.update(tasks).where(_t.id.in_(leased)).values(variant=variant))
-    return {row.trans_id for row in rows if row.leased_by is None}
+    unsent = {row.id: row.trans_id for row in rows if row.leased_by is None}
+    on_the_way = {row.id: row.trans_id for row in rows if row.leased_by is not None}
+    for some, said in ((unsent, {_t.variant: variant, _t.due_at: now}), (on_the_way, {_t.variant: variant})):
+        names = {task_id: routers[trans_id] for task_id, trans_id in some.items()}
+        writes.update(_t.router_name, _t.id, names, also=said)
+    return set(unsent.values())
 
 
 def name_router(connection: Connection, trans_ids: Collection[str], router_name: str) -> None:
