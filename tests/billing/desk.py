@@ -75,10 +75,11 @@ class Desk:
             return min(row.due_at for row in rows) - database.current_time(connection)
 
     def make_due(self) -> None:
-        """Let all open tasks be due now, as if their time had come."""
+        """Let all open tasks be due now, as if their time had come and every lease had run out."""
         with self.engine.begin() as connection:
             earlier = database.current_time(connection) - timedelta(seconds=1)
-            connection.execute(sa.update(tasks).where(tasks.c.state == "open").values(due_at=earlier))
+            now_due = {"due_at": earlier, "leased_until": None}
+            connection.execute(sa.update(tasks).where(tasks.c.state == "open").values(**now_due))
 
     def forward(self, time: timedelta) -> None:
         """Let open tasks be due earlier, as if so much time had passed."""
@@ -145,6 +146,8 @@ class Desk:
         with self.engine.begin() as connection:
             for task in connection.execute(sa.select(tasks).where(tasks.c.state == "open")).all():
                 moments = {"due_at": task.due_at - time, "expires_at": task.expires_at - time}
+                if task.leased_until:
+                    moments["leased_until"] = task.leased_until - time
                 connection.execute(sa.update(tasks).where(tasks.c.id == task.id).values(**moments))
             for customer in connection.execute(sa.select(pppoe_users)).all():
                 if time.days and customer.next_payment_date:

@@ -345,7 +345,9 @@ class LeaseTasksResponse(_message.Message):
 
     @_builtins.property
     def next_due_in(self) -> _duration_pb2.Duration:
-        """How long until the next open task that was asked for is due, at most one minute; 0 when there is more right now."""
+        """How long until the next open task that was asked for is due, at most one minute; 0 when there is more right now.
+        A lease that runs out is not announced: ask every second or so as well.
+        """
 
     def __init__(
         self,

@@ -54,7 +54,7 @@ def lease(engine: Engine, policy: Policy, owner: str, duration: timedelta, wante
         with together(connection) as writes:
             debug_log.insert(writes, [_attempt(row) for row in live if _is_first_attempt(row)], now)
         more = len(rows) == wanted.limit
-        next_due_at = now if more else tasks.next_due_at(connection, wanted)
+        next_due_at = now if more else tasks.next_due_at(connection, now, wanted)
         return Lease([_task(row) for row in live], _until(next_due_at, now))
 
     return transact(engine, work)

@@ -213,8 +213,8 @@ wallet_entries = sa.Table(
     sa.Index("ix_wallet_entries_isp_id", "isp_id"),
 )
 
-# The transactional outbox. `due_at` is the moment from which anyone may lease the task: while it is leased, the
-# lease's end. So a lease that runs out is due again by itself.
+# The transactional outbox. `due_at` is the moment from which anyone may lease the task who finds it free; a lease that
+# runs out frees it by itself.
 tasks = sa.Table(
     "tasks",
     metadata,
@@ -231,6 +231,7 @@ tasks = sa.Table(
     sa.Column("failures", sa.Integer, nullable=False),
     sa.Column("due_at", UtcDateTime, nullable=False),
     sa.Column("leased_by", sa.String(100)),  # NULL: not leased
+    sa.Column("leased_until", UtcDateTime),
     sa.Column("expires_at", UtcDateTime, nullable=False),
     sa.Column("last_error", sa.String(255), nullable=False),
     sa.Column("created_at", UtcDateTime, nullable=False),

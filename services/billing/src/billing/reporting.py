@@ -74,7 +74,7 @@ def _complete(connection: Connection, policy: Policy, reports: Sequence[Report])
             stale.append(report.task_id)
         else:
             live[report.task_id] = report
-    _take_releases(connection, live.values(), now)
+    _take_releases(connection, live.values())
     _take_messages(connection, live.values(), rows, now)
     _take_access(connection, policy, live.values(), rows, now)
     if stale:
@@ -91,9 +91,9 @@ def _holds_lease(row: Any, report: Report) -> bool:
     return bool(fits and row.state == State.OPEN and row.epoch == report.epoch and row.leased_by is not None)
 
 
-def _take_releases(connection: Connection, reports: Iterable[Report], now: datetime) -> None:
+def _take_releases(connection: Connection, reports: Iterable[Report]) -> None:
     released = [report for report in reports if report.access is None and report.accepted is None]
-    tasks.postpone(connection, (report.task_id for report in released), now)
+    tasks.release(connection, (report.task_id for report in released))
 
 
 def _take_messages(connection: Connection, reports: Iterable[Report], rows: Mapping[int, Any], now: datetime) -> None:
@@ -227,7 +227,7 @@ def _postpone(connection: Connection, reports: Sequence[Report], rows: Mapping[i
 def _send_scout(connection: Connection, row: Any, due_at: datetime) -> None:
     """Have a router tried by `due_at`, with this task if no other one is due by then: one scout a router."""
     if not tasks.waits_until(connection, row.router_id, due_at):
-        tasks.postpone(connection, [row.id], due_at)
+        tasks.postpone(connection, row.id, due_at)
 
 
 def _errors(reports: Iterable[Report]) -> Mapping[str, list[int]]:

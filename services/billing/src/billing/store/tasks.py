@@ -34,21 +34,26 @@ _OPEN = sa.and_(
     _t.state == State.OPEN,
     sa.or_(_t.router_id.is_(None), _t.router_id.not_in(sa.bindparam("busy", expanding=True))),
 )
+_FREE = sa.or_(_t.leased_until.is_(None), _t.leased_until <= _now)
 _CLAIM = (
     sa.select(*_TO_HAND_OUT)
-    .where(_OPEN, _t.due_at <= _now)
+    .where(_OPEN, _t.due_at <= _now, _FREE)
     .order_by(_t.due_at)
     .limit(sa.bindparam("most", type_=sa.Integer))
     .with_for_update(skip_locked=True)
 )
-_NEXT_DUE = sa.select(_t.due_at).where(_OPEN).order_by(_t.due_at).limit(1)
+# What was due before and was not claimed is someone else's.
+_NEXT_DUE = sa.select(_t.due_at).where(_OPEN, _t.due_at >= _now).order_by(_t.due_at).limit(1)
+# A lease leaves `due_at` as it is: to move a task within two indexes and back would cost more than the rest of a lease.
 _LEASE = (
     sa.update(tasks)
     .where(_t.id.in_(_ids))
-    .values(epoch=_t.epoch + 1, leased_by=sa.bindparam("owner"), due_at=sa.bindparam("until"))
+    .values(epoch=_t.epoch + 1, leased_by=sa.bindparam("owner"), leased_until=sa.bindparam("until"))
 )
+_NOT_LEASED: dict[str, Any] = {"leased_by": None, "leased_until": None}
 _LOCK = sa.select(*_TO_REPORT_ON).where(_t.id.in_(_ids)).order_by(_t.id).with_for_update()
-_END = sa.update(tasks).where(_t.id.in_(_ids)).values(state=sa.bindparam("end_state"), leased_by=None, ended_at=_now)
+_END = sa.update(tasks).where(_t.id.in_(_ids)).values(state=sa.bindparam("end_state"), ended_at=_now, **_NOT_LEASED)
+_RELEASE = sa.update(tasks).where(_t.id.in_(_ids)).values(**_NOT_LEASED)
 _MAKE_ROUTERS_DUE = (
     sa.update(tasks)
     .where(
@@ -94,7 +99,7 @@ def _row(task: NewTask, now: datetime) -> dict[str, Any]:
         "epoch": 0,
         "failures": 0,
         "due_at": task.due_at,
-        "leased_by": None,
+        **_NOT_LEASED,
         "expires_at": task.expires_at,
         "last_error": "",
         "created_at": now,
@@ -138,9 +143,9 @@ def delay_waiting(connection: Connection, trans_ids: Collection[str], until: dat
         connection.execute(sa.update(tasks).where(_t.id.in_(ids)).values(due_at=until))
 
 
-def next_due_at(connection: Connection, wanted: Wanted) -> datetime | None:
-    """When the next open task is due that the lessee may do."""
-    return connection.execute(_NEXT_DUE, _open_to(wanted)).scalar()
+def next_due_at(connection: Connection, now: datetime, wanted: Wanted) -> datetime | None:
+    """When the next open task is due that the lessee may do, from `now` on."""
+    return connection.execute(_NEXT_DUE, {**_open_to(wanted), "now": now}).scalar()
 
 
 def lock(connection: Connection, task_ids: Collection[int]) -> dict[int, Any]:
@@ -155,10 +160,15 @@ def end(connection: Connection, task_ids: Iterable[int], state: State, now: date
         connection.execute(query, {"ids": ids, "end_state": state, "now": now})
 
 
-def postpone(connection: Connection, task_ids: Iterable[int], due_at: datetime) -> None:
-    """End leases without ending the tasks: due again at `due_at`."""
+def release(connection: Connection, task_ids: Iterable[int]) -> None:
+    """End leases and nothing else: the tasks are due as they were."""
     if ids := sorted(task_ids):
-        connection.execute(sa.update(tasks).where(_t.id.in_(ids)).values(leased_by=None, due_at=due_at))
+        connection.execute(_RELEASE, {"ids": ids})
+
+
+def postpone(connection: Connection, task_id: int, due_at: datetime) -> None:
+    """End a lease without ending the task: due again at `due_at`."""
+    connection.execute(sa.update(tasks).where(_t.id == task_id).values(due_at=due_at, **_NOT_LEASED))
 
 
 def fail(connection: Connection, errors: Mapping[str, Iterable[int]], due_at: datetime) -> None:
@@ -166,7 +176,7 @@ def fail(connection: Connection, errors: Mapping[str, Iterable[int]], due_at: da
     for error, task_ids in errors.items():
         failed = sa.update(tasks).where(_t.id.in_(sorted(task_ids)))
         noted = {"failures": _t.failures + 1, "last_error": error[:255]}
-        connection.execute(failed.values(leased_by=None, due_at=due_at, **noted))
+        connection.execute(failed.values(due_at=due_at, **noted, **_NOT_LEASED))
 
 
 def make_routers_due(connection: Connection, router_ids: Collection[int], now: datetime) -> None:
@@ -213,7 +223,7 @@ def reopen(
         values |= {"router_id": line.router_id, "payload": _payload(line)}
     if task_ids:
         reopened = sa.update(tasks).where(_t.id.in_(sorted(task_ids)))
-        connection.execute(reopened.values(failures=0, leased_by=None, **values))
+        connection.execute(reopened.values(failures=0, **values, **_NOT_LEASED))
 
 
 def list_of_payment(connection: Connection, trans_id: str) -> list[Any]:
