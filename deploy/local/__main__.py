@@ -26,9 +26,7 @@ def main() -> int:
         signal.signal(number, lambda *_: stop.set())
     system = System(values)
     try:
-        system.start()
-        if settings.is_demo(values):
-            demo.create(values)
+        system.start(lambda: _prepare(values))
         _write_run_env(values, system.state / "run.env")
         print(_banner(values, system.state), flush=True)
         _watch(system, stop)
@@ -38,6 +36,11 @@ def main() -> int:
     finally:
         system.stop()
     return 0
+
+
+def _prepare(values: Mapping[str, str]) -> None:
+    if settings.is_demo(values):
+        demo.create(values)
 
 
 def _watch(system: System, stop: threading.Event) -> None:

@@ -18,22 +18,29 @@ class System:
         self.state = Path(values[settings.STATE_DIRECTORY]).absolute()
         self.processes = {process.name: process for process in [*self._simulators(), *self._services()]}
 
-    def start(self) -> None:
-        """Migrate, then start everything and wait until it is ready. Raises NotReady."""
+    def start(self, prepare: Callable[[], None] = lambda: None) -> None:
+        """Migrate, then start everything and wait until it is ready; see `start_processes`. Raises NotReady."""
         self.migrate()
-        self.start_processes()
+        self.start_processes(prepare)
 
     def migrate(self) -> None:
         """Bring every service's tables up to date. Raises NotReady."""
         for module in ("billing", "router_control", "notify"):
             self._process(f"{module}-migrate", [module, "migrate"]).run()
 
-    def start_processes(self) -> None:
-        """Start everything and wait until it is ready. Raises NotReady."""
-        for process in self.processes.values():
+    def start_processes(self, prepare: Callable[[], None] = lambda: None) -> None:
+        """Start everything and wait until it is ready. Raises NotReady.
+
+        `prepare` is called before the gateway starts: a payment that came earlier would find nobody to pay for.
+        """
+        *others, gateway = self.processes.values()
+        for process in others:
             process.start()
-        for process in self.processes.values():
+        for process in others:
             process.wait_ready()
+        prepare()
+        gateway.start()
+        gateway.wait_ready()
 
     def stop(self) -> None:
         """Stop everything, what depends on others first."""

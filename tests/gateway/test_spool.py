@@ -1,33 +1,16 @@
 """A gateway whose billing is away, hangs or breaks: every 200 is kept, in order, and handed over once."""
 
 import asyncio
-import errno
 import json
 import time
 
 import grpc
 import pytest
 from gateway.spool.drain import DrainPace
-from gateway_rig import callback, post_raw, run_gateway, until, until_answered
+from gateway_rig import callback, post_raw, run_gateway, until
+from spooling import drained, pay, state
 
 pytestmark = pytest.mark.anyio
-
-MIB = 1024 * 1024
-
-
-async def pay(gateway, trans_id="SAMPLE0001", **changes):
-    """The outcome of a payment that was answered 200."""
-    answer = await gateway.post("/callbackprocess", json=callback(trans_id, **changes))
-    assert answer.status_code == 200, answer.text
-    return answer.json()["processingResult"]["outcome"]
-
-
-async def state(gateway):
-    return (await gateway.get("/health")).json()["spool"]
-
-
-async def drained(gateway):
-    await until_answered(gateway, "/health", lambda answer: not answer.json()["spool"]["waiting"])
 
 
 async def test_a_thousand_payments_while_billing_is_down_are_kept_and_recorded_once(world):
@@ -235,59 +218,6 @@ async def test_a_billing_that_breaks_on_everything_is_waited_for(world):
         assert (await state(gateway))["rejected"] == 0
     # It may come back between a refusal and the quarantine of what it refused.
     assert len(world.billing.fake.payments) + len(world.billing.fake.kept) == 5
-
-
-@pytest.mark.parametrize(("error", "word"), [(errno.EIO, "failing"), (errno.ENOSPC, "full"), (errno.EROFS, "failing")])
-async def test_with_neither_billing_nor_disk_nobody_is_told_a_lie_and_both_recover(world, failing_disk, error, word):
-    await world.billing.down()
-    async with run_gateway(world.plan(intake_deadline=0.2)) as gateway:
-        assert await pay(gateway, "BEFORE0001") == "spooled"
-        assert (await gateway.get("/readyz")).status_code == 200
-        failing_disk.error = error
-        posts = (gateway.post("/callbackprocess", json=callback(f"LOST{number:04}")) for number in range(20))
-        assert {answer.status_code for answer in await asyncio.gather(*posts)} == {503}
-        assert (await gateway.post("/callbackprocess", content=b"not json")).status_code == 503
-        assert (await gateway.get("/readyz")).status_code == 503
-        assert (await state(gateway))["state"] == word
-        failing_disk.error = 0
-        # Nobody sends anything meanwhile.
-        await until_answered(gateway, "/readyz", lambda answer: answer.status_code == 200)
-        assert await pay(gateway, "AGAIN00001") == "spooled"
-        await world.billing.up()
-        await drained(gateway)
-    assert list(world.billing.fake.payments) == ["BEFORE0001", "AGAIN00001"]
-
-
-async def test_a_failing_disk_costs_nothing_while_billing_is_well(world, failing_disk):
-    async with run_gateway(world.plan()) as gateway:
-        failing_disk.error = errno.EIO
-        assert await pay(gateway) == "customer_paid"
-        assert (await gateway.get("/readyz")).status_code == 200
-
-
-async def test_a_full_spool_refuses_and_loses_nothing_that_it_took(world):
-    await world.billing.down()
-    plan = world.plan(intake_deadline=0.2, journal=world.journal(most_bytes=MIB))
-    async with run_gateway(plan) as gateway:
-        junk = [await gateway.post("/callbackprocess", content=b"x" * 60_000) for _ in range(8)]
-        assert [answer.status_code for answer in junk] == [400] * 5 + [503] * 3  # a quarter is what junk may have
-        taken, refused = [], 0
-        for number in range(30):
-            body = json.dumps(callback(f"FULL{number:04}", FirstName="x" * 50_000))
-            answer = await gateway.post("/callbackprocess", content=body)
-            assert answer.status_code in (200, 503)
-            if answer.status_code == 200:
-                taken.append(f"FULL{number:04}")
-            else:
-                refused += 1
-        assert taken
-        assert refused
-        assert (await state(gateway))["state"] == "full"
-        assert (await state(gateway))["bytes"] <= MIB
-        await world.billing.up()
-        await drained(gateway)
-        assert (await state(gateway))["state"] == "ok"
-    assert list(world.billing.fake.payments) == taken
 
 
 async def test_operators_see_what_waits_and_no_body(world, authorized):

@@ -1,74 +1,15 @@
-import threading
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
 import pytest
-import sqlalchemy as sa
 from notify import messages
 from notify.drafts import Draft
-from notify.models import messages as table
 from notify.provider import Outcome, Verdict
-from notify.sending import CALL_SIZE, EndedCall, Sending
 from notify.states import State
 from structlog.testing import capture_logs
 
 from simulators.textsms import Fault
-
-PHONE = "254712345678"
-FACTS = {"trans_id": "T1", "due_date": "23 Dec 2026", "amount": "1.00", "package": "2.00", "missing": "1.00"}
-
-
-class ScriptedProvider:
-    """Answers with the next outcome of a script; `during` runs while the call is in flight."""
-
-    deadline = 1.0
-
-    def __init__(self, *script, during=lambda: None):
-        self.script = list(script)
-        self.during = during
-        self.sent = []
-
-    def send(self, batch):
-        self.sent += [sms.text for sms in batch]
-        self.during()
-        outcome = self.script.pop(0)
-        if isinstance(outcome, Exception):
-            raise outcome
-        return [outcome] * len(batch)
-
-
-def accept(engine, *message_ids, template="", **changes):
-    given = {"template": template, "facts": FACTS} if template else {"text": "hello"}
-    messages.accept(engine, [Draft(m, PHONE, **(given | changes)) for m in message_ids])
-
-
-def set_times(engine, **times):
-    with engine.begin() as connection:
-        connection.execute(table.update().values(times))
-
-
-def make_due(engine):
-    """Let the waiting time of every message be over."""
-    set_times(engine, due_time=datetime(2020, 1, 1, tzinfo=UTC))
-
-
-class Rounds:
-    """All steps of sending, one after the other: at most one call a round."""
-
-    def __init__(self, sending):
-        self.sending = sending
-
-    def send_due(self):
-        """Do one round; False when nothing was due."""
-        settled = self.sending.settle_abandoned()
-        claim = self.sending.claim(CALL_SIZE)
-        for batch in claim.calls():
-            self.sending.record([self.sending.call(batch)])
-        return bool(settled or len(claim))
-
-
-def sender(engine, provider):
-    return Rounds(Sending(engine, provider, threading.Event(), dice=lambda: 0.0))
+from tests.notify.rounds import PHONE, ScriptedProvider, accept, make_due, sender, set_times, states
 
 
 def test_45_messages_take_three_calls_and_each_arrives_once(engine, sms, make_provider):
@@ -181,11 +122,6 @@ def test_an_answer_that_proves_nothing_is_unknown_and_only_harmless_doubles_go_o
     assert messages.get(engine, "told").attempts == 2
 
 
-def states(engine):
-    with engine.connect() as connection:
-        return dict(connection.execute(sa.select(table.c.message_id, table.c.state)).all())
-
-
 def test_a_resend_that_works_ends_as_sent(sqlite_engine, sms, make_provider):
     accept(sqlite_engine, "told", template="customer_reconnected")
     sms.add_fault(Fault(kind="silence", count=1))
@@ -243,107 +179,3 @@ def test_a_message_that_expires_after_a_doubtful_attempt_is_unknown(engine):
     set_times(engine, due_time=datetime(2020, 1, 1, tzinfo=UTC), expire_time=datetime(2020, 1, 1, tzinfo=UTC))
     sending.send_due()
     assert states(engine) == {"m1": State.UNKNOWN}
-
-
-def test_a_message_is_durably_sending_while_the_provider_is_called(engine):
-    accept(engine, "m1")
-    seen = []
-    provider = ScriptedProvider(Outcome(Verdict.SENT), during=lambda: seen.append(states(engine)))
-    sender(engine, provider).send_due()
-    assert seen == [{"m1": State.SENDING}]
-
-
-def test_a_late_success_is_believed_after_the_claim_was_given_up(engine):
-    """The sender stalls beyond its claim; another one settles the messages; then the answer comes."""
-    accept(engine, "plain")
-    accept(engine, "told", template="customer_connected")
-
-    def stall():
-        make_due(engine)
-        assert sender(engine, ScriptedProvider(Outcome(Verdict.REFUSED))).send_due()
-        assert states(engine) == {"plain": State.UNKNOWN, "told": State.QUEUED}
-
-    sender(engine, ScriptedProvider(Outcome(Verdict.SENT), during=stall)).send_due()
-    assert states(engine) == {"plain": State.SENT, "told": State.SENT}
-
-
-@pytest.mark.parametrize("late", [Verdict.UNKNOWN, Verdict.REFUSED, Verdict.BUSY])
-def test_a_late_outcome_does_not_disturb_a_message_that_was_claimed_again(engine, late):
-    accept(engine, "told", template="customer_connected")
-
-    def stall():
-        other = sender(engine, ScriptedProvider(Outcome(Verdict.SENT)))
-        for _ in ("settle", "send again"):
-            make_due(engine)
-            other.send_due()
-        assert states(engine) == {"told": State.SENT}
-
-    sender(engine, ScriptedProvider(Outcome(late), during=stall)).send_due()
-    assert states(engine) == {"told": State.SENT}
-
-
-def test_a_late_doubt_does_not_revive_a_message_that_has_ended(engine):
-    accept(engine, "told", template="customer_connected")
-
-    def stall():
-        long_ago = datetime(2020, 1, 1, tzinfo=UTC)
-        for times in ({}, {"expire_time": long_ago}):
-            set_times(engine, due_time=long_ago, **times)
-            sender(engine, ScriptedProvider()).send_due()
-        assert states(engine) == {"told": State.UNKNOWN}
-
-    sender(engine, ScriptedProvider(Outcome(Verdict.UNKNOWN), during=stall)).send_due()
-    assert states(engine) == {"told": State.UNKNOWN}
-
-
-def test_a_fault_of_ours_in_the_call_loses_no_message(engine):
-    accept(engine, "m1")
-    sender(engine, ScriptedProvider(RuntimeError("a bug"))).send_due()
-    assert states(engine) == {"m1": State.UNKNOWN}
-
-
-def test_an_outcome_that_cannot_be_written_down_does_not_take_its_neighbours_with_it(engine):
-    accept(engine, "poisoned")
-    sending = Sending(engine, ScriptedProvider(Outcome(Verdict.SENT), Outcome(Verdict.SENT)), threading.Event())
-    (poisoned,) = sending.claim(CALL_SIZE).calls()
-    accept(engine, "sound")
-    (sound,) = sending.claim(CALL_SIZE).calls()
-    without_outcome = EndedCall(poisoned, [])
-    sending.record([without_outcome, sending.call(sound)])
-    assert states(engine) == {"poisoned": State.SENDING, "sound": State.SENT}
-
-
-def test_outcomes_of_all_kinds_are_recorded_together(engine):
-    ids = [f"m{n}" for n in range(6)]
-    accept(engine, *ids)
-    verdicts = [Verdict.SENT, Verdict.REFUSED, Verdict.UNKNOWN, Verdict.BUSY, Verdict.SENT, Verdict.REFUSED]
-    sending = Sending(engine, ScriptedProvider(), threading.Event())
-    claimed = sending.claim(CALL_SIZE).messages
-    outcomes = [Outcome(verdict, verdict.lower(), f"their {n}") for n, verdict in enumerate(verdicts)]
-    calls = [EndedCall(claimed[:2], outcomes[:2]), EndedCall(claimed[2:], outcomes[2:])]
-    sending.record(calls)
-    rows = [messages.get(engine, m) for m in ids]
-    assert [row.state for row in rows] == ["SENT", "FAILED", "UNKNOWN", "QUEUED", "SENT", "FAILED"]
-    assert [(row.detail, row.provider_message_id) for row in rows] == [
-        (o.detail, o.provider_message_id) for o in outcomes
-    ]
-    assert [row.doubts for row in rows] == [0, 0, 1, 0, 0, 0]
-
-
-def test_an_outcome_waits_in_memory_while_the_database_is_away(sqlite_engine):
-    def rename(before, after):
-        with sqlite_engine.begin() as connection:
-            connection.exec_driver_sql(f"ALTER TABLE {before} RENAME TO {after}")
-
-    class DatabaseReturns(threading.Event):
-        """The pause between two tries, in which the table comes back."""
-
-        def wait(self, timeout=None):
-            rename("away", "messages")
-            return False
-
-    accept(sqlite_engine, "m1")
-    provider = ScriptedProvider(Outcome(Verdict.SENT), during=lambda: rename("messages", "away"))
-    Rounds(Sending(sqlite_engine, provider, DatabaseReturns())).send_due()
-    assert states(sqlite_engine) == {"m1": State.SENT}
-    assert len(provider.sent) == 1

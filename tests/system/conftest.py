@@ -62,9 +62,13 @@ def _run(given: dict[str, str], state: Path) -> Iterator[Running]:
         headers={"Authorization": f"Bearer {values['LIPANET_API_TOKEN']}"},
         timeout=30,
     )
-    try:
-        system.start()
+
+    def prepare() -> None:
+        assert not system.processes["gateway"].is_running()  # a payment would find nobody to pay for
         demo.create(values)
+
+    try:
+        system.start(prepare)
         yield Running(system, http, engine)
     finally:
         http.close()
