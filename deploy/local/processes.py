@@ -1,6 +1,5 @@
 """Starts, watches and stops the system's processes. Knows how to tell that one is ready, not what it does."""
 
-import ctypes
 import os
 import signal
 import subprocess
@@ -14,9 +13,9 @@ import grpc
 import httpx
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
-_PR_SET_PDEATHSIG = 1
-# Loaded here: between fork and exec nothing may be imported or allocated that another thread could hold locked.
-_PRCTL = ctypes.CDLL(None).prctl
+# No process is left behind when we are killed. A function of ours between fork and exec could ask for it as well, but
+# for that Python runs everybody's fork handlers, and gRPC's waits for ever now and then.
+_DYING_WITH_US = ("setpriv", "--pdeathsig", "TERM")
 
 
 class NotReady(Exception):
@@ -44,13 +43,12 @@ class Process:
         self.log.parent.mkdir(parents=True, exist_ok=True)
         with self.log.open("ab") as output:
             self._child = subprocess.Popen(
-                [sys.executable, "-m", *self.command],
+                [*_DYING_WITH_US, sys.executable, "-m", *self.command],
                 env={**os.environ, **self.environment},
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
                 start_new_session=True,  # Ctrl-C is for us; we stop them in order
-                preexec_fn=_die_with_parent,  # noqa: PLW1509  # it takes no lock that could be held by then
             )
 
     def wait_ready(self, seconds: float = 60) -> None:
@@ -100,11 +98,6 @@ class Process:
         """The end of its log."""
         lines = self.log.read_text(errors="replace").splitlines() if self.log.exists() else []
         return "\n".join(lines[-count:])
-
-
-def _die_with_parent() -> None:
-    """No process is left behind when we are killed."""
-    _PRCTL(_PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 def serving(target: str) -> Callable[[], bool]:
