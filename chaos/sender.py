@@ -21,7 +21,7 @@ _HOST = "127.0.0.1"
 
 @dataclass(slots=True)
 class Attempt:
-    """One delivery and what came of it. Times are monotonic seconds; `status` None: no answer came."""
+    """One delivery and what came of it. Times are monotonic seconds; `status` None: no answer came. `port`: whose."""
 
     callback: Callback
     sent_at: float
@@ -30,6 +30,7 @@ class Attempt:
     outcome: str = ""
     repeated: bool = False
     fault: str = ""
+    port: int = 0
 
     @property
     def is_acknowledged(self) -> bool:
@@ -88,13 +89,14 @@ class Sender:
 
     async def send(self, callback: Callback) -> Attempt:
         """Deliver once; never raises for what happens to the delivery."""
-        attempt = Attempt(callback, time.monotonic())
+        attempt = Attempt(callback, time.monotonic(), port=self.doors.next())
         self.attempts.append(attempt)
         number = len(self.attempts)
-        self._note(number, "sent", attempt.sent_at, trans_id=callback.trans_id, content=callback.content)
+        given = {"trans_id": callback.trans_id, "content": callback.content, "port": attempt.port}
+        self._note(number, "sent", attempt.sent_at, **given)
         try:
             async with asyncio.timeout(self._deadline):
-                attempt.status, body = await _post(self.doors.next(), callback.body())
+                attempt.status, body = await _post(attempt.port, callback.body())
             _read_result(attempt, body)
         except (OSError, EOFError, ValueError, TimeoutError) as error:
             attempt.fault = type(error).__name__

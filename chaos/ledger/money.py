@@ -75,16 +75,24 @@ def _true_outcome(callback: Callback, row: Payment) -> str:
 
 
 def _later_won(attempts: Iterable[Attempt], books: Books) -> Iterator[str]:
-    """Payments applied with a content that was first sent after another content had been acknowledged."""
+    """Payments applied with a content that was first sent after another content had been acknowledged.
+
+    Each gateway has a spool of its own, and which of two hands over first is open: what one has spooled does not count
+    against what another took.
+    """
     by_trans_id: Mapping[str, list[Attempt]] = defaultdict(list)
     for attempt in attempts:
         by_trans_id[attempt.callback.trans_id].append(attempt)
     for trans_id, deliveries in by_trans_id.items():
         row = next(iter(books.payments.get(trans_id, ())), None)
-        answered = [a.answered_at for a in deliveries if a.is_acknowledged and a.answered_at]
-        sent = [a.sent_at for a in deliveries if row and a.callback.content == row.content]
-        if answered and sent and min(sent) > min(answered):
+        applied_ones = [a for a in deliveries if row and a.callback.content == row.content]
+        if applied_ones and any(_was_first(a, min(applied_ones, key=lambda a: a.sent_at)) for a in deliveries):
             yield trans_id
+
+
+def _was_first(one: Attempt, winner: Attempt) -> bool:
+    settled = one.is_acknowledged and (one.outcome != "spooled" or one.port == winner.port)
+    return settled and one.answered_at is not None and one.answered_at < winner.sent_at
 
 
 def _check_wallet(findings: Findings, attempts: Sequence[Attempt], books: Books) -> None:

@@ -80,6 +80,19 @@ def test_sound_books_pass():
     assert audit() == set()
 
 
+@pytest.mark.parametrize(("other_port", "reported"), [(1, {"later_won"}), (2, set())])
+def test_a_later_content_must_not_win_from_the_same_gateway_s_spool(other_port, reported):
+    """Two gateways have a spool each, and which of them hands over first is open."""
+    spooled = [
+        Attempt(FULL, 1.0, 1.1, 200, "spooled", port=1),
+        Attempt(CHANGED, 3.0, 3.1, 200, "spooled", port=other_port),
+    ]
+    books = replace(SOUND, payments=SOUND.payments | {FULL.trans_id: [Payment("CH0001", 150_000, "customer_paid")]})
+    findings = Findings()
+    money.check(findings, [*spooled, ATTEMPTS[1]], books)
+    assert set(findings.broken) & {"later_won"} == reported
+
+
 def without(mapping, key):
     return {name: value for name, value in mapping.items() if name != key}
 
