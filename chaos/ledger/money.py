@@ -85,14 +85,15 @@ def _later_won(attempts: Iterable[Attempt], books: Books) -> Iterator[str]:
         by_trans_id[attempt.callback.trans_id].append(attempt)
     for trans_id, deliveries in by_trans_id.items():
         row = next(iter(books.payments.get(trans_id, ())), None)
-        applied_ones = [a for a in deliveries if row and a.callback.content == row.content]
-        if applied_ones and any(_was_first(a, min(applied_ones, key=lambda a: a.sent_at)) for a in deliveries):
+        same = [a for a in deliveries if row and a.callback.content == row.content]
+        winner = min(same, key=lambda a: a.sent_at, default=None)
+        if winner and any(_had_to_win(a, winner) for a in deliveries):
             yield trans_id
 
 
-def _was_first(one: Attempt, winner: Attempt) -> bool:
-    settled = one.is_acknowledged and (one.outcome != "spooled" or one.port == winner.port)
-    return settled and one.answered_at is not None and one.answered_at < winner.sent_at
+def _had_to_win(one: Attempt, winner: Attempt) -> bool:
+    binding = one.is_acknowledged and (one.outcome != "spooled" or one.port == winner.port)
+    return binding and one.answered_at is not None and one.answered_at < winner.sent_at
 
 
 def _check_wallet(findings: Findings, attempts: Sequence[Attempt], books: Books) -> None:

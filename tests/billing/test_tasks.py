@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 import pytest
+import sqlalchemy as sa
 from billing import followups, leasing
 from billing.followups import LONGEST_PAUSE, LONGEST_SCOUT_PAUSE, Kind, Line, Wanted
 from billing.models import tasks
@@ -43,6 +44,18 @@ def test_a_leased_task_is_nobody_else_s_until_its_time_is_over(desk):
     (second,) = lines(desk, owner="two")
     assert (second.task_id, second.epoch) == (first.task_id, first.epoch + 1)
     assert desk.one(tasks, id=first.task_id).leased_by == "two"
+
+
+def test_a_lease_from_before_leases_had_an_end_of_their_own_is_respected(desk):
+    """Its end is in `due_at`: a billing of the version before wrote it, maybe while this one was starting."""
+    desk.pay("A1", "0949AQ")
+    (line,) = desk.lease(seconds=30)
+    until = desk.one(tasks, id=line.task_id).leased_until
+    desk.execute(sa.update(tasks).where(tasks.c.id == line.task_id).values(due_at=until, leased_until=None))
+    desk.pass_time(29 * SECOND)
+    assert lines(desk) == []
+    desk.pass_time(2 * SECOND)
+    assert [again.epoch for again in lines(desk)] == [line.epoch + 1]
 
 
 def test_a_report_under_an_older_lease_changes_nothing(desk):

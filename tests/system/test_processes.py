@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 from deploy.local.processes import Process
 
@@ -30,19 +31,22 @@ def test_a_start_runs_nobody_s_fork_handlers(tmp_path):
 def test_a_process_does_not_outlive_the_one_that_started_it(tmp_path):
     command = [sys.executable, "-c", _PARENT, str(tmp_path / "log")]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as parent:
-        child = int(parent.stdout.readline())
-        time.sleep(0.5)
-        os.kill(child, 0)
+        child = Path("/proc", parent.stdout.readline().strip())
+        _until(lambda: b"http.server" in _command(child) and b"setpriv" not in _command(child))
         parent.send_signal(signal.SIGKILL)
-    deadline = time.monotonic() + 10
-    while _is_there(child):
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+    _until(lambda: not _command(child))
 
 
-def _is_there(pid):
+def _command(process):
+    """The command line of a process; empty when it has ended."""
     try:
-        with open(f"/proc/{pid}/stat") as stat:  # noqa: PTH123
-            return stat.read().rpartition(")")[2].split()[0] != "Z"
-    except FileNotFoundError:
-        return False
+        return (process / "cmdline").read_bytes()
+    except (FileNotFoundError, ProcessLookupError):
+        return b""
+
+
+def _until(condition):
+    deadline = time.monotonic() + 10
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
