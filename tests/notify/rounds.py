@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from notify import messages
 from notify.drafts import Draft
 from notify.models import messages as table
-from notify.sending import CALL_SIZE, Sending
+from notify.sending import CALL_SIZE, Sending, calls_of
 
 PHONE = "254712345678"
 FACTS = {"trans_id": "T1", "due_date": "23 Dec 2026", "amount": "1.00", "package": "2.00", "missing": "1.00"}
@@ -57,7 +57,7 @@ class Rounds:
         """Do one round; False when nothing was due."""
         settled = self.sending.settle_abandoned()
         claim = self.sending.claim(CALL_SIZE)
-        for batch in claim.calls():
+        for batch in calls_of(claim.messages):
             self.sending.record([self.sending.call(batch)])
         return bool(settled or len(claim))
 

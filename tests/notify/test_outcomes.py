@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import pytest
 from notify import messages
 from notify.provider import Outcome, Verdict
-from notify.sending import CALL_SIZE, EndedCall, Sending
+from notify.sending import CALL_SIZE, EndedCall, Sending, calls_of
 from notify.states import State
 
 from tests.notify.rounds import Rounds, ScriptedProvider, accept, make_due, sender, set_times, states
@@ -72,9 +72,9 @@ def test_a_fault_of_ours_in_the_call_loses_no_message(engine):
 def test_an_outcome_that_cannot_be_written_down_does_not_take_its_neighbours_with_it(engine):
     accept(engine, "poisoned")
     sending = Sending(engine, ScriptedProvider(Outcome(Verdict.SENT), Outcome(Verdict.SENT)), threading.Event())
-    (poisoned,) = sending.claim(CALL_SIZE).calls()
+    (poisoned,) = calls_of(sending.claim(CALL_SIZE).messages)
     accept(engine, "sound")
-    (sound,) = sending.claim(CALL_SIZE).calls()
+    (sound,) = calls_of(sending.claim(CALL_SIZE).messages)
     without_outcome = EndedCall(poisoned, [])
     sending.record([without_outcome, sending.call(sound)])
     assert states(engine) == {"poisoned": State.SENDING, "sound": State.SENT}

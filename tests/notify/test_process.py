@@ -168,7 +168,8 @@ def test_an_expire_time_out_of_range_fails_the_message_alone(start_sqlite_notify
     bad = plain("bad")
     bad.expire_time.seconds = 2**60
     receipts = notify.send(bad, plain("good"))
-    assert [receipt.state for receipt in receipts] == [pb.MESSAGE_STATE_FAILED, pb.MESSAGE_STATE_QUEUED]
+    assert receipts[0].state == pb.MESSAGE_STATE_FAILED
+    assert receipts[1].state in {pb.MESSAGE_STATE_QUEUED, pb.MESSAGE_STATE_SENDING}
     assert "expire_time" in receipts[0].detail
 
 

@@ -48,7 +48,7 @@ def serve(settings: NotifySettings) -> None:
     server = Server(
         f"{settings.bind}:{settings.notify_port}", threads=RPC_THREADS, probe=lambda: database.answers(engine)
     )
-    pb_grpc.add_NotifyServiceServicer_to_server(NotifyServicer(engine, worker.wake), server.grpc)
+    pb_grpc.add_NotifyServiceServicer_to_server(NotifyServicer(engine, worker), server.grpc)
     worker.start()
     run_until_signal(server, "notify", after=lambda: worker.stop(provider.deadline + 5))
 

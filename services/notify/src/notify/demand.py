@@ -1,4 +1,6 @@
-"""When a claim is worth its transaction: how many messages are known to wait, and for how many calls there is room."""
+"""When a claim is worth its transaction, and when new messages need none: how many messages are known to wait, and for
+how many calls there is room.
+"""
 
 import threading
 import time
@@ -10,6 +12,9 @@ POLL_SECONDS = 1.0
 # The pause between two claims under load: a claim, a call and a record cost much the same for one message as for
 # twenty. Short enough that nobody who waits for an SMS notices; a message that comes after a rest does not wait at all.
 GATHERING_SECONDS = 0.1
+# How long those who bring many messages wait for calls to end, because a message that is claimed as it is stored costs
+# a third less than one that is stored, found and claimed. Short, for a provider may be slow or gone.
+PATIENCE_SECONDS = 0.2
 
 
 class Demand:
@@ -21,31 +26,47 @@ class Demand:
         self._stopping = stopping
         self._waiting = 0  # messages known to have become due since the last claim
         self._claimed_at = -POLL_SECONDS
-        self._changed = threading.Condition()
+        lock = threading.Lock()
+        self._changed = threading.Condition(lock)  # for the one who claims
+        self._freed = threading.Condition(lock)  # for those who bring messages
+
+    def take(self, calls: int) -> int:
+        """Reserve room for new messages that fill so many calls; 0: they must wait for a claim."""
+        until = time.monotonic() + PATIENCE_SECONDS
+        with self._changed:
+            if calls == 1 and self._gathering_left() > 0:
+                return 0
+            while self._room < min(calls, self._half) and not self._must_queue():
+                if not self._freed.wait(until - time.monotonic()):
+                    break
+            return 0 if self._must_queue() else self._reserve(min(calls, self._room))
 
     def accepted(self, messages: int) -> None:
-        """So many new messages are due now."""
+        """So many new messages are due now, and wait for a claim."""
         with self._changed:
             before, self._waiting = self._waiting, self._waiting + messages
-            if (
+            if messages and (
                 not before or before < self._half * CALL_SIZE <= self._waiting
             ):  # else the claimer has no reason to look again
                 self._changed.notify()
 
-    def call_ended(self) -> None:
-        """There is room for one call more."""
+    def give_back(self, calls: int) -> None:
+        """So many calls have ended, or are not needed after all."""
         with self._changed:
-            self._room += 1
+            self._room += calls
             if self._waiting:
                 self._changed.notify()
+            if self._room >= self._half:
+                self._freed.notify()
 
     def stop(self) -> None:
-        """Let `room` answer at once."""
+        """Let everybody who waits go on."""
         with self._changed:
             self._changed.notify()
+            self._freed.notify_all()
 
     def room(self) -> int:
-        """Wait until a claim is worth it; answers for how many calls. 0: not yet, after POLL_SECONDS or a stop."""
+        """Wait until a claim is worth it; reserves room for as many calls. 0: not yet, after POLL_SECONDS or a stop."""
         until = time.monotonic() + POLL_SECONDS
         with self._changed:
             while (pause := self._pause()) > 0:
@@ -53,14 +74,22 @@ class Demand:
                 if left <= 0 or self._stopping.is_set():
                     return 0
                 self._changed.wait(min(pause, left))
-            self._waiting, self._claimed_at = 0, time.monotonic()
-            return self._room
+            self._waiting = 0
+            return self._reserve(self._room)
 
-    def claimed(self, calls: int, *, more: bool) -> None:
-        """So many calls begin; `more`: the claim took all it might, so as many messages are likely to wait yet."""
+    def claimed(self, *, more: bool) -> None:
+        """A claim is made; `more`: it took all it might, so as many messages are likely to wait yet."""
         with self._changed:
-            self._room -= calls
             self._waiting += self._half * CALL_SIZE if more else 0
+
+    def _must_queue(self) -> bool:
+        # What has waited longer goes first; a few messages that wait to share a call are no queue.
+        return self._waiting >= self._half * CALL_SIZE or self._stopping.is_set()
+
+    def _reserve(self, calls: int) -> int:
+        self._room -= calls
+        self._claimed_at = time.monotonic()
+        return calls
 
     def _pause(self) -> float:
         """How long the next claim should wait yet, in seconds."""
@@ -69,4 +98,7 @@ class Demand:
         # Of calls that began together one ends first: its room alone is not worth a claim while the others end too.
         if self._room >= self._half and self._waiting >= self._half * CALL_SIZE:
             return 0
-        return self._claimed_at + (GATHERING_SECONDS if self._waiting else POLL_SECONDS) - time.monotonic()
+        return self._gathering_left() if self._waiting else self._claimed_at + POLL_SECONDS - time.monotonic()
+
+    def _gathering_left(self) -> float:
+        return self._claimed_at + GATHERING_SECONDS - time.monotonic()

@@ -1,10 +1,9 @@
 """Accepting messages and showing them. Sends nothing."""
 
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, fields
 from datetime import UTC, datetime, timedelta
-from itertools import count
 from typing import Any
 
 import sqlalchemy as sa
@@ -14,6 +13,7 @@ from servicekit.errors import BatchTooLarge, InvalidArgument, InvalidPageToken, 
 
 from notify import store
 from notify.drafts import NAME_LENGTH, Draft, compose
+from notify.outbox import Claimed, Outbox, Shelf
 from notify.states import State
 
 BATCH = 1000
@@ -23,6 +23,11 @@ _LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 _MESSAGE_ID = re.compile(r"[ -~]{1,100}")
 _PAGE_SIZE = 50
 _LARGEST_PAGE = 500
+_SHELF = Shelf()
+_CLAIMED = [field.name for field in fields(Claimed) if field.name != "id"]
+
+Row = Mapping[str, Any]
+Rows = Mapping[str, Row]
 
 log = structlog.get_logger()
 
@@ -57,31 +62,72 @@ class Page:
     next_token: str
 
 
-def accept(engine: sa.Engine, drafts: Sequence[Draft]) -> list[Receipt]:
-    """Hold all messages durably, in one transaction; those held already stay as they are.
+def accept(engine: sa.Engine, drafts: Sequence[Draft], outbox: Outbox = _SHELF) -> list[Receipt]:
+    """Hold all messages durably; those held already stay as they are. What `outbox` has room for it gets at once.
 
-    Answers one receipt for each draft, in their order. A call with an id that is held already, or that another call
-    brings at once: its insert meets a doubled key, its transaction runs again, and then it finds the other's message.
+    Answers one receipt for each draft, in their order. It may raise when some are held: then all may be sent again.
     """
     _check(drafts)
     rows = {draft.message_id: _row(draft) for draft in reversed(drafts)}  # the first of a doubled id stays
-    runs = count()
-
-    def hold(connection: sa.Connection) -> tuple[dict[str, Receipt], list[str]]:
-        # Mostly all are new, so the first run does not look: the unique key says when they are not, and the transaction
-        # runs again.
-        held = store.held(connection, rows.keys()) if next(runs) else []
-        known = {row.message_id: Receipt(row.message_id, State(row.state), row.detail, True) for row in held}
-        # In one order everywhere, so that two calls with the same ids do not lock each other out.
-        new = sorted(rows.keys() - known.keys())
-        if new:
-            now = current_time(connection)
-            store.insert(connection, [_timed(rows[message_id], now) for message_id in new])
-        return known | {message_id: _receipt(rows[message_id]) for message_id in new}, new
-
-    receipts, new = transact(engine, hold)
-    _tell([receipts[message_id] for message_id in new], repeated=len(rows) - len(new))
+    # In one order everywhere, so that two calls with the same ids do not lock each other out.
+    left = sorted(rows)
+    receipts: dict[str, Receipt] = {}
+    while left:
+        taken = outbox.take(len(left))
+        lot, left = (left[:taken], left[taken:]) if taken else (left, [])
+        receipts |= _hold(engine, {message_id: rows[message_id] for message_id in lot}, outbox, taken)
     return list(_in_order(drafts, receipts))
+
+
+def _hold(engine: sa.Engine, rows: Rows, outbox: Outbox, taken: int) -> dict[str, Receipt]:
+    """Hold these messages in one transaction and let the outbox have them, as SENDING if it has room for them."""
+    runs = _Runs(rows, outbox.claim if taken else None)
+    claimed: list[Claimed] = []
+    try:
+        receipts, claimed = transact(engine, runs.run)
+    finally:
+        outbox.begin(claimed, taken)
+        outbox.unsure(runs.claimed_besides(claimed))
+    outbox.queued(sum(receipt.state is State.QUEUED and not receipt.repeated for receipt in receipts.values()))
+    _tell(receipts.values())
+    return receipts
+
+
+class _Runs:
+    """Stores messages, as SENDING where there is a `claim`; knows what it did when its transaction runs again."""
+
+    def __init__(self, rows: Rows, claim: timedelta | None) -> None:
+        self._rows = rows
+        self._claim = claim
+        self._runs = 0
+        self._claimed: dict[str, Claimed] = {}
+
+    def run(self, connection: sa.Connection) -> tuple[dict[str, Receipt], list[Claimed]]:
+        # Mostly all are new, so the first run does not look: the unique key says when they are not, and the transaction
+        # runs again. So does one whose message another call brings at once.
+        held = store.held(connection, self._rows.keys()) if self._runs else []
+        self._runs += 1
+        receipts = {row.message_id: Receipt(row.message_id, State(row.state), row.detail, True) for row in held}
+        new = self._insert(connection, [row for message_id, row in self._rows.items() if message_id not in receipts])
+        receipts |= {row["message_id"]: _receipt(row) for row in new}
+        return receipts, self._note_claimed(connection, [row for row in new if row["state"] is State.SENDING])
+
+    def claimed_besides(self, claimed: Collection[Claimed]) -> list[Claimed]:
+        """Those of earlier runs, or of the last if it failed: a COMMIT whose answer was lost may have counted."""
+        known = {message.message_id for message in claimed}
+        return [message for message in self._claimed.values() if message.message_id not in known]
+
+    def _insert(self, connection: sa.Connection, rows: Sequence[Row]) -> Sequence[Row]:
+        now = current_time(connection)
+        timed = [_timed(row, now, self._claim) for row in rows]
+        store.insert(connection, timed)
+        return timed
+
+    def _note_claimed(self, connection: sa.Connection, rows: Sequence[Row]) -> list[Claimed]:
+        ids = store.ids(connection, [row["message_id"] for row in rows]) if rows else {}
+        claimed = {row["message_id"]: _claimed(ids[row["message_id"]], row) for row in rows}
+        self._claimed |= claimed
+        return list(claimed.values())
 
 
 def _check(drafts: Sequence[Draft]) -> None:
@@ -111,9 +157,17 @@ def _row(draft: Draft) -> dict[str, Any]:
     }
 
 
-def _timed(row: Mapping[str, Any], now: datetime) -> dict[str, Any]:
+def _timed(row: Row, now: datetime, claim: timedelta | None) -> dict[str, Any]:
+    """The message as it is stored: SENDING where there is a `claim`, unless it cannot go or its time is over."""
     expire_time = now + LIFETIME if row["expire_time"] is None else max(row["expire_time"], _LONG_AGO)
-    return {**row, "expire_time": expire_time, "due_time": now, "create_time": now, "update_time": now}
+    times = {"expire_time": expire_time, "due_time": now, "create_time": now, "update_time": now}
+    if claim is None or row["state"] is State.FAILED or expire_time <= now:
+        return {**row, **times}
+    return {**row, **times, "state": State.SENDING, "due_time": now + claim, "attempts": 1, "epoch": 1}
+
+
+def _claimed(row_id: int, row: Row) -> Claimed:
+    return Claimed(row_id, **{name: row[name] for name in _CLAIMED})
 
 
 def _receipt(row: Mapping[str, Any]) -> Receipt:
@@ -128,8 +182,10 @@ def _in_order(drafts: Sequence[Draft], receipts: dict[str, Receipt]) -> Any:
         seen.add(draft.message_id)
 
 
-def _tell(new: Sequence[Receipt], repeated: int) -> None:
+def _tell(receipts: Collection[Receipt]) -> None:
+    new = [receipt for receipt in receipts if not receipt.repeated]
     failed = [receipt for receipt in new if receipt.state is State.FAILED]
+    repeated = len(receipts) - len(new)
     log.info("messages_accepted", messages=len(new) - len(failed), failed=len(failed), repeated=repeated)
     log.debug("messages_held", message_ids=", ".join(receipt.message_id for receipt in new))
     for receipt in failed:

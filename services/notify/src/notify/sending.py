@@ -20,6 +20,7 @@ from servicekit.database import current_time, transact
 from servicekit.errors import DatabaseUnavailable
 
 from notify import states, store, templates
+from notify.outbox import Claimed
 from notify.provider import Outcome, Provider, Sms, Verdict
 from notify.states import State
 
@@ -37,24 +38,36 @@ Row = sa.Row[Any]
 class Claim:
     """Messages that are ours to send, and those that expired unsent instead."""
 
-    messages: Sequence[Row]
+    messages: Sequence[Claimed]
     expired: Sequence[Row]
 
     def __len__(self) -> int:
         return len(self.messages) + len(self.expired)
 
-    def calls(self) -> Iterator[Sequence[Row]]:
-        """The messages of each call to make."""
-        for first in range(0, len(self.messages), CALL_SIZE):
-            yield self.messages[first : first + CALL_SIZE]
+
+def calls_needed(messages: int) -> int:
+    """How many calls so many messages take."""
+    return -(-messages // CALL_SIZE)
+
+
+def calls_of(messages: Sequence[Claimed]) -> Iterator[Sequence[Claimed]]:
+    """The messages of each call to make."""
+    for first in range(0, len(messages), CALL_SIZE):
+        yield messages[first : first + CALL_SIZE]
 
 
 @dataclass(frozen=True, slots=True)
 class EndedCall:
     """A call's messages, as they were claimed, with an outcome for each."""
 
-    messages: Sequence[Row]
+    messages: Sequence[Claimed]
     outcomes: Sequence[Outcome]
+
+
+def never_called(messages: Sequence[Claimed]) -> EndedCall:
+    """For messages that may be SENDING without a call: as if there had been no connection, so that they go again."""
+    outcome = Outcome(Verdict.UNREACHABLE, "the database did not confirm in time that it holds the message")
+    return EndedCall(messages, [outcome] * len(messages))
 
 
 class Sending:
@@ -72,7 +85,7 @@ class Sending:
         self._stopping = stopping
         self._dice = dice
         # A claim outlasts the call it is for; what is still SENDING then was left by a process that died.
-        self._lease = 2 * provider.deadline + 2
+        self.lease = timedelta(seconds=2 * provider.deadline + 2)
 
     def claim(self, most: int) -> Claim:
         """Mark at most `most` due messages SENDING, durably. Their calls must begin at once: the claim is running."""
@@ -85,13 +98,12 @@ class Sending:
         now = current_time(connection)
         due = store.due(connection, State.QUEUED, now, most)
         claim = Claim(
-            messages=[message for message in due if message.expire_time > now],
+            messages=[_claimed(message) for message in due if message.expire_time > now],
             expired=[message for message in due if message.expire_time <= now],
         )
         store.move(connection, [_expiry(message, now) for message in claim.expired])
         if claim.messages:
-            until = now + timedelta(seconds=self._lease)
-            store.claim(connection, [message.id for message in claim.messages], now, until)
+            store.claim(connection, [message.id for message in claim.messages], now, now + self.lease)
         return claim
 
     def settle_abandoned(self) -> int:
@@ -109,7 +121,7 @@ class Sending:
         store.move(connection, [_step(message, died, now, dice) for message in abandoned])
         return abandoned
 
-    def call(self, messages: Sequence[Row]) -> EndedCall:
+    def call(self, messages: Sequence[Claimed]) -> EndedCall:
         """Hand the messages of one call over. Does not raise."""
         batch = [Sms(reference=str(message.id), phone=message.phone, text=message.text) for message in messages]
         try:
@@ -120,7 +132,7 @@ class Sending:
 
     def record(self, calls: Sequence[EndedCall]) -> None:
         """Write the outcomes down in one transaction; while the database is away, try until the claims run out."""
-        deadline = time.monotonic() + self._lease
+        deadline = time.monotonic() + self.lease.total_seconds()
         while True:
             try:
                 ignored = transact(self._engine, lambda connection: self._move(connection, calls))
@@ -151,24 +163,23 @@ class Sending:
         moves: list[store.Move] = []
         for call in calls:
             dice = self._dice()  # one for a call: what comes back together fills a call again, and moves in one update
-            moves += [_step(_as_sending(row), outcome, now, dice) for row, outcome in _each([call])]
+            moves += [_step(message, outcome, now, dice) for message, outcome in _each([call])]
         return store.move(connection, moves)
 
 
-@dataclass(frozen=True, slots=True)
-class _Attempted:
-    """A message as it stands in the database since it was claimed."""
-
-    id: int
-    epoch: int
-    attempts: int
-    doubts: int
-    template: str
-    expire_time: datetime
-
-
-def _as_sending(row: Row) -> _Attempted:
-    return _Attempted(row.id, row.epoch + 1, row.attempts + 1, row.doubts, row.template, row.expire_time)
+def _claimed(row: Row) -> Claimed:
+    """A due message as the claim leaves it."""
+    return Claimed(
+        id=row.id,
+        message_id=row.message_id,
+        phone=row.phone,
+        text=row.text,
+        template=row.template,
+        attempts=row.attempts + 1,
+        doubts=row.doubts,
+        epoch=row.epoch + 1,
+        expire_time=row.expire_time,
+    )
 
 
 def _step(message: Any, outcome: Outcome, now: datetime, dice: float) -> store.Move:
@@ -213,7 +224,7 @@ def _tell_unrecorded(calls: Sequence[EndedCall]) -> None:
     log.error("outcomes_not_recorded", message_ids=message_ids)
 
 
-def _each(calls: Sequence[EndedCall]) -> Iterator[tuple[Row, Outcome]]:
+def _each(calls: Sequence[EndedCall]) -> Iterator[tuple[Claimed, Outcome]]:
     for call in calls:
         yield from zip(call.messages, call.outcomes, strict=True)
 

@@ -1,6 +1,5 @@
 """The gRPC face of notify: requests to use cases, rows to messages. Protobuf stops here."""
 
-from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -12,22 +11,22 @@ from lipanet.notify.v1 import notify_service_pb2_grpc as pb_grpc
 
 from notify import messages
 from notify.drafts import Draft
+from notify.outbox import Outbox
 from notify.states import State
 
 _STATES = {state: pb.MessageState.Value(f"MESSAGE_STATE_{state}") for state in State}
 
 
 class NotifyServicer(pb_grpc.NotifyServiceServicer):
-    """`wake` is called with the number of new messages to send."""
+    """See the proto for what each RPC does. `outbox` gets the messages that are accepted."""
 
-    def __init__(self, engine: sa.Engine, wake: Callable[[int], None]) -> None:
+    def __init__(self, engine: sa.Engine, outbox: Outbox) -> None:
         self._engine = engine
-        self._wake = wake
+        self._outbox = outbox
 
     def SendMessages(self, request: pb.SendMessagesRequest, context: grpc.ServicerContext) -> pb.SendMessagesResponse:
-        receipts = messages.accept(self._engine, [_draft(message) for message in request.messages])
-        if new := sum(receipt.state is State.QUEUED and not receipt.repeated for receipt in receipts):
-            self._wake(new)
+        drafts = [_draft(message) for message in request.messages]
+        receipts = messages.accept(self._engine, drafts, self._outbox)
         return pb.SendMessagesResponse(receipts=map(_receipt, receipts))
 
     def GetMessage(self, request: pb.GetMessageRequest, context: grpc.ServicerContext) -> pb.GetMessageResponse:

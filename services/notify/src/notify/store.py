@@ -15,6 +15,7 @@ from notify.states import State
 # These are made once: making one anew costs more than the database takes to carry it out.
 _columns = messages.c
 _FIND = sa.select(messages).where(_columns.message_id.in_(sa.bindparam("message_ids", expanding=True)))
+_IDS: sa.Select[Any] = _FIND.with_only_columns(_columns.message_id, _columns.id)
 _HELD: sa.Select[Any] = _FIND.with_only_columns(_columns.message_id, _columns.state, _columns.detail)
 # Those that another transaction holds are passed over: that one deals with them.
 _DUE: sa.Select[Any] = (
@@ -46,6 +47,11 @@ def find(connection: sa.Connection, message_ids: Collection[str]) -> dict[str, s
 def held(connection: sa.Connection, message_ids: Collection[str]) -> Sequence[sa.Row[Any]]:
     """The id, state and detail of those of these messages that there are."""
     return connection.execute(_HELD, {"message_ids": list(message_ids)}).all()
+
+
+def ids(connection: sa.Connection, message_ids: Collection[str]) -> dict[str, int]:
+    """The rows' own ids of these messages."""
+    return dict(map(tuple, connection.execute(_IDS, {"message_ids": message_ids})))
 
 
 def insert(connection: sa.Connection, rows: Sequence[Mapping[str, object]]) -> None:

@@ -1,7 +1,8 @@
 """The threads that send: one claims, several call the provider, one records what came of the calls.
 
-Owns which thread does what; `sending` has the steps, `demand` says when to claim. A claim is handed over at once, so
-whatever is SENDING is under way, and calls that end while one record is being written are written together by the next.
+Owns which thread does what; `sending` has the steps, `demand` says when to claim. What is claimed, or stored as
+SENDING, is handed over at once, so whatever is SENDING is under way; calls that end while one record is being written
+are written together by the next.
 """
 
 import threading
@@ -13,7 +14,8 @@ import structlog
 from servicekit.errors import DatabaseUnavailable
 
 from notify.demand import POLL_SECONDS, Demand
-from notify.sending import ABANDONED_AT_ONCE, CALL_SIZE, EndedCall, Row, Sending
+from notify.outbox import Claimed
+from notify.sending import ABANDONED_AT_ONCE, CALL_SIZE, EndedCall, Sending, calls_needed, calls_of, never_called
 
 # The claimer and the recorder; a call does without the database.
 DATABASE_THREADS = 2
@@ -22,14 +24,15 @@ log = structlog.get_logger()
 
 
 class Worker:
-    """Sends due messages in several calls side by side, so that one slow call does not hold up all messages."""
+    """An Outbox. Sends in several calls side by side, so that one slow call does not hold up all messages."""
 
     def __init__(self, sending: Sending, stopping: threading.Event, *, calls_at_once: int) -> None:
         self._sending = sending
         self._stopping = stopping
         self._demand = Demand(calls_at_once, stopping)
         self._settled_at = -POLL_SECONDS
-        self._claimed: SimpleQueue[Sequence[Row] | None] = SimpleQueue()
+        self.claim = sending.lease
+        self._claimed: SimpleQueue[Sequence[Claimed] | None] = SimpleQueue()
         self._ended: SimpleQueue[EndedCall | None] = SimpleQueue()
         self._claimer = _thread("claimer", self._claim)
         self._callers = [_thread(f"caller-{number}", self._call) for number in range(calls_at_once)]
@@ -40,9 +43,22 @@ class Worker:
         for thread in (self._recorder, *self._callers, self._claimer):
             thread.start()
 
-    def wake(self, accepted: int) -> None:
-        """So many new messages are due now."""
-        self._demand.accepted(accepted)
+    def take(self, messages: int) -> int:
+        """For how many of so many new messages callers are free; they stay free until `begin`. May wait a moment."""
+        return self._demand.take(calls_needed(messages)) * CALL_SIZE
+
+    def begin(self, messages: Sequence[Claimed], taken: int) -> None:
+        """Send messages that are SENDING from the beginning, instead of the `taken` ones that were foreseen."""
+        self._call_all(messages, reserved=calls_needed(taken))
+
+    def unsure(self, messages: Sequence[Claimed]) -> None:
+        """Let messages wait for a claim that are SENDING, if they are there at all, without a call under way."""
+        if messages:
+            self._ended.put(never_called(messages))
+
+    def queued(self, messages: int) -> None:
+        """So many new messages are QUEUED and due."""
+        self._demand.accepted(messages)
 
     def stop(self, grace: float) -> None:
         """Claim nothing more; let calls in flight end and their outcomes be recorded, within `grace` seconds."""
@@ -75,19 +91,27 @@ class Worker:
             self._settled_at = now
 
     def _claim_once(self) -> None:
-        room = self._demand.room()
-        if not room:
+        if not (room := self._demand.room()):
             return
-        claim = self._sending.claim(room * CALL_SIZE)
-        calls = list(claim.calls())
-        self._demand.claimed(len(calls), more=len(claim) == room * CALL_SIZE)
-        for messages in calls:
-            self._claimed.put(messages)
+        claimed: Sequence[Claimed] = []
+        more = False
+        try:
+            claim = self._sending.claim(room * CALL_SIZE)
+            claimed, more = claim.messages, len(claim) == room * CALL_SIZE
+        finally:
+            self._demand.claimed(more=more)
+            self._call_all(claimed, reserved=room)
+
+    def _call_all(self, messages: Sequence[Claimed], *, reserved: int) -> None:
+        calls = list(calls_of(messages))
+        for call in calls:
+            self._claimed.put(call)
+        self._demand.give_back(reserved - len(calls))
 
     def _call(self) -> None:
         while (messages := self._claimed.get()) is not None:
             self._ended.put(self._sending.call(messages))
-            self._demand.call_ended()
+            self._demand.give_back(1)
 
     def _record(self) -> None:
         while calls := self._take_ended():
