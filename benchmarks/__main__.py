@@ -86,7 +86,7 @@ def _bench(extent: Extent) -> Iterator[Bench]:
         ours.start()
         _say("starting the predecessor")
         first, second, third = predecessor_ports
-        predecessor = Predecessor(mysql, directory / "log", (first, second, third))
+        predecessor = Predecessor(mysql, directory / "log", (first, second, third), ours.sms_api)
         running.callback(predecessor.stop)
         predecessor.start(size.hot)
         raw = setup.create(mysql, SCHEMA, ADMINS)

@@ -48,13 +48,18 @@ class Ours:
         self.returning = self._simulator("returning", returning, self._ports[8 + TOWERS], ("RC",))
         self._textsms = self._process(
             "textsms", ["simulators.textsms", "--port", str(self._ports[6]), "--credits", "1000000000"],
-            f"http://127.0.0.1:{self._ports[6]}/faults",
+            f"{self.sms_api}/faults",
         )  # fmt: skip
 
     @property
     def port(self) -> int:
         """The gateway's."""
         return self._ports[0]
+
+    @property
+    def sms_api(self) -> str:
+        """The simulated SMS provider's address; the predecessor sends there as well."""
+        return f"http://127.0.0.1:{self._ports[6]}"
 
     @property
     def returning_ports(self) -> list[int]:
@@ -154,7 +159,7 @@ class Ours:
 
     def delay_messages(self, seconds: float) -> None:
         """Let every call of the SMS provider take so much longer."""
-        url = f"http://127.0.0.1:{self._ports[6]}/faults"
+        url = f"{self.sms_api}/faults"
         httpx.delete(url).raise_for_status()
         if seconds:
             httpx.post(url, json={"kind": "delay", "seconds": seconds}).raise_for_status()
@@ -178,7 +183,7 @@ class Ours:
             "LIPANET_LOG_FORMAT": "json",
             "LIPANET_DATABASE_URL": self.mysql.url(SCHEMA),
             "LIPANET_ADMIN_PHONES": ",".join(ADMINS),
-            "LIPANET_TEXTSMS_URL": f"http://127.0.0.1:{self._ports[6]}/api/services/",
+            "LIPANET_TEXTSMS_URL": f"{self.sms_api}/api/services/",
             "LIPANET_TEXTSMS_API_KEY": "benchmark",
             "LIPANET_TEXTSMS_PARTNER_ID": "1",
             "LIPANET_TEXTSMS_SHORTCODE": "LIPANET",

@@ -1,4 +1,4 @@
-"""Brings the rebuilt predecessor up beside us: its schema with customers, the outside world it calls, and itself."""
+"""Brings the rebuilt predecessor up beside us: its schema with customers, the router service it calls, and itself."""
 
 import os
 import subprocess
@@ -23,18 +23,20 @@ def install() -> None:
 
 
 class Predecessor:
-    """Two servers, with its four messages and without: the published code has sending commented out."""
+    """Two servers, with its four messages and without: the published code has sending commented out.
 
-    def __init__(self, mysql: MySqlServer, logs: Path, ports: tuple[int, int, int]) -> None:
+    `sms_api` is the provider's address, the same that we send to.
+    """
+
+    def __init__(self, mysql: MySqlServer, logs: Path, ports: tuple[int, int, int], sms_api: str) -> None:
         self.mysql = mysql
-        self.port, self.port_with_sms, outside = ports
-        self._outside = _node("outside", logs, outside, {"ROUTER_DELAY_MS": "0", "SMS_DELAY_MS": "0"})
-        url = f"http://127.0.0.1:{outside}"
+        self.port, self.port_with_sms, router_api = ports
+        self._router_api = _node("router-api", logs, router_api, {})
         given = {
             "DATABASE_URL": mysql.node_url(SCHEMA),
             "POOL_SIZE": str(POOL_SIZE),
-            "ROUTER_API": url,
-            "SMS_API": url,
+            "ROUTER_API": f"http://127.0.0.1:{router_api}",
+            "SMS_API": sms_api,
             "ADMIN_PHONES": "254700000001,254700000002",
         }
         self.server = _node("server", logs, self.port, given | {"SENDS_SMS": "false"})
@@ -53,11 +55,11 @@ class Predecessor:
                 " VALUES (%s, %s, %s, 1000, 1, 1, 'inactive', %s)",
                 [(f"Customer {n}", f"{n:04d}HW", f"{n:04d}HW", f"25471{n:07d}") for n in range(customers)],
             )
-        for child, path in ((self._outside, "counts"), (self.server, "health"), (self._server_with_sms, "health")):
+        for child, path in ((self._router_api, "health"), (self.server, "health"), (self._server_with_sms, "health")):
             child.start(answering(f"http://127.0.0.1:{child.port}/{path}"))
 
     def stop(self) -> None:
-        for child in (self.server, self._server_with_sms, self._outside):
+        for child in (self.server, self._server_with_sms, self._router_api):
             child.stop()
 
 

@@ -73,6 +73,8 @@ class Faults:
 
     def draw(self, *kinds: Kind, mobile: str = "") -> Fault | None:
         """The first fault of these kinds that shows now, if any; it is then counted."""
+        if not self._faults:  # asked for several times for every message, and mostly there are none
+            return None
         with self._lock:
             for fault in self._faults:
                 if fault.kind in kinds and fault.mobile in {"", mobile} and self._dice.random() < fault.probability:

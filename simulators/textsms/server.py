@@ -49,7 +49,6 @@ class TextSmsSimulator:
         self.host, self.port = self._socket.getsockname()[:2]
         config = uvicorn.Config(
             _WithTransport(self._app),
-            http="h11",
             lifespan="off",
             log_config=None,
             proxy_headers=False,
