@@ -30,7 +30,7 @@ class Pace:
     first_pause: float = 0.25
     longest_pause: float = 2.0
     # Nobody notices either gap; but a round for ten lines or for fifty messages costs hardly more than one for one.
-    access_beat: Beat = Beat(gap=0.02, courtesy=0.5)
+    access_beat: Beat = Beat(gap=0.02, courtesy=0.1)
     message_beat: Beat = Beat(gap=0.25, courtesy=3.0)
     max_tasks: int = 500
     # While payments come in fast, a large round would hold them up all at once.
