@@ -91,6 +91,14 @@ async def test_many_lines_go_before_messages_and_messages_as_soon_as_the_last_li
         await until(all_done(world))
 
 
+async def test_a_full_round_is_followed_by_the_next_without_a_pause(world):
+    for number in range(45):
+        world.billing.fake.add_task(messages=[(f"m{number}", "0712345678", "payment_notice")])
+    # The first four rounds are full; the fifth brings the rest and could wait an hour for more.
+    async with dispatching(world, replace(PACE, max_tasks=10, message_beat=Beat(gap=3600, courtesy=3600))):
+        await until(all_done(world))
+
+
 async def test_what_stood_in_the_way_is_reported_as_the_router_control_says_it(world):
     world.router_control.fake.dead = {1}
     world.billing.fake.add_task(access=(1, "u1", True))

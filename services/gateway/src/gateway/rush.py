@@ -7,7 +7,7 @@ from collections.abc import Callable
 _CALM_PER_SECOND = 400.0
 # A stall that lets some payments pile up is no rush yet.
 _RUSH = 60.0
-_FULL = 110.0
+_FULL = 80.0
 
 
 class Rush:
@@ -25,7 +25,7 @@ class Rush:
 
     @property
     def is_on(self) -> bool:
-        """Whether more comes in than can be carried out meanwhile; ends an eighth of a second after a rush."""
+        """Whether more comes in than can be carried out meanwhile; ends a twentieth of a second after a rush."""
         self._leak()
         return self._level > _RUSH
 

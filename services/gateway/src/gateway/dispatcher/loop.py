@@ -103,11 +103,16 @@ class Loop:
         """Let rounds begin some time apart, so that each one finds more to do: a round costs the same for many."""
         beat, now = self._carrier.beat, asyncio.get_running_loop().time
         while not self._stopping.is_set():
-            gap = beat.courtesy if self._rushing() else beat.gap
-            left = self._last_round + gap - now()
+            left = self._last_round + self._gap(beat) - now()
             if left <= 0:
                 return
             await wait_for(self._stopping, min(left, _MOMENT))
+
+    def _gap(self, beat: Beat) -> float:
+        if self._rushing():
+            return beat.courtesy
+        # Another full round costs no less for having waited.
+        return 0 if self._last_round == self._last_full_round else beat.gap
 
     async def _round(self) -> float:
         """Lease and hand out once; how long to wait before the next round, in seconds."""
@@ -129,7 +134,7 @@ class Loop:
 
     def _note_how_full(self, response: LeaseTasksResponse, *, all_asked_for: bool) -> None:
         if len(response.tasks) >= self._pace.max_tasks:
-            self._last_full_round = asyncio.get_running_loop().time()
+            self._last_full_round = self._last_round
         self._more_may_be_due = not (all_asked_for and response.next_due_in.ToMicroseconds())
 
     async def _lease_tasks(self, busy_routers: Sequence[int]) -> LeaseTasksResponse:
@@ -160,6 +165,8 @@ class Loop:
         def end(task: asyncio.Task[None]) -> None:
             self._held -= size
             self._under_way.discard(task)
+            if self._more_may_be_due:
+                self._awake.set()
             if not task.cancelled() and (error := task.exception()):
                 # The lease runs out, and the tasks are carried again.
                 log.error("carrier_broken", exc_info=error)
