@@ -17,8 +17,14 @@ def clock():
 
 
 @pytest.fixture
-def rush(clock):
-    return Rush(clock)
+def under_way():
+    """What is just being taken in."""
+    return ["a batch"]
+
+
+@pytest.fixture
+def rush(clock, under_way):
+    return Rush(lambda: bool(under_way), clock)
 
 
 def come_in(rush, clock, per_second, seconds):
@@ -44,5 +50,17 @@ def test_more_than_that_is_one_within_a_second(rush, clock):
 
 def test_a_rush_ends_soon_however_long_it_was(rush, clock):
     assert come_in(rush, clock, per_second=4000, seconds=60)
-    clock.now += 0.13
+    clock.now += 0.26
+    assert not rush.is_on
+
+
+def test_a_slow_batch_does_not_end_a_rush_but_a_moment_with_nothing_under_way_does(rush, clock, under_way):
+    assert come_in(rush, clock, per_second=4000, seconds=1)
+    clock.now += 0.2
+    assert rush.is_on
+    rush.joined_by(100)
+    under_way.clear()
+    clock.now += 0.02
+    assert rush.is_on
+    clock.now += 0.02
     assert not rush.is_on

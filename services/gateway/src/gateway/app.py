@@ -90,7 +90,8 @@ def create_api(plan: Plan, lifecycle: Lifecycle) -> FastAPI:
 @asynccontextmanager
 async def _running(app: FastAPI, plan: Plan, lifecycle: Lifecycle) -> AsyncIterator[None]:
     clients = Clients.connect(plan.targets)
-    rush = Rush()
+    intake: Intake | None = None
+    rush = Rush(lambda: intake is not None and intake.recorder.is_busy)
     owner = f"{socket.gethostname()}:{os.getpid()}"
     dispatcher = Dispatcher(clients, owner, lifecycle.stopping, plan.pace, lambda: rush.is_on)
 

@@ -73,6 +73,11 @@ class Batcher(Generic[Item, Result]):
         finally:
             deadline.cancel()
 
+    @property
+    def is_busy(self) -> bool:
+        """Whether a batch is under way."""
+        return self._in_flight > 0
+
     async def drain(self) -> None:
         """Wait until nothing is under way."""
         while self._lanes:

@@ -111,8 +111,9 @@ class Loop:
     def _gap(self, beat: Beat) -> float:
         if self._rushing():
             return beat.courtesy
-        # Another full round costs no less for having waited.
-        return 0 if self._last_round == self._last_full_round else beat.gap
+        # Another full round costs no less for having waited; but one waiting here is enough.
+        full = self._last_round == self._last_full_round and self._held <= self._pace.max_tasks
+        return 0 if full else beat.gap
 
     async def _round(self) -> float:
         """Lease and hand out once; how long to wait before the next round, in seconds."""
@@ -165,8 +166,6 @@ class Loop:
         def end(task: asyncio.Task[None]) -> None:
             self._held -= size
             self._under_way.discard(task)
-            if self._more_may_be_due:
-                self._awake.set()
             if not task.cancelled() and (error := task.exception()):
                 # The lease runs out, and the tasks are carried again.
                 log.error("carrier_broken", exc_info=error)
