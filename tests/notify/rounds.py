@@ -1,7 +1,7 @@
 """Sending step by step, against a provider that answers by script."""
 
 import threading
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import sqlalchemy as sa
 from notify import messages
@@ -11,6 +11,27 @@ from notify.sending import CALL_SIZE, Sending, calls_of
 
 PHONE = "254712345678"
 FACTS = {"trans_id": "T1", "due_date": "23 Dec 2026", "amount": "1.00", "package": "2.00", "missing": "1.00"}
+
+
+class Shelf:
+    """An outbox that sends nothing: whoever claims the messages does."""
+
+    claim = timedelta()
+
+    def take(self, messages):
+        return 0
+
+    def begin(self, messages, taken):
+        pass
+
+    def unsure(self, messages):
+        pass
+
+    def queued(self, messages):
+        pass
+
+
+SHELF = Shelf()
 
 
 class ScriptedProvider:
@@ -34,7 +55,7 @@ class ScriptedProvider:
 
 def accept(engine, *message_ids, template="", **changes):
     given = {"template": template, "facts": FACTS} if template else {"text": "hello"}
-    messages.accept(engine, [Draft(m, PHONE, **(given | changes)) for m in message_ids])
+    messages.accept(engine, SHELF, [Draft(m, PHONE, **(given | changes)) for m in message_ids])
 
 
 def set_times(engine, **times):

@@ -15,6 +15,7 @@ from notify.states import State
 from servicekit.errors import BatchTooLarge, InvalidPageToken
 
 from servicekit import migrate
+from tests.notify.rounds import SHELF
 
 
 def draft(message_id, **changes):
@@ -37,8 +38,8 @@ def test_the_migrated_table_is_the_one_of_the_models_and_can_be_taken_back(engin
 
 
 def test_accepting_a_message_again_changes_nothing_and_says_so(engine):
-    (first,) = messages.accept(engine, [draft("m1", subject="T1")])
-    (again,) = messages.accept(engine, [draft("m1", text="something else", phone="bad")])
+    (first,) = messages.accept(engine, SHELF, [draft("m1", subject="T1")])
+    (again,) = messages.accept(engine, SHELF, [draft("m1", text="something else", phone="bad")])
     assert (first.state, first.repeated, again.state, again.repeated) == (State.QUEUED, False, State.QUEUED, True)
     assert messages.get(engine, "m1").text == "hello"
 
@@ -46,6 +47,7 @@ def test_accepting_a_message_again_changes_nothing_and_says_so(engine):
 def test_a_batch_keeps_the_bad_beside_the_good_in_the_order_of_the_request(engine):
     receipts = messages.accept(
         engine,
+        SHELF,
         [
             draft("b", phone="0201234567"),
             draft("a"),
@@ -73,7 +75,7 @@ def test_a_batch_keeps_the_bad_beside_the_good_in_the_order_of_the_request(engin
 
 
 def test_ids_that_differ_only_in_case_or_a_trailing_space_are_two_messages(engine):
-    receipts = messages.accept(engine, [draft("m"), draft("M"), draft("m ")])
+    receipts = messages.accept(engine, SHELF, [draft("m"), draft("M"), draft("m ")])
     assert [r.repeated for r in receipts] == [False] * 3
     assert count(engine) == 3
 
@@ -81,15 +83,15 @@ def test_ids_that_differ_only_in_case_or_a_trailing_space_are_two_messages(engin
 @pytest.mark.parametrize("bad", ["", "x" * 101, "new\nline", "é"])
 def test_one_bad_id_refuses_the_whole_batch(engine, bad):
     with pytest.raises(messages.InvalidMessageId, match=r"messages\[1\]"):
-        messages.accept(engine, [draft("good"), draft(bad)])
+        messages.accept(engine, SHELF, [draft("good"), draft(bad)])
     assert count(engine) == 0
 
 
 def test_a_batch_has_1_to_1000_messages(engine):
     for size in (0, 1001):
         with pytest.raises(BatchTooLarge):
-            messages.accept(engine, [draft(f"m{n}") for n in range(size)])
-    assert len(messages.accept(engine, [draft(f"m{n}") for n in range(1000)])) == count(engine) == 1000
+            messages.accept(engine, SHELF, [draft(f"m{n}") for n in range(size)])
+    assert len(messages.accept(engine, SHELF, [draft(f"m{n}") for n in range(1000)])) == count(engine) == 1000
 
 
 def test_overlapping_batches_at_once_accept_every_message_exactly_once(engine):
@@ -98,7 +100,7 @@ def test_overlapping_batches_at_once_accept_every_message_exactly_once(engine):
     def accept(worker):
         at_once.wait()
         ids = [f"m{(worker * 7 + n) % 30}" for n in range(20)]
-        return messages.accept(engine, [draft(message_id) for message_id in ids])
+        return messages.accept(engine, SHELF, [draft(message_id) for message_id in ids])
 
     with ThreadPoolExecutor(8) as threads:
         receipts = [receipt for batch in threads.map(accept, range(8)) for receipt in batch]
@@ -108,14 +110,14 @@ def test_overlapping_batches_at_once_accept_every_message_exactly_once(engine):
 
 
 def test_an_unset_expire_time_means_a_day_from_now(engine):
-    messages.accept(engine, [draft("m1")])
+    messages.accept(engine, SHELF, [draft("m1")])
     row = messages.get(engine, "m1")
     assert row.expire_time - row.create_time == timedelta(days=1)
 
 
 def test_listing_pages_newest_first_and_filters(engine):
-    messages.accept(engine, [draft(f"m{n}", subject="T1" if n % 2 else "T2") for n in range(7)])
-    messages.accept(engine, [draft("bad", phone="1", subject="T1")])
+    messages.accept(engine, SHELF, [draft(f"m{n}", subject="T1" if n % 2 else "T2") for n in range(7)])
+    messages.accept(engine, SHELF, [draft("bad", phone="1", subject="T1")])
 
     def pages(**wanted):
         token, found = "", []

@@ -11,7 +11,7 @@ from notify.states import State
 from servicekit.database import transact
 from servicekit.errors import DatabaseUnavailable
 
-from tests.notify.rounds import PHONE, ScriptedProvider, sender, states
+from tests.notify.rounds import PHONE, ScriptedProvider, accept, sender, states
 
 
 class Room:
@@ -45,7 +45,7 @@ def drafts(*message_ids, **changes):
 
 def test_what_has_room_is_sending_from_the_beginning_and_its_outcome_counts(engine):
     room = Room(20)
-    (receipt,) = messages.accept(engine, drafts("m1"), room)
+    (receipt,) = messages.accept(engine, room, drafts("m1"))
     assert (receipt.state, room.begun, room.waiting) == (State.SENDING, [(["m1"], 1)], 0)
     row = messages.get(engine, "m1")
     assert (row.state, row.attempts, row.epoch, row.due_time - row.create_time) == (State.SENDING, 1, 1, room.claim)
@@ -58,18 +58,18 @@ def test_what_has_room_is_sending_from_the_beginning_and_its_outcome_counts(engi
 
 def test_a_batch_goes_in_lots_as_room_comes_and_the_rest_waits_for_a_claim(engine):
     room = Room(2, 1)
-    receipts = messages.accept(engine, drafts("a", "b", "c", "d", "e"), room)
+    receipts = messages.accept(engine, room, drafts("a", "b", "c", "d", "e"))
     assert room.begun == [(["a", "b"], 2), (["c"], 1), ([], 0)]
     assert room.waiting == 2
     assert [receipt.state for receipt in receipts] == [State.SENDING] * 3 + [State.QUEUED] * 2
 
 
 def test_what_is_held_already_unusable_or_too_late_needs_no_call(engine):
-    messages.accept(engine, drafts("held"))
+    accept(engine, "held")
     room = Room(20)
     late = datetime(2026, 1, 1, tzinfo=UTC)
     batch = drafts("held", "new") + drafts("late", expire_time=late) + [Draft("bad", "1", text="x")]
-    receipts = messages.accept(engine, batch, room)
+    receipts = messages.accept(engine, room, batch)
     assert room.begun == [(["new"], 4)]
     assert [receipt.state for receipt in receipts] == [State.QUEUED, State.SENDING, State.QUEUED, State.FAILED]
     assert room.waiting == 1
@@ -84,7 +84,7 @@ def test_room_is_given_back_when_nothing_could_be_stored(engine, monkeypatch):
     monkeypatch.setattr(messages, "transact", fail)
     room = Room(20)
     with pytest.raises(DatabaseUnavailable):
-        messages.accept(engine, drafts("m1"), room)
+        messages.accept(engine, room, drafts("m1"))
     assert (room.begun, room.doubtful) == ([([], 1)], [])
 
 
@@ -98,7 +98,7 @@ def test_a_commit_that_counted_without_an_answer_leaves_no_message_without_a_cal
     room = Room(20)
     monkeypatch.setattr(messages, "transact", commit_and_hear_nothing)
     with pytest.raises(DatabaseUnavailable):
-        messages.accept(engine, drafts("m1"), room)
+        messages.accept(engine, room, drafts("m1"))
     monkeypatch.undo()
     assert states(engine) == {"m1": State.SENDING}
     rounds = sender(engine, ScriptedProvider())
@@ -114,6 +114,6 @@ def test_a_run_after_a_lost_commit_finds_its_own_messages(engine, monkeypatch):
 
     monkeypatch.setattr(messages, "transact", run_twice)
     room = Room(20)
-    (receipt,) = messages.accept(engine, drafts("m1"), room)
+    (receipt,) = messages.accept(engine, room, drafts("m1"))
     assert (receipt.repeated, room.begun) == (True, [([], 1)])
     assert [message.message_id for message in room.doubtful] == ["m1"]

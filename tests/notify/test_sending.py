@@ -9,12 +9,12 @@ from notify.states import State
 from structlog.testing import capture_logs
 
 from simulators.textsms import Fault
-from tests.notify.rounds import PHONE, ScriptedProvider, accept, make_due, sender, set_times, states
+from tests.notify.rounds import PHONE, SHELF, ScriptedProvider, accept, make_due, sender, set_times, states
 
 
 def test_45_messages_take_three_calls_and_each_arrives_once(engine, sms, make_provider):
     ids = [f"m{n}" for n in range(45)]
-    messages.accept(engine, [Draft(m, f"0712{n:06}", text=f"text {m}") for n, m in enumerate(ids)])
+    messages.accept(engine, SHELF, [Draft(m, f"0712{n:06}", text=f"text {m}") for n, m in enumerate(ids)])
     sending = sender(engine, make_provider())
     while sending.send_due():
         pass
@@ -38,7 +38,7 @@ def test_a_lone_message_goes_by_sendsms(engine, sms, make_provider):
 
 def test_many_senders_at_once_never_send_a_message_twice(engine, sms, make_provider):
     ids = [f"m{n}" for n in range(90)]
-    messages.accept(engine, [Draft(m, PHONE, text=m) for m in ids])
+    messages.accept(engine, SHELF, [Draft(m, PHONE, text=m) for m in ids])
     senders = [sender(engine, make_provider()) for _ in range(6)]
 
     def drain(one):
@@ -78,7 +78,7 @@ def test_every_code_leads_to_its_state_and_waits_long_enough(
     engine = sqlite_engine
     accept(engine, "m1")
     if not alone:
-        messages.accept(engine, [Draft("other", "0722000000", text="the other")])
+        messages.accept(engine, SHELF, [Draft("other", "0722000000", text="the other")])
     if not alone:
         sms.add_fault(Fault(kind="right_spelling"))
     sms.add_fault(Fault(kind="code", code=code, mobile=PHONE))

@@ -13,7 +13,7 @@ from servicekit.errors import BatchTooLarge, InvalidArgument, InvalidPageToken, 
 
 from notify import store
 from notify.drafts import NAME_LENGTH, Draft, compose
-from notify.outbox import Claimed, Outbox, Shelf
+from notify.outbox import Claimed, Outbox
 from notify.states import State
 
 BATCH = 1000
@@ -23,7 +23,6 @@ _LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 _MESSAGE_ID = re.compile(r"[ -~]{1,100}")
 _PAGE_SIZE = 50
 _LARGEST_PAGE = 500
-_SHELF = Shelf()
 _CLAIMED = [field.name for field in fields(Claimed) if field.name != "id"]
 
 Row = Mapping[str, Any]
@@ -62,7 +61,7 @@ class Page:
     next_token: str
 
 
-def accept(engine: sa.Engine, drafts: Sequence[Draft], outbox: Outbox = _SHELF) -> list[Receipt]:
+def accept(engine: sa.Engine, outbox: Outbox, drafts: Sequence[Draft]) -> list[Receipt]:
     """Hold all messages durably; those held already stay as they are. What `outbox` has room for it gets at once.
 
     Answers one receipt for each draft, in their order. It may raise when some are held: then all may be sent again.

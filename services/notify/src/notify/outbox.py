@@ -44,21 +44,3 @@ class Outbox(Protocol):
     def queued(self, messages: int) -> None:
         """So many more are QUEUED and due."""
         ...
-
-
-class Shelf:
-    """An outbox that sends nothing itself: whoever claims the messages does."""
-
-    claim = timedelta()
-
-    def take(self, messages: int) -> int:  # noqa: ARG002
-        return 0
-
-    def begin(self, messages: Sequence[Claimed], taken: int) -> None:
-        pass
-
-    def unsure(self, messages: Sequence[Claimed]) -> None:
-        pass
-
-    def queued(self, messages: int) -> None:
-        pass

@@ -26,7 +26,7 @@ class NotifyServicer(pb_grpc.NotifyServiceServicer):
 
     def SendMessages(self, request: pb.SendMessagesRequest, context: grpc.ServicerContext) -> pb.SendMessagesResponse:
         drafts = [_draft(message) for message in request.messages]
-        receipts = messages.accept(self._engine, drafts, self._outbox)
+        receipts = messages.accept(self._engine, self._outbox, drafts)
         return pb.SendMessagesResponse(receipts=map(_receipt, receipts))
 
     def GetMessage(self, request: pb.GetMessageRequest, context: grpc.ServicerContext) -> pb.GetMessageResponse:
