@@ -81,3 +81,20 @@ class Dispatcher:
                 first = self.inbox.setdefault(message.message_id, message)
                 assert first.phone == message.phone  # an id is one message for ever
         return Report(task.task_id, task.epoch, "notify is down", accepted=self.notify_is_up)
+
+
+def failed(task, result=AccessResult.UNREACHABLE):
+    return Report(task.task_id, task.epoch, "no route", access=result, router_name="Tower")
+
+
+def switched(task):
+    return Report(task.task_id, task.epoch, access=AccessResult.CHANGED, router_name="Tower")
+
+
+def handed_over(task):
+    return Report(task.task_id, task.epoch, accepted=True)
+
+
+def lines(desk, **kwargs):
+    """Leases everything due; the access tasks of it."""
+    return [task for task in desk.lease(**kwargs) if isinstance(task.work, Line)]
