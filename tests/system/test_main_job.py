@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from billing.models import isp_wallet
+from gateway.dispatcher.pace import Pace
 
 from tests.system.running import ADMINS, ISP_PHONE, eventually
 
@@ -85,7 +86,8 @@ def test_a_process_killed_between_payment_and_reconnection_loses_nothing(running
     running.heal_router()
     running[service].start()
     running[service].wait_ready()
-    eventually(lambda: running.is_enabled(account))
+    # What a killed gateway was carrying out waits for its lease to run out.
+    eventually(lambda: running.is_enabled(account), Pace().lease + 30)
     eventually(lambda: running.open_tasks() == 0, 60)
     assert running.customer(account).next_payment_date > before
     eventually(lambda: [text for text in running.inbox(phone) if trans_id in text])
