@@ -142,9 +142,11 @@ async def test_callbacks_are_only_posted(gateway, world, method, path):
     [
         (f"/callbackprocess/{SECRET}?from=m-pesa", 200),
         (f"/callbackprocess/{SECRET.replace('-', '%2D')}", 200),
-        (f"/callbackprocess/{SECRET}/", 307),
+        (f"/callbackprocess/{SECRET}/", 200),
+        (f"/callbackprocess/{SECRET}/?from=m-pesa", 200),
         (f"/callbackprocess/{SECRET}/{SECRET}", 404),
-        ("/callbackprocess/", 307),
+        ("/callbackprocess", 403),
+        ("/callbackprocess/", 403),
         (f"/{SECRET}", 404),
     ],
 )
@@ -153,6 +155,13 @@ async def test_the_secret_is_the_path_s_last_part(world, path, status):
         answer = await gateway.post(path, json=callback())
     assert answer.status_code == status
     assert len(world.billing.fake.payments) == (status == 200)
+
+
+@pytest.mark.parametrize("path", ["/callbackprocess/", "/c2b/confirmation/", "/c2b/validation/"])
+async def test_an_address_registered_with_a_slash_at_its_end_is_the_same_address(gateway, world, path):
+    answer = await gateway.post(path, json=callback())
+    assert (answer.status_code, answer.json()["ResultCode"]) == (200, 0 if "validation" not in path else "0")
+    assert len(world.billing.fake.payments) == (path != "/c2b/validation/")
 
 
 async def test_after_an_unforeseen_error_the_same_connection_serves_on(gateway, line, monkeypatch):

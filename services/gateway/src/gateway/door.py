@@ -44,7 +44,8 @@ def _find(scope: Scope) -> tuple[str, Handler | None, str]:
     """The route's pattern, its handler and the secret in the path, where it is a callback's."""
     if scope["type"] != "http" or scope["method"] != "POST":
         return "", None, ""
-    path: str = scope["path"]
+    # Registered with a slash at its end, an address works all the same: a redirect might be followed by nobody.
+    path: str = scope["path"].removesuffix("/")
     if handler := HANDLERS.get(path):
         return path, handler, ""
     path, _, secret = path.rpartition("/")
