@@ -229,6 +229,15 @@ def test_a_quarantined_callback_is_kept_shown_and_closed(client):
     assert get(open_).state == pb.QUARANTINE_STATE_OPEN
 
 
+def test_what_waits_for_a_person_is_counted(client):
+    client.record(payment("A1", "HELLO"), payment("A2", "ACC001"), payment("A3", "NOBODY"))
+    first, _ = keep(client, b"one", b"two")
+    client.payments.ResolveQuarantinedCallback(pb.ResolveQuarantinedCallbackRequest(callback_id=first, note="junk"))
+    assert client.payments.CountWaiting(pb.CountWaitingRequest()) == pb.CountWaitingResponse(
+        open_callbacks=1, unmatched_payments=2
+    )
+
+
 def test_a_full_quarantine_keeps_nothing_more_until_something_is_closed(client, desk, monkeypatch):
     monkeypatch.setattr(quarantine, "MAX_OPEN", 3)
     first, _ = keep(client, b"1", b"2")

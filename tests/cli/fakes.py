@@ -133,6 +133,11 @@ class FakeBilling:
         callback.state, callback.note = payment.QUARANTINE_STATE_DISMISSED, request.note
         return payment.ResolveQuarantinedCallbackResponse(callback=callback)
 
+    def CountWaiting(self, request, context):
+        still_open = [one for one in self.callbacks.values() if one.state == payment.QUARANTINE_STATE_OPEN]
+        held = [one for one in self.payments.values() if one.outcome == payment.PAYMENT_OUTCOME_UNMATCHED]
+        return payment.CountWaitingResponse(open_callbacks=len(still_open), unmatched_payments=len(held))
+
     def RetryTasks(self, request, context):
         if request.trans_id not in self.payments:
             raise missing("PAYMENT_NOT_FOUND", f"no payment {request.trans_id}")

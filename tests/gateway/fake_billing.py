@@ -214,6 +214,10 @@ class FakeBilling(payment_service_pb2_grpc.PaymentServiceServicer, task_service_
         kept.state, kept.trans_id, kept.note = pb.QUARANTINE_STATE_REPLAYED, request.trans_id, request.note
         return pb.ResolveQuarantinedCallbackResponse(callback=kept)
 
+    async def CountWaiting(self, request, context):
+        still_open = [kept for kept in self.kept.values() if kept.state == pb.QUARANTINE_STATE_OPEN]
+        return pb.CountWaitingResponse(open_callbacks=len(still_open))
+
     async def LeaseTasks(self, request, context):
         await self._misbehave(context)
         if request.kind == task_pb.TASK_KIND_SET_ACCESS:

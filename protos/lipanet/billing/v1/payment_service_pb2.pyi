@@ -47,6 +47,10 @@ class _PaymentOutcomeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Paymen
     """This delivery differs in content from the first one with its TransID. Nothing was applied."""
     PAYMENT_OUTCOME_QUARANTINED: _PaymentOutcome.ValueType  # 9
     """The database refused this payment's row. Its body is in quarantine."""
+    PAYMENT_OUTCOME_DEFERRED: _PaymentOutcome.ValueType  # 10
+    """Not recorded: another transaction holds a row that this payment needs. Nothing of it was stored; send it again.
+    Only ever in the receipt of RecordPayments.
+    """
 
 class PaymentOutcome(_PaymentOutcome, metaclass=_PaymentOutcomeEnumTypeWrapper):
     """What became of a payment. A payment has exactly one outcome."""
@@ -71,6 +75,10 @@ PAYMENT_OUTCOME_CONFLICT: PaymentOutcome.ValueType  # 8
 """This delivery differs in content from the first one with its TransID. Nothing was applied."""
 PAYMENT_OUTCOME_QUARANTINED: PaymentOutcome.ValueType  # 9
 """The database refused this payment's row. Its body is in quarantine."""
+PAYMENT_OUTCOME_DEFERRED: PaymentOutcome.ValueType  # 10
+"""Not recorded: another transaction holds a row that this payment needs. Nothing of it was stored; send it again.
+Only ever in the receipt of RecordPayments.
+"""
 Global___PaymentOutcome: _TypeAlias = PaymentOutcome  # noqa: Y015
 
 class _UnmatchedReason:
@@ -160,6 +168,7 @@ class Payment(_message.Message):
     FIRST_NAME_FIELD_NUMBER: _builtins.int
     CALLBACK_BODY_FIELD_NUMBER: _builtins.int
     SOURCE_ADDRESS_FIELD_NUMBER: _builtins.int
+    RECEIVE_TIME_FIELD_NUMBER: _builtins.int
     trans_id: _builtins.str
     """M-Pesa's receipt number, upper case, 1 to 50 letters and digits. The idempotency key."""
     transaction_type: _builtins.str
@@ -186,6 +195,10 @@ class Payment(_message.Message):
     """The callback's raw bytes, at most 65,536."""
     source_address: _builtins.str
     """The address the callback came from, for the operator; may be empty."""
+    @_builtins.property
+    def receive_time(self) -> _timestamp_pb2.Timestamp:
+        """When the gateway got the callback; the payment is dated by it. Without it, or with one in the future: now."""
+
     def __init__(
         self,
         *,
@@ -202,10 +215,11 @@ class Payment(_message.Message):
         first_name: _builtins.str = ...,
         callback_body: _builtins.bytes = ...,
         source_address: _builtins.str = ...,
+        receive_time: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_org_account_balance_cents", b"_org_account_balance_cents", "org_account_balance_cents", b"org_account_balance_cents"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_org_account_balance_cents", b"_org_account_balance_cents", "org_account_balance_cents", b"org_account_balance_cents", "receive_time", b"receive_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_org_account_balance_cents", b"_org_account_balance_cents", "amount_cents", b"amount_cents", "bill_ref_number", b"bill_ref_number", "business_short_code", b"business_short_code", "callback_body", b"callback_body", "first_name", b"first_name", "invoice_number", b"invoice_number", "msisdn", b"msisdn", "org_account_balance_cents", b"org_account_balance_cents", "source_address", b"source_address", "third_party_trans_id", b"third_party_trans_id", "trans_id", b"trans_id", "trans_time", b"trans_time", "transaction_type", b"transaction_type"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_org_account_balance_cents", b"_org_account_balance_cents", "amount_cents", b"amount_cents", "bill_ref_number", b"bill_ref_number", "business_short_code", b"business_short_code", "callback_body", b"callback_body", "first_name", b"first_name", "invoice_number", b"invoice_number", "msisdn", b"msisdn", "org_account_balance_cents", b"org_account_balance_cents", "receive_time", b"receive_time", "source_address", b"source_address", "third_party_trans_id", b"third_party_trans_id", "trans_id", b"trans_id", "trans_time", b"trans_time", "transaction_type", b"transaction_type"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__org_account_balance_cents: _TypeAlias = _typing.Literal["org_account_balance_cents"]  # noqa: Y015
     _WhichOneofArgType__org_account_balance_cents: _TypeAlias = _typing.Literal["_org_account_balance_cents", b"_org_account_balance_cents"]  # noqa: Y015
@@ -954,3 +968,46 @@ class ResolveQuarantinedCallbackResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ResolveQuarantinedCallbackResponse: _TypeAlias = ResolveQuarantinedCallbackResponse  # noqa: Y015
+
+@_typing.final
+class CountWaitingRequest(_message.Message):
+    """Asks for the counts; it has no choices."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CountWaitingRequest: _TypeAlias = CountWaitingRequest  # noqa: Y015
+
+@_typing.final
+class CountWaitingResponse(_message.Message):
+    """What waits for a person."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    OPEN_CALLBACKS_FIELD_NUMBER: _builtins.int
+    UNMATCHED_PAYMENTS_FIELD_NUMBER: _builtins.int
+    open_callbacks: _builtins.int
+    """Callbacks in quarantine that nobody has replayed or dismissed."""
+    unmatched_payments: _builtins.int
+    """Payments that could not be placed and are held."""
+    def __init__(
+        self,
+        *,
+        open_callbacks: _builtins.int = ...,
+        unmatched_payments: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["open_callbacks", b"open_callbacks", "unmatched_payments", b"unmatched_payments"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CountWaitingResponse: _TypeAlias = CountWaitingResponse  # noqa: Y015

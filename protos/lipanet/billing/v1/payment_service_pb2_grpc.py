@@ -83,6 +83,11 @@ class PaymentServiceStub:
                 request_serializer=lipanet_dot_billing_dot_v1_dot_payment__service__pb2.ResolveQuarantinedCallbackRequest.SerializeToString,
                 response_deserializer=lipanet_dot_billing_dot_v1_dot_payment__service__pb2.ResolveQuarantinedCallbackResponse.FromString,
                 _registered_method=True)
+        self.CountWaiting = channel.unary_unary(
+                '/lipanet.billing.v1.PaymentService/CountWaiting',
+                request_serializer=lipanet_dot_billing_dot_v1_dot_payment__service__pb2.CountWaitingRequest.SerializeToString,
+                response_deserializer=lipanet_dot_billing_dot_v1_dot_payment__service__pb2.CountWaitingResponse.FromString,
+                _registered_method=True)
 
 
 class PaymentServiceServicer:
@@ -180,6 +185,13 @@ class PaymentServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def CountWaiting(self, request, context):
+        """Counts what waits for a person.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_PaymentServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -227,6 +239,11 @@ def add_PaymentServiceServicer_to_server(servicer, server):
                     servicer.ResolveQuarantinedCallback,
                     request_deserializer=lipanet_dot_billing_dot_v1_dot_payment__service__pb2.ResolveQuarantinedCallbackRequest.FromString,
                     response_serializer=lipanet_dot_billing_dot_v1_dot_payment__service__pb2.ResolveQuarantinedCallbackResponse.SerializeToString,
+            ),
+            'CountWaiting': grpc.unary_unary_rpc_method_handler(
+                    servicer.CountWaiting,
+                    request_deserializer=lipanet_dot_billing_dot_v1_dot_payment__service__pb2.CountWaitingRequest.FromString,
+                    response_serializer=lipanet_dot_billing_dot_v1_dot_payment__service__pb2.CountWaitingResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -476,6 +493,33 @@ class PaymentService:
             '/lipanet.billing.v1.PaymentService/ResolveQuarantinedCallback',
             lipanet_dot_billing_dot_v1_dot_payment__service__pb2.ResolveQuarantinedCallbackRequest.SerializeToString,
             lipanet_dot_billing_dot_v1_dot_payment__service__pb2.ResolveQuarantinedCallbackResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CountWaiting(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/lipanet.billing.v1.PaymentService/CountWaiting',
+            lipanet_dot_billing_dot_v1_dot_payment__service__pb2.CountWaitingRequest.SerializeToString,
+            lipanet_dot_billing_dot_v1_dot_payment__service__pb2.CountWaitingResponse.FromString,
             options,
             channel_credentials,
             insecure,

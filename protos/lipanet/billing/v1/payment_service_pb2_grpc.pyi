@@ -89,6 +89,8 @@ class PaymentServiceStub:
 
     NOT_FOUND `CALLBACK_NOT_FOUND`.
     """
+    CountWaiting: _grpc.UnaryUnaryMultiCallable[_payment_service_pb2.CountWaitingRequest, _payment_service_pb2.CountWaitingResponse]
+    """Counts what waits for a person."""
 
 @_typing.type_check_only
 class PaymentServiceAsyncStub(PaymentServiceStub):
@@ -151,6 +153,8 @@ class PaymentServiceAsyncStub(PaymentServiceStub):
 
     NOT_FOUND `CALLBACK_NOT_FOUND`.
     """
+    CountWaiting: _aio.UnaryUnaryMultiCallable[_payment_service_pb2.CountWaitingRequest, _payment_service_pb2.CountWaitingResponse]  # type: ignore[assignment]
+    """Counts what waits for a person."""
 
 class PaymentServiceServicer(metaclass=_abc_1.ABCMeta):
     """Takes payments in and answers what became of them.
@@ -264,5 +268,13 @@ class PaymentServiceServicer(metaclass=_abc_1.ABCMeta):
 
         NOT_FOUND `CALLBACK_NOT_FOUND`.
         """
+
+    @_abc_1.abstractmethod
+    def CountWaiting(
+        self,
+        request: _payment_service_pb2.CountWaitingRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_payment_service_pb2.CountWaitingResponse, _abc.Awaitable[_payment_service_pb2.CountWaitingResponse]]:
+        """Counts what waits for a person."""
 
 def add_PaymentServiceServicer_to_server(servicer: PaymentServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

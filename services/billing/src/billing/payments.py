@@ -19,6 +19,7 @@ class Outcome(StrEnum):
     PREDECESSOR = "predecessor"
     CONFLICT = "conflict"  # of a delivery, never of a stored payment
     QUARANTINED = "quarantined"  # likewise
+    DEFERRED = "deferred"  # likewise: nothing is stored, it is to be sent again
 
 
 class UnmatchedReason(StrEnum):

@@ -52,6 +52,11 @@ def list_newest(engine: Engine, state: QuarantineState | None, before_id: int | 
     return transact(engine, lambda connection: store.list_newest(connection, state, before_id, limit))
 
 
+def count_open(engine: Engine) -> int:
+    """How many callbacks wait for an operator."""
+    return transact(engine, store.count_open)
+
+
 def resolve(engine: Engine, callback_id: int, trans_id: str, note: str) -> Any:
     """Close a callback as replayed (with the payment it became) or dismissed. Raises CallbackNotFound."""
     state = QuarantineState.REPLAYED if trans_id else QuarantineState.DISMISSED

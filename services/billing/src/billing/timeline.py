@@ -39,6 +39,11 @@ def get(engine: Engine, trans_id: str) -> Timeline:
     return transact(engine, work)
 
 
+def count_unmatched(engine: Engine) -> int:
+    """How many payments are held."""
+    return transact(engine, payments.count_unmatched)
+
+
 def list_newest(engine: Engine, outcome: Outcome | None, before_id: int | None, limit: int) -> list[Any]:
     """Rows of payments, newest first."""
     return transact(engine, lambda connection: payments.list_newest(connection, outcome, before_id, limit))

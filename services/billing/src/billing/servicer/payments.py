@@ -119,6 +119,12 @@ class PaymentServicer(payment_service_pb2_grpc.PaymentServiceServicer):
         row = quarantine.resolve(self._engine, request.callback_id, trans_id, request.note)
         return pb.ResolveQuarantinedCallbackResponse(callback=_quarantined(row, with_body=False))
 
+    def CountWaiting(self, request: pb.CountWaitingRequest, context: grpc.ServicerContext) -> pb.CountWaitingResponse:
+        return pb.CountWaitingResponse(
+            open_callbacks=quarantine.count_open(self._engine),
+            unmatched_payments=timeline.count_unmatched(self._engine),
+        )
+
 
 def _trans_id(text: str) -> str:
     # Longer than any that is stored, but not without end: it comes back in the error's text.

@@ -171,6 +171,12 @@ def list_newest(connection: Connection, outcome: Outcome | None, before_id: int 
     return list(connection.execute(query))
 
 
+def count_unmatched(connection: Connection) -> int:
+    """How many are held."""
+    query = sa.select(sa.func.count()).where(_p.outcome == Outcome.UNMATCHED)
+    return connection.execute(query).scalar_one()
+
+
 def list_deliveries(connection: Connection, trans_id: str) -> list[Any]:
     """Rows of a payment's deliveries, the applied one first."""
     query = sa.select(payment_deliveries).where(payment_deliveries.c.trans_id == trans_id)
