@@ -2,10 +2,12 @@
 
 from datetime import timedelta
 
+import orjson
 import pytest
 import sqlalchemy as sa
 from billing.models import (
     isps,
+    payment_debug_log,
     tasks,
 )
 from billing.reporting import AccessResult
@@ -102,6 +104,20 @@ def test_a_router_that_fails_means_waiting_and_then_being_on(desk, dispatcher, f
     assert dispatcher.facts("customer_reconnected")["due_date"] == dispatcher.facts("customer_waiting")["due_date"]
     assert desk.steps("A1").count("RECONNECTION_FAILED") == 1  # not one a minute for days
     desk.check_books()
+
+
+def test_results_that_take_turns_are_each_written_down_once(desk, dispatcher):
+    """A router that accepts and never answers: a call times out, the next ones are told that it is not tried again."""
+    turns = [AccessResult.TIMED_OUT, AccessResult.UNREACHABLE, AccessResult.ROUTER_ERROR, AccessResult.UNREACHABLE]
+    dispatcher.script[1] = turns * 5
+    desk.pay("A1", "0949AQ")
+    desk.pay("A2", "WAIRIMU1")
+    dispatcher.run()
+    for trans_id in ("A1", "A2"):
+        failures = desk.rows(payment_debug_log, transaction_id=trans_id, category="RECONNECTION_FAILED")
+        results = [orjson.loads(row.details)["result"] for row in failures]
+        assert results == ["timed_out", "unreachable", "router_error"]
+        assert desk.steps(trans_id).count("RECONNECTION_SUCCESS") == 1
 
 
 def test_whom_a_masked_number_paid_for_hears_nothing_but_a_whole_number_hears_all(desk, dispatcher):

@@ -201,14 +201,15 @@ def _give_up(
 
 def _failure(row: Any, report: Report) -> Step:
     details = {"router_id": row.router_id, "router": report.router_name, "result": report.access}
-    message = f"The line could not be switched: {report.access}"
+    message = f"The line could not be switched on router {row.router_id}: {report.access}"
     return Step(row.trans_id, "RECONNECTION_FAILED", message, details | {"error": report.detail})
 
 
 def _postpone(connection: Connection, reports: Sequence[Report], rows: Mapping[int, Any], now: datetime) -> None:
     """Let a router's failed tasks wait together, and only one of them look soon whether an absent router is back.
 
-    The debug log gets a row when the result is another than last time, not one a minute for days.
+    The debug log gets a row for each result that a payment had not met before: not one a minute for days, nor when
+    two take turns, as a silent router's "timed_out" and the "unreachable" of those who did not try it again yet.
     """
     if not reports:
         return
@@ -216,10 +217,11 @@ def _postpone(connection: Connection, reports: Sequence[Report], rows: Mapping[i
     tasks.fail(connection, _errors(reports), now + followups.pause(failures))
     if away := [report.task_id for report in reports if report.access in AWAY]:
         _send_scout(connection, rows[min(away)], now + followups.scout_pause(failures))
-    news = [report for report in reports if rows[report.task_id].last_error != str(report.access)]
+    changed = [report for report in reports if rows[report.task_id].last_error != str(report.access)]
+    news = debug_log.unwritten(connection, [_failure(rows[report.task_id], report) for report in changed])
     with together(connection) as writes:
-        debug_log.insert(writes, [_failure(rows[report.task_id], report) for report in news], now)
-    named = [rows[report.task_id].trans_id for report in news if report.router_name]
+        debug_log.insert(writes, news, now)
+    named = [rows[report.task_id].trans_id for report in changed if report.router_name]
     if named:
         tasks.name_router(connection, named, reports[0].router_name)
 

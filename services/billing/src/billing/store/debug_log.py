@@ -28,6 +28,17 @@ def _row(step: Step, now: datetime) -> dict[str, Any]:
     }
 
 
+def unwritten(connection: Connection, steps: Collection[Step]) -> list[Step]:
+    """Those of these steps that the log does not hold yet, in the same words."""
+    columns = payment_debug_log.c
+    query = sa.select(columns.transaction_id, columns.category, columns.message).where(
+        columns.transaction_id.in_({step.trans_id for step in steps}),
+        columns.category.in_({step.category for step in steps}),
+    )
+    written = {tuple(row) for row in connection.execute(query)} if steps else set()
+    return [step for step in steps if (step.trans_id, step.category, step.message) not in written]
+
+
 def list_steps(connection: Connection, trans_id: str) -> list[Any]:
     """A payment's steps in order; `details` is JSON text."""
     columns = payment_debug_log.c
