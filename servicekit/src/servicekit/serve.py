@@ -17,6 +17,7 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from servicekit.channel import MAX_MESSAGE_BYTES
 from servicekit.errors import ErrorInterceptor
 from servicekit.garbage import collect_seldom
+from servicekit.listening import warn_of_plaintext
 
 log = structlog.get_logger()
 
@@ -50,11 +51,13 @@ class Server:
         self.health = health.HealthServicer()
         health_pb2_grpc.add_HealthServicer_to_server(self.health, self.grpc)
         self.port = self.grpc.add_insecure_port(address)
+        self._host = address.rpartition(":")[0].strip("[]")
         self._probe = probe
         self._stopping = threading.Event()
 
     def start(self) -> None:
         """Begin to answer; health is true to the probe from the first answer on."""
+        warn_of_plaintext(self._host)
         self._tell_health()
         self.grpc.start()
         threading.Thread(target=self._watch, name="health", daemon=True).start()

@@ -8,9 +8,11 @@ import sys
 from pathlib import Path
 from typing import Annotated, Any, Self
 
-from pydantic import AliasChoices, BeforeValidator, Field, ValidationError
+from pydantic import AliasChoices, BeforeValidator, Field, ValidationError, field_validator, model_validator
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
+
+from servicekit.listening import is_loopback, joined
 
 PREFIX = "LIPANET_"
 
@@ -56,11 +58,10 @@ class FileSource(PydanticBaseSettingsSource):
 
 
 class Settings(BaseSettings):
-    """The settings every process has. `bind` is the address its port listens on."""
+    """The settings every process has."""
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, extra="ignore", env_ignore_empty=True)
 
-    bind: str = "127.0.0.1"
     log_format: str = "json"
     log_level: str = "INFO"
 
@@ -84,6 +85,34 @@ class Settings(BaseSettings):
             sys.exit(_refuse(f"a settings file cannot be read: {error}"))
         except ValidationError as error:
             sys.exit(_refuse("\n".join(_explain(fault) for fault in error.errors(include_input=False))))
+
+
+class ServerSettings(Settings):
+    """What a process that listens has besides. `bind`: the address of its port; `plaintext`: others may reach it there.
+
+    None of our ports is encrypted, so an address that others reach has to be asked for twice.
+    """
+
+    bind: str = "127.0.0.1"
+    plaintext: bool = False
+
+    @field_validator("bind")
+    @classmethod
+    def _without_brackets(cls, bind: str) -> str:
+        return bind.strip().removeprefix("[").removesuffix("]")
+
+    @model_validator(mode="after")
+    def _plaintext_is_asked_for(self) -> Self:
+        if not self.plaintext and not is_loopback(self.bind):
+            raise ValueError(
+                f"{PREFIX}BIND is not loopback, and nothing here is encrypted: set {PREFIX}PLAINTEXT=true where a proxy"
+                " or a private network guards the port."
+            )
+        return self
+
+    def address(self, port: int) -> str:
+        """Where to listen, as gRPC wants it."""
+        return joined(self.bind, port)
 
 
 def _explain(fault: Any) -> str:

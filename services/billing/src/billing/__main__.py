@@ -22,7 +22,7 @@ THREADS = 16
 def build(settings: BillingSettings, engine: Engine) -> Server:
     """The server with its three services."""
     policy = Policy(settings.admin_phones, frozenset(settings.shortcodes))
-    address = f"{settings.bind}:{settings.billing_port}"
+    address = settings.address(settings.billing_port)
     server = Server(address, threads=THREADS, probe=lambda: database.answers(engine))
     payment_service_pb2_grpc.add_PaymentServiceServicer_to_server(PaymentServicer(engine, policy), server.grpc)
     task_service_pb2_grpc.add_TaskServiceServicer_to_server(TaskServicer(engine, policy), server.grpc)

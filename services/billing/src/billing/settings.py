@@ -3,7 +3,7 @@
 from typing import Self
 
 from pydantic import model_validator
-from servicekit.settings import Settings, Words, database_url
+from servicekit.settings import ServerSettings, Settings, Words, database_url
 
 
 class MigrationSettings(Settings):
@@ -12,7 +12,7 @@ class MigrationSettings(Settings):
     database_url: str = database_url("BILLING")
 
 
-class BillingSettings(MigrationSettings):
+class BillingSettings(ServerSettings, MigrationSettings):
     """What serving needs. `shortcodes`: our paybills and tills; none named, in the sandbox only: all are ours."""
 
     billing_port: int = 50051

@@ -6,6 +6,7 @@ import sys
 
 import uvicorn
 from servicekit.garbage import collect_seldom
+from servicekit.listening import warn_of_plaintext
 from servicekit.logs import configure
 
 from gateway.app import Plan, create_app
@@ -39,6 +40,7 @@ def main() -> None:
         sys.exit("gateway takes no arguments: it has no database to migrate")
     settings = GatewaySettings.load()
     configure("gateway", log_format=settings.log_format, level=settings.log_level)
+    warn_of_plaintext(settings.bind)
     lifecycle = Lifecycle()
     config = uvicorn.Config(
         create_app(_plan(settings), lifecycle),

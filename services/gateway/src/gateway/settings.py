@@ -6,12 +6,14 @@ from pathlib import Path
 from typing import Self
 
 from pydantic import Field, SecretStr, field_validator, model_validator
-from servicekit.settings import Settings, Words
+from servicekit.settings import ServerSettings, Words
 
-from gateway.sources import networks
+from gateway.sources import networks, too_wide
 
-# Long enough that nobody guesses it, and nothing that a URL would have to escape.
-_SECRET = re.compile(r"[A-Za-z0-9_.~-]{16,}", re.ASCII)
+# Long enough that nobody guesses it.
+_SHORTEST_TOKEN = 24
+# And nothing that a URL would have to escape.
+_SECRET = re.compile(rf"[A-Za-z0-9_.~-]{{{_SHORTEST_TOKEN},}}", re.ASCII)
 
 
 class Role(StrEnum):
@@ -22,7 +24,7 @@ class Role(StrEnum):
     BOTH = "both"
 
 
-class GatewaySettings(Settings):
+class GatewaySettings(ServerSettings):
     """Settings of the gateway; see its README for what each one means."""
 
     sandbox: bool = False
@@ -45,20 +47,28 @@ class GatewaySettings(Settings):
         if len(secrets) > 2:
             raise ValueError("at most two secrets can be live")
         if not all(_SECRET.fullmatch(secret) for secret in secrets):
-            raise ValueError("a secret needs 16 or more letters, digits or _ . ~ -")
+            raise ValueError(f"a secret needs {_SHORTEST_TOKEN} or more letters, digits or _ . ~ -")
         return secrets
+
+    @field_validator("api_token")
+    @classmethod
+    def _token_is_strong(cls, token: SecretStr) -> SecretStr:
+        if 0 < len(token.get_secret_value().strip()) < _SHORTEST_TOKEN:
+            raise ValueError(f"a token needs {_SHORTEST_TOKEN} or more characters")
+        return token
 
     @field_validator("callback_networks", "trusted_proxies")
     @classmethod
-    def _networks_are_cidr(cls, texts: tuple[str, ...]) -> tuple[str, ...]:
-        networks(texts)
+    def _networks_are_narrow(cls, texts: tuple[str, ...]) -> tuple[str, ...]:
+        if wide := too_wide(networks(texts)):
+            raise ValueError(f"{wide} covers so much that it says nothing; name the addresses that are meant")
         return texts
 
     @model_validator(mode="after")
     def _the_intake_can_work(self) -> Self:
         if self.gateway_role is Role.DISPATCHER:
             return self
-        if not self.api_token.get_secret_value():
+        if not self.api_token.get_secret_value().strip():
             raise ValueError("LIPANET_API_TOKEN is missing and has no default.")
         if self.gateway_spool is None:
             raise ValueError("LIPANET_GATEWAY_SPOOL is missing and has no default.")

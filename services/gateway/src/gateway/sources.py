@@ -7,18 +7,30 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from hmac import compare_digest
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, collapse_addresses, ip_address, ip_network
 
 Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
 
 # Characters; what is longer is no address, even with a zone and a port, and must not fill the memory of addresses.
 _LONGEST_ADDRESS = 80
+# The widest ranges that somebody can own, by version: 10.0.0.0/8, fc00::/7.
+_WIDEST = {4: 8, 6: 7}
 
 
 def networks(texts: Iterable[str]) -> tuple[Network, ...]:
     """CIDR blocks or single addresses. Raises ValueError for anything else."""
     return tuple(ip_network(text) for text in texts)
+
+
+def too_wide(blocks: Iterable[Network]) -> Network | None:
+    """The first block, or several taken together, that is wider than any network of one owner; None when none is."""
+    blocks = list(blocks)
+    taken_together: list[Network] = [
+        *collapse_addresses(block for block in blocks if isinstance(block, IPv4Network)),
+        *collapse_addresses(block for block in blocks if isinstance(block, IPv6Network)),
+    ]
+    return next((block for block in taken_together if block.prefixlen < _WIDEST[block.version]), None)
 
 
 @dataclass(frozen=True)

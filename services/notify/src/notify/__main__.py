@@ -45,9 +45,8 @@ def serve(settings: NotifySettings) -> None:
     provider = make_provider(settings)
     stopping = threading.Event()
     worker = Worker(Sending(engine, provider, stopping), stopping, calls_at_once=CALLS_AT_ONCE)
-    server = Server(
-        f"{settings.bind}:{settings.notify_port}", threads=RPC_THREADS, probe=lambda: database.answers(engine)
-    )
+    address = settings.address(settings.notify_port)
+    server = Server(address, threads=RPC_THREADS, probe=lambda: database.answers(engine))
     pb_grpc.add_NotifyServiceServicer_to_server(NotifyServicer(engine, worker), server.grpc)
     worker.start()
     run_until_signal(server, "notify", after=lambda: worker.stop(provider.deadline + 5))

@@ -35,7 +35,7 @@ def main(arguments: list[str]) -> None:
     registry = Registry(engine, Vault(settings.router_control_keys), _defaults(settings))
     match arguments:
         case []:
-            serve(f"{settings.bind}:{settings.router_control_port}", engine, registry)
+            serve(settings.address(settings.router_control_port), engine, registry)
         case ["migrate"]:
             bring_up_to_date(settings.database_url)
         case ["reencrypt"]:

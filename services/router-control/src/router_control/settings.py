@@ -9,7 +9,7 @@ from servicekit.settings import Words
 from router_control.vault import Vault
 
 
-class Settings(servicekit.settings.Settings):
+class Settings(servicekit.settings.ServerSettings):
     """`router_control_keys`: Fernet keys, the first encrypts, all decrypt.
 
     `routeros_…`: the login and port of routers whose registration has none.
