@@ -197,7 +197,9 @@ class Payment(_message.Message):
     """The address the callback came from, for the operator; may be empty."""
     @_builtins.property
     def receive_time(self) -> _timestamp_pb2.Timestamp:
-        """When the gateway got the callback; the payment is dated by it. Without it, or with one in the future: now."""
+        """When the gateway got the callback; the payment is dated by it. Without it, with one in the
+        future, or with one before 2020: now.
+        """
 
     def __init__(
         self,
@@ -497,7 +499,7 @@ class PaymentRecord(_message.Message):
     """The customer who paid; 0 when it was none."""
     @_builtins.property
     def receive_time(self) -> _timestamp_pb2.Timestamp:
-        """When it was stored."""
+        """When the gateway got it."""
 
     def __init__(
         self,

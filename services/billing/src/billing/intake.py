@@ -17,7 +17,7 @@ from sqlalchemy.exc import DBAPIError
 from billing import followups, notices, routing, settlement, steps
 from billing.callbacks import Callback
 from billing.followups import NewTask
-from billing.payments import Content, Outcome, Payment, Receipt, content_of, normalise
+from billing.payments import Content, Outcome, Payment, Receipt, content_of, normalise, receive_time
 from billing.settlement import Settlement
 from billing.steps import Step
 from billing.store import accounts, debug_log, payments, tasks, wallets
@@ -72,14 +72,16 @@ def _record(connection: Connection, policy: Policy, batch: Sequence[Payment]) ->
 
 
 def _settle(connection: Connection, policy: Policy, fresh: Sequence[Payment], now: datetime) -> list[Settlement]:
-    """Decide what new payments do; each one sees the dates as the one before it left them."""
+    """Decide what new payments do; each one sees the dates as the one before it left them.
+
+    A payment counts on the day on which it came, however long it has waited in a gateway.
+    """
     references = {normalise(payment.bill_ref_number) for payment in fresh}
     directory = accounts.load_directory(connection, sorted(references), lock=True)
-    today = followups.today(now)
     settled = []
     for payment in fresh:
         route = routing.route_payment(payment, directory, policy.shortcodes)
-        one = settlement.settle(payment, route, today)
+        one = settlement.settle(payment, route, followups.today(receive_time(payment, now)))
         if one.customer:
             one.customer.next_payment_date = one.due_date
         settled.append(one)
@@ -104,7 +106,7 @@ def apply(
     new_tasks: list[NewTask] = []
     for one, balance in zip(settled, balances, strict=True):
         if not assigned_by:
-            story.append(steps.received(one.payment))
+            story.append(steps.received(one.payment, receive_time(one.payment, now)))
         story.extend(steps.settled(one, balance, assigned_by))
         new_tasks.extend(followups.of_settlement(one, balance, policy.admin_phones, now))
     debug_log.insert(writes, story, now)

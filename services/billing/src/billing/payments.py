@@ -1,6 +1,7 @@
 """What a payment is, and what may become of it. Pure: no database, no protobuf, no clock."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 from functools import lru_cache
 
@@ -52,6 +53,12 @@ class Payment:
     first_name: str = ""
     callback_body: bytes = b""
     source_address: str = ""
+    received_at: datetime | None = None  # by the gateway's clock; None: not known
+
+
+def receive_time(payment: Payment, now: datetime) -> datetime:
+    """The moment by which a payment is dated; `now` if the gateway named none, or one that is yet to come."""
+    return min(payment.received_at or now, now)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from billing.accounts import IspAccount
@@ -11,12 +12,13 @@ from billing.settlement import Settlement
 
 @dataclass(slots=True)
 class Step:
-    """One row of payment_debug_log: a category, a sentence for people, the facts."""
+    """One row of payment_debug_log: a category, a sentence for people, the facts. `at`: when, if not just now."""
 
     trans_id: str
     category: str
     message: str
     details: dict[str, Any] = field(default_factory=dict)
+    at: datetime | None = None
 
 
 _ISP_CATEGORY = {
@@ -41,7 +43,7 @@ _WHY_HELD = {
 }
 
 
-def received(payment: Payment) -> Step:
+def received(payment: Payment, at: datetime) -> Step:
     """The first step of every payment."""
     return Step(
         payment.trans_id,
@@ -54,6 +56,7 @@ def received(payment: Payment) -> Step:
             "type": payment.transaction_type,
             "trans_time": payment.trans_time,
         },
+        at,
     )
 
 

@@ -1,5 +1,6 @@
 """PaymentService."""
 
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import grpc
@@ -18,6 +19,10 @@ from billing.servicer.tasks import task_record
 
 MAX_BATCH = 500
 MAX_BALANCE_CENTS = 9_999_999_999_999_999
+# A gateway's clock that says less has lost its time; one that says more does not fit a datetime some day.
+PLAUSIBLE_SECONDS = range(
+    int(datetime(2020, 1, 1, tzinfo=UTC).timestamp()), int(datetime(3000, 1, 1, tzinfo=UTC).timestamp())
+)
 
 _OUTCOMES = {outcome: pb.PaymentOutcome.Value(f"PAYMENT_OUTCOME_{outcome.name}") for outcome in Outcome}
 _OUTCOMES_BACK = {number: outcome for outcome, number in _OUTCOMES.items()}
@@ -165,7 +170,15 @@ def _payment(message: pb.Payment) -> Payment:
         first_name=message.first_name[:100],
         callback_body=message.callback_body[:MAX_BODY_BYTES],
         source_address=message.source_address[:64],
+        received_at=_received_at(message),
     )
+
+
+def _received_at(message: pb.Payment) -> datetime | None:
+    stamp = message.receive_time
+    if stamp.seconds not in PLAUSIBLE_SECONDS:
+        return None
+    return datetime.fromtimestamp(stamp.seconds, UTC) + timedelta(microseconds=stamp.nanos // 1000)
 
 
 def _balance(message: pb.Payment) -> int | None:

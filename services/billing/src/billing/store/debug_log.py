@@ -14,7 +14,7 @@ from billing.steps import Step
 
 
 def insert(writes: Writes, steps: Collection[Step], now: datetime) -> None:
-    """Append steps in their order."""
+    """Append steps in their order; those that name no time of their own happen now."""
     writes.insert(payment_debug_log, [_row(step, now) for step in steps])
 
 
@@ -24,7 +24,7 @@ def _row(step: Step, now: datetime) -> dict[str, Any]:
         "category": step.category,
         "message": step.message,
         "details": orjson.dumps(step.details).decode(),
-        "created_at": now,
+        "created_at": step.at or now,
     }
 
 

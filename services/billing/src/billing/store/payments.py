@@ -10,7 +10,7 @@ from servicekit.writes import Writes
 from sqlalchemy import Connection
 
 from billing.models import paybill_payments, payment_deliveries, user_transactions_in
-from billing.payments import Content, Outcome, Payment, Receipt, UnmatchedReason, content_of
+from billing.payments import Content, Outcome, Payment, Receipt, UnmatchedReason, content_of, receive_time
 from billing.settlement import Settlement
 
 _p = paybill_payments.c
@@ -74,7 +74,7 @@ def _payment_row(settled: Settlement, now: datetime) -> dict[str, Any]:
         "ThirdPartyTransID": payment.third_party_trans_id,
         "MSISDN": payment.msisdn,
         "FirstName": payment.first_name,
-        "received_at": now,
+        "received_at": receive_time(payment, now),
         **_outcome(settled),
     }
 
@@ -108,7 +108,7 @@ def insert_deliveries(writes: Writes, payments: Iterable[Payment], now: datetime
                 "content": str(content_of(payment))[:255],
                 "callback_body": payment.callback_body,
                 "source_address": payment.source_address,
-                "received_at": now,
+                "received_at": receive_time(payment, now),
             }
             for payment in payments
         ],
@@ -145,7 +145,7 @@ def insert_customer_transactions(writes: Writes, settlements: Iterable[Settlemen
             "amount": settled.payment.amount_cents,
             "method": "mpesa",
             "reference": settled.payment.trans_id,
-            "received_at": now,
+            "received_at": receive_time(settled.payment, now),
         }
         for settled in settlements
         if settled.customer and settled.isp
