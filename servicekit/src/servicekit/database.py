@@ -5,7 +5,7 @@ Owns how a connection is set up and when a transaction is tried again. Holds no 
 
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
@@ -18,7 +18,8 @@ from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, OperationalErr
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
 
-from servicekit.errors import DatabaseUnavailable
+from servicekit import deadline
+from servicekit.errors import DatabaseUnavailable, RowLocked
 
 T = TypeVar("T")
 
@@ -28,8 +29,15 @@ log = structlog.get_logger()
 _RETRY_CODES = {1213, 1205, 1062}
 _ATTEMPTS = 8
 
+# Lock wait timed out; a statement ran for longer than it may: MySQL's number, MariaDB's number.
+_LOCK_WAIT_CODES = {1205, 3024, 1969}
+# Seconds that a statement waits for a row, and for a table that somebody alters: a caller waits five for all of it.
+_SHORT_WAITS = ", innodb_lock_wait_timeout = 1, lock_wait_timeout = 2"
+
 # MySQL counts these among its operational errors: a trigger's SIGNAL, invalid JSON, a violated CHECK.
 _ROW_FAULT_CODES = {1644, 3140, 3819}
+
+_MOST_SECONDS = "most_seconds"
 
 _SQLITE_CLOCK = "lipanet_now"
 
@@ -63,7 +71,9 @@ def create_engine(url: str, *, pool_size: int = 8, answer_seconds: int = 10) -> 
         return _sqlite_engine(address)
     if address.drivername == "mysql":
         address = address.set(drivername="mysql+pymysql")
-    return sa.create_engine(
+    # A migration may have to wait until the services are done with a table.
+    waits = "" if answer_seconds >= PATIENT else _SHORT_WAITS
+    engine = sa.create_engine(
         address,
         hide_parameters=True,  # an error's text must not carry names and numbers into a log
         pool_size=pool_size,
@@ -80,9 +90,11 @@ def create_engine(url: str, *, pool_size: int = 8, answer_seconds: int = 10) -> 
             "client_flag": CLIENT.FOUND_ROWS | CLIENT.MULTI_STATEMENTS,
             "cursorclass": _WholeScript,
             # Shorter than the silence we bear: a lock wait must end as such, not as a lost connection.
-            "init_command": "SET time_zone = '+00:00', innodb_lock_wait_timeout = 5",
+            "init_command": f"SET time_zone = '+00:00'{waits}",
         },
     )
+    sa.event.listen(engine, "before_cursor_execute", _limit, retval=True)
+    return engine
 
 
 class _WholeScript(Cursor):
@@ -114,13 +126,48 @@ def _sqlite_engine(address: sa.URL) -> sa.Engine:
     return engine
 
 
+def _limit(
+    connection: sa.Connection, _cursor: Any, statement: str, parameters: Any, context: Any, _many: bool
+) -> tuple[str, Any]:
+    """Bound a locking read for which `lock_rows` said so: in milliseconds, which a session's lock wait cannot."""
+    seconds = context.execution_options.get(_MOST_SECONDS) if context else None
+    if seconds is None:
+        return statement, parameters
+    if connection.dialect.is_mariadb:  # type: ignore[attr-defined]
+        return f"SET STATEMENT max_statement_time={seconds:.3f} FOR {statement}", parameters
+    hint = f"/*+ MAX_EXECUTION_TIME({max(1, round(seconds * 1000))}) */"
+    return statement.replace("SELECT", f"SELECT {hint}", 1), parameters
+
+
+def lock_rows(
+    connection: sa.Connection, query: sa.Select[Any], parameters: Mapping[str, Any], *, seconds: float | None = None
+) -> Sequence[Any]:
+    """The rows of a locking read, `FOR UPDATE`; they stay locked until the transaction ends.
+
+    `seconds`: how long it may take, waiting for others included; then it raises RowLocked. Meanwhile it keeps its place
+    in the database's queue. SQLite has one writer, and nobody to wait for here.
+    """
+    try:
+        return connection.execute(query, parameters, execution_options={_MOST_SECONDS: seconds}).all()
+    except DBAPIError as error:
+        if seconds is not None and waited_too_long(error):
+            raise RowLocked("another transaction holds a row") from error
+        raise
+
+
+def waited_too_long(error: DBAPIError) -> bool:
+    """Whether a statement ended because another transaction holds what it needs."""
+    return error_code(error) in _LOCK_WAIT_CODES
+
+
 def transact(engine: sa.Engine, work: Callable[[sa.Connection], T]) -> T:
     """Run `work` in one transaction and commit.
 
     After a deadlock, a lock wait or a lost race for a key the whole of it runs again; after a lost connection it runs
     once more on a new one. If the connection broke while the COMMIT was under way, the first run may have counted: so
     `work` must look before it acts, and have no effect but on the database.
-    Raises DatabaseUnavailable when the database cannot be reached; then the outcome is unknown.
+    Nothing is begun again after the caller's deadline. Raises RowLocked when another transaction held a row for too
+    long: then nothing was done; DatabaseUnavailable when the database cannot be reached: then the outcome is unknown.
     """
     may_reconnect = True
     for attempt in range(1, _ATTEMPTS + 1):
@@ -129,7 +176,8 @@ def transact(engine: sa.Engine, work: Callable[[sa.Connection], T]) -> T:
                 return work(connection)
         except DBAPIError as error:
             lost = error.connection_invalidated
-            if attempt == _ATTEMPTS or not (_worth_repeating(error) or (lost and may_reconnect)):
+            last = attempt == _ATTEMPTS or deadline.remaining() <= 0
+            if last or not (_worth_repeating(error) or (lost and may_reconnect)):
                 _raise_unavailable(error)
                 raise
             log.info("transaction_repeated", attempt=attempt, cause=type(error).__name__, lost_connection=lost)
@@ -154,6 +202,8 @@ def refuses_a_row(error: DBAPIError) -> bool:
 def _raise_unavailable(error: DBAPIError) -> None:
     if refuses_a_row(error):
         return
+    if waited_too_long(error):
+        raise RowLocked("another transaction holds a row") from error
     if isinstance(error, OperationalError) or error.connection_invalidated:
         raise DatabaseUnavailable("the database did not answer") from error
 

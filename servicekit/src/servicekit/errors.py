@@ -58,6 +58,13 @@ class DatabaseUnavailable(ServiceError):
     reason = "DATABASE_UNAVAILABLE"
 
 
+class RowLocked(ServiceError):
+    """Another transaction holds a row that this work needs, for longer than the work may wait. Nothing was done."""
+
+    code = grpc.StatusCode.UNAVAILABLE
+    reason = "ROW_LOCKED"
+
+
 class ErrorInterceptor(grpc.ServerInterceptor):
     """Answers every error of a unary RPC with its status and reason."""
 

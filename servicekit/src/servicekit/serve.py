@@ -15,6 +15,7 @@ import structlog
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 
 from servicekit.channel import MAX_MESSAGE_BYTES
+from servicekit.deadline import DeadlineInterceptor
 from servicekit.errors import ErrorInterceptor
 from servicekit.garbage import collect_seldom
 from servicekit.listening import warn_of_plaintext
@@ -45,7 +46,7 @@ class Server:
     def __init__(self, address: str, *, threads: int, probe: Callable[[], bool]) -> None:
         self.grpc = grpc.server(
             ThreadPoolExecutor(threads, thread_name_prefix="rpc"),
-            interceptors=[ErrorInterceptor()],
+            interceptors=[DeadlineInterceptor(), ErrorInterceptor()],
             options=_OPTIONS,
         )
         self.health = health.HealthServicer()
