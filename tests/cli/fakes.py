@@ -55,7 +55,11 @@ class FakeBilling:
     def CreateIsp(self, request, context):
         isp = directory.Isp()
         isp.CopyFrom(request.isp)
-        isp.isp_id = len(self.isps) + 1
+        if isp.isp_id in self.isps:
+            raise Refusal(grpc.StatusCode.ALREADY_EXISTS, "ID_TAKEN", f"id {isp.isp_id} is taken")
+        if request.validate_only:
+            return directory.CreateIspResponse(isp=isp)
+        isp.isp_id = isp.isp_id or max(self.isps, default=0) + 1
         self.isps[isp.isp_id] = isp
         return directory.CreateIspResponse(isp=isp)
 
@@ -78,9 +82,12 @@ class FakeBilling:
             return directory.CreateCustomerResult(customer_id=there.customer_id, unchanged=same, error=error)
         if customer.isp_id not in self.isps:
             return directory.CreateCustomerResult(error="isp_id: there is no such ISP")
-        if not validate_only:
-            customer.customer_id = len(self.customers) + 1
-            self.customers[key(customer.account_name)] = customer
+        if customer.customer_id in {one.customer_id for one in self.customers.values()} - {0}:
+            return directory.CreateCustomerResult(error=f"customer_id: id {customer.customer_id} is taken")
+        if validate_only:
+            return directory.CreateCustomerResult()
+        customer.customer_id = customer.customer_id or len(self.customers) + 1
+        self.customers[key(customer.account_name)] = customer
         return directory.CreateCustomerResult(customer_id=customer.customer_id)
 
     def GetCustomer(self, request, context):
@@ -159,7 +166,10 @@ class FakeRouterControl:
     def CreateRouter(self, request, context):
         if any(other.name == request.router.name for other in self.registry.values()):
             raise Refusal(grpc.StatusCode.ALREADY_EXISTS, "ROUTER_NAME_TAKEN", f"{request.router.name} is taken")
-        return routers.CreateRouterResponse(router=self._store(len(self.registry) + 1, request.router))
+        if request.router.router_id in self.registry:
+            raise Refusal(grpc.StatusCode.ALREADY_EXISTS, "ROUTER_ID_TAKEN", f"id {request.router.router_id} is taken")
+        router_id = request.router.router_id or max(self.registry, default=0) + 1
+        return routers.CreateRouterResponse(router=self._store(router_id, request.router))
 
     def _store(self, router_id, given):
         router = routers.Router()

@@ -15,6 +15,9 @@ from datetime import date
 from lipanet_cli.errors import UnreadableSheet
 from lipanet_cli.money import parse_cents
 
+# As the services have it: the numbers above are left for those who get theirs from the database.
+MAX_WANTED_ID = 1_000_000_000
+
 _NULLS = {"NULL", "\\N"}
 _HOST = re.compile(r"(?=.{1,253}\Z)\w[\w-]{0,62}(\.\w[\w-]{0,62})*\.?", re.ASCII)
 _PHONE = re.compile(r"(\+?254|0)?[17]\d{8}", re.ASCII)
@@ -190,6 +193,15 @@ def whole_number(text: str, name: str, most: int) -> int:
         return 0
     if not (text.isascii() and text.isdigit() and len(text) <= len(str(most)) and int(text) <= most):
         raise BadValue(f"the {name} {text!r} is no whole number up to {most}")
+    return int(text)
+
+
+def wanted_id(text: str) -> int:
+    """The id that a line has in its file; 0 when it has none."""
+    if not text:
+        return 0
+    if not (text.isascii() and text.isdigit() and len(text) <= 10 and 1 <= int(text) <= MAX_WANTED_ID):
+        raise BadValue(f"the id {text!r} is no whole number from 1 to {MAX_WANTED_ID}")
     return int(text)
 
 

@@ -16,7 +16,7 @@ from lipanet.billing.v1.directory_service_pb2 import (
 
 from lipanet_cli.channels import Channels
 from lipanet_cli.context import AsJson, DryRun, Limit, amount, connections
-from lipanet_cli.csv_rows import BadValue, Field, Line, bounded, day, read_amount
+from lipanet_cli.csv_rows import BadValue, Field, Line, bounded, day, read_amount, wanted_id
 from lipanet_cli.csv_rows import phone as read_phone
 from lipanet_cli.errors import CommandFailed
 from lipanet_cli.imports import LineResult, Parsed, run_import
@@ -42,12 +42,16 @@ COLUMNS = (
 
 # Also the column names of the predecessor's table, so that its export can be imported as it is.
 FIELDS = (
+    Field("id", also=("customer_id", "user_id")),
     Field("account_name", also=("account",), required=True),
     Field("full_name", also=("name", "customer")),
     Field("username", also=("pppoe_username", "pppoe_user")),
     Field("package", also=("amount", "package_amount", "price")),
-    Field("router", also=("router_id", "router_name")),
-    Field("isp", also=("isp_id", "isp_name")),
+    # An id, or a name: whether it is one or the other is refused where it could be both.
+    Field("router", also=("router_name",)),
+    Field("router_id"),
+    Field("isp", also=("isp_name",)),
+    Field("isp_id"),
     Field("phone", also=("phone_number", "mobile")),
     Field("next_payment_date", also=("paid_until", "due_date")),
     Field("status"),
@@ -162,17 +166,18 @@ def _labelled(customer: Record, names: Names) -> Record:
 def _read(line: Line, names: Names) -> Parsed[Customer]:
     account = bounded(line.get("account_name"), "account", 100)
     customer = Customer(
+        customer_id=wanted_id(line.get("id")),
         account_name=account,
         full_name=line.get("full_name"),
         username=line.get("username"),
         package_cents=read_amount(line.get("package")),
-        router_id=names.router_id(line.get("router")),
-        isp_id=names.isp_id(line.get("isp")),
+        router_id=names.router_id(line.get("router"), line.get("router_id")),
+        isp_id=names.isp_id(line.get("isp"), line.get("isp_id")),
         phone=read_phone(line.get("phone")),
         next_payment_date=day(line.get("next_payment_date")),
         status=_status(line.get("status")),
     )
-    return Parsed(line.number, account, "".join(account.split()).casefold(), customer)
+    return Parsed(line.number, account, "".join(account.split()).casefold(), customer, customer.customer_id)
 
 
 def _status(text: str) -> CustomerStatus.ValueType:
@@ -187,7 +192,7 @@ def _create(channels: Channels, items: Sequence[Parsed[Customer]], *, dry_run: b
         request = CreateCustomersRequest(customers=[item.item for item in batch], validate_only=dry_run)
         results = channels.directory.CreateCustomers(request).results
         for item, result in zip(batch, results, strict=True):
-            yield LineResult(item.number, item.name, _word(result), result.error)
+            yield LineResult(item.number, item.name, _word(result), result.error, result.customer_id)
 
 
 def _word(result: CreateCustomerResult) -> Literal["created", "unchanged", "bad"]:

@@ -30,7 +30,7 @@ class NoSuchName(CommandFailed):
 
 
 class AmbiguousName(CommandFailed):
-    """More than one ISP or router has the name that was given."""
+    """What was given means more than one ISP or router."""
 
 
 class UnreadableSheet(CommandFailed):

@@ -1,21 +1,26 @@
 """Brings a CSV file in: reads it, lets a noun's module create what is good, and reports every bad line.
 
-A file may be imported again at any time: what is there already stays as it is.
+A file may be imported again at any time: what is there already stays as it is. Ids that a file names are kept, because
+other files refer to them; whoever has none gets the next free one, and never one that the file names.
 """
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Generic, Literal, Protocol, TypeVar
 
 import typer
 
-from lipanet_cli.csv_rows import BadValue, Field, Line, Sheet, read_sheet
+from lipanet_cli.csv_rows import BadValue, Field, Line, Sheet, read_sheet, wanted_id
 from lipanet_cli.errors import AmbiguousName, CommandFailed, NoSuchName, UnreadableSheet
 from lipanet_cli.tables import Column, print_json, remark, say, show_table
 
 T = TypeVar("T")
+
+# A bad line may be the one that an id is meant for.
+_WAITS = "has no id, and waits until no line of the file is bad: it could get an id that another line means"
 
 
 @dataclass(frozen=True)
@@ -26,16 +31,18 @@ class LineResult:
     name: str
     result: Literal["created", "unchanged", "bad"]
     error: str = ""
+    id: int = 0
 
 
 @dataclass(frozen=True)
 class Parsed(Generic[T]):
-    """A line that makes sense by itself. `key` may stand only once in a file."""
+    """A line that makes sense by itself. `key` and `wanted_id`, unless it is 0, may stand only once in a file."""
 
     number: int
     name: str
     key: str
     item: T
+    wanted_id: int = 0
 
 
 class Create(Protocol[T]):
@@ -52,12 +59,18 @@ def run_import(
     *,
     dry_run: bool,
     as_json: bool,
+    about_new_ids: str = "",
 ) -> None:
-    """The whole of an import command. Good lines are created even when others are bad; then the exit code is 1."""
+    """The whole of an import command. Good lines are created even when others are bad; then the exit code is 1.
+
+    `about_new_ids`: what to remark when lines without an id are created.
+    """
     sheet = _open(file, fields)
     items, results = _parse(sheet, read)
-    results += _create(items, create, dry_run=dry_run)
+    results += _create(items, create, dry_run=dry_run, faulty=bool(results))
     results.sort(key=lambda result: result.line)
+    if about_new_ids and _new_ids(items, results):
+        remark(about_new_ids)
     (_report_json if as_json else _report)(file, sheet, results, dry_run=dry_run)
     if any(result.result == "bad" for result in results):
         raise typer.Exit(1)
@@ -75,11 +88,17 @@ def _open(file: Path, fields: Sequence[Field]) -> Sheet:
 def _parse(sheet: Sheet, read: Callable[[Line], Parsed[T]]) -> tuple[list[Parsed[T]], list[LineResult]]:
     items: dict[str, Parsed[T]] = {}
     bad = [LineResult(fault.number, "", "bad", fault.error) for fault in sheet.faults]
+    doubled = _doubled_ids(sheet)
     for line in sheet.lines:
         try:
             item = read(line)
         except (BadValue, NoSuchName, AmbiguousName) as error:
             bad.append(LineResult(line.number, next(iter(line.values.values()), ""), "bad", str(error)))
+            continue
+        if item.wanted_id in doubled:
+            # None of them: whoever refers to the id could mean any.
+            lines = " and ".join(map(str, doubled[item.wanted_id]))
+            bad.append(LineResult(item.number, item.name, "bad", f"id {item.wanted_id} stands on lines {lines}"))
             continue
         first = items.setdefault(item.key, item)
         if first is not item:
@@ -87,7 +106,29 @@ def _parse(sheet: Sheet, read: Callable[[Line], Parsed[T]]) -> tuple[list[Parsed
     return list(items.values()), bad
 
 
-def _create(items: Sequence[Parsed[T]], create: Create[T], *, dry_run: bool) -> list[LineResult]:
+def _doubled_ids(sheet: Sheet) -> dict[int, list[int]]:
+    """The ids that stand on more than one line, whatever else is wrong there, and on which lines."""
+    lines: dict[int, list[int]] = {}
+    for line in sheet.lines:
+        with suppress(BadValue):
+            lines.setdefault(wanted_id(line.get("id")), []).append(line.number)
+    return {each: numbers for each, numbers in lines.items() if each and len(numbers) > 1}
+
+
+def _create(items: Sequence[Parsed[T]], create: Create[T], *, dry_run: bool, faulty: bool) -> list[LineResult]:
+    """`faulty`: whether the file has bad lines already."""
+    first = [item for item in items if item.wanted_id]
+    rest = [item for item in items if not item.wanted_id]
+    if not first or not rest:
+        return _created(items, create, dry_run=dry_run)
+    tried = _created([*first, *rest], create, dry_run=True)
+    if faulty or any(result.result == "bad" for result in tried):
+        results = _created(first, create, dry_run=dry_run)
+        return results + [LineResult(item.number, item.name, "bad", _WAITS) for item in rest]
+    return _created([*first, *rest], create, dry_run=dry_run)
+
+
+def _created(items: Sequence[Parsed[T]], create: Create[T], *, dry_run: bool) -> list[LineResult]:
     results: list[LineResult] = []
     try:
         results.extend(create(items, dry_run=dry_run))
@@ -95,6 +136,11 @@ def _create(items: Sequence[Parsed[T]], create: Create[T], *, dry_run: bool) -> 
         done = f"after line {results[-1].line}" if results else "before the first line"
         raise CommandFailed(f"{error} The import stopped {done}: mend that and run it again.") from error
     return results
+
+
+def _new_ids(items: Sequence[Parsed[T]], results: Sequence[LineResult]) -> bool:
+    without = {item.number for item in items if not item.wanted_id}
+    return any(result.result == "created" and result.line in without for result in results)
 
 
 def _report_json(file: Path, sheet: Sheet, results: Sequence[LineResult], *, dry_run: bool) -> None:

@@ -9,7 +9,7 @@ from lipanet.billing.v1.directory_service_pb2 import CreateIspRequest, Isp, List
 
 from lipanet_cli.channels import Channels
 from lipanet_cli.context import AsJson, DryRun, connections
-from lipanet_cli.csv_rows import BadValue, Field, Line, bounded, phone
+from lipanet_cli.csv_rows import BadValue, Field, Line, bounded, phone, wanted_id
 from lipanet_cli.errors import ServiceRefused
 from lipanet_cli.imports import LineResult, Parsed, run_import
 from lipanet_cli.records import record
@@ -30,6 +30,7 @@ COLUMNS = (
 )
 
 FIELDS = (
+    Field("id", also=("isp_id", "isp_no", "no", "#")),
     Field("name", also=("isp", "isp_name"), required=True),
     Field("sms_account", also=("smsaccount",)),
     Field("wa_account", also=("waaccount", "whatsapp_account")),
@@ -76,28 +77,30 @@ def list_isps(ctx: typer.Context, as_json: AsJson = False) -> None:
 @app.command("import")
 def import_isps(
     ctx: typer.Context,
-    file: Annotated[Path, typer.Argument(help="CSV with a header row; columns: name, sms_account, wa_account, …")],
+    file: Annotated[Path, typer.Argument(help="CSV with a header row; columns: id, name, sms_account, …")],
     dry_run: DryRun = False,
     as_json: AsJson = False,
 ) -> None:
-    """Add the ISPs of a CSV file; those that are there already stay as they are."""
+    """Add the ISPs of a CSV file, with its ids; those that are there already stay as they are."""
     channels = connections(ctx).channels
 
     def create(items: Sequence[Parsed[Isp]], *, dry_run: bool) -> Iterator[LineResult]:
         return _create(channels, items, dry_run=dry_run)
 
-    run_import(file, FIELDS, _read, create, dry_run=dry_run, as_json=as_json)
+    remark = "ISPs that have no id in the file get a new one: let a customers' file name them, not their ids."
+    run_import(file, FIELDS, _read, create, dry_run=dry_run, as_json=as_json, about_new_ids=remark)
 
 
 def _read(line: Line) -> Parsed[Isp]:
     isp = Isp(
+        isp_id=wanted_id(line.get("id")),
         name=bounded(line.get("name"), "name", 255),
         sms_account=_account(line, "sms_account"),
         wa_account=_account(line, "wa_account"),
         pay_account_number=_account(line, "pay_account_number"),
         contact_phone=phone(line.get("contact_phone")),
     )
-    return Parsed(line.number, isp.name, isp.name.casefold(), isp)
+    return Parsed(line.number, isp.name, isp.name.casefold(), isp, isp.isp_id)
 
 
 def _account(line: Line, name: str) -> str:
@@ -110,28 +113,38 @@ def _account(line: Line, name: str) -> str:
 def _create(channels: Channels, isps: Sequence[Parsed[Isp]], *, dry_run: bool) -> Iterator[LineResult]:
     known = list(channels.directory.ListIsps(ListIspsRequest()).isps)
     for row in isps:
+        there = next((isp for isp in known if _same_name(isp, row.item)), None)
         error = _objection(row.item, known)
-        if error or row.item.name.casefold() in {isp.name.casefold() for isp in known}:
-            yield LineResult(row.number, row.name, "bad" if error else "unchanged", error)
+        if error or there:
+            yield LineResult(row.number, row.name, "bad" if error else "unchanged", error, there.isp_id if there else 0)
             continue
+        request = CreateIspRequest(isp=row.item, validate_only=dry_run)
         try:
-            known.append(row.item if dry_run else channels.directory.CreateIsp(CreateIspRequest(isp=row.item)).isp)
+            known.append(channels.directory.CreateIsp(request).isp)
         except ServiceRefused as refusal:
             yield LineResult(row.number, row.name, "bad", str(refusal))
         else:
-            yield LineResult(row.number, row.name, "created")
+            yield LineResult(row.number, row.name, "created", id=known[-1].isp_id)
 
 
 def _objection(isp: Isp, known: Sequence[Isp]) -> str:
     """Why `isp` cannot stand beside those that there are; empty when it can, or is one of them, unchanged."""
     for other in known:
-        same_name = other.name.casefold() == isp.name.casefold()
-        shared = [name for name in _PREFIXES if getattr(isp, name) and _same(isp, other, name)]
-        if same_name and not _unchanged(isp, other):
-            return "there is an ISP of this name already, with other accounts or another contact"
-        if shared and not same_name:
+        if _same_name(isp, other):
+            if isp.isp_id not in {0, other.isp_id}:
+                return f"there is an ISP of this name already, with the id {other.isp_id}"
+            if not _unchanged(isp, other):
+                return "there is an ISP of this name already, with other accounts or another contact"
+            continue
+        if isp.isp_id and isp.isp_id == other.isp_id:
+            return f"id {isp.isp_id} belongs to {other.name!r} already"
+        if shared := [name for name in _PREFIXES if getattr(isp, name) and _same(isp, other, name)]:
             return f"{shared[0]} {getattr(isp, shared[0])!r} is the account of {other.name!r}"
     return ""
+
+
+def _same_name(isp: Isp, other: Isp) -> bool:
+    return isp.name.strip().casefold() == other.name.strip().casefold()
 
 
 def _unchanged(isp: Isp, other: Isp) -> bool:

@@ -1,5 +1,6 @@
 """ISPs and routers by id or by name. Looked up once a command, and only when needed."""
 
+from collections.abc import Callable, Mapping
 from functools import cached_property
 
 from lipanet.billing.v1.directory_service_pb2 import ListIspsRequest
@@ -10,18 +11,33 @@ from lipanet_cli.errors import AmbiguousName, NoSuchName, ServiceUnreachable
 from lipanet_cli.tables import remark
 
 
-def find(noun: str, given: str, names: dict[int, str]) -> int:
+def find(noun: str, given: str, names: Mapping[int, str]) -> int:
     """The id that `given` means: an id, or a name in any case. Raises NoSuchName or AmbiguousName."""
     given = given.strip()
-    if given.isascii() and given.isdigit() and int(given) in names:
-        return int(given)
-    hits = [number for number, name in names.items() if name.strip().casefold() == given.casefold()]
-    if not hits:
+    number = _number(given)
+    called = [each for each, name in names.items() if name.strip().casefold() == given.casefold()]
+    if number in names and set(called) - {number}:
+        whose = " and ".join(f"{noun} {each}" for each in called)
+        raise AmbiguousName(f"{given!r} is the id of {noun} {names[number]!r} and the name of {whose}: say which.")
+    if number in names:
+        return number
+    if not called:
         raise NoSuchName(f"there is no {noun} {given!r}: `lipanet {noun.lower()} list` shows them all.")
-    if len(hits) > 1:
-        ids = ", ".join(map(str, hits))
+    if len(called) > 1:
+        ids = ", ".join(map(str, called))
         raise AmbiguousName(f"more than one {noun} is called {given!r}: give the id, one of {ids}.")
-    return hits[0]
+    return called[0]
+
+
+def find_id(noun: str, given: str, names: Mapping[int, str]) -> int:
+    """The id that is given and can be nothing else. Raises NoSuchName."""
+    if (number := _number(given.strip())) in names:
+        return number
+    raise NoSuchName(f"there is no {noun} with the id {given!r}: `lipanet {noun.lower()} list` shows them all.")
+
+
+def _number(text: str) -> int:
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 20 else 0
 
 
 class Names:
@@ -39,13 +55,13 @@ class Names:
         answer = self._channels.routers.ListRouters(ListRoutersRequest())
         return {router.router_id: router.name for router in answer.routers}
 
-    def isp_id(self, given: str) -> int:
-        """0 when nothing is given."""
-        return find("ISP", given, self.isps) if given.strip(" 0") else 0
+    def isp_id(self, given: str, number: str = "") -> int:
+        """`given`: an id or a name; `number`: an id. 0 when nothing is given."""
+        return _meant("ISP", given, number, lambda: self.isps)
 
-    def router_id(self, given: str) -> int:
-        """0 when nothing is given."""
-        return find("router", given, self.routers) if given.strip(" 0") else 0
+    def router_id(self, given: str, number: str = "") -> int:
+        """`given`: an id or a name; `number`: an id. 0 when nothing is given."""
+        return _meant("router", given, number, lambda: self.routers)
 
     def isp_label(self, isp_id: int) -> str:
         """For people; empty for none."""
@@ -61,3 +77,11 @@ class Names:
             remark(f"Router names are left out: {error}")
             self.routers = {}
             return f"#{router_id}"
+
+
+def _meant(noun: str, given: str, number: str, names: Callable[[], Mapping[int, str]]) -> int:
+    by_id = find_id(noun, number, names()) if number.strip(" 0") else 0
+    by_either = find(noun, given, names()) if given.strip(" 0") else 0
+    if by_id and by_either and by_id != by_either:
+        raise AmbiguousName(f"the id {number.strip()} is {noun} {names()[by_id]!r}, but {given.strip()!r} is another.")
+    return by_id or by_either

@@ -19,7 +19,7 @@ from lipanet.router_control.v1.router_control_service_pb2 import (
 
 from lipanet_cli.channels import Channels
 from lipanet_cli.context import AsJson, DryRun, connections
-from lipanet_cli.csv_rows import BadValue, Field, Line, bounded, host, whole_number, yes_no
+from lipanet_cli.csv_rows import BadValue, Field, Line, bounded, host, wanted_id, whole_number, yes_no
 from lipanet_cli.errors import CommandFailed, ServiceRefused
 from lipanet_cli.imports import LineResult, Parsed, run_import
 from lipanet_cli.names import Names
@@ -46,6 +46,7 @@ CHECK_COLUMNS = (
     Column("Detail", "detail"),
 )
 FIELDS = (
+    Field("id", also=("router_id", "router_no", "no", "#")),
     Field("name", also=("router", "router_name"), required=True),
     Field("address", also=("local_ip", "ip", "host"), required=True),
     Field("port"),
@@ -176,17 +177,18 @@ def check(ctx: typer.Context, router: RouterName, as_json: AsJson = False) -> No
 @app.command("import")
 def import_routers(
     ctx: typer.Context,
-    file: Annotated[Path, typer.Argument(help="CSV with a header row; columns: name, address, port, tls, …")],
+    file: Annotated[Path, typer.Argument(help="CSV with a header row; columns: id, name, address, port, …")],
     dry_run: DryRun = False,
     as_json: AsJson = False,
 ) -> None:
-    """Add the routers of a CSV file; those that are there already stay as they are."""
+    """Add the routers of a CSV file, with its ids; those that are there already stay as they are."""
     channels = connections(ctx).channels
 
     def create(items: Sequence[Parsed[Router]], *, dry_run: bool) -> Iterator[LineResult]:
         return _create(channels, items, dry_run=dry_run)
 
-    run_import(file, FIELDS, _read, create, dry_run=dry_run, as_json=as_json)
+    remark = "Routers that have no id in the file get a new one: let a customers' file name them, not their ids."
+    run_import(file, FIELDS, _read, create, dry_run=dry_run, as_json=as_json, about_new_ids=remark)
 
 
 def _outcome(found: dict[str, object]) -> object:
@@ -218,6 +220,7 @@ def _read(line: Line) -> Parsed[Router]:
     if line.get("password") and not line.get("username"):
         raise BadValue("a password needs a username")
     router = Router(
+        router_id=wanted_id(line.get("id")),
         name=bounded(line.get("name"), "name", 100),
         address=host(line.get("address")),
         port=whole_number(line.get("port"), "port", 65535),
@@ -226,26 +229,35 @@ def _read(line: Line) -> Parsed[Router]:
         username=line.get("username"),
         password=line.get("password") or None,
     )
-    return Parsed(line.number, router.name, router.name.casefold(), router)
+    return Parsed(line.number, router.name, router.name.casefold(), router, router.router_id)
 
 
 def _create(channels: Channels, items: Sequence[Parsed[Router]], *, dry_run: bool) -> Iterator[LineResult]:
     answer = channels.routers.ListRouters(ListRoutersRequest())
     known = {router.name.casefold(): router for router in answer.routers}
+    owners = {router.router_id: router.name for router in answer.routers}
     for item in items:
         if other := known.get(item.key):
             yield _compare(item, other)
             continue
+        if item.wanted_id in owners:
+            owner = owners[item.wanted_id]
+            yield LineResult(item.number, item.name, "bad", f"id {item.wanted_id} belongs to {owner!r} already")
+            continue
+        created = item.item
         try:
             if not dry_run:
-                channels.routers.CreateRouter(CreateRouterRequest(router=item.item))
+                created = channels.routers.CreateRouter(CreateRouterRequest(router=item.item)).router
         except ServiceRefused as refusal:
             yield LineResult(item.number, item.name, "bad", str(refusal))
         else:
-            yield LineResult(item.number, item.name, "created")
+            yield LineResult(item.number, item.name, "created", id=created.router_id)
 
 
 def _compare(item: Parsed[Router], other: Router) -> LineResult:
+    if item.wanted_id not in {0, other.router_id}:
+        error = f"there is a router of this name already, with the id {other.router_id}"
+        return LineResult(item.number, item.name, "bad", error)
     # The password is left out: it never comes out of the registry.
     differs = [
         name
@@ -253,6 +265,6 @@ def _compare(item: Parsed[Router], other: Router) -> LineResult:
         if getattr(item.item, name) != getattr(other, name)
     ]
     if not differs:
-        return LineResult(item.number, item.name, "unchanged")
+        return LineResult(item.number, item.name, "unchanged", id=other.router_id)
     hint = f"`lipanet router update {other.router_id}` changes it"
     return LineResult(item.number, item.name, "bad", f"is there already with another {' and '.join(differs)}: {hint}")

@@ -25,41 +25,41 @@ _sym_db = _symbol_database.Default()
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n*lipanet/billing/v1/directory_service.proto\x12\x12lipanet.billing.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xc4\x01\n\x03Isp\x12\x0e\n\x06isp_id\x18\x01 \x01(\x03\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x13\n\x0bsms_account\x18\x03 \x01(\t\x12\x12\n\nwa_account\x18\x04 \x01(\t\x12\x1a\n\x12pay_account_number\x18\x05 \x01(\t\x12\x15\n\rcontact_phone\x18\x06 \x01(\t\x12\x14\n\x0cwallet_cents\x18\x07 \x01(\x03\x12\x13\n\x0bsms_credits\x18\x08 \x01(\x03\x12\x18\n\x10whatsapp_credits\x18\t \x01(\x03\"8\n\x10\x43reateIspRequest\x12$\n\x03isp\x18\x01 \x01(\x0b\x32\x17.lipanet.billing.v1.Isp\"9\n\x11\x43reateIspResponse\x12$\n\x03isp\x18\x01 \x01(\x0b\x32\x17.lipanet.billing.v1.Isp\"\x11\n\x0fListIspsRequest\"9\n\x10ListIspsResponse\x12%\n\x04isps\x18\x01 \x03(\x0b\x32\x17.lipanet.billing.v1.Isp\"\xab\x02\n\x08\x43ustomer\x12\x13\n\x0b\x63ustomer_id\x18\x01 \x01(\x03\x12\x11\n\tfull_name\x18\x02 \x01(\t\x12\x10\n\x08username\x18\x03 \x01(\t\x12\x14\n\x0c\x61\x63\x63ount_name\x18\x04 \x01(\t\x12\x15\n\rpackage_cents\x18\x05 \x01(\x03\x12\x11\n\trouter_id\x18\x06 \x01(\x03\x12\x0e\n\x06isp_id\x18\x07 \x01(\x03\x12\r\n\x05phone\x18\x08 \x01(\t\x12\x19\n\x11next_payment_date\x18\t \x01(\t\x12\x32\n\x06status\x18\n \x01(\x0e\x32\".lipanet.billing.v1.CustomerStatus\x12\x37\n\x13last_reconnect_time\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"`\n\x16\x43reateCustomersRequest\x12/\n\tcustomers\x18\x01 \x03(\x0b\x32\x1c.lipanet.billing.v1.Customer\x12\x15\n\rvalidate_only\x18\x02 \x01(\x08\"M\n\x14\x43reateCustomerResult\x12\x13\n\x0b\x63ustomer_id\x18\x01 \x01(\x03\x12\x11\n\tunchanged\x18\x02 \x01(\x08\x12\r\n\x05\x65rror\x18\x03 \x01(\t\"T\n\x17\x43reateCustomersResponse\x12\x39\n\x07results\x18\x01 \x03(\x0b\x32(.lipanet.billing.v1.CreateCustomerResult\"*\n\x12GetCustomerRequest\x12\x14\n\x0c\x61\x63\x63ount_name\x18\x01 \x01(\t\"E\n\x13GetCustomerResponse\x12.\n\x08\x63ustomer\x18\x01 \x01(\x0b\x32\x1c.lipanet.billing.v1.Customer\"f\n\x14ListCustomersRequest\x12\x0e\n\x06isp_id\x18\x01 \x01(\x03\x12\x17\n\x0fpaid_but_not_on\x18\x02 \x01(\x08\x12\x11\n\tpage_size\x18\x03 \x01(\x05\x12\x12\n\npage_token\x18\x04 \x01(\t\"a\n\x15ListCustomersResponse\x12/\n\tcustomers\x18\x01 \x03(\x0b\x32\x1c.lipanet.billing.v1.Customer\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t*k\n\x0e\x43ustomerStatus\x12\x1f\n\x1b\x43USTOMER_STATUS_UNSPECIFIED\x10\x00\x12\x1a\n\x16\x43USTOMER_STATUS_ACTIVE\x10\x01\x12\x1c\n\x18\x43USTOMER_STATUS_INACTIVE\x10\x02\x32\xf5\x03\n\x10\x44irectoryService\x12X\n\tCreateIsp\x12$.lipanet.billing.v1.CreateIspRequest\x1a%.lipanet.billing.v1.CreateIspResponse\x12U\n\x08ListIsps\x12#.lipanet.billing.v1.ListIspsRequest\x1a$.lipanet.billing.v1.ListIspsResponse\x12j\n\x0f\x43reateCustomers\x12*.lipanet.billing.v1.CreateCustomersRequest\x1a+.lipanet.billing.v1.CreateCustomersResponse\x12^\n\x0bGetCustomer\x12&.lipanet.billing.v1.GetCustomerRequest\x1a\'.lipanet.billing.v1.GetCustomerResponse\x12\x64\n\rListCustomers\x12(.lipanet.billing.v1.ListCustomersRequest\x1a).lipanet.billing.v1.ListCustomersResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n*lipanet/billing/v1/directory_service.proto\x12\x12lipanet.billing.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xc4\x01\n\x03Isp\x12\x0e\n\x06isp_id\x18\x01 \x01(\x03\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x13\n\x0bsms_account\x18\x03 \x01(\t\x12\x12\n\nwa_account\x18\x04 \x01(\t\x12\x1a\n\x12pay_account_number\x18\x05 \x01(\t\x12\x15\n\rcontact_phone\x18\x06 \x01(\t\x12\x14\n\x0cwallet_cents\x18\x07 \x01(\x03\x12\x13\n\x0bsms_credits\x18\x08 \x01(\x03\x12\x18\n\x10whatsapp_credits\x18\t \x01(\x03\"O\n\x10\x43reateIspRequest\x12$\n\x03isp\x18\x01 \x01(\x0b\x32\x17.lipanet.billing.v1.Isp\x12\x15\n\rvalidate_only\x18\x02 \x01(\x08\"9\n\x11\x43reateIspResponse\x12$\n\x03isp\x18\x01 \x01(\x0b\x32\x17.lipanet.billing.v1.Isp\"\x11\n\x0fListIspsRequest\"9\n\x10ListIspsResponse\x12%\n\x04isps\x18\x01 \x03(\x0b\x32\x17.lipanet.billing.v1.Isp\"\xab\x02\n\x08\x43ustomer\x12\x13\n\x0b\x63ustomer_id\x18\x01 \x01(\x03\x12\x11\n\tfull_name\x18\x02 \x01(\t\x12\x10\n\x08username\x18\x03 \x01(\t\x12\x14\n\x0c\x61\x63\x63ount_name\x18\x04 \x01(\t\x12\x15\n\rpackage_cents\x18\x05 \x01(\x03\x12\x11\n\trouter_id\x18\x06 \x01(\x03\x12\x0e\n\x06isp_id\x18\x07 \x01(\x03\x12\r\n\x05phone\x18\x08 \x01(\t\x12\x19\n\x11next_payment_date\x18\t \x01(\t\x12\x32\n\x06status\x18\n \x01(\x0e\x32\".lipanet.billing.v1.CustomerStatus\x12\x37\n\x13last_reconnect_time\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"`\n\x16\x43reateCustomersRequest\x12/\n\tcustomers\x18\x01 \x03(\x0b\x32\x1c.lipanet.billing.v1.Customer\x12\x15\n\rvalidate_only\x18\x02 \x01(\x08\"M\n\x14\x43reateCustomerResult\x12\x13\n\x0b\x63ustomer_id\x18\x01 \x01(\x03\x12\x11\n\tunchanged\x18\x02 \x01(\x08\x12\r\n\x05\x65rror\x18\x03 \x01(\t\"T\n\x17\x43reateCustomersResponse\x12\x39\n\x07results\x18\x01 \x03(\x0b\x32(.lipanet.billing.v1.CreateCustomerResult\"*\n\x12GetCustomerRequest\x12\x14\n\x0c\x61\x63\x63ount_name\x18\x01 \x01(\t\"E\n\x13GetCustomerResponse\x12.\n\x08\x63ustomer\x18\x01 \x01(\x0b\x32\x1c.lipanet.billing.v1.Customer\"f\n\x14ListCustomersRequest\x12\x0e\n\x06isp_id\x18\x01 \x01(\x03\x12\x17\n\x0fpaid_but_not_on\x18\x02 \x01(\x08\x12\x11\n\tpage_size\x18\x03 \x01(\x05\x12\x12\n\npage_token\x18\x04 \x01(\t\"a\n\x15ListCustomersResponse\x12/\n\tcustomers\x18\x01 \x03(\x0b\x32\x1c.lipanet.billing.v1.Customer\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t*k\n\x0e\x43ustomerStatus\x12\x1f\n\x1b\x43USTOMER_STATUS_UNSPECIFIED\x10\x00\x12\x1a\n\x16\x43USTOMER_STATUS_ACTIVE\x10\x01\x12\x1c\n\x18\x43USTOMER_STATUS_INACTIVE\x10\x02\x32\xf5\x03\n\x10\x44irectoryService\x12X\n\tCreateIsp\x12$.lipanet.billing.v1.CreateIspRequest\x1a%.lipanet.billing.v1.CreateIspResponse\x12U\n\x08ListIsps\x12#.lipanet.billing.v1.ListIspsRequest\x1a$.lipanet.billing.v1.ListIspsResponse\x12j\n\x0f\x43reateCustomers\x12*.lipanet.billing.v1.CreateCustomersRequest\x1a+.lipanet.billing.v1.CreateCustomersResponse\x12^\n\x0bGetCustomer\x12&.lipanet.billing.v1.GetCustomerRequest\x1a\'.lipanet.billing.v1.GetCustomerResponse\x12\x64\n\rListCustomers\x12(.lipanet.billing.v1.ListCustomersRequest\x1a).lipanet.billing.v1.ListCustomersResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'lipanet.billing.v1.directory_service_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_CUSTOMERSTATUS']._serialized_start=1376
-  _globals['_CUSTOMERSTATUS']._serialized_end=1483
+  _globals['_CUSTOMERSTATUS']._serialized_start=1399
+  _globals['_CUSTOMERSTATUS']._serialized_end=1506
   _globals['_ISP']._serialized_start=100
   _globals['_ISP']._serialized_end=296
   _globals['_CREATEISPREQUEST']._serialized_start=298
-  _globals['_CREATEISPREQUEST']._serialized_end=354
-  _globals['_CREATEISPRESPONSE']._serialized_start=356
-  _globals['_CREATEISPRESPONSE']._serialized_end=413
-  _globals['_LISTISPSREQUEST']._serialized_start=415
-  _globals['_LISTISPSREQUEST']._serialized_end=432
-  _globals['_LISTISPSRESPONSE']._serialized_start=434
-  _globals['_LISTISPSRESPONSE']._serialized_end=491
-  _globals['_CUSTOMER']._serialized_start=494
-  _globals['_CUSTOMER']._serialized_end=793
-  _globals['_CREATECUSTOMERSREQUEST']._serialized_start=795
-  _globals['_CREATECUSTOMERSREQUEST']._serialized_end=891
-  _globals['_CREATECUSTOMERRESULT']._serialized_start=893
-  _globals['_CREATECUSTOMERRESULT']._serialized_end=970
-  _globals['_CREATECUSTOMERSRESPONSE']._serialized_start=972
-  _globals['_CREATECUSTOMERSRESPONSE']._serialized_end=1056
-  _globals['_GETCUSTOMERREQUEST']._serialized_start=1058
-  _globals['_GETCUSTOMERREQUEST']._serialized_end=1100
-  _globals['_GETCUSTOMERRESPONSE']._serialized_start=1102
-  _globals['_GETCUSTOMERRESPONSE']._serialized_end=1171
-  _globals['_LISTCUSTOMERSREQUEST']._serialized_start=1173
-  _globals['_LISTCUSTOMERSREQUEST']._serialized_end=1275
-  _globals['_LISTCUSTOMERSRESPONSE']._serialized_start=1277
-  _globals['_LISTCUSTOMERSRESPONSE']._serialized_end=1374
-  _globals['_DIRECTORYSERVICE']._serialized_start=1486
-  _globals['_DIRECTORYSERVICE']._serialized_end=1987
+  _globals['_CREATEISPREQUEST']._serialized_end=377
+  _globals['_CREATEISPRESPONSE']._serialized_start=379
+  _globals['_CREATEISPRESPONSE']._serialized_end=436
+  _globals['_LISTISPSREQUEST']._serialized_start=438
+  _globals['_LISTISPSREQUEST']._serialized_end=455
+  _globals['_LISTISPSRESPONSE']._serialized_start=457
+  _globals['_LISTISPSRESPONSE']._serialized_end=514
+  _globals['_CUSTOMER']._serialized_start=517
+  _globals['_CUSTOMER']._serialized_end=816
+  _globals['_CREATECUSTOMERSREQUEST']._serialized_start=818
+  _globals['_CREATECUSTOMERSREQUEST']._serialized_end=914
+  _globals['_CREATECUSTOMERRESULT']._serialized_start=916
+  _globals['_CREATECUSTOMERRESULT']._serialized_end=993
+  _globals['_CREATECUSTOMERSRESPONSE']._serialized_start=995
+  _globals['_CREATECUSTOMERSRESPONSE']._serialized_end=1079
+  _globals['_GETCUSTOMERREQUEST']._serialized_start=1081
+  _globals['_GETCUSTOMERREQUEST']._serialized_end=1123
+  _globals['_GETCUSTOMERRESPONSE']._serialized_start=1125
+  _globals['_GETCUSTOMERRESPONSE']._serialized_end=1194
+  _globals['_LISTCUSTOMERSREQUEST']._serialized_start=1196
+  _globals['_LISTCUSTOMERSREQUEST']._serialized_end=1298
+  _globals['_LISTCUSTOMERSRESPONSE']._serialized_start=1300
+  _globals['_LISTCUSTOMERSRESPONSE']._serialized_end=1397
+  _globals['_DIRECTORYSERVICE']._serialized_start=1509
+  _globals['_DIRECTORYSERVICE']._serialized_end=2010
 # @@protoc_insertion_point(module_scope)

@@ -60,7 +60,7 @@ class Isp(_message.Message):
     SMS_CREDITS_FIELD_NUMBER: _builtins.int
     WHATSAPP_CREDITS_FIELD_NUMBER: _builtins.int
     isp_id: _builtins.int
-    """Set by billing."""
+    """On creation the wanted id, 1 to 1,000,000,000, as other records know this ISP; 0: billing chooses."""
     name: _builtins.str
     """1 to 255 characters."""
     sms_account: _builtins.str
@@ -105,6 +105,9 @@ class CreateIspRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     ISP_FIELD_NUMBER: _builtins.int
+    VALIDATE_ONLY_FIELD_NUMBER: _builtins.int
+    validate_only: _builtins.bool
+    """True to only say whether it could be created."""
     @_builtins.property
     def isp(self) -> Global___Isp:
         """Its read-only fields are ignored."""
@@ -113,10 +116,11 @@ class CreateIspRequest(_message.Message):
         self,
         *,
         isp: Global___Isp | None = ...,
+        validate_only: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["isp", b"isp"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["isp", b"isp"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["isp", b"isp", "validate_only", b"validate_only"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -131,7 +135,7 @@ class CreateIspResponse(_message.Message):
     ISP_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def isp(self) -> Global___Isp:
-        """With its id."""
+        """With its id; as it was given when only validated."""
 
     def __init__(
         self,
@@ -205,7 +209,7 @@ class Customer(_message.Message):
     STATUS_FIELD_NUMBER: _builtins.int
     LAST_RECONNECT_TIME_FIELD_NUMBER: _builtins.int
     customer_id: _builtins.int
-    """Set by billing."""
+    """On creation the wanted id, 1 to 1,000,000,000; 0: billing chooses."""
     full_name: _builtins.str
     """At most 255 characters."""
     username: _builtins.str

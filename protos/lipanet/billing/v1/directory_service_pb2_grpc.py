@@ -67,10 +67,11 @@ class DirectoryServiceServicer:
     """
 
     def CreateIsp(self, request, context):
-        """Creates an ISP.
+        """Creates an ISP, or with `validate_only` says whether it could be. A wallet that is on record
+        already under the wanted id, of an ISP that is not, becomes this ISP's.
 
         INVALID_ARGUMENT `INVALID_ISP`; ALREADY_EXISTS `ACCOUNT_TAKEN` when one of its accounts is
-        another ISP's.
+        another ISP's, `ID_TAKEN` when the wanted id is.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -85,7 +86,8 @@ class DirectoryServiceServicer:
 
     def CreateCustomers(self, request, context):
         """Creates customers, or with `validate_only` says what would happen. Good rows are created even
-        when others are bad; every row gets its own result. A row that is there already, unchanged, is fine.
+        when others are bad; every row gets its own result. A row that is there already, unchanged, is
+        fine. Rows with a wanted id come first, so that no other row gets an id that the request names.
 
         INVALID_ARGUMENT `BATCH_TOO_LARGE`.
         """

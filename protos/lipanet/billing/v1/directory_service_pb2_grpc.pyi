@@ -34,16 +34,18 @@ class DirectoryServiceStub:
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> DirectoryServiceAsyncStub: ...
     CreateIsp: _grpc.UnaryUnaryMultiCallable[_directory_service_pb2.CreateIspRequest, _directory_service_pb2.CreateIspResponse]
-    """Creates an ISP.
+    """Creates an ISP, or with `validate_only` says whether it could be. A wallet that is on record
+    already under the wanted id, of an ISP that is not, becomes this ISP's.
 
     INVALID_ARGUMENT `INVALID_ISP`; ALREADY_EXISTS `ACCOUNT_TAKEN` when one of its accounts is
-    another ISP's.
+    another ISP's, `ID_TAKEN` when the wanted id is.
     """
     ListIsps: _grpc.UnaryUnaryMultiCallable[_directory_service_pb2.ListIspsRequest, _directory_service_pb2.ListIspsResponse]
     """Lists all ISPs with their wallets and credits, by id."""
     CreateCustomers: _grpc.UnaryUnaryMultiCallable[_directory_service_pb2.CreateCustomersRequest, _directory_service_pb2.CreateCustomersResponse]
     """Creates customers, or with `validate_only` says what would happen. Good rows are created even
-    when others are bad; every row gets its own result. A row that is there already, unchanged, is fine.
+    when others are bad; every row gets its own result. A row that is there already, unchanged, is
+    fine. Rows with a wanted id come first, so that no other row gets an id that the request names.
 
     INVALID_ARGUMENT `BATCH_TOO_LARGE`.
     """
@@ -64,16 +66,18 @@ class DirectoryServiceAsyncStub(DirectoryServiceStub):
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     CreateIsp: _aio.UnaryUnaryMultiCallable[_directory_service_pb2.CreateIspRequest, _directory_service_pb2.CreateIspResponse]  # type: ignore[assignment]
-    """Creates an ISP.
+    """Creates an ISP, or with `validate_only` says whether it could be. A wallet that is on record
+    already under the wanted id, of an ISP that is not, becomes this ISP's.
 
     INVALID_ARGUMENT `INVALID_ISP`; ALREADY_EXISTS `ACCOUNT_TAKEN` when one of its accounts is
-    another ISP's.
+    another ISP's, `ID_TAKEN` when the wanted id is.
     """
     ListIsps: _aio.UnaryUnaryMultiCallable[_directory_service_pb2.ListIspsRequest, _directory_service_pb2.ListIspsResponse]  # type: ignore[assignment]
     """Lists all ISPs with their wallets and credits, by id."""
     CreateCustomers: _aio.UnaryUnaryMultiCallable[_directory_service_pb2.CreateCustomersRequest, _directory_service_pb2.CreateCustomersResponse]  # type: ignore[assignment]
     """Creates customers, or with `validate_only` says what would happen. Good rows are created even
-    when others are bad; every row gets its own result. A row that is there already, unchanged, is fine.
+    when others are bad; every row gets its own result. A row that is there already, unchanged, is
+    fine. Rows with a wanted id come first, so that no other row gets an id that the request names.
 
     INVALID_ARGUMENT `BATCH_TOO_LARGE`.
     """
@@ -97,10 +101,11 @@ class DirectoryServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _directory_service_pb2.CreateIspRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_directory_service_pb2.CreateIspResponse, _abc.Awaitable[_directory_service_pb2.CreateIspResponse]]:
-        """Creates an ISP.
+        """Creates an ISP, or with `validate_only` says whether it could be. A wallet that is on record
+        already under the wanted id, of an ISP that is not, becomes this ISP's.
 
         INVALID_ARGUMENT `INVALID_ISP`; ALREADY_EXISTS `ACCOUNT_TAKEN` when one of its accounts is
-        another ISP's.
+        another ISP's, `ID_TAKEN` when the wanted id is.
         """
 
     @_abc_1.abstractmethod
@@ -118,7 +123,8 @@ class DirectoryServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_directory_service_pb2.CreateCustomersResponse, _abc.Awaitable[_directory_service_pb2.CreateCustomersResponse]]:
         """Creates customers, or with `validate_only` says what would happen. Good rows are created even
-        when others are bad; every row gets its own result. A row that is there already, unchanged, is fine.
+        when others are bad; every row gets its own result. A row that is there already, unchanged, is
+        fine. Rows with a wanted id come first, so that no other row gets an id that the request names.
 
         INVALID_ARGUMENT `BATCH_TOO_LARGE`.
         """

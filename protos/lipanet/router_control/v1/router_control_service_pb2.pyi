@@ -347,7 +347,9 @@ class Router(_message.Message):
     PASSWORD_FIELD_NUMBER: _builtins.int
     HAS_PASSWORD_FIELD_NUMBER: _builtins.int
     router_id: _builtins.int
-    """Set by router-control."""
+    """On creation the wanted id, 1 to 1,000,000,000, as other records know this router; 0:
+    router-control chooses.
+    """
     name: _builtins.str
     """1 to 100 characters, unique."""
     address: _builtins.str
@@ -396,7 +398,7 @@ class CreateRouterRequest(_message.Message):
     ROUTER_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def router(self) -> Global___Router:
-        """Its id is ignored."""
+        """Its read-only fields are ignored."""
 
     def __init__(
         self,

@@ -117,7 +117,8 @@ class RouterControlServiceServicer:
     def CreateRouter(self, request, context):
         """Adds a router to the registry.
 
-        INVALID_ARGUMENT `INVALID_ROUTER`; ALREADY_EXISTS `ROUTER_NAME_TAKEN`.
+        INVALID_ARGUMENT `INVALID_ROUTER`; ALREADY_EXISTS `ROUTER_NAME_TAKEN`, or `ROUTER_ID_TAKEN` when
+        the wanted id is another router's.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

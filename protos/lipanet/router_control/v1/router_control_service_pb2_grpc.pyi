@@ -56,7 +56,8 @@ class RouterControlServiceStub:
     CreateRouter: _grpc.UnaryUnaryMultiCallable[_router_control_service_pb2.CreateRouterRequest, _router_control_service_pb2.CreateRouterResponse]
     """Adds a router to the registry.
 
-    INVALID_ARGUMENT `INVALID_ROUTER`; ALREADY_EXISTS `ROUTER_NAME_TAKEN`.
+    INVALID_ARGUMENT `INVALID_ROUTER`; ALREADY_EXISTS `ROUTER_NAME_TAKEN`, or `ROUTER_ID_TAKEN` when
+    the wanted id is another router's.
     """
     UpdateRouter: _grpc.UnaryUnaryMultiCallable[_router_control_service_pb2.UpdateRouterRequest, _router_control_service_pb2.UpdateRouterResponse]
     """Replaces a router's registration. An absent password keeps the old one.
@@ -104,7 +105,8 @@ class RouterControlServiceAsyncStub(RouterControlServiceStub):
     CreateRouter: _aio.UnaryUnaryMultiCallable[_router_control_service_pb2.CreateRouterRequest, _router_control_service_pb2.CreateRouterResponse]  # type: ignore[assignment]
     """Adds a router to the registry.
 
-    INVALID_ARGUMENT `INVALID_ROUTER`; ALREADY_EXISTS `ROUTER_NAME_TAKEN`.
+    INVALID_ARGUMENT `INVALID_ROUTER`; ALREADY_EXISTS `ROUTER_NAME_TAKEN`, or `ROUTER_ID_TAKEN` when
+    the wanted id is another router's.
     """
     UpdateRouter: _aio.UnaryUnaryMultiCallable[_router_control_service_pb2.UpdateRouterRequest, _router_control_service_pb2.UpdateRouterResponse]  # type: ignore[assignment]
     """Replaces a router's registration. An absent password keeps the old one.
@@ -173,7 +175,8 @@ class RouterControlServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_router_control_service_pb2.CreateRouterResponse, _abc.Awaitable[_router_control_service_pb2.CreateRouterResponse]]:
         """Adds a router to the registry.
 
-        INVALID_ARGUMENT `INVALID_ROUTER`; ALREADY_EXISTS `ROUTER_NAME_TAKEN`.
+        INVALID_ARGUMENT `INVALID_ROUTER`; ALREADY_EXISTS `ROUTER_NAME_TAKEN`, or `ROUTER_ID_TAKEN` when
+        the wanted id is another router's.
         """
 
     @_abc_1.abstractmethod

@@ -10,6 +10,10 @@ from servicekit.errors import InvalidArgument
 _HOST = re.compile(r"(?=.{1,253}\Z)[a-z0-9_]([a-z0-9_-]{0,62})(\.[a-z0-9_]([a-z0-9_-]{0,62}))*\.?\Z", re.IGNORECASE)
 
 
+# Of an id that a caller wants: the numbers above are left for the rows that get theirs from the database.
+MAX_WANTED_ID = 1_000_000_000
+
+
 class InvalidRouter(InvalidArgument):
     reason = "INVALID_ROUTER"
 

@@ -12,7 +12,7 @@ from servicekit.database import current_time, transact
 from servicekit.errors import NotFound, ServiceError
 
 from router_control import store
-from router_control.registration import Registration, checked
+from router_control.registration import MAX_WANTED_ID, InvalidRouter, Registration, checked
 from router_control.target import Login, Target
 from router_control.vault import Vault
 
@@ -24,6 +24,11 @@ class RouterNotFound(NotFound):
 class RouterNameTaken(ServiceError):
     code = grpc.StatusCode.ALREADY_EXISTS
     reason = "ROUTER_NAME_TAKEN"
+
+
+class RouterIdTaken(ServiceError):
+    code = grpc.StatusCode.ALREADY_EXISTS
+    reason = "ROUTER_ID_TAKEN"
 
 
 class NoLogin(Exception):
@@ -47,12 +52,20 @@ class Registry:
         self._engine, self._vault, self._defaults = engine, vault, defaults
 
     def create(self, registration: Registration) -> Registration:
-        """Add a router; it gets an id. Raises InvalidRouter, RouterNameTaken."""
+        """Add a router, with the id that it wants if it wants one.
+
+        Raises InvalidRouter, RouterNameTaken, RouterIdTaken.
+        """
         wanted = checked(registration)
+        if not 0 <= wanted.router_id <= MAX_WANTED_ID:
+            raise InvalidRouter(f"a router's wanted id is 1 to {MAX_WANTED_ID}, or 0 for the next free one")
 
         def work(connection: sa.Connection) -> Registration:
+            _refuse_taken_id(connection, wanted.router_id)
             _refuse_taken_name(connection, wanted.name)
             values = self._values(wanted) | {"created_at": current_time(connection)}
+            if wanted.router_id:
+                values["id"] = wanted.router_id
             return _get(connection, store.insert_router(connection, values))
 
         return transact(self._engine, work)
@@ -127,6 +140,11 @@ class Registry:
         if wanted.password is not None:
             values["password_encrypted"] = self._vault.encrypt(wanted.password) if wanted.password else None
         return values
+
+
+def _refuse_taken_id(connection: sa.Connection, router_id: int) -> None:
+    if (row := store.find_router(connection, router_id)) is not None:
+        raise RouterIdTaken(f"id {router_id} belongs to {row['router_name']!r} already")
 
 
 def _refuse_taken_name(connection: sa.Connection, name: str, *, except_id: int = 0) -> None:

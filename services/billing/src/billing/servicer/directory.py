@@ -25,14 +25,16 @@ class DirectoryServicer(directory_service_pb2_grpc.DirectoryServiceServicer):
 
     def CreateIsp(self, request: pb.CreateIspRequest, context: grpc.ServicerContext) -> pb.CreateIspResponse:
         isp = Isp(
-            isp_id=0,
+            isp_id=request.isp.isp_id,
             name=request.isp.name.strip(),
             contact_phone=_digits(request.isp.contact_phone),
             sms_account=request.isp.sms_account.strip(),
             wa_account=request.isp.wa_account.strip(),
             pay_account_number=request.isp.pay_account_number.strip(),
         )
-        isp_id = directory.create_isp(self._engine, isp)
+        isp_id = directory.create_isp(self._engine, isp, validate_only=request.validate_only)
+        if request.validate_only:
+            return pb.CreateIspResponse(isp=request.isp)
         created = next(row for row in directory.list_isps(self._engine) if row.id == isp_id)
         return pb.CreateIspResponse(isp=_isp(created))
 
@@ -104,7 +106,7 @@ def _read(message: pb.Customer) -> Customer | CustomerResult:
     except ValueError:
         return CustomerResult(error="next_payment_date: not a day as YYYY-MM-DD")
     return Customer(
-        customer_id=0,
+        customer_id=message.customer_id,
         account_name=message.account_name.strip(),
         full_name=message.full_name.strip(),
         username=message.username.strip(),

@@ -28,8 +28,12 @@ def find_isp_accounts(connection: Connection, accounts: Collection[str]) -> set[
 
 
 def insert_isp(connection: Connection, isp: Isp, now: datetime) -> int:
-    """Create an ISP and its empty wallet; answers its id."""
+    """Create an ISP, with the id that it wants if it wants one, and its wallet; answers its id.
+
+    A wallet of that id may be on record without its ISP, where only the money's tables were adopted: it stays.
+    """
     row = {
+        **_wanted_id(isp.isp_id),
         "name": isp.name,
         "smsaccount": isp.sms_account or None,
         "waaccount": isp.wa_account or None,
@@ -37,8 +41,15 @@ def insert_isp(connection: Connection, isp: Isp, now: datetime) -> int:
         "contact_phone": isp.contact_phone or None,
     }
     isp_id = _inserted_id(connection, isps, row)
-    connection.execute(sa.insert(isp_wallet), [{"isp_id": isp_id, "balance": 0, "last_updated": now}])
+    if not connection.execute(sa.select(isp_wallet.c.id).where(isp_wallet.c.isp_id == isp_id)).first():
+        connection.execute(sa.insert(isp_wallet), [{"isp_id": isp_id, "balance": 0, "last_updated": now}])
     return isp_id
+
+
+def isp_names(connection: Connection, isp_ids: Collection[int]) -> dict[int, str]:
+    """The names of those of these ISPs that exist."""
+    query = sa.select(isps.c.id, isps.c.name).where(isps.c.id.in_(isp_ids))
+    return {row.id: row.name or "" for row in connection.execute(query)}
 
 
 def find_isp_ids(connection: Connection, isp_ids: Collection[int]) -> set[int]:
@@ -58,8 +69,9 @@ def list_isps(connection: Connection) -> list[Any]:
 
 
 def insert_customer(connection: Connection, customer: Customer, now: datetime) -> int:
-    """Create a customer; answers its id."""
+    """Create a customer, with the id that it wants if it wants one; answers its id."""
     row = {
+        **_wanted_id(customer.customer_id),
         "full_name": customer.full_name,
         "username": customer.username or None,
         "account_name": customer.account_name,
@@ -72,6 +84,12 @@ def insert_customer(connection: Connection, customer: Customer, now: datetime) -
         "created_at": now,
     }
     return _inserted_id(connection, pppoe_users, row)
+
+
+def customer_accounts(connection: Connection, customer_ids: Collection[int]) -> dict[int, str]:
+    """The accounts of those of these customers that exist."""
+    query = sa.select(pppoe_users.c.id, pppoe_users.c.account_name).where(pppoe_users.c.id.in_(customer_ids))
+    return {row.id: row.account_name or "" for row in connection.execute(query)}
 
 
 def customer_rows(connection: Connection, account_key: str) -> list[Any]:
@@ -89,6 +107,10 @@ def list_customers(connection: Connection, isp_id: int, today: date | None, afte
     if today:
         query = query.where(columns.next_payment_date > today, sa.func.coalesce(columns.status, "") != "active")
     return list(connection.execute(query))
+
+
+def _wanted_id(row_id: int) -> dict[str, int]:
+    return {"id": row_id} if row_id else {}
 
 
 def _inserted_id(connection: Connection, table: sa.Table, row: dict[str, Any]) -> int:
