@@ -19,6 +19,7 @@ INVALID = ("INVALID_ARGUMENT", "INVALID_PAYMENT")
         {"max_tasks": 0},
         {"max_tasks": -1},
         {"max_tasks": 1001},
+        {"busy_router_ids": range(1001)},
         {"lease_duration": Duration()},
         {"lease_duration": Duration(nanos=999_999_999)},
         {"lease_duration": Duration(seconds=601)},

@@ -220,6 +220,8 @@ class FakeBilling(payment_service_pb2_grpc.PaymentServiceServicer, task_service_
 
     async def LeaseTasks(self, request, context):
         await self._misbehave(context)
+        if len(request.busy_router_ids) > 1000:
+            await abort(context, grpc.StatusCode.INVALID_ARGUMENT, "INVALID_LEASE")
         if request.kind == task_pb.TASK_KIND_SET_ACCESS:
             self.busy_router_ids.append(list(request.busy_router_ids))
         moment, leased = time.monotonic(), []

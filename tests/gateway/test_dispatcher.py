@@ -49,6 +49,17 @@ async def test_a_dead_router_does_not_delay_another_and_gets_no_second_call_mean
     assert world.router_control.fake.most_at_once[1] == 1
 
 
+async def test_no_more_is_leased_while_as_many_routers_are_busy_as_a_lease_may_name(world):
+    world.router_control.fake.hangs = set(range(1, 11))
+    for router_id in range(1, 11):
+        world.billing.fake.add_task(access=(router_id, "user", True))
+    async with dispatching(world, replace(PACE, max_tasks=2, most_routers_held=3)):
+        await until(lambda: results(world)["ACCESS_RESULT_TIMED_OUT"] == 4)
+        assert max(map(len, world.billing.fake.busy_router_ids)) == 2  # two more were leased then, and none after them
+        world.router_control.fake.hangs = set()
+        await until(all_done(world))
+
+
 async def test_taking_in_goes_first_but_not_for_ever(world):
     full, pace = True, replace(PACE, access_beat=Beat(gap=0, courtesy=3600))
     async with dispatching(world, pace, rushing=lambda: full) as dispatcher:

@@ -312,7 +312,7 @@ class LeaseTasksRequest(_message.Message):
 
     @_builtins.property
     def busy_router_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
-        """Routers to leave out, because the asker is still busy with them."""
+        """Routers to leave out, because the asker is still busy with them; at most 1000."""
 
     def __init__(
         self,

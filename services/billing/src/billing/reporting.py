@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
@@ -19,6 +19,7 @@ from billing.intake import Policy
 from billing.notices import Notice, Variant
 from billing.steps import Step
 from billing.store import accounts, debug_log, payments, tasks
+from billing.store.tasks import Failed
 
 log = structlog.get_logger()
 
@@ -99,10 +100,22 @@ def _take_releases(connection: Connection, reports: Iterable[Report]) -> None:
 def _take_messages(connection: Connection, reports: Iterable[Report], rows: Mapping[int, Any], now: datetime) -> None:
     handed_over = [report for report in reports if report.accepted is not None]
     tasks.end(connection, (report.task_id for report in handed_over if report.accepted), State.DONE, now)
-    for report in handed_over:
-        if not report.accepted:
-            due_at = now + followups.pause(rows[report.task_id].failures + 1)
-            tasks.fail(connection, {report.detail or "not accepted": [report.task_id]}, due_at)
+    refused = [
+        Failed(rows[report.task_id], report.detail or "not accepted", now + _pause_of(rows[report.task_id]))
+        for report in handed_over
+        if not report.accepted
+    ]
+    with together(connection) as writes:
+        tasks.fail(writes, refused)
+
+
+def _pause_of(*rows: Any) -> timedelta:
+    """How long tasks wait that failed together, and may have failed before."""
+    return followups.pause(_failures_of(rows))
+
+
+def _failures_of(rows: Iterable[Any]) -> int:
+    return max(int(row.failures) for row in rows) + 1
 
 
 def _take_access(
@@ -113,12 +126,8 @@ def _take_access(
     tasks.make_routers_due(connection, answered, now)
     _confirm(connection, policy, [report for report in reports if report.access in CONFIRMED], rows, now)
     _give_up(connection, policy, [report for report in reports if report.access in HOPELESS], rows, now)
-    failed: dict[int, list[Report]] = defaultdict(list)
-    for report in reports:
-        if report.access not in CONFIRMED | HOPELESS:
-            failed[rows[report.task_id].router_id].append(report)
-    for _, of_router in sorted(failed.items()):
-        _postpone(connection, of_router, rows, now)
+    failed = [report for report in reports if report.access not in CONFIRMED | HOPELESS]
+    _postpone(connection, failed, rows, now)
 
 
 def _confirm(
@@ -185,18 +194,29 @@ def _parties(connection: Connection, rows: Collection[Any]) -> tuple[Mapping[int
 def _give_up(
     connection: Connection, policy: Policy, reports: Sequence[Report], rows: Mapping[int, Any], now: datetime
 ) -> None:
-    """Nothing that waiting could mend: end the task, and have someone look at it."""
+    """Nothing that waiting could mend: end the tasks, and have someone look at them."""
+    if not reports:
+        return
     for report in reports:
         row = rows[report.task_id]
-        error = f"{report.access}: {report.detail}" if report.detail else str(report.access)
-        tasks.end(connection, [row.id], State.GIVEN_UP, now, error)
         log.warning("line_given_up", trans_id=row.trans_id, router_id=row.router_id, result=report.access)
-        text = f"{report.access} on router {report.router_name or row.router_id}: mend it, then retry the payment"
-        notice = notices.of_error(f"line_error:{row.epoch}", row.trans_id, text, policy.admin_phones)
-        with together(connection) as writes:
-            tasks.tell_variant(connection, writes, {row.trans_id: report.router_name}, Variant.GIVEN_UP, now)
-            debug_log.insert(writes, [_failure(row, report)], now)
-            tasks.insert(writes, [followups.message(row.trans_id, notice, now)], now)
+    errors = {report.task_id: _words(report) for report in reports}
+    routers = {rows[report.task_id].trans_id: report.router_name for report in reports}
+    with together(connection) as writes:
+        tasks.give_up(writes, errors, now)
+        tasks.tell_variant(connection, writes, routers, Variant.GIVEN_UP, now)
+        debug_log.insert(writes, [_failure(rows[report.task_id], report) for report in reports], now)
+        tasks.insert(writes, [_tell_given_up(policy, rows[report.task_id], report, now) for report in reports], now)
+
+
+def _words(report: Report) -> str:
+    return f"{report.access}: {report.detail}" if report.detail else str(report.access)
+
+
+def _tell_given_up(policy: Policy, row: Any, report: Report, now: datetime) -> NewTask:
+    text = f"{report.access} on router {report.router_name or row.router_id}: mend it, then retry the payment"
+    notice = notices.of_error(f"line_error:{row.epoch}", row.trans_id, text, policy.admin_phones)
+    return followups.message(row.trans_id, notice, now)
 
 
 def _failure(row: Any, report: Report) -> Step:
@@ -206,35 +226,44 @@ def _failure(row: Any, report: Report) -> Step:
 
 
 def _postpone(connection: Connection, reports: Sequence[Report], rows: Mapping[int, Any], now: datetime) -> None:
-    """Let a router's failed tasks wait together, and only one of them look soon whether an absent router is back.
+    """Let each router's failed tasks wait together, and only one of them look soon whether an absent router is back.
 
     The debug log gets a row for each result that a payment had not met before: not one a minute for days, nor when
     two take turns, as a silent router's "timed_out" and the "unreachable" of those who did not try it again yet.
     """
     if not reports:
         return
-    failures = max(rows[report.task_id].failures for report in reports) + 1
-    tasks.fail(connection, _errors(reports), now + followups.pause(failures))
-    if away := [report.task_id for report in reports if report.access in AWAY]:
-        _send_scout(connection, rows[min(away)], now + followups.scout_pause(failures))
     changed = [report for report in reports if rows[report.task_id].last_error != str(report.access)]
     news = debug_log.unwritten(connection, [_failure(rows[report.task_id], report) for report in changed])
+    names = {rows[report.task_id].trans_id: report.router_name for report in changed if report.router_name}
+    failed = _failed_lines(reports, rows, now)
+    _send_scouts(connection, failed, {report.task_id for report in reports if report.access in AWAY}, now)
     with together(connection) as writes:
+        tasks.fail(writes, failed)
         debug_log.insert(writes, news, now)
-    named = [rows[report.task_id].trans_id for report in changed if report.router_name]
-    if named:
-        tasks.name_router(connection, named, reports[0].router_name)
+        tasks.name_routers(connection, writes, names)
 
 
-def _send_scout(connection: Connection, row: Any, due_at: datetime) -> None:
-    """Have a router tried by `due_at`, with this task if no other one is due by then: one scout a router."""
-    if not tasks.waits_until(connection, row.router_id, due_at):
-        tasks.postpone(connection, row.id, due_at)
-
-
-def _errors(reports: Iterable[Report]) -> Mapping[str, list[int]]:
-    """The tasks that failed with each result."""
-    same: dict[str, list[int]] = defaultdict(list)
+def _failed_lines(reports: Iterable[Report], rows: Mapping[int, Any], now: datetime) -> list[Failed]:
+    """What becomes of tasks that failed; those of one router are due again at one time."""
+    of_router: dict[int, list[Report]] = defaultdict(list)
     for report in reports:
-        same[str(report.access)].append(report.task_id)
-    return same
+        of_router[rows[report.task_id].router_id].append(report)
+    failed = []
+    for some in of_router.values():
+        due_at = now + _pause_of(*(rows[report.task_id] for report in some))
+        failed += [Failed(rows[report.task_id], str(report.access), due_at) for report in some]
+    return failed
+
+
+def _send_scouts(connection: Connection, failed: Iterable[Failed], away: Collection[int], now: datetime) -> None:
+    """Have each absent router tried soon, with one of its failed tasks if no other task is due by then."""
+    soon = now + followups.LONGEST_SCOUT_PAUSE
+    scouts: dict[int, Failed] = {}
+    for one in sorted(failed, key=lambda one: one.row.id):
+        if one.row.id in away and one.due_at > soon:
+            scouts.setdefault(one.row.router_id, one)
+    watched = tasks.find_watched(connection, {one.row.id for one in scouts.values()}, soon)
+    for one in scouts.values():
+        if one.row.id not in watched:
+            one.due_at = now + followups.scout_pause(_failures_of([one.row]))

@@ -19,6 +19,7 @@ from billing.reporting import AccessResult, Report
 from billing.servicer.moments import moment
 
 MAX_REPORTS = 1000
+MAX_BUSY_ROUTERS = 1000
 
 _KINDS = {pb.TaskKind.Value(f"TASK_KIND_{kind.name}"): kind for kind in Kind}
 _STATES = {state: pb.TaskState.Value(f"TASK_STATE_{state.name}") for state in State}
@@ -48,6 +49,8 @@ class TaskServicer(task_service_pb2_grpc.TaskServiceServicer):
         duration = _lease_duration(request.lease_duration)
         if not 1 <= len(request.owner) <= 100 or not 1 <= request.max_tasks <= 1000:
             raise InvalidLease("owner: 1 to 100 characters; max_tasks: 1 to 1000")
+        if len(request.busy_router_ids) > MAX_BUSY_ROUTERS:
+            raise InvalidLease(f"busy_router_ids: at most {MAX_BUSY_ROUTERS}")
         wanted = Wanted(request.max_tasks, _kinds(request.kind), frozenset(request.busy_router_ids))
         lease = leasing.lease(self._engine, self._policy, request.owner, duration, wanted)
         return pb.LeaseTasksResponse(

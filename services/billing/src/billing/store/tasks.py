@@ -1,6 +1,7 @@
 """Queries on tasks: written with their payment, leased, ended."""
 
 from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -60,6 +61,7 @@ _LEASE = (
     .values(epoch=_t.epoch + 1, leased_by=sa.bindparam("owner"), leased_until=sa.bindparam("until"))
 )
 _NOT_LEASED: dict[str, Any] = {"leased_by": None, "leased_until": None}
+_UNLEASED: dict[sa.Column[Any], Any] = {_t.leased_by: None, _t.leased_until: None}
 _LOCK = sa.select(*_TO_REPORT_ON).where(_t.id.in_(_ids)).order_by(_t.id).with_for_update()
 _END = sa.update(tasks).where(_t.id.in_(_ids)).values(state=sa.bindparam("end_state"), ended_at=_now, **_NOT_LEASED)
 _RELEASE = sa.update(tasks).where(_t.id.in_(_ids)).values(**_NOT_LEASED)
@@ -72,6 +74,22 @@ _MAKE_ROUTERS_DUE = (
         _t.due_at > _now,
     )
     .values(due_at=_now)
+)
+_other = tasks.alias("other")
+# A question for each router that ends at the first task found: thousands may wait for one.
+_FIND_WATCHED = sa.select(_t.id).where(
+    _t.id.in_(_ids),
+    sa.select(_other.c.id)
+    .where(
+        _other.c.router_id == _t.router_id,
+        _other.c.state == State.OPEN,
+        _other.c.leased_by.is_(None),
+        _other.c.due_at <= sa.bindparam("until"),
+    )
+    .limit(1)
+    .correlate(tasks)
+    .scalar_subquery()
+    .is_not(None),
 )
 # Left to choose, MySQL walks through all open tasks sooner or later: half a second with a lock on each.
 _BY_PAYMENT = "/*+ INDEX(tasks ix_tasks_trans_id) */"
@@ -87,6 +105,15 @@ _LOCK_WAITING = (
     .order_by(_t.id)
     .with_for_update()
 )
+
+
+@dataclass(slots=True)
+class Failed:
+    """A task that failed: its row as `lock` answered it, why, and when it is due again."""
+
+    row: Any
+    error: str
+    due_at: datetime
 
 
 def insert(writes: Writes, new: Collection[NewTask], now: datetime) -> None:
@@ -175,17 +202,17 @@ def release(connection: Connection, task_ids: Iterable[int]) -> None:
         connection.execute(_RELEASE, {"ids": ids})
 
 
-def postpone(connection: Connection, task_id: int, due_at: datetime) -> None:
-    """End a lease without ending the task: due again at `due_at`."""
-    connection.execute(sa.update(tasks).where(_t.id == task_id).values(due_at=due_at, **_NOT_LEASED))
+def give_up(writes: Writes, errors: Mapping[int, str], now: datetime) -> None:
+    """End tasks that cannot be done as things are, each with what stands in its way."""
+    ended = {_t.state: State.GIVEN_UP, _t.ended_at: now, **_UNLEASED}
+    writes.update(_t.last_error, _t.id, {task_id: error[:255] for task_id, error in errors.items()}, also=ended)
 
 
-def fail(connection: Connection, errors: Mapping[str, Iterable[int]], due_at: datetime) -> None:
-    """Count a failure of tasks, with the ids of those that failed with each error: due again at `due_at`."""
-    for error, task_ids in errors.items():
-        failed = sa.update(tasks).where(_t.id.in_(sorted(task_ids)))
-        noted = {"failures": _t.failures + 1, "last_error": error[:255]}
-        connection.execute(failed.values(due_at=due_at, **noted, **_NOT_LEASED))
+def fail(writes: Writes, failed: Collection[Failed]) -> None:
+    """Count a failure of locked tasks, and let them be due again."""
+    writes.update(_t.failures, _t.id, {one.row.id: one.row.failures + 1 for one in failed})
+    writes.update(_t.last_error, _t.id, {one.row.id: one.error[:255] for one in failed})
+    writes.update(_t.due_at, _t.id, {one.row.id: one.due_at for one in failed}, also=_UNLEASED)
 
 
 def make_routers_due(connection: Connection, router_ids: Collection[int], now: datetime) -> None:
@@ -194,10 +221,11 @@ def make_routers_due(connection: Connection, router_ids: Collection[int], now: d
         connection.execute(_MAKE_ROUTERS_DUE, {"routers": sorted(router_ids), "now": now})
 
 
-def waits_until(connection: Connection, router_id: int, moment: datetime) -> bool:
-    """Whether a task of this router, not leased now, is due at `moment` or before."""
-    waiting = sa.select(_t.id).where(_t.router_id == router_id, _t.state == State.OPEN, _t.leased_by.is_(None))
-    return connection.execute(waiting.where(_t.due_at <= moment).limit(1)).scalar() is not None
+def find_watched(connection: Connection, task_ids: Collection[int], until: datetime) -> set[int]:
+    """Those of these tasks whose router another one, not leased now, is due to try until then."""
+    if not task_ids:
+        return set()
+    return set(connection.execute(_FIND_WATCHED, {"ids": sorted(task_ids), "until": until}).scalars())
 
 
 def tell_variant(
@@ -217,10 +245,11 @@ def tell_variant(
     return set(unsent.values())
 
 
-def name_router(connection: Connection, trans_ids: Collection[str], router_name: str) -> None:
-    """Let waiting messages name the router."""
-    if ids := [row.id for row in connection.execute(_LOCK_WAITING, {"trans_ids": list(trans_ids)})]:
-        connection.execute(sa.update(tasks).where(_t.id.in_(ids)).values(router_name=router_name))
+def name_routers(connection: Connection, writes: Writes, routers: Mapping[str, str]) -> None:
+    """Let waiting messages name the router of their payment."""
+    if routers:
+        rows = connection.execute(_LOCK_WAITING, {"trans_ids": list(routers)})
+        writes.update(_t.router_name, _t.id, {row.id: routers[row.trans_id] for row in rows})
 
 
 def reopen(

@@ -117,10 +117,11 @@ class Loop:
 
     async def _round(self) -> float:
         """Lease and hand out once; how long to wait before the next round, in seconds."""
-        if self._held >= self._pace.most_tasks_held:
+        busy = sorted(self._carrier.busy_routers)
+        if self._held >= self._pace.most_tasks_held or len(busy) > self._pace.most_routers_held:
             return jittered(self._pace.poll)
         self._last_round = asyncio.get_running_loop().time()
-        lease, busy = Lease(self._last_round + self._pace.lease), sorted(self._carrier.busy_routers)
+        lease = Lease(self._last_round + self._pace.lease)
         try:
             response = await self._lease_tasks(busy)
         except grpc.aio.AioRpcError as error:

@@ -38,4 +38,6 @@ class Pace:
     # Stop leasing while so many tasks wait here.
     most_tasks_held: int = 2000
     most_routers_at_once: int = 64
+    # Or while tasks for so many routers do: their ids go with each lease, and billing takes no more than 1000.
+    most_routers_held: int = 1000
     most_message_calls_at_once: int = 2

@@ -1,0 +1,71 @@
+"""A batch is one everywhere: what is done for many takes no more statements than for one."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import pytest
+import sqlalchemy as sa
+from billing.followups import Kind
+from billing.reporting import AccessResult, Report
+
+from tests.billing.desk import Desk, open_desk, payment
+from tests.billing.dispatching import handed_over
+
+MANY = 100
+
+
+@pytest.fixture
+def desk(mysql_engine: sa.Engine) -> Desk:
+    """With customers C0, C1, …, each on a router of its own. Round trips matter where the database is elsewhere."""
+    desk = open_desk(mysql_engine)
+    for number in range(MANY):
+        desk.insert_customer(f"C{number}", router_id=100 + number, username=f"c{number}", phone="0712345678")
+    return desk
+
+
+@contextmanager
+def statements(engine: sa.Engine) -> Iterator[list[str]]:
+    """What is sent to the database in the block."""
+    sent: list[str] = []
+
+    def note(_connection, _cursor, statement, *_) -> None:
+        sent.append(statement)
+
+    sa.event.listen(engine, "before_cursor_execute", note)
+    yield sent
+    sa.event.remove(engine, "before_cursor_execute", note)
+
+
+def sent_for(desk: Desk, act: Callable[[], object]) -> int:
+    with statements(desk.engine) as sent:
+        act()
+    return len(sent)
+
+
+def pay_for(desk: Desk, prefix: str, count: int) -> None:
+    desk.pay_batch(*(payment(f"{prefix}{number}", f"C{number}") for number in range(count)))
+
+
+@pytest.mark.parametrize("result", AccessResult)
+def test_lines_reported_together_cost_the_database_no_more_than_one(desk, result):
+    sent = []
+    for count in (1, MANY):
+        pay_for(desk, f"N{count}X", count)
+        leased = desk.lease(1000, kinds=[Kind.SET_ACCESS])
+        assert len(leased) == count
+        reports = [Report(task.task_id, task.epoch, f"of {task.trans_id}", result, "Tower") for task in leased]
+        sent.append(sent_for(desk, lambda reports=reports: desk.report(*reports)))
+    assert sent[0] == sent[1] < 12
+
+
+def test_messages_that_are_not_taken_cost_the_database_no_more_than_one(desk):
+    sent = []
+    for count in (1, MANY):
+        desk.pay_batch(*(payment(f"N{count}X{number}", "ACC001") for number in range(count)))
+        leased = desk.lease(1000)
+        assert len(leased) == count
+        reports = [Report(task.task_id, task.epoch, f"of {task.trans_id}", accepted=False) for task in leased]
+        sent.append(sent_for(desk, lambda reports=reports: desk.report(*reports)))
+        desk.make_due()
+        desk.report(*(handed_over(task) for task in desk.lease(1000)))
+    assert sent[0] == sent[1] < 5
