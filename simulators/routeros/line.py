@@ -4,12 +4,14 @@ import asyncio
 import socket
 import struct
 from collections.abc import Sequence
+from typing import NoReturn
 
 from simulators.routeros.faults import Fault, Mode
 from simulators.routeros.framing import encode_sentence
 from simulators.routeros.sentences import Sentence, fatal
 
 _SENTENCES_AT_ONCE = 200
+_ATTRIBUTE = b"=comment=and so on"
 _RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 
 
@@ -38,6 +40,10 @@ class Line:
                 await self.send(sentences)
             case Mode.DRIP:
                 await self._drip(b"".join(map(encode_sentence, sentences)), fault.seconds)
+            case Mode.ENDLESS_WORDS:
+                await self._repeat(encode_sentence([_ATTRIBUTE])[:-1], fault.seconds)
+            case Mode.ENDLESS_ROWS:
+                await self._repeat(encode_sentence([b"!re", _ATTRIBUTE]), fault.seconds)
             case Mode.RESET:
                 await self._half_then_reset(b"".join(map(encode_sentence, sentences)))
             case Mode.FATAL:
@@ -74,6 +80,13 @@ class Line:
         async with self._turn:
             for at in range(len(data)):
                 await self._write(data[at : at + 1])
+                await asyncio.sleep(seconds)
+
+    async def _repeat(self, data: bytes, seconds: float) -> NoReturn:
+        """Send the same until the peer has enough."""
+        async with self._turn:
+            while True:
+                await self._write(data if seconds else data * _SENTENCES_AT_ONCE)
                 await asyncio.sleep(seconds)
 
     async def _half_then_reset(self, data: bytes) -> None:

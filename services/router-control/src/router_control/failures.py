@@ -4,6 +4,9 @@ After a Trap the connection is in step and goes on. After anything else its next
 answer to an earlier question, so it is closed: whoever read them would take one customer for another.
 """
 
+# A failure's text is repeated for each of a thousand users.
+MAX_DETAIL = 300
+
 
 class RouterFailure(Exception):
     """An exchange with a router failed. The text is for the operator's log: no secrets."""
@@ -29,12 +32,16 @@ class Garbled(RouterFailure):
     """The peer broke the protocol: perhaps it is no router at all."""
 
 
+class AnswerTooLarge(RouterFailure):
+    """The peer sent more than any answer has: asked again it would only do it again."""
+
+
 class Trap(RouterFailure):
     """The router refused one command. `messages`: its words, one for each !trap."""
 
     def __init__(self, messages: list[str]) -> None:
         self.messages = messages
-        super().__init__("; ".join(messages) or "the router refused without a word")
+        super().__init__("; ".join(messages)[:MAX_DETAIL] or "the router refused without a word")
 
     @property
     def no_such_item(self) -> bool:

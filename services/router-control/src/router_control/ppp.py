@@ -7,9 +7,13 @@ a reboot or another operator may change them.
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from router_control.answer import Row
 from router_control.deadline import Deadline
 from router_control.failures import Garbled, Trap
-from router_control.routeros import Connection, Row
+from router_control.routeros import Connection
+
+# An asterisk and a hexadecimal number.
+MAX_ID = 32
 
 _BOOLEANS = {"true": True, "yes": True, "false": False, "no": False}
 
@@ -31,13 +35,13 @@ class Ppp:
     def secrets(self, names: Sequence[str]) -> dict[str, Secret]:
         """The secrets with these names; who has none is absent."""
         rows = self._print("secret", names, ".id,name,disabled")
-        return {row["name"]: Secret(_word(row, ".id"), _enabled(row)) for row in rows}
+        return {row["name"]: Secret(_id(row), _enabled(row)) for row in rows}
 
     def sessions(self, names: Sequence[str]) -> dict[str, list[str]]:
         """The ids of the active sessions of each name that has any; a name may have several."""
         found: dict[str, list[str]] = {}
         for row in self._print("active", names, ".id,name"):
-            found.setdefault(row["name"], []).append(_word(row, ".id"))
+            found.setdefault(row["name"], []).append(_id(row))
         return found
 
     def write(self, ids: Iterable[str], *, enabled: bool) -> None:
@@ -49,13 +53,13 @@ class Ppp:
         self._say("/ppp/active/remove", f"=.id={','.join(ids)}")
 
     def _print(self, menu: str, names: Sequence[str], properties: str) -> list[Row]:
-        rows = self._say(f"/ppp/{menu}/print", f"=.proplist={properties}", *_any_of(names))
+        command = (f"/ppp/{menu}/print", f"=.proplist={properties}", *_any_of(names))
         wanted = set(names)
         # A router may send more than was asked for, such as rows without any property.
-        return [row for row in rows if row.get("name") in wanted]
+        return self._connection.say(*command, deadline=self._deadline, wanted=lambda row: row.get("name") in wanted)
 
-    def _say(self, *words: str) -> list[Row]:
-        return self._connection.say(*words, deadline=self._deadline)
+    def _say(self, *words: str) -> None:
+        self._connection.say(*words, deadline=self._deadline)
 
 
 def end_sessions(ppp: Ppp, ids: Sequence[str]) -> None:
@@ -83,6 +87,14 @@ def _enabled(row: Row) -> bool:
         return not _BOOLEANS[_word(row, "disabled")]
     except KeyError as error:
         raise Garbled("a secret is neither enabled nor disabled") from error
+
+
+def _id(row: Row) -> str:
+    """Many are kept for as long as a call lasts, so none may be long."""
+    row_id = _word(row, ".id")
+    if len(row_id) > MAX_ID:
+        raise Garbled("an id of more characters than any has")
+    return row_id
 
 
 def _word(row: Row, name: str) -> str:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from router_control.answer import readable
 from router_control.deadline import Deadline
 from router_control.failures import RouterFailure, Trap
 from router_control.outcome import Outcome, Result, outcome_of
@@ -50,6 +51,6 @@ class Introduction:
     def carry_out(self, connection: Connection, deadline: Deadline) -> None:
         """Raises RouterFailure."""
         for row in connection.say("/system/identity/print", deadline=deadline):
-            self.identity = row.get("name", "")
+            self.identity = readable(row.get("name", ""))
         for row in connection.say("/system/resource/print", "=.proplist=version", deadline=deadline):
-            self.version = row.get("version", "")
+            self.version = readable(row.get("version", ""))

@@ -8,9 +8,11 @@ import hashlib
 import socket
 import ssl
 import time
+from collections.abc import Callable
 
+from router_control.answer import Answer, Row
 from router_control.deadline import Deadline
-from router_control.failures import Garbled, LoginRefused, SessionEnded, TimedOut, Trap, Unreachable
+from router_control.failures import Garbled, LoginRefused, TimedOut, Trap, Unreachable
 from router_control.target import Login, Target
 from router_control.wire import Wire
 
@@ -21,8 +23,6 @@ CONNECT_SECONDS = 5.0
 # all the same; only silence tells, and it must not eat the time that a new connection needs.
 _RESTED_SECONDS = 5.0
 _RESTED_PATIENCE = 2.5
-
-Row = dict[str, str]
 
 
 class Connection:
@@ -44,48 +44,36 @@ class Connection:
         self.closed = True
         self._wire.close()
 
-    def say(self, *words: str, deadline: Deadline) -> list[Row]:
-        """Say one command and return the rows of its answer, values as text. Raises RouterFailure."""
+    def say(self, *words: str, deadline: Deadline, wanted: Callable[[Row], bool] = lambda _: True) -> list[Row]:
+        """Say one command and return the `wanted` rows of its answer, values as text. Raises RouterFailure."""
         rested = time.monotonic() - self._last_answer > _RESTED_SECONDS
         limit = deadline.within(_RESTED_PATIENCE) if rested else deadline
         try:
-            rows, _ = self._exchange(words, limit)
+            return self._exchange(words, limit, wanted).rows
         except Trap:
             raise
         except BaseException:
             self.close()
             raise
-        return rows
 
-    def _exchange(self, words: tuple[str, ...], deadline: Deadline) -> tuple[list[Row], Row]:
-        """The rows, and what !done carries."""
+    def _exchange(
+        self, words: tuple[str, ...], deadline: Deadline, wanted: Callable[[Row], bool] = lambda _: False
+    ) -> Answer:
         self._wire.write(words, deadline)
-        rows: list[Row] = []
-        traps: list[str] = []
-        while True:
-            reply, *attributes = self._wire.read(deadline)
-            if reply == "!done":
-                break
-            if reply == "!fatal":
-                raise SessionEnded(_readable(" ".join(attributes)) or "the router ended the session")
-            if reply == "!re":
-                rows.append(_row(attributes))
-            elif reply == "!trap":
-                traps.append(_readable(_row(attributes).get("message", "")))
-            elif not reply.startswith("!"):
-                raise Garbled("the answer is not RouterOS'")
-            # Anything else, such as !empty from 7.18 on, says nothing that !done does not.
+        answer = Answer(wanted)
+        while answer.done is None:
+            answer.take(self._wire.read(deadline))
         self._last_answer = time.monotonic()
-        if traps:
-            raise Trap(traps)
-        return rows, _row(attributes)
+        if answer.traps:
+            raise Trap(answer.traps)
+        return answer
 
     def _log_in(self, login: Login, deadline: Deadline) -> None:
         """Log in as 6.43 and later want it; an older router ignores the password and answers with a challenge."""
         name = f"=name={login.username}"
         try:
-            _, done = self._exchange(("/login", name, f"=password={login.password}"), deadline)
-            if challenge := done.get("ret"):
+            greeting = self._exchange(("/login", name, f"=password={login.password}"), deadline)
+            if challenge := (greeting.done or {}).get("ret"):
                 self._exchange(("/login", name, f"=response={_response(login.password, challenge)}"), deadline)
         except Trap as trap:
             raise LoginRefused(str(trap)) from trap
@@ -98,20 +86,6 @@ def _response(password: str, challenge: str) -> str:
     except ValueError as error:
         raise Garbled("the challenge is not hexadecimal") from error
     return "00" + digest.hexdigest()
-
-
-def _row(attributes: list[str]) -> Row:
-    row = {}
-    for attribute in attributes:
-        if attribute.startswith("="):  # others, such as .tag, are not ours
-            name, _, value = attribute[1:].partition("=")
-            row[name] = value
-    return row
-
-
-def _readable(text: str) -> str:
-    """What the router said, fit for a log line."""
-    return " ".join("".join(character if character.isprintable() else " " for character in text).split())[:200]
 
 
 def _open(target: Target, deadline: Deadline) -> socket.socket:

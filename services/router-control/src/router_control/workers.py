@@ -16,7 +16,7 @@ from servicekit.errors import ServiceError
 
 from router_control.breaker import Breaker
 from router_control.deadline import Deadline
-from router_control.failures import RouterFailure, TimedOut, Trap
+from router_control.failures import AnswerTooLarge, RouterFailure, TimedOut, Trap
 from router_control.routeros import Connection
 from router_control.target import Target
 
@@ -117,7 +117,8 @@ class Worker:
                 raise
             except RouterFailure as failure:
                 self.disconnect()
-                if attempt == _ATTEMPTS or not job.deadline.remaining():
+                hopeless = isinstance(failure, AnswerTooLarge)
+                if hopeless or attempt == _ATTEMPTS or not job.deadline.remaining():
                     raise
                 log.info("router_tried_again", router_id=self.router_id, cause=type(failure).__name__)
             else:
