@@ -11,8 +11,8 @@ import time
 from collections.abc import Callable, Iterator
 
 from billing import intake
-from billing.intake import Policy
 from billing.payments import Payment
+from billing.policy import Policy
 from gateway.billing import Billing
 from gateway.parsing import Payment as GatewayPayment
 from gateway.parsing import parse_callback

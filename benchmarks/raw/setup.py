@@ -6,8 +6,8 @@ import sys
 
 import sqlalchemy as sa
 from billing import intake
-from billing.intake import Policy
 from billing.payments import Payment
+from billing.policy import Policy
 
 from benchmarks.mysql_server import MySqlServer
 from benchmarks.raw import rows

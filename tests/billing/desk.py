@@ -12,7 +12,6 @@ import sqlalchemy as sa
 from billing import assignment, directory, followups, intake, leasing, reporting, retrying
 from billing.accounts import Customer, Isp
 from billing.followups import Kind, Wanted
-from billing.intake import Policy
 from billing.models import (
     credit_transactions,
     isp_credits,
@@ -27,6 +26,7 @@ from billing.models import (
     wallet_entries,
 )
 from billing.payments import Payment, Receipt
+from billing.policy import Policy
 
 from servicekit import database
 

@@ -8,7 +8,7 @@ from servicekit.serve import Server, run_until_signal
 from sqlalchemy import Engine
 
 import billing
-from billing.intake import Policy
+from billing.policy import Policy
 from billing.servicer.directory import DirectoryServicer
 from billing.servicer.payments import PaymentServicer
 from billing.servicer.tasks import TaskServicer

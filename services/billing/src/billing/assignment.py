@@ -11,8 +11,9 @@ from servicekit.writes import together
 from sqlalchemy import Connection, Engine
 
 from billing import followups, routing, settlement
-from billing.intake import Policy, apply
+from billing.intake import apply
 from billing.payments import Outcome, Payment, Receipt, normalise
+from billing.policy import Policy
 from billing.routing import Held
 from billing.settlement import Settlement
 from billing.store import accounts, payments

@@ -4,7 +4,7 @@ Decides first, then writes; the wallets, which every payment of an ISP wants, ar
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import date, datetime
 
 import structlog
@@ -18,20 +18,13 @@ from billing import followups, notices, routing, settlement, steps
 from billing.callbacks import Callback
 from billing.followups import NewTask
 from billing.payments import Content, Outcome, Payment, Receipt, content_of, normalise, receive_time
+from billing.policy import Policy
 from billing.settlement import Settlement
 from billing.steps import Step
 from billing.store import accounts, debug_log, payments, tasks, wallets
 from billing.store import quarantine as quarantine_store
 
 log = structlog.get_logger()
-
-
-@dataclass(frozen=True, slots=True)
-class Policy:
-    """What the operator set: who the admins are, and which shortcodes are ours (none named: all)."""
-
-    admin_phones: Sequence[str] = ()
-    shortcodes: frozenset[str] = frozenset()
 
 
 def record(engine: Engine, policy: Policy, batch: Sequence[Payment]) -> list[Receipt]:

@@ -13,8 +13,8 @@ from sqlalchemy import Connection, Engine
 
 from billing import followups, notices
 from billing.followups import Kind, Line, State, Wanted
-from billing.intake import Policy
 from billing.notices import Message, Notice, Variant
+from billing.policy import Policy
 from billing.steps import Step
 from billing.store import accounts, debug_log, payments, tasks
 

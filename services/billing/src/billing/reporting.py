@@ -15,8 +15,8 @@ from sqlalchemy import Connection, Engine
 from billing import followups, notices
 from billing.accounts import Customer, Isp
 from billing.followups import Kind, NewTask, State
-from billing.intake import Policy
 from billing.notices import Notice, Variant
+from billing.policy import Policy
 from billing.steps import Step
 from billing.store import accounts, debug_log, payments, tasks
 from billing.store.tasks import Failed

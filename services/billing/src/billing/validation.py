@@ -6,8 +6,8 @@ from servicekit.database import current_time, transact
 from sqlalchemy import Connection, Engine
 
 from billing import followups, routing, settlement
-from billing.intake import Policy
 from billing.payments import Payment, Receipt, normalise
+from billing.policy import Policy
 from billing.store import accounts
 
 

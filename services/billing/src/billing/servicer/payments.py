@@ -11,8 +11,8 @@ from sqlalchemy import Engine
 
 from billing import assignment, intake, quarantine, timeline, validation
 from billing.callbacks import MAX_BODY_BYTES, Callback, QuarantineState
-from billing.intake import Policy
 from billing.payments import MAX_AMOUNT_CENTS, Outcome, Payment, Receipt, UnmatchedReason
+from billing.policy import Policy
 from billing.servicer.moments import moment
 from billing.servicer.paging import check_batch, last_id, next_token, page_size
 from billing.servicer.tasks import task_record

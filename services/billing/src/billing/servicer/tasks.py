@@ -13,8 +13,8 @@ from sqlalchemy import Engine
 
 from billing import leasing, reporting, retrying
 from billing.followups import Kind, Line, State, Wanted
-from billing.intake import Policy
 from billing.notices import Message
+from billing.policy import Policy
 from billing.reporting import AccessResult, Report
 from billing.servicer.moments import moment
 
