@@ -18,6 +18,8 @@ from gateway.clients import Clients, Targets
 from gateway.dispatcher.dispatcher import Dispatcher
 from gateway.dispatcher.pace import Pace
 from gateway.lifecycle import Lifecycle
+from gateway.room import Limits
+from gateway.server import configuration
 from gateway.spool.drain import DrainPace
 from gateway.spool.journal import Journal
 from lipanet.billing.v1 import task_service_pb2 as task_pb
@@ -34,6 +36,7 @@ PACE = Pace(
     first_pause=0.05,
     longest_pause=0.3,
 )
+LIMITS = Limits()
 DRAIN_PACE = DrainPace(first_pause=0.05, longest_pause=0.2, poll=0.1)
 
 
@@ -91,28 +94,17 @@ class _Server(uvicorn.Server):
 
 
 @contextlib.asynccontextmanager
-async def run_gateway(plan, lifecycle=None):
+async def run_gateway(plan, lifecycle=None, limits=LIMITS):
     """A gateway on a free port; yields a client for it."""
-    config = uvicorn.Config(
-        create_app(plan, lifecycle or Lifecycle()),
-        port=0,
-        http="httptools",
-        ws="none",
-        lifespan="on",
-        log_config=None,
-        access_log=False,
-        proxy_headers=False,
-        server_header=False,
-        backlog=4096,
-    )
+    config = configuration(create_app(plan, lifecycle or Lifecycle()), "127.0.0.1", 0, limits)
     server = _Server(config)
     serving = asyncio.create_task(server.serve())
     while not server.started:
         assert not serving.done(), serving.exception()
         await asyncio.sleep(0.005)
     port = server.servers[0].sockets[0].getsockname()[1]
-    limits = httpx.Limits(max_connections=None)
-    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", limits=limits, timeout=30) as client:
+    pool = httpx.Limits(max_connections=None)
+    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", limits=pool, timeout=30) as client:
         try:
             yield client
         finally:
@@ -154,6 +146,59 @@ async def post_raw(client, path, body):
     writer.close()
     head, _, content = answer.partition(b"\r\n\r\n")
     return int(head.split()[1]), json.loads(content)
+
+
+class Line:
+    """A connection on which a test writes HTTP by hand."""
+
+    def __init__(self, reader, writer):
+        self._reader, self._writer = reader, writer
+
+    @classmethod
+    async def to(cls, gateway):
+        return cls(*await asyncio.open_connection(gateway.base_url.host, gateway.base_url.port))
+
+    async def send(self, data):
+        self._writer.write(data)
+        await self._writer.drain()
+
+    async def head(self):
+        """The next answer's head, in lower case."""
+        return (await self._reader.readuntil(b"\r\n\r\n")).lower()
+
+    async def answer(self):
+        """The next answer's status and JSON."""
+        head = await self.head()
+        length = next(int(line[15:]) for line in head.split(b"\r\n") if line.startswith(b"content-length:"))
+        return int(head.split()[1]), json.loads(await self._reader.readexactly(length))
+
+    async def ends(self, seconds=10):
+        """Wait until the other side closes; what came before that."""
+        async with asyncio.timeout(seconds):
+            return await self._reader.read()
+
+    async def pour(self, pieces):
+        """Send without end; how many bytes were taken until the other side took no more for a second."""
+        taken = 0
+        with contextlib.suppress(ConnectionError, TimeoutError):
+            for piece in pieces:
+                async with asyncio.timeout(1):
+                    await self.send(piece)
+                taken += len(piece)
+        return taken
+
+    async def hang_up(self):
+        self._writer.close()
+        await self._writer.wait_closed()
+
+    def drop(self):
+        """Be gone, whatever was on its way."""
+        self._writer.transport.abort()
+
+
+def head_of(length, path="/callbackprocess", more=b""):
+    """The head of a POST with so long a body."""
+    return f"POST {path} HTTP/1.1\r\nHost: test\r\nContent-Length: {length}\r\n".encode() + more + b"\r\n"
 
 
 async def until(condition, seconds=10):

@@ -7,7 +7,7 @@ import pytest
 import structlog
 from gateway import callbacks, requests
 from gateway.sources import Sources
-from gateway_rig import callback, run_gateway, until
+from gateway_rig import Line, callback, head_of, run_gateway, until
 
 pytestmark = pytest.mark.anyio
 
@@ -15,40 +15,11 @@ SECRET = "a-live-secret-0123456789"
 BODY = json.dumps(callback()).encode()
 
 
-class Line:
-    """A connection on which a test writes HTTP by hand."""
-
-    def __init__(self, reader, writer):
-        self._reader, self._writer = reader, writer
-
-    @classmethod
-    async def to(cls, gateway):
-        return cls(*await asyncio.open_connection(gateway.base_url.host, gateway.base_url.port))
-
-    async def send(self, data):
-        self._writer.write(data)
-        await self._writer.drain()
-
-    async def answer(self):
-        """The next answer's status and JSON."""
-        head = await self._reader.readuntil(b"\r\n\r\n")
-        length = next(int(line[15:]) for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:"))
-        return int(head.split()[1]), json.loads(await self._reader.readexactly(length))
-
-    async def hang_up(self):
-        self._writer.close()
-        await self._writer.wait_closed()
-
-
-def head_of(length, path="/callbackprocess", more=b""):
-    return f"POST {path} HTTP/1.1\r\nHost: test\r\nContent-Length: {length}\r\n".encode() + more + b"\r\n"
-
-
 @pytest.fixture
 async def line(gateway):
     line = await Line.to(gateway)
     yield line
-    await line.hang_up()
+    line.drop()
 
 
 async def test_a_body_that_comes_in_pieces_is_put_together(line, world):
@@ -117,7 +88,7 @@ async def test_a_body_of_many_megabytes_is_answered_before_all_of_it_is_read(lin
 
 async def test_a_sender_that_asks_first_is_told_to_go_on(line):
     await line.send(head_of(len(BODY), more=b"Expect: 100-continue\r\n"))
-    assert b"100 Continue" in await line._reader.readuntil(b"\r\n\r\n")
+    assert b"100 continue" in await line.head()
     await line.send(BODY)
     assert (await line.answer())[0] == 200
 

@@ -1,13 +1,16 @@
 """The gateway as the process that operators run."""
 
 import asyncio
+import json
 import os
+import resource
 import signal
 import sys
 
 import httpx
 import pytest
-from gateway_rig import TOKEN, callback, until
+from gateway.room import raise_file_limit
+from gateway_rig import TOKEN, callback, post_raw, until
 
 pytestmark = pytest.mark.anyio
 
@@ -39,9 +42,9 @@ def unused_port():
         return probe.getsockname()[1]
 
 
-async def start(environment, *arguments):
+async def start(environment, *arguments, **options):
     return await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "gateway", *arguments, env=environment, stderr=asyncio.subprocess.PIPE
+        sys.executable, "-m", "gateway", *arguments, env=environment, stderr=asyncio.subprocess.PIPE, **options
     )
 
 
@@ -82,6 +85,28 @@ async def test_the_process_reconnects_a_customer_answers_while_it_stops_and_logs
     assert "callback_malformed" in said
     for word in (SECRET, TOKEN, PHONE, "Traceback"):
         assert word not in said
+
+
+def few_files():
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (1024, hard))
+
+
+async def test_more_idle_connections_than_files_were_allowed_cost_nobody_a_payment(environment, unused_port):
+    raise_file_limit()  # we hold the other ends
+    process = await start(environment, preexec_fn=few_files)
+    try:
+        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{unused_port}", timeout=30) as client:
+            await ready(client)
+            idle = await asyncio.gather(*(asyncio.open_connection("127.0.0.1", unused_port) for _ in range(1_100)))
+            for number in range(20):
+                body = json.dumps(callback(f"BESIDE{number}")).encode()
+                assert (await post_raw(client, f"/callbackprocess/{SECRET}", body))[0] == 200
+            for _, writer in idle:
+                writer.transport.abort()
+    finally:
+        process.terminate()
+        await process.communicate()
 
 
 async def test_the_process_has_nothing_to_migrate(environment):

@@ -1,10 +1,8 @@
 """Runs the gateway until it is told to stop. The only reader of its settings."""
 
-import asyncio
 import signal
 import sys
 
-import uvicorn
 from servicekit.garbage import collect_seldom
 from servicekit.listening import warn_of_plaintext
 from servicekit.logs import configure
@@ -12,27 +10,10 @@ from servicekit.logs import configure
 from gateway.app import Plan, create_app
 from gateway.clients import Targets
 from gateway.lifecycle import Lifecycle
+from gateway.server import Server, configuration, limits_of_this_process
 from gateway.settings import GatewaySettings, Role
 from gateway.sources import Sources, networks
 from gateway.spool.journal import Journal, SpoolInUse
-
-# How long requests under way may take to end after a stop was asked for, in seconds.
-_GRACE = 10
-
-
-class Server(uvicorn.Server):
-    """uvicorn that says it is not ready before it closes its door."""
-
-    def __init__(self, config: uvicorn.Config, lifecycle: Lifecycle, drain_seconds: float) -> None:
-        super().__init__(config)
-        self._lifecycle = lifecycle
-        self._drain_seconds = drain_seconds
-
-    async def main_loop(self) -> None:
-        """Serve until a signal; then let load balancers see /readyz before connections are refused."""
-        await super().main_loop()
-        self._lifecycle.stopping.set()
-        await asyncio.sleep(self._drain_seconds)
 
 
 def main() -> None:
@@ -42,20 +23,8 @@ def main() -> None:
     configure("gateway", log_format=settings.log_format, level=settings.log_level)
     warn_of_plaintext(settings.bind)
     lifecycle = Lifecycle()
-    config = uvicorn.Config(
-        create_app(_plan(settings), lifecycle),
-        host=settings.bind,
-        port=settings.gateway_port,
-        loop="uvloop",
-        http="httptools",
-        ws="none",
-        lifespan="on",
-        log_config=None,
-        access_log=False,  # paths hold secrets
-        proxy_headers=False,  # gateway.sources decides whom to believe
-        server_header=False,
-        timeout_graceful_shutdown=_GRACE,
-    )
+    app = create_app(_plan(settings), lifecycle)
+    config = configuration(app, settings.bind, settings.gateway_port, limits_of_this_process())
     # After a graceful stop uvicorn raises the signal once more; dying of it would look like a crash.
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: None)

@@ -1,0 +1,51 @@
+"""The HTTP server under the application: how it listens, whom it lets in, and how it ends."""
+
+import asyncio
+
+import uvicorn
+from starlette.types import ASGIApp
+
+from gateway.connections import connections_in
+from gateway.lifecycle import Lifecycle
+from gateway.room import Limits, Room, raise_file_limit
+
+# How long requests under way may take to end after a stop was asked for, in seconds.
+_GRACE = 10
+
+
+class Server(uvicorn.Server):
+    """uvicorn that says it is not ready before it closes its door."""
+
+    def __init__(self, config: uvicorn.Config, lifecycle: Lifecycle, drain_seconds: float) -> None:
+        super().__init__(config)
+        self._lifecycle = lifecycle
+        self._drain_seconds = drain_seconds
+
+    async def main_loop(self) -> None:
+        """Serve until a signal; then let load balancers see /readyz before connections are refused."""
+        await super().main_loop()
+        self._lifecycle.stopping.set()
+        await asyncio.sleep(self._drain_seconds)
+
+
+def configuration(app: ASGIApp, host: str, port: int, limits: Limits) -> uvicorn.Config:
+    """How uvicorn is to run `app`."""
+    return uvicorn.Config(
+        app,
+        host=host,
+        port=port,
+        loop="uvloop",
+        http=connections_in(Room(limits)),
+        ws="none",
+        lifespan="on",
+        log_config=None,
+        access_log=False,  # paths hold secrets
+        proxy_headers=False,  # gateway.sources decides whom to believe
+        server_header=False,
+        timeout_graceful_shutdown=_GRACE,
+    )
+
+
+def limits_of_this_process() -> Limits:
+    """The usual ones; fewer connections where files are scarce, with room left for all else and a rush of new ones."""
+    return Limits(connections=min(Limits().connections, raise_file_limit() // 2))
