@@ -1,16 +1,19 @@
-"""Databases for tests: an embedded SQLite and a real MySQL, each test in a schema of its own.
+"""Databases for tests: an embedded SQLite, a real MySQL and a real MariaDB, each test in a schema of its own.
 
-The MySQL server is started once a run with testcontainers; LIPANET_TEST_MYSQL_URL names one that runs already.
+MySQL is started once a run with testcontainers, MariaDB as a plain process; LIPANET_TEST_MYSQL_URL and
+LIPANET_TEST_MARIADB_URL name servers that run already.
 """
 
 import os
-import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
 import hypothesis
 import pytest
 import sqlalchemy as sa
+
+from tests import mariadb
+from tests.databases import DATABASES, SERVERS, schema_on
 
 # How long an example takes says more of the machine than of us.
 hypothesis.settings.register_profile("lipanet", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
@@ -25,15 +28,30 @@ def mysql_server() -> Iterator[sa.URL]:
     if given := os.environ.get("LIPANET_TEST_MYSQL_URL"):
         yield sa.make_url(given)
         return
-    if reason := _why_no_docker():
-        if os.environ.get("CI"):
-            pytest.fail(f"CI must have MySQL: {reason}")
-        pytest.skip(f"no MySQL: {reason}")
+    _do_without("MySQL", _why_no_docker())
     os.environ.setdefault("TESTCONTAINERS_RYUK_DISABLED", "true")
     from testcontainers.community.mysql import MySqlContainer
 
     with MySqlContainer(MYSQL_IMAGE, dialect="pymysql", username="root", root_password="root") as container:
         yield sa.make_url(container.get_connection_url())
+
+
+@pytest.fixture(scope="session")
+def mariadb_server() -> Iterator[sa.URL]:
+    """A MariaDB 10.11 server with its defaults, latin1 among them; as root, so that tests can make schemas."""
+    if given := os.environ.get("LIPANET_TEST_MARIADB_URL"):
+        yield sa.make_url(given).set(drivername="mysql+pymysql")
+        return
+    _do_without("MariaDB", mariadb.why_not())
+    with mariadb.running() as url:
+        yield url
+
+
+def _do_without(server: str, reason: str) -> None:
+    if reason and os.environ.get("CI"):
+        pytest.fail(f"CI must have {server}: {reason}")
+    if reason:
+        pytest.skip(f"no {server}: {reason}")
 
 
 def _why_no_docker() -> str:
@@ -50,14 +68,15 @@ def _why_no_docker() -> str:
 @pytest.fixture
 def mysql_url(mysql_server: sa.URL) -> Iterator[str]:
     """An empty schema on the MySQL server."""
-    name = f"test_{uuid.uuid4().hex[:12]}"
-    server = sa.create_engine(mysql_server, isolation_level="AUTOCOMMIT")
-    with server.connect() as connection:
-        connection.exec_driver_sql(f"CREATE DATABASE {name} CHARACTER SET utf8mb4")
-    yield mysql_server.set(database=name).render_as_string(hide_password=False)
-    with server.connect() as connection:
-        connection.exec_driver_sql(f"DROP DATABASE {name}")
-    server.dispose()
+    with schema_on(mysql_server) as url:
+        yield url
+
+
+@pytest.fixture
+def mariadb_url(mariadb_server: sa.URL) -> Iterator[str]:
+    """An empty schema on the MariaDB server."""
+    with schema_on(mariadb_server) as url:
+        yield url
 
 
 @pytest.fixture
@@ -66,7 +85,13 @@ def sqlite_url(tmp_path: Path) -> str:
     return f"sqlite:///{tmp_path / 'test.db'}"
 
 
-@pytest.fixture(params=["sqlite", pytest.param("mysql", marks=pytest.mark.mysql)])
+@pytest.fixture(params=DATABASES)
 def database_url(request: pytest.FixtureRequest) -> str:
-    """An empty database: each test that asks for it runs on SQLite and on MySQL."""
+    """An empty database: each test that asks for it runs on SQLite, MySQL and MariaDB."""
+    return request.getfixturevalue(f"{request.param}_url")
+
+
+@pytest.fixture(params=SERVERS)
+def server_url(request: pytest.FixtureRequest) -> str:
+    """An empty schema on a server: each test that asks for it runs on MySQL and MariaDB."""
     return request.getfixturevalue(f"{request.param}_url")

@@ -1,7 +1,6 @@
-"""A migrated database on SQLite and on MySQL, and a desk and a dispatcher that work on it."""
+"""A migrated database on SQLite, MySQL and MariaDB, and a desk and a dispatcher that work on it."""
 
 import shutil
-import uuid
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -15,30 +14,32 @@ from servicekit import database, migrate
 from tests.billing.desk import ADMINS, SHORTCODE, Desk, empty, open_desk
 from tests.billing.dispatching import Dispatcher
 from tests.billing.serving import Client, connect
+from tests.databases import DATABASES, schema_on
 
 POOL = 64  # more than any test has threads
 
 
 @contextmanager
-def schema_on(mysql_server: sa.URL) -> Iterator[sa.Engine]:
+def engine_on(server: sa.URL) -> Iterator[sa.Engine]:
     """An empty schema for longer than one test."""
-    name = f"test_billing_{uuid.uuid4().hex[:8]}"
-    server = sa.create_engine(mysql_server, isolation_level="AUTOCOMMIT")
-    with server.connect() as connection:
-        connection.exec_driver_sql(f"CREATE DATABASE {name} CHARACTER SET utf8mb4")
-    url = mysql_server.set(database=name).render_as_string(hide_password=False)
-    engine = database.create_engine(url, pool_size=POOL)
-    yield engine
-    engine.dispose()
-    with server.connect() as connection:
-        connection.exec_driver_sql(f"DROP DATABASE {name}")
-    server.dispose()
+    with schema_on(server) as url:
+        engine = database.create_engine(url, pool_size=POOL)
+        yield engine
+        engine.dispose()
 
 
 @pytest.fixture(scope="session")
 def mysql_schema(mysql_server: sa.URL) -> Iterator[sa.Engine]:
     """One migrated schema for all tests of billing that need no schema of their own."""
-    with schema_on(mysql_server) as engine:
+    with engine_on(mysql_server) as engine:
+        migrate.upgrade(engine, "billing", MIGRATIONS)
+        yield engine
+
+
+@pytest.fixture(scope="session")
+def mariadb_schema(mariadb_server: sa.URL) -> Iterator[sa.Engine]:
+    """The same on MariaDB."""
+    with engine_on(mariadb_server) as engine:
         migrate.upgrade(engine, "billing", MIGRATIONS)
         yield engine
 
@@ -46,15 +47,22 @@ def mysql_schema(mysql_server: sa.URL) -> Iterator[sa.Engine]:
 @pytest.fixture(scope="module")
 def module_schema(mysql_server: sa.URL) -> Iterator[sa.Engine]:
     """An empty schema for the tests of one file."""
-    with schema_on(mysql_server) as engine:
+    with engine_on(mysql_server) as engine:
         yield engine
 
 
 @pytest.fixture
 def mysql_engine(mysql_schema: sa.Engine) -> sa.Engine:
-    """That schema without rows."""
+    """The migrated schema without rows."""
     empty(mysql_schema)
     return mysql_schema
+
+
+@pytest.fixture
+def mariadb_engine(mariadb_schema: sa.Engine) -> sa.Engine:
+    """The same on MariaDB."""
+    empty(mariadb_schema)
+    return mariadb_schema
 
 
 @pytest.fixture(scope="session")
@@ -74,9 +82,9 @@ def sqlite_engine(sqlite_file: Path, tmp_path: Path) -> Iterator[sa.Engine]:
     engine.dispose()
 
 
-@pytest.fixture(params=["sqlite", pytest.param("mysql", marks=pytest.mark.mysql)])
+@pytest.fixture(params=DATABASES)
 def engine(request: pytest.FixtureRequest) -> sa.Engine:
-    """A migrated database without rows: each test that asks for it runs on SQLite and on MySQL."""
+    """A migrated database without rows: each test that asks for it runs on SQLite, MySQL and MariaDB."""
     return request.getfixturevalue(f"{request.param}_engine")
 
 

@@ -52,11 +52,11 @@ def test_a_row_that_the_database_refuses_is_set_aside_and_its_neighbours_commit(
 def test_a_rule_of_the_operator_s_own_that_one_row_breaks_does_not_hold_up_its_neighbours(client, desk, engine):
     if engine.dialect.name == "sqlite":
         pytest.skip("SQLite adds no CHECK to a table that is there")
-    with engine.begin() as connection:  # MySQL calls the violation an operational error
+    with engine.begin() as connection:  # the driver calls the violation an operational error
         connection.exec_driver_sql("ALTER TABLE paybill_payments ADD CHECK (TransID <> 'POISON1')")
     outcomes = client.outcome(payment("A1", "ACC001"), payment("POISON1", "ACC001"), payment("A2", "ACC001"))
     assert outcomes == ["service_payment", "quarantined", "service_payment"]
-    assert "3819" in desk.one(quarantine_table).fault
+    assert desk.one(quarantine_table).fault.endswith(("3819", "4025"))
     desk.check_books()
 
 

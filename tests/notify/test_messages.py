@@ -4,17 +4,12 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 import sqlalchemy as sa
-from alembic.autogenerate import compare_metadata
-from alembic.migration import MigrationContext
 from notify import messages
-from notify.__main__ import MIGRATIONS
 from notify.drafts import Draft
 from notify.models import messages as table
-from notify.models import metadata
 from notify.states import State
 from servicekit.errors import BatchTooLarge, InvalidPageToken
 
-from servicekit import migrate
 from tests.notify.rounds import SHELF
 
 
@@ -25,16 +20,6 @@ def draft(message_id, **changes):
 def count(engine):
     with engine.connect() as connection:
         return connection.scalar(sa.select(sa.func.count()).select_from(table))
-
-
-def test_the_migrated_table_is_the_one_of_the_models_and_can_be_taken_back(engine):
-    with engine.connect() as connection:
-        context = MigrationContext.configure(
-            connection, opts={"include_name": lambda name, kind, _: kind != "table" or name == "messages"}
-        )
-        assert compare_metadata(context, metadata) == []
-    migrate.downgrade(engine, "notify", MIGRATIONS)
-    assert not sa.inspect(engine).has_table("messages")
 
 
 def test_accepting_a_message_again_changes_nothing_and_says_so(engine):

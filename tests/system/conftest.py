@@ -1,17 +1,17 @@
-"""The whole system as real processes on free ports: on SQLite and on MySQL, with the simulated router and provider."""
+"""The whole system as real processes on free ports, on each database, with the simulated router and provider."""
 
-import secrets
 import socket
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import httpx
 import pytest
-import sqlalchemy as sa
 
 from deploy.local import demo, settings
 from deploy.local.system import System
 from servicekit import database
+from tests.databases import DATABASES, schema_on
 from tests.system.running import Running
 
 PORTS = (
@@ -33,23 +33,16 @@ def free_ports(count: int) -> list[int]:
     return ports
 
 
-@pytest.fixture(scope="module", params=["sqlite", pytest.param("mysql", marks=pytest.mark.mysql)])
+@pytest.fixture(scope="module", params=DATABASES)
 def running(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     """A system of its own for each test module and database, with demo data."""
     state = tmp_path_factory.mktemp("system")
     given = dict(zip(PORTS, map(str, free_ports(len(PORTS))), strict=True)) | {"LIPANET_VAR": str(state)}
-    if request.param == "mysql":
-        given["LIPANET_DATABASE_URL"] = _new_schema(request.getfixturevalue("mysql_server"))
-    yield from _run(given, state)
-
-
-def _new_schema(server: sa.URL) -> str:
-    name = f"system_{secrets.token_hex(6)}"
-    engine = sa.create_engine(server, isolation_level="AUTOCOMMIT")
-    with engine.connect() as connection:
-        connection.exec_driver_sql(f"CREATE DATABASE {name} CHARACTER SET utf8mb4")
-    engine.dispose()
-    return server.set(database=name).render_as_string(hide_password=False)
+    with ExitStack() as stack:
+        if request.param != "sqlite":
+            server = request.getfixturevalue(f"{request.param}_server")
+            given["LIPANET_DATABASE_URL"] = stack.enter_context(schema_on(server))
+        yield from _run(given, state)
 
 
 def _run(given: dict[str, str], state: Path) -> Iterator[Running]:

@@ -6,9 +6,14 @@ import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 
+import pytest
 from billing.models import isp_wallet
 
+from tests.databases import DATABASES
 from tests.system.running import eventually
+
+# What billing's absence does depends on no server: two databases are enough.
+pytestmark = pytest.mark.parametrize("running", DATABASES[:2], indirect=True, scope="module")
 
 IDS = [f"OUTAGE{number:04}" for number in range(30)]
 

@@ -31,11 +31,18 @@ _ATTEMPTS = 8
 
 # Lock wait timed out; a statement ran for longer than it may: MySQL's number, MariaDB's number.
 _LOCK_WAIT_CODES = {1205, 3024, 1969}
-# Seconds that a statement waits for a row, and for a table that somebody alters: a caller waits five for all of it.
-_SHORT_WAITS = ", innodb_lock_wait_timeout = 1, lock_wait_timeout = 2"
 
-# MySQL counts these among its operational errors: a trigger's SIGNAL, invalid JSON, a violated CHECK.
-_ROW_FAULT_CODES = {1644, 3140, 3819}
+# Operational errors by the driver's order: a trigger's SIGNAL, invalid JSON, a violated CHECK (MySQL's and MariaDB's).
+_ROW_FAULT_CODES = {1644, 3140, 3819, 4025}
+
+# What a server's own settings must not decide.
+_SESSION = {
+    "time_zone": "'+00:00'",
+    # A value that does not fit is refused, not cut or made up; quotes and backslashes mean what the driver thinks.
+    "sql_mode": "'STRICT_ALL_TABLES,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION'",
+}
+# Seconds that a statement waits for a row, and for a table that somebody alters: a caller waits five for all of it.
+_SHORT_WAITS = {"innodb_lock_wait_timeout": "1", "lock_wait_timeout": "2"}
 
 _MOST_SECONDS = "most_seconds"
 
@@ -62,17 +69,18 @@ class UtcDateTime(sa.TypeDecorator[datetime]):
 
 
 def create_engine(url: str, *, pool_size: int = 8, answer_seconds: int = 10) -> sa.Engine:
-    """An engine for `mysql://…`, `mysql+pymysql://…` or `sqlite:///path`; connects on first use.
+    """An engine for `mysql://…`, `mariadb://…` or `sqlite:///path`; connects on first use.
+
+    A URL may name the driver, as in `mysql+pymysql://…`; there is one, and one dialect for both servers.
 
     `answer_seconds`: a MySQL that is silent for longer counts as gone. Migrations need more: see `PATIENT`.
     """
     address = sa.make_url(url)
     if address.get_backend_name() == "sqlite":
         return _sqlite_engine(address)
-    if address.drivername == "mysql":
-        address = address.set(drivername="mysql+pymysql")
+    address = address.set(drivername="mysql+pymysql")
     # A migration may have to wait until the services are done with a table.
-    waits = "" if answer_seconds >= PATIENT else _SHORT_WAITS
+    session = _SESSION if answer_seconds >= PATIENT else _SESSION | _SHORT_WAITS
     engine = sa.create_engine(
         address,
         hide_parameters=True,  # an error's text must not carry names and numbers into a log
@@ -89,8 +97,7 @@ def create_engine(url: str, *, pool_size: int = 8, answer_seconds: int = 10) -> 
             "charset": "utf8mb4",
             "client_flag": CLIENT.FOUND_ROWS | CLIENT.MULTI_STATEMENTS,
             "cursorclass": _WholeScript,
-            # Shorter than the silence we bear: a lock wait must end as such, not as a lost connection.
-            "init_command": f"SET time_zone = '+00:00'{waits}",
+            "init_command": f"SET {', '.join(f'{name} = {value}' for name, value in session.items())}",
         },
     )
     sa.event.listen(engine, "before_cursor_execute", _limit, retval=True)

@@ -1,24 +1,23 @@
 """The tables of notify."""
 
 import sqlalchemy as sa
+from servicekit.columns import ExactText
 from servicekit.database import UtcDateTime
 
 metadata = sa.MetaData()
 
 _ID = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
-# Two ids that differ in case or in a trailing space are two messages, which MySQL's default collations deny.
-_EXACT = sa.String(100).with_variant(sa.String(100, collation="utf8mb4_0900_bin"), "mysql")
 
 messages = sa.Table(
     "messages",
     metadata,
     sa.Column("id", _ID, primary_key=True, autoincrement=True),
-    sa.Column("message_id", _EXACT, nullable=False, comment="the caller's id, the idempotency key"),
+    sa.Column("message_id", ExactText(100), nullable=False, comment="the caller's id, the idempotency key"),
     sa.Column("phone", sa.String(100), nullable=False, comment="2547… or 2541…; as given when it is no such number"),
     sa.Column("text", sa.Text, nullable=False),
     sa.Column("segments", sa.Integer, nullable=False),
     sa.Column("template", sa.String(100), nullable=False),
-    sa.Column("subject", _EXACT, nullable=False),
+    sa.Column("subject", ExactText(100), nullable=False),
     sa.Column("state", sa.String(10), nullable=False),
     sa.Column("detail", sa.String(500), nullable=False),
     sa.Column("provider_message_id", sa.String(100), nullable=False),

@@ -1,0 +1,85 @@
+"""A MariaDB for a run of the tests: a plain process of Debian's package, its data in a temporary directory."""
+
+import os
+import pwd
+import shutil
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+from sqlalchemy.exc import OperationalError
+
+PACKAGE = "mariadb-server"
+
+
+def why_not() -> str:
+    """Why no MariaDB can be started here; empty if one can."""
+    missing = [name for name in ("mariadbd", "mariadb-install-db") if _find(name) is None]
+    return f"{' and '.join(missing)} not found (apt-get install {PACKAGE})" if missing else ""
+
+
+@contextmanager
+def running() -> Iterator[sa.URL]:
+    """Start a server on a free port of loopback; stop it and remove its data at the end."""
+    # Not pytest's own directory: that one is closed to the user whom the server runs as.
+    home = Path(tempfile.mkdtemp(prefix="lipanet-mariadb-"))
+    try:
+        url = sa.make_url(f"mysql+pymysql://root@127.0.0.1:{_free_port()}/mysql")
+        process = _start(home, url)
+        try:
+            _wait(process, url, home)
+            yield url
+        finally:
+            process.terminate()
+            process.wait(timeout=60)
+    finally:
+        shutil.rmtree(home)
+
+
+def _start(home: Path, url: sa.URL) -> subprocess.Popen:
+    user = _user()
+    shutil.chown(home, user)
+    common = ("--no-defaults", f"--datadir={home}", f"--user={user}")
+    install = (_find("mariadb-install-db"), *common, "--auth-root-authentication-method=normal", "--skip-test-db")
+    subprocess.run(install, check=True, capture_output=True)
+    local = (f"--socket={home}/server.sock", f"--pid-file={home}/server.pid")
+    network = ("--bind-address=127.0.0.1", f"--port={url.port}", "--skip-name-resolve")
+    with (home / "server.log").open("w") as log:
+        return subprocess.Popen((_find("mariadbd"), *common, *local, *network), stderr=log)
+
+
+def _user() -> str:
+    """Who the server runs as: it refuses to be root."""
+    if os.geteuid() != 0:
+        return pwd.getpwuid(os.geteuid()).pw_name
+    known = {entry.pw_name for entry in pwd.getpwall()}
+    return "mysql" if "mysql" in known else "nobody"
+
+
+def _wait(process: subprocess.Popen, url: sa.URL, home: Path) -> None:
+    engine = sa.create_engine(url, poolclass=sa.NullPool)
+    deadline = time.monotonic() + 60
+    while True:
+        try:
+            engine.connect().close()
+        except OperationalError:
+            if process.poll() is not None or time.monotonic() > deadline:
+                pytest.fail((home / "server.log").read_text())
+            time.sleep(0.05)
+        else:
+            return
+
+
+def _find(program: str) -> str | None:
+    return shutil.which(program, path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin")
+
+
+def _free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return listener.getsockname()[1]
