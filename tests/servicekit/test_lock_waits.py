@@ -12,15 +12,13 @@ from servicekit.database import create_engine, lock_rows, transact
 from servicekit.errors import RowLocked
 from servicekit.serve import Server
 
-pytestmark = pytest.mark.mysql
-
 things = sa.Table("things", sa.MetaData(), sa.Column("id", sa.Integer, primary_key=True), sa.Column("n", sa.Integer))
 LOCK = sa.select(things.c.id).where(things.c.id.in_([1, 2])).order_by(things.c.id).with_for_update()
 
 
 @pytest.fixture
-def engine(mysql_url):
-    engine = create_engine(mysql_url)
+def engine(server_url):
+    engine = create_engine(server_url)
     things.metadata.create_all(engine)
     with engine.begin() as connection:
         connection.execute(sa.insert(things), [{"id": 1, "n": 0}, {"id": 2, "n": 0}])

@@ -18,9 +18,12 @@ class ExactText(sa.TypeDecorator[str]):
     impl = sa.String
     cache_ok = True
 
+    def __init__(self, length: int) -> None:
+        super().__init__(length)
+        self.length = length
+
     def load_dialect_impl(self, dialect: sa.Dialect) -> sa.types.TypeEngine[Any]:
-        length = self.impl_instance.length
         if dialect.name != "mysql":
-            return dialect.type_descriptor(sa.String(length))
+            return dialect.type_descriptor(sa.String(self.length))
         collation = "utf8mb4_nopad_bin" if getattr(dialect, "is_mariadb", False) else "utf8mb4_0900_bin"
-        return dialect.type_descriptor(sa.String(length, collation=collation))
+        return dialect.type_descriptor(sa.String(self.length, collation=collation))
