@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 
 from billing import intake
+from billing.held_rows import HeldRows
 from billing.payments import Payment
 from billing.policy import Policy
 from gateway.billing import Billing
@@ -78,7 +79,8 @@ async def _through_grpc(target: str, pid: int, count: int) -> float:
 
 def _in_process(url: str, count: int) -> float:
     engine = database.create_engine(url)
-    record: Callable[[list[Payment]], object] = lambda batch: intake.record(engine, Policy(ADMINS), batch)  # noqa: E731
+    held_rows = HeldRows(engine)
+    record: Callable[[list[Payment]], object] = lambda batch: intake.record(engine, Policy(ADMINS), batch, held_rows)  # noqa: E731
     prepared = [[_billings(payment) for payment in batch] for batch in _batches(count)]
     record([_billings(payment) for payment in next(_batches(1))])
     begin = cpu_seconds(os.getpid())

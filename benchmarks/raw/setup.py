@@ -6,6 +6,7 @@ import sys
 
 import sqlalchemy as sa
 from billing import intake
+from billing.held_rows import HeldRows
 from billing.payments import Payment
 from billing.policy import Policy
 
@@ -68,7 +69,7 @@ def sample(trans_id: str, reference: str) -> Payment:
 
 def _pay_once(url: str, admins: tuple[str, ...]) -> None:
     engine = database.create_engine(url)
-    (receipt,) = intake.record(engine, Policy(admins), [sample(TRANS_ID, "0000HW")])
+    (receipt,) = intake.record(engine, Policy(admins), [sample(TRANS_ID, "0000HW")], HeldRows(engine))
     assert receipt.outcome == "customer_paid"
     with engine.begin() as connection:
         assert connection.execute(sa.text("SELECT COUNT(*) FROM tasks")).scalar_one() == 2

@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from billing import assignment, directory, followups, intake, leasing, reporting, retrying
 from billing.accounts import Customer, Isp
 from billing.followups import Kind, Wanted
+from billing.held_rows import HeldRows
 from billing.models import (
     credit_transactions,
     isp_credits,
@@ -47,11 +48,14 @@ class Desk:
     engine: sa.Engine
     policy: Policy = field(default_factory=lambda: Policy(ADMINS, frozenset({SHORTCODE})))
 
+    def __post_init__(self) -> None:
+        self.held_rows = HeldRows(self.engine)
+
     def pay(self, trans_id: str, reference: str, amount: str = "1000", **fields) -> Receipt:
         return self.pay_batch(payment(trans_id, reference, amount, **fields))[0]
 
     def pay_batch(self, *batch: Payment) -> list[Receipt]:
-        return intake.record(self.engine, self.policy, batch)
+        return intake.record(self.engine, self.policy, batch, self.held_rows)
 
     def assign(self, trans_id: str, reference: str) -> Receipt:
         return assignment.assign(self.engine, self.policy, trans_id, reference, "Asha")

@@ -25,12 +25,14 @@ T = TypeVar("T")
 
 log = structlog.get_logger()
 
-# MySQL: deadlock found, lock wait timed out, doubled key. The whole transaction is rolled back; trying again is safe.
-_RETRY_CODES = {1213, 1205, 1062}
+# MySQL: deadlock found, doubled key. The whole transaction is rolled back; trying again is safe.
+_RETRY_CODES = {1213, 1062}
 _ATTEMPTS = 8
 
 # Lock wait timed out; a statement ran for longer than it may: MySQL's number, MariaDB's number.
 _LOCK_WAIT_CODES = {1205, 3024, 1969}
+# A NOWAIT that would have to wait, likewise.
+_NOWAIT_CODES = {3572, 1205}
 
 # Operational errors by the driver's order: a trigger's SIGNAL, invalid JSON, a violated CHECK (MySQL's and MariaDB's).
 _ROW_FAULT_CODES = {1644, 3140, 3819, 4025}
@@ -162,6 +164,17 @@ def lock_rows(
         raise
 
 
+def refused_at_once(connection: sa.Connection, query: sa.Select[Any]) -> bool:
+    """Whether a locking read with NOWAIT finds a row that another transaction holds; else the rows are locked."""
+    try:
+        connection.execute(query).all()
+    except DBAPIError as error:
+        if error_code(error) in _NOWAIT_CODES:
+            return True
+        raise
+    return False
+
+
 def waited_too_long(error: DBAPIError) -> bool:
     """Whether a statement ended because another transaction holds what it needs."""
     return error_code(error) in _LOCK_WAIT_CODES
@@ -170,11 +183,11 @@ def waited_too_long(error: DBAPIError) -> bool:
 def transact(engine: sa.Engine, work: Callable[[sa.Connection], T]) -> T:
     """Run `work` in one transaction and commit.
 
-    After a deadlock, a lock wait or a lost race for a key the whole of it runs again; after a lost connection it runs
+    After a deadlock or a lost race for a key the whole of it runs again; after a lost connection it runs
     once more on a new one. If the connection broke while the COMMIT was under way, the first run may have counted: so
     `work` must look before it acts, and have no effect but on the database.
-    Nothing is begun again after the caller's deadline. Raises RowLocked when another transaction held a row for too
-    long: then nothing was done; DatabaseUnavailable when the database cannot be reached: then the outcome is unknown.
+    Nothing is begun again after the caller's deadline. Raises RowLocked when another transaction holds a row: nothing
+    was done; DatabaseUnavailable when the database cannot be reached: the outcome is unknown.
     """
     may_reconnect = True
     for attempt in range(1, _ATTEMPTS + 1):

@@ -58,10 +58,9 @@ class DatabaseUnavailable(ServiceError):
     reason = "DATABASE_UNAVAILABLE"
 
 
-class RowLocked(ServiceError):
+class RowLocked(DatabaseUnavailable):
     """Another transaction holds a row that this work needs, for longer than the work may wait. Nothing was done."""
 
-    code = grpc.StatusCode.UNAVAILABLE
     reason = "ROW_LOCKED"
 
 

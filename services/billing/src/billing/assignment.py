@@ -11,6 +11,7 @@ from servicekit.writes import together
 from sqlalchemy import Connection, Engine
 
 from billing import followups, routing, settlement
+from billing.held_rows import Locking
 from billing.intake import apply
 from billing.payments import Outcome, Payment, Receipt, normalise
 from billing.policy import Policy
@@ -57,7 +58,7 @@ def _assign(connection: Connection, policy: Policy, trans_id: str, reference: st
     settled = _settle(connection, row, reference, now)
     payments.place(connection, settled, reference.strip())
     with together(connection) as writes:
-        apply(connection, writes, policy, [settled], now, assigned_by)
+        apply(connection, writes, policy, [settled], now, Locking(), assigned_by)
     return settled.receipt()
 
 

@@ -1,14 +1,15 @@
 """Records batches of payments: idempotent, all or nothing, one transaction. The heart of the promise.
 
-Decides first, then writes; the wallets, which every payment of an ISP wants, are locked last.
+Decides first, then writes; the wallets, which every payment of an ISP wants, are locked last. Payments that need a row
+which somebody else's transaction holds are deferred: nothing of them is stored.
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import date, datetime
 
 import structlog
-from servicekit.database import current_time, error_code, refuses_a_row, transact
+from servicekit.database import current_time, error_code, refuses_a_row, transact, waited_too_long
 from servicekit.errors import DatabaseUnavailable
 from servicekit.writes import Writes, together
 from sqlalchemy import Connection, Engine
@@ -17,8 +18,10 @@ from sqlalchemy.exc import DBAPIError
 from billing import followups, notices, routing, settlement, steps
 from billing.callbacks import Callback
 from billing.followups import NewTask
+from billing.held_rows import HeldRows, Locking
 from billing.payments import Content, Outcome, Payment, Receipt, content_of, normalise, receive_time
 from billing.policy import Policy
+from billing.rows import Row, RowKind, RowsLocked
 from billing.settlement import Settlement
 from billing.steps import Step
 from billing.store import accounts, debug_log, payments, tasks, wallets
@@ -27,14 +30,18 @@ from billing.store import quarantine as quarantine_store
 log = structlog.get_logger()
 
 
-def record(engine: Engine, policy: Policy, batch: Sequence[Payment]) -> list[Receipt]:
+def record(engine: Engine, policy: Policy, batch: Sequence[Payment], held_rows: HeldRows) -> list[Receipt]:
     """Record a batch and answer a receipt for each payment, in its order; durable when this returns.
 
-    A row that the database refuses is searched for by halving and put in quarantine, so that it costs its neighbours
-    nothing. Raises DatabaseUnavailable: then the outcome is unknown and the same batch may be sent again.
+    A payment that needs a row which another transaction holds is answered DEFERRED, with nothing of it stored. A row
+    that the database refuses is searched for by halving and put in quarantine, so that it costs its neighbours nothing.
+    Raises DatabaseUnavailable: then the outcome is unknown and the same batch may be sent again; or RowLocked: then
+    nothing was stored, and what to wait for is not known.
     """
     try:
-        return transact(engine, lambda connection: _record(connection, policy, batch))
+        return held_rows.work_around(
+            lambda locking: transact(engine, lambda connection: _record(connection, policy, batch, locking))
+        )
     except DBAPIError as error:
         if not refuses_a_row(error):
             # Tables that are not migrated yet, or a missing right: no payment is to blame, the sender keeps the batch.
@@ -42,43 +49,92 @@ def record(engine: Engine, policy: Policy, batch: Sequence[Payment]) -> list[Rec
             raise DatabaseUnavailable("the database cannot record payments") from error
         if len(batch) == 1:
             return [_set_aside(engine, policy, batch[0], error)]
+    return _record_halves(engine, policy, batch, held_rows)
+
+
+def _record_halves(engine: Engine, policy: Policy, batch: Sequence[Payment], held_rows: HeldRows) -> list[Receipt]:
+    """Record one half after the other; what follows a deferred delivery of its own TransID must not overtake it."""
     middle = len(batch) // 2
-    return record(engine, policy, batch[:middle]) + record(engine, policy, batch[middle:])
+    first = record(engine, policy, batch[:middle], held_rows)
+    deferred = {receipt.trans_id for receipt in first if receipt.outcome is Outcome.DEFERRED}
+    rest = [payment for payment in batch[middle:] if payment.trans_id not in deferred]
+    second = iter(record(engine, policy, rest, held_rows) if rest else ())
+    return first + [_deferred(payment) if payment.trans_id in deferred else next(second) for payment in batch[middle:]]
 
 
-def _record(connection: Connection, policy: Policy, batch: Sequence[Payment]) -> list[Receipt]:
+def _deferred(payment: Payment) -> Receipt:
+    return Receipt(payment.trans_id, Outcome.DEFERRED)
+
+
+def _record(connection: Connection, policy: Policy, batch: Sequence[Payment], locking: Locking) -> list[Receipt]:
+    locking.restart()
     known, now = payments.find_recorded(connection, {payment.trans_id for payment in batch})
     fresh: dict[str, Payment] = {}
     for payment in batch:
         if payment.trans_id not in known:
             fresh.setdefault(payment.trans_id, payment)
-    settled = _settle(connection, policy, list(fresh.values()), now) if fresh else []
+    settled = _settle(connection, policy, list(fresh.values()), now, locking) if fresh else []
     if settled:
-        with together(connection) as writes:
-            payments.insert(writes, settled, now)
-            apply(connection, writes, policy, settled, now)
+        _store(connection, policy, settled, now, locking)
     for one in settled:
         known[one.payment.trans_id] = (content_of(one.payment), one.receipt())
-    receipts, conflicts = _answer(batch, known, fresh)
-    _report_conflicts(connection, policy, conflicts, known, now)
+    receipts, conflicts = _answer(batch, known, fresh, locking)
+    _report_conflicts(connection, policy, conflicts, known, now, locking)
     return receipts
 
 
-def _settle(connection: Connection, policy: Policy, fresh: Sequence[Payment], now: datetime) -> list[Settlement]:
+def _settle(
+    connection: Connection, policy: Policy, fresh: Sequence[Payment], now: datetime, locking: Locking
+) -> list[Settlement]:
     """Decide what new payments do; each one sees the dates as the one before it left them.
 
-    A payment counts on the day on which it came, however long it has waited in a gateway.
+    A payment counts on the day on which it came, however long it has waited in a gateway. Those that need a held row
+    are left out.
     """
-    references = {normalise(payment.bill_ref_number) for payment in fresh}
-    directory = accounts.load_directory(connection, sorted(references), lock=True)
+    fresh = [payment for payment in fresh if not locking.needs_held(_rows_of_payment(payment))]
+    references = sorted({normalise(payment.bill_ref_number) for payment in fresh})
+    locking.queue(Row(RowKind.ACCOUNT, reference) for reference in references)
+    directory = accounts.load_directory(connection, references, lock=True, seconds=locking.seconds)
     settled = []
     for payment in fresh:
         route = routing.route_payment(payment, directory, policy.shortcodes)
         one = settlement.settle(payment, route, followups.today(receive_time(payment, now)))
+        if locking.needs_held(_rows_of_settlement(one)):
+            continue
         if one.customer:
             one.customer.next_payment_date = one.due_date
         settled.append(one)
     return settled
+
+
+def _rows_of_payment(payment: Payment) -> Iterator[Row]:
+    yield Row(RowKind.PAYMENT, payment.trans_id)
+    yield Row(RowKind.ACCOUNT, normalise(payment.bill_ref_number))
+
+
+def _rows_of_settlement(settled: Settlement) -> Iterator[Row]:
+    if settled.isp:
+        yield Row(RowKind.WALLET, settled.isp.isp_id)
+        yield Row(RowKind.ISP, settled.isp.isp_id)
+        if settled.credits:
+            yield Row(RowKind.CREDITS, settled.isp.isp_id)
+
+
+def _store(
+    connection: Connection, policy: Policy, settled: Sequence[Settlement], now: datetime, locking: Locking
+) -> None:
+    try:
+        with together(connection) as writes:
+            payments.insert(writes, settled, now)
+            apply(connection, writes, policy, settled, now, locking)
+    except DBAPIError as error:
+        if not waited_too_long(error):
+            raise
+        # What waits in vain without a locking read before it: for a TransID that another transaction has just
+        # inserted, or through a foreign key of the operator's for an ISP.
+        rows = {Row(RowKind.PAYMENT, one.payment.trans_id) for one in settled}
+        rows |= {Row(RowKind.ISP, one.isp.isp_id) for one in settled if one.isp}
+        raise RowsLocked(rows) from error
 
 
 def apply(
@@ -87,14 +143,16 @@ def apply(
     policy: Policy,
     settled: Sequence[Settlement],
     now: datetime,
+    locking: Locking,
     assigned_by: str = "",
 ) -> None:
     """Write all that follows from settlements whose payments are stored: dates, credits, wallets, steps, tasks."""
     payments.insert_customer_transactions(writes, settled, now)
     accounts.move_due_dates(writes, _due_dates(settled))
     writes.send()
-    wallets.buy_credits(connection, settled, now)
-    balances = _credit_wallets(connection, writes, settled, now)
+    locking.queue({Row(RowKind.WALLET, one.isp.isp_id) for one in settled if one.isp})
+    wallets.buy_credits(connection, settled, now, locking.seconds)
+    balances = _credit_wallets(connection, writes, settled, now, locking)
     story: list[Step] = []
     new_tasks: list[NewTask] = []
     for one, balance in zip(settled, balances, strict=True):
@@ -115,9 +173,12 @@ def _due_dates(settled: Iterable[Settlement]) -> dict[int, date]:
     }
 
 
-def _credit_wallets(connection: Connection, writes: Writes, settled: Sequence[Settlement], now: datetime) -> list[int]:
+def _credit_wallets(
+    connection: Connection, writes: Writes, settled: Sequence[Settlement], now: datetime, locking: Locking
+) -> list[int]:
     """Credit the wallets with sums and append an entry a payment; answer the wallet after each payment."""
-    running = wallets.lock(connection, {one.isp.isp_id for one in settled if one.isp}, now)
+    isp_ids = {one.isp.isp_id for one in settled if one.isp}
+    running = wallets.lock(connection, isp_ids, now, locking.seconds)
     balances = []
     for one in settled:
         if one.isp:
@@ -130,14 +191,22 @@ def _credit_wallets(connection: Connection, writes: Writes, settled: Sequence[Se
 
 
 def _answer(
-    batch: Sequence[Payment], known: Mapping[str, tuple[Content, Receipt]], fresh: Mapping[str, Payment]
+    batch: Sequence[Payment],
+    known: Mapping[str, tuple[Content, Receipt]],
+    fresh: Mapping[str, Payment],
+    locking: Locking,
 ) -> tuple[list[Receipt], list[Payment]]:
     """A receipt for each delivery, and the deliveries that contradict the first one."""
     receipts, conflicts = [], []
     unanswered = set(fresh)
     for payment in batch:
+        if payment.trans_id not in known:
+            receipts.append(_deferred(payment))
+            continue
         content, receipt = known[payment.trans_id]
-        if content_of(payment) != content:
+        if content_of(payment) != content and locking.needs_held([Row(RowKind.PAYMENT, payment.trans_id)]):
+            receipts.append(_deferred(payment))
+        elif content_of(payment) != content:
             conflicts.append(payment)
             receipts.append(Receipt(payment.trans_id, Outcome.CONFLICT, repeated=True))
         else:
@@ -152,13 +221,15 @@ def _report_conflicts(
     conflicts: Collection[Payment],
     known: Mapping[str, tuple[Content, Receipt]],
     now: datetime,
+    locking: Locking,
 ) -> None:
     """Keep each new contradiction beside the first delivery and tell the admins; the same one only once."""
     if not conflicts:
         return
     contradicted = {payment.trans_id for payment in conflicts}
     # Else two conflicts at once would get one number, and notify would take the second message for the first.
-    payments.lock(connection, contradicted)
+    locking.queue(Row(RowKind.PAYMENT, trans_id) for trans_id in contradicted)
+    payments.lock(connection, contradicted, locking.seconds)
     reported = payments.find_conflicts(connection, contradicted)
     for payment in conflicts:
         trans_id, (first, second) = payment.trans_id, (known[payment.trans_id][0], content_of(payment))

@@ -11,6 +11,7 @@ from sqlalchemy import Engine
 
 from billing import assignment, intake, quarantine, timeline, validation
 from billing.callbacks import MAX_BODY_BYTES, Callback, QuarantineState
+from billing.held_rows import HeldRows
 from billing.payments import MAX_AMOUNT_CENTS, Outcome, Payment, Receipt, UnmatchedReason
 from billing.policy import Policy
 from billing.servicer.moments import moment
@@ -43,13 +44,14 @@ class PaymentServicer(payment_service_pb2_grpc.PaymentServiceServicer):
     def __init__(self, engine: Engine, policy: Policy) -> None:
         self._engine = engine
         self._policy = policy
+        self._rows = HeldRows(engine)
 
     def RecordPayments(
         self, request: pb.RecordPaymentsRequest, context: grpc.ServicerContext
     ) -> pb.RecordPaymentsResponse:
         check_batch(len(request.payments), MAX_BATCH)
         batch = [_payment(message) for message in request.payments]
-        receipts = intake.record(self._engine, self._policy, batch)
+        receipts = intake.record(self._engine, self._policy, batch, self._rows)
         return pb.RecordPaymentsResponse(receipts=[_receipt(receipt) for receipt in receipts])
 
     def ValidatePayments(

@@ -10,6 +10,8 @@ from sqlalchemy import Connection
 
 from billing.accounts import Customer, Directory, Isp
 from billing.models import isps, pppoe_users
+from billing.rows import RowKind
+from billing.store import locks
 
 # Queries on the way of every payment are made once: to make one takes longer than to carry it out.
 _references: sa.BindParameter[str] = sa.bindparam("references", expanding=True)
@@ -21,31 +23,43 @@ _FIND_ISPS = sa.select(isps).where(
         isps.c.pay_key.in_(_references),
     )
 )
-_FIND_CUSTOMERS = sa.select(pppoe_users).where(pppoe_users.c.account_key.in_(_references))
+_FIND_CUSTOMERS = sa.select(pppoe_users).where(pppoe_users.c.account_key.in_(sa.bindparam("keys", expanding=True)))
 _MARK_RECONNECTED = (
     sa.update(pppoe_users)
     .where(pppoe_users.c.id.in_(sa.bindparam("ids", expanding=True)))
     .values(status="active", last_reconnected_at=sa.bindparam("now"))
 )
-_LOCK_CUSTOMERS = _FIND_CUSTOMERS.order_by(pppoe_users.c.account_key, pppoe_users.c.id).with_for_update()
+# Left to choose, MySQL reads all of a small table, and waits for whatever is locked in it.
+_LOCK_CUSTOMERS = (
+    _FIND_CUSTOMERS.order_by(pppoe_users.c.account_key, pppoe_users.c.id)
+    .with_for_update()
+    .with_hint(pppoe_users, "FORCE INDEX (ix_pppoe_users_account_key)", "mysql")
+)
 
 
-def load_directory(connection: Connection, references: Collection[str], *, lock: bool) -> Directory:
+def load_directory(
+    connection: Connection, references: Collection[str], *, lock: bool, seconds: float | None = None
+) -> Directory:
     """The ISPs and customers that these normalised references may mean.
 
     With `lock` the customers' rows stay locked until the transaction ends, in the order of the account's index, so
-    that two batches cannot both move a date from the same start.
+    that two batches cannot both move a date from the same start. `seconds`: how long that may take; then RowsLocked.
     """
-    customers = find_customers(connection, references, lock=lock)
+    customers = lock_customers(connection, references, seconds) if lock else find_customers(connection, references)
     wanted = sorted({customer.isp_id for customer in customers if customer.isp_id})
     found = connection.execute(_FIND_ISPS, {"isp_ids": wanted, "references": list(references)})
     return Directory.of([_isp(row) for row in found], customers)
 
 
-def find_customers(connection: Connection, references: Collection[str], *, lock: bool = False) -> list[Customer]:
+def find_customers(connection: Connection, references: Collection[str]) -> list[Customer]:
     """Customers by normalised account."""
-    query = _LOCK_CUSTOMERS if lock else _FIND_CUSTOMERS
-    return [_customer(row) for row in connection.execute(query, {"references": list(references)})]
+    return [_customer(row) for row in connection.execute(_FIND_CUSTOMERS, {"keys": list(references)})]
+
+
+def lock_customers(connection: Connection, references: Collection[str], seconds: float | None) -> list[Customer]:
+    """The same, locked."""
+    rows = locks.lock(connection, _LOCK_CUSTOMERS, RowKind.ACCOUNT, references, seconds)
+    return [_customer(row) for row in rows]
 
 
 def get_customers(connection: Connection, customer_ids: Collection[int]) -> Mapping[int, Customer]:

@@ -11,7 +11,9 @@ from sqlalchemy import Connection
 
 from billing.models import paybill_payments, payment_deliveries, user_transactions_in
 from billing.payments import Content, Outcome, Payment, Receipt, UnmatchedReason, content_of, receive_time
+from billing.rows import RowKind
 from billing.settlement import Settlement
+from billing.store import locks
 
 _p = paybill_payments.c
 
@@ -23,6 +25,8 @@ _FIND_RECORDED = sa.select(
 ).select_from(
     _always.outerjoin(paybill_payments, _p.TransID.in_(sa.bindparam("trans_ids", expanding=True)))
 )  # fmt: skip
+
+_STORED = locks.UniqueLock(RowKind.PAYMENT, _p.id)
 
 
 def find_recorded(
@@ -121,10 +125,12 @@ def get_msisdns(connection: Connection, trans_ids: Collection[str]) -> Mapping[s
     return {row.TransID: row.MSISDN or "" for row in rows}
 
 
-def lock(connection: Connection, trans_ids: Collection[str]) -> None:
-    """Lock stored payments until the transaction ends, in the order of their TransIDs."""
-    query = sa.select(_p.id).where(_p.TransID.in_(sorted(trans_ids))).order_by(_p.TransID)
-    connection.execute(query.with_for_update()).all()
+def lock(connection: Connection, trans_ids: Collection[str], seconds: float | None = None) -> None:
+    """Lock stored payments until the transaction ends.
+
+    `seconds`: how long it may wait for others; then RowsLocked.
+    """
+    _STORED.rows(connection, trans_ids, seconds)
 
 
 def find_conflicts(connection: Connection, trans_ids: Collection[str]) -> set[tuple[str, str]]:

@@ -8,27 +8,27 @@ from servicekit.writes import Writes
 from sqlalchemy import Connection
 
 from billing.models import credit_transactions, isp_credits, isp_wallet, wallet_entries
+from billing.rows import RowKind
 from billing.settlement import Settlement
+from billing.store import locks
 
 # Made once: to make it takes longer than to carry it out.
-_LOCK = (
-    sa.select(isp_wallet.c.isp_id, isp_wallet.c.balance)
-    .where(isp_wallet.c.isp_id.in_(sa.bindparam("isp_ids", expanding=True)))
-    .order_by(isp_wallet.c.isp_id)
-    .with_for_update()
-)
+_WALLETS = locks.UniqueLock(RowKind.WALLET, isp_wallet.c.isp_id, isp_wallet.c.balance)
+_CREDITS = locks.UniqueLock(RowKind.CREDITS, isp_credits.c.isp_id)
 
 
-def lock(connection: Connection, isp_ids: Collection[int], now: datetime) -> dict[int, int]:
+def lock(
+    connection: Connection, isp_ids: Collection[int], now: datetime, seconds: float | None = None
+) -> dict[int, int]:
     """The balances of ISPs, whose wallets stay locked until the transaction ends: call it as late as possible.
 
-    A missing wallet is created.
+    A missing wallet is created. `seconds`: how long it may wait for others; then RowsLocked.
     """
     if not isp_ids:
         return {}
     wanted = sorted(isp_ids)
     # A NULL, which somebody else may have written, would swallow the money.
-    balances = {row.isp_id: row.balance or 0 for row in connection.execute(_LOCK, {"isp_ids": wanted})}
+    balances = {row.isp_id: row.balance or 0 for row in _WALLETS.rows(connection, wanted, seconds)}
     if missing := [isp_id for isp_id in wanted if isp_id not in balances]:
         # Another transaction may create the same wallet just now: the doubled key has this one run again.
         rows = [{"isp_id": isp_id, "balance": 0, "last_updated": now} for isp_id in missing]
@@ -59,11 +59,14 @@ def insert_entries(writes: Writes, entries: Collection[tuple[Settlement, int]], 
     writes.insert(wallet_entries, rows)
 
 
-def buy_credits(connection: Connection, settlements: Collection[Settlement], now: datetime) -> None:
-    """Record purchases of credits and add them to the ISPs' credits."""
+def buy_credits(
+    connection: Connection, settlements: Collection[Settlement], now: datetime, seconds: float | None = None
+) -> None:
+    """Record purchases of credits and add them to the ISPs' credits. `seconds`: as for `lock`."""
     bought = [settled for settled in settlements if settled.credits and settled.isp]
     if not bought:
         return
+    _CREDITS.rows(connection, {one.isp.isp_id for one in bought if one.isp}, seconds)
     connection.execute(sa.insert(credit_transactions), [_purchase(settled, now) for settled in bought])
     totals: dict[int, list[int]] = {}
     for settled in bought:

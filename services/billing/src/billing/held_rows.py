@@ -1,0 +1,114 @@
+"""Keeps a row that somebody else's transaction holds from holding up those who do not need it.
+
+Owns who waits for which row, how long, and which rows are believed to be held. Decides nothing about payments.
+"""
+
+import time
+from collections.abc import Callable, Collection, Iterable
+from collections.abc import Set as AbstractSet
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from functools import partial
+from threading import Lock
+from typing import TypeVar
+
+import structlog
+from servicekit.database import transact
+from sqlalchemy import Engine
+
+from billing.rows import Row, RowsLocked
+from billing.store import locks
+from billing.turns import Turns
+from servicekit import deadline
+
+T = TypeVar("T")
+
+log = structlog.get_logger()
+
+# What a transaction waits for somebody else's, in seconds: longer than another billing needs for a batch.
+MOST_WAIT = 0.15
+# While rows are held there are probably more of them: an operator's statement may hold all customers of an ISP.
+_WAIT_BESIDE_HELD = 0.03
+# A wait without a culprit is made longer each time, up to this: perhaps the database is only slow.
+_LONGEST_WAIT = 5.0
+# How long a row counts as held until somebody looks again, in seconds.
+BELIEF = 0.5
+
+
+@dataclass(frozen=True)
+class Locking:
+    """How one transaction gets at rows that others want too. Without arguments: as the database has it.
+
+    `held`: rows to do without. `seconds`: how long each locking read may wait.
+    """
+
+    held: AbstractSet[Row] = frozenset()
+    seconds: float | None = None
+    queue: Callable[[Iterable[Row]], None] = field(default=lambda _rows: None)  # wait for this process's own batches
+    restart: Callable[[], None] = field(default=lambda: None)  # the transaction begins anew
+
+    def needs_held(self, rows: Iterable[Row]) -> bool:
+        """Whether one of the rows is held."""
+        return bool(self.held) and not self.held.isdisjoint(rows)
+
+
+class HeldRows:
+    """The rows that others hold, as far as this process has noticed: one for each process. Forgets by itself."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._turns = Turns()
+        self._looked_at: dict[Row, float] = {}
+        self._guard = Lock()
+        self._looking = Lock()  # two who look at once would take each other for the holder
+
+    def work_around(self, work: Callable[[Locking], T]) -> T:
+        """Run a transaction, again without those rows that turn out to be held. Raises RowLocked if that does not help.
+
+        Batches of this process wait for each other here and not in the database: there, a wait is for somebody else.
+        """
+        held = self._known()
+        seconds = _WAIT_BESIDE_HELD if held else MOST_WAIT
+        while True:
+            with ExitStack() as turns:
+                try:
+                    return work(Locking(held, seconds, partial(self._queue, turns, held), turns.close))
+                except RowsLocked as error:
+                    found = self._look(error.rows) - held
+                    if not found and (seconds >= _LONGEST_WAIT or deadline.remaining() <= 0):
+                        raise
+            held, seconds = (held | found, seconds) if found else (held, seconds * 2)
+
+    def _queue(self, turns: ExitStack, held: AbstractSet[Row], rows: Iterable[Row]) -> None:
+        wanted = frozenset(rows)
+        turns.enter_context(self._turns.of(wanted))
+        with self._guard:
+            news = wanted & (self._looked_at.keys() - held)
+        if news:  # whoever was before us has found out meanwhile
+            raise RowsLocked(news)
+
+    def _known(self) -> frozenset[Row]:
+        """Rows that are held; one thread at a time looks again at those that were looked at a while ago."""
+        if not self._looked_at:
+            return frozenset()
+        with self._guard:
+            now = time.monotonic()
+            due = [row for row, at in self._looked_at.items() if now - at > BELIEF]
+            self._looked_at.update(dict.fromkeys(due, now))
+        if due:
+            self._look(due)
+        with self._guard:
+            return frozenset(self._looked_at)
+
+    def _look(self, rows: Collection[Row]) -> frozenset[Row]:
+        """Those of the rows that are held now."""
+        with self._looking:
+            held = transact(self._engine, lambda connection: locks.find_held(connection, rows))
+        with self._guard:
+            before = len(self._looked_at)
+            for row in rows:
+                self._looked_at.pop(row, None)
+            self._looked_at.update(dict.fromkeys(held, time.monotonic()))
+            if len(self._looked_at) != before:
+                log.warning("rows_held", count=len(self._looked_at), kinds=sorted({str(row.kind) for row in held}))
+        return frozenset(held)

@@ -1,0 +1,97 @@
+"""Locks rows that others want too, and finds out which of them another transaction holds."""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import sqlalchemy as sa
+from servicekit.database import lock_rows, refused_at_once
+from servicekit.errors import RowLocked
+from sqlalchemy import Connection
+
+from billing.models import isp_credits, isp_wallet, isps, paybill_payments, pppoe_users
+from billing.rows import Row, RowKind, RowsLocked
+
+_KEYS: "Mapping[RowKind, sa.Column[Any]]" = {
+    RowKind.ACCOUNT: pppoe_users.c.account_key,
+    RowKind.WALLET: isp_wallet.c.isp_id,
+    RowKind.CREDITS: isp_credits.c.isp_id,
+    RowKind.PAYMENT: paybill_payments.c.TransID,
+    RowKind.ISP: isps.c.id,
+}
+
+
+class UniqueLock:
+    """Locks rows by a key that is unique in its table, and waits for no other row.
+
+    Of a small table MySQL rather reads every row than some by an index; it locks what it reads, and would wait for rows
+    that nobody asked for. By the primary key it can be told not to; other indexes have the predecessor's names.
+    """
+
+    def __init__(self, kind: RowKind, *columns: "sa.Column[Any]") -> None:
+        key = _KEYS[kind]
+        row_id = key.table.c.id
+        keys: sa.BindParameter[Any] = sa.bindparam("keys", expanding=True)
+        self._kind = kind
+        self._find = sa.select(row_id).where(key.in_(keys))
+        self._one = sa.select(*columns).where(key.in_(keys)).with_for_update()
+        by_id = sa.select(*columns).where(row_id.in_(keys)).order_by(row_id).with_for_update()
+        self._several = by_id.with_hint(key.table, "FORCE INDEX (PRIMARY)", "mysql")
+
+    def rows(self, connection: Connection, keys: Collection[Any], seconds: float | None) -> Sequence[Any]:
+        """The rows with these keys, locked. `seconds`: see `lock`. Raises RowsLocked."""
+        if len(keys) == 1:
+            return lock(connection, self._one, self._kind, keys, seconds)
+        ids = connection.execute(self._find, {"keys": list(keys)}).scalars().all()
+        with _naming(self._kind, keys):
+            return lock_rows(connection, self._several, {"keys": ids}, seconds=seconds)
+
+
+def lock(
+    connection: Connection, query: "sa.Select[Any]", kind: RowKind, keys: Collection[Any], seconds: float | None
+) -> Sequence[Any]:
+    """The rows of a locking read with the parameter `keys`. `seconds`: see lock_rows. Raises RowsLocked."""
+    with _naming(kind, keys):
+        return lock_rows(connection, query, {"keys": list(keys)}, seconds=seconds)
+
+
+@contextmanager
+def _naming(kind: RowKind, keys: Collection[Any]) -> Iterator[None]:
+    try:
+        yield
+    except RowLocked as error:
+        raise RowsLocked(Row(kind, key) for key in keys) from error
+
+
+def find_held(connection: Connection, rows: Collection[Row]) -> set[Row]:
+    """Those of these rows that another transaction holds just now. Waits for nobody."""
+    by_kind: dict[RowKind, list[Any]] = defaultdict(list)
+    for row in rows:
+        by_kind[row.kind].append(row.key)
+    return {Row(kind, key) for kind, keys in by_kind.items() for key in _find_held(connection, _KEYS[kind], keys)}
+
+
+def _find_held(connection: Connection, column: "sa.Column[Any]", keys: list[Any]) -> set[Any]:
+    table_id = column.table.c.id
+    query = sa.select(table_id, column).where(column.in_(keys))
+    there = connection.execute(query).all()
+    free = {row[0] for row in connection.execute(query.with_for_update(skip_locked=True))}
+    seen = {row[1] for row in there}.intersection(keys)
+    held = seen & {row[1] for row in there if row[0] not in free}
+    # Nobody sees what another transaction has inserted and not committed; and a collation may take ä for a.
+    return held | _find_unseen(connection, column, [key for key in keys if key not in seen])
+
+
+def _find_unseen(connection: Connection, column: "sa.Column[Any]", keys: list[Any]) -> set[Any]:
+    if not keys or _is_free(connection, column, keys):
+        return set()
+    if len(keys) == 1:
+        return set(keys)
+    middle = len(keys) // 2
+    return _find_unseen(connection, column, keys[:middle]) | _find_unseen(connection, column, keys[middle:])
+
+
+def _is_free(connection: Connection, column: "sa.Column[Any]", keys: list[Any]) -> bool:
+    query = sa.select(column).where(column.in_(keys)).with_for_update(nowait=True)
+    return not refused_at_once(connection, query)
