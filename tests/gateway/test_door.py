@@ -115,13 +115,13 @@ async def test_callbacks_are_only_posted(gateway, world, method, path):
         (f"/callbackprocess/{SECRET.replace('-', '%2D')}", 200),
         (f"/callbackprocess/{SECRET}/", 200),
         (f"/callbackprocess/{SECRET}/?from=m-pesa", 200),
-        (f"/callbackprocess/{SECRET}/{SECRET}", 404),
+        (f"/callbackprocess/{SECRET}/{SECRET}", 200),
         ("/callbackprocess", 403),
         ("/callbackprocess/", 403),
         (f"/{SECRET}", 404),
     ],
 )
-async def test_the_secret_is_the_path_s_last_part(world, path, status):
+async def test_the_secret_opens_and_nothing_else_does(world, path, status):
     async with run_gateway(world.plan(sources=Sources(secrets=[SECRET]))) as gateway:
         answer = await gateway.post(path, json=callback())
     assert answer.status_code == status

@@ -7,6 +7,7 @@ import structlog
 from fastapi import APIRouter, Request
 
 from gateway import answers, schemas
+from gateway.addresses import PATHS, Kind
 from gateway.answers import JsonResponse
 from gateway.billing import Receipt
 from gateway.errors import CallFailed, NotSpooled, Refused
@@ -18,6 +19,8 @@ from gateway.spool.records import Callback
 log = structlog.get_logger()
 
 router = APIRouter(tags=["callbacks"])
+
+_UNKNOWN_ADDRESS = "address: neither a confirmation's nor a validation's; replay it only if M-Pesa has the payment"
 
 
 def _intake(request: Request) -> Intake:
@@ -55,6 +58,15 @@ async def validate(request: Request, secret: str = "") -> JsonResponse:
     return JsonResponse(answers.verdict(verdict))
 
 
+async def hold(request: Request, secret: str = "") -> JsonResponse:
+    """Keeps what comes to an unknown address with a live secret: there may be money in it, paid or not yet."""
+    intake = _intake(request)
+    source = admit(request, intake.sources, secret)
+    body = await read_body(request)
+    malformed = MalformedCallback("address", _UNKNOWN_ADDRESS, worth_keeping=bool(body.content.strip()))
+    return await _keep_aside(intake, body, malformed, source, status=404)
+
+
 async def _record(intake: Intake, body: ReadBody, source: str) -> Receipt:
     if body.truncated:
         raise MalformedCallback("body", f"body: longer than {MOST_BODY_BYTES} bytes")
@@ -73,7 +85,9 @@ def _not_stored(trans_id: str, error: NotSpooled) -> AnswerNow:
     return refuse(503, "The payment could not be stored; send it again", retry_after=5)
 
 
-async def _keep_aside(intake: Intake, body: ReadBody, malformed: MalformedCallback, source: str) -> JsonResponse:
+async def _keep_aside(
+    intake: Intake, body: ReadBody, malformed: MalformedCallback, source: str, *, status: int = 400
+) -> JsonResponse:
     callback_id = None
     if malformed.worth_keeping:
         callback = Callback(
@@ -87,16 +101,16 @@ async def _keep_aside(intake: Intake, body: ReadBody, malformed: MalformedCallba
             raise refuse(503, "The callback could not be kept; send it again", retry_after=5) from None
     log.warning("callback_malformed", fault=malformed.fault, callback_id=callback_id, source=source)
     answer = answers.rejected(malformed.fault, datetime.now(UTC), quarantine_id=callback_id)
-    return JsonResponse(answer, 413 if body.truncated else 400)
+    return JsonResponse(answer, 413 if body.truncated else status)
 
 
 Handler = Callable[[Request, str], Awaitable[JsonResponse]]
 
 # Each path is also taken with a secret behind it. `gateway.door` looks here too.
-HANDLERS: dict[str, Handler] = {
-    "/callbackprocess": confirm,
-    "/c2b/confirmation": confirm,
-    "/c2b/validation": validate,
+HANDLERS: dict[Kind, Handler] = {
+    Kind.CONFIRMATION: confirm,
+    Kind.VALIDATION: validate,
+    Kind.UNCLEAR: hold,
 }
 
 
@@ -115,5 +129,5 @@ def _register(path: str, handler: Handler) -> None:
     router.post(with_path, name=f"{name}_with_secret", description=handler.__doc__, **described)(with_secret)
 
 
-for path, handler in HANDLERS.items():
-    _register(path, handler)
+for path, kind in PATHS.items():
+    _register(path, HANDLERS[kind])

@@ -1,17 +1,23 @@
 """Answers M-Pesa's posts before the framework sees them: its middleware and routing cost more than all the rest.
 
 The same routes stand in the application, which describes them in OpenAPI and answers every other method. Both call
-the same handlers; what they do stands in `callbacks`.
+the same handlers; what they do stands in `callbacks`. Here alone an address that is nearly right is taken as well.
 """
 
+import structlog
 from fastapi import FastAPI
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
+from gateway import addresses
+from gateway.addresses import Address
 from gateway.callbacks import HANDLERS, Handler
 from gateway.faults import own_up
 from gateway.requests import AnswerNow
+from gateway.sources import Sources
+
+log = structlog.get_logger()
 
 
 class CallbackDoor:
@@ -21,12 +27,12 @@ class CallbackDoor:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        route, handler, secret = _find(scope)
-        if handler is None:
+        address = _find(scope, self._app) if scope["type"] == "http" else None
+        if address is None:
             await self._app(scope, receive, send)
             return
-        scope["app"], scope["gateway.route"] = self._app, route
-        response = await _answer(handler, Request(scope, receive), secret)
+        scope["app"], scope["gateway.route"] = self._app, address.route
+        response = await _answer(HANDLERS[address.kind], Request(scope, receive), address.secret)
         await response(scope, receive, send)
 
 
@@ -40,13 +46,16 @@ async def _answer(handler: Handler, request: Request, secret: str) -> Response:
         return own_up(error, request.scope)
 
 
-def _find(scope: Scope) -> tuple[str, Handler | None, str]:
-    """The route's pattern, its handler and the secret in the path, where it is a callback's."""
-    if scope["type"] != "http" or scope["method"] != "POST":
-        return "", None, ""
-    # Registered with a slash at its end, an address works all the same: a redirect might be followed by nobody.
-    path: str = scope["path"].removesuffix("/")
-    if handler := HANDLERS.get(path):
-        return path, handler, ""
-    path, _, secret = path.rpartition("/")
-    return f"{path}/{{secret}}", HANDLERS.get(path) if secret else None, secret
+def _find(scope: Scope, app: FastAPI) -> Address | None:
+    """The callback's address that a request goes to, or None when the application is to answer it."""
+    sources: Sources = app.state.intake.sources
+    path, posted = addresses.decoded(scope["path"]), scope["method"] == "POST"
+    address = addresses.exact(path)
+    if posted and address and sources.knows(address.secret):
+        return address
+    query = addresses.decoded(scope["query_string"].decode("latin-1"))
+    if live := sources.live_secret_in(f"{path}?{query}"):
+        address = addresses.guessed(path, live)
+        taken_as = address.kind if posted else "nothing"
+        log.warning("callback_at_odd_address", route=address.route, method=scope["method"], taken_as=taken_as)
+    return address if posted else None

@@ -3,6 +3,7 @@
 M-Pesa signs nothing, so a secret in the path and the sender's network are all there is to go by.
 """
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -14,6 +15,9 @@ Network = IPv4Network | IPv6Network
 
 # Characters; what is longer is no address, even with a zone and a port, and must not fill the memory of addresses.
 _LONGEST_ADDRESS = 80
+# What no secret contains parts the words of an address. Honest ones have few; each costs a comparison.
+_NO_SECRET = re.compile(r"[^A-Za-z0-9_.~-]+", re.ASCII)
+_MOST_WORDS = 50
 # The widest ranges that somebody can own, by version: 10.0.0.0/8, fc00::/7.
 _WIDEST = {4: 8, 6: 7}
 
@@ -56,12 +60,19 @@ class Sources:
 
     def admits(self, sender: Address | None, secret: str) -> bool:
         """Whether a callback from `sender` that carries `secret` ("" for none) is taken."""
-        return self._knows(secret) and (not self.allowed or (sender is not None and _within(sender, self.allowed)))
+        return self.knows(secret) and (not self.allowed or (sender is not None and _within(sender, self.allowed)))
 
-    def _knows(self, secret: str) -> bool:
+    def knows(self, secret: str) -> bool:
+        """Whether a secret is live; without secrets any is."""
         # Every live secret is compared, so that time does not tell which one was nearly right.
         matches = [compare_digest(live.encode(), secret.encode()) for live in self.secrets]
         return any(matches) or not self.secrets
+
+    def live_secret_in(self, target: str) -> str:
+        """The live secret that is a word of a request's path or query; "" when none is."""
+        words = _NO_SECRET.split(target)[:_MOST_WORDS] if self.secrets else []
+        live = [word for word in words if self.knows(word)]
+        return live[0] if live else ""
 
 
 def _within(address: Address, blocks: Iterable[Network]) -> bool:
