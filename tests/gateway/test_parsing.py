@@ -91,6 +91,52 @@ def test_keys_are_matched_whatever_their_case_and_underscores():
     )
 
 
+NAMED = json.dumps(callback(FirstName="JOS\u00c9 \u2013 O\u2019NEIL"), ensure_ascii=False)
+FORM = (
+    "TransactionType=Pay+Bill&TransID=SAMPLE0001&TransTime=20260131120000&TransAmount=1%2C000.00"
+    "&BusinessShortCode=600000&BillRefNumber=0949AQ&InvoiceNumber=&OrgAccountBalance=212391.00&ThirdPartyTransID="
+    "&MSISDN=2547+%2A%2A%2A%2A%2A+126&FirstName=JOS%C3%89+%E2%80%93+O%E2%80%99NEIL"
+)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        NAMED.encode(),
+        NAMED.encode("cp1252"),
+        NAMED.encode("utf-8-sig"),
+        NAMED.encode("utf-16"),
+        NAMED.encode("utf-16-le"),
+        NAMED.encode("utf-32"),
+        f" [{NAMED}]\n".encode(),
+        NAMED.replace("}", ", }").encode(),
+        f"[{NAMED.replace('}', ',}')},]".encode(),
+        FORM.encode(),
+        f"{FORM}\r\n".encode(),
+        FORM.replace("%C3%89", "%C9").replace("%E2%80%93", "%96").replace("%E2%80%99", "%92").encode(),
+        FORM.replace("%C3%89", "\u00c9").replace("%E2%80%93", "\u2013").replace("%E2%80%99", "\u2019").encode("cp1252"),
+        FORM.replace("TransID", "trans_id").encode(),
+    ],
+)
+def test_what_can_be_read_in_one_way_only_is_read(body):
+    payment = parse_callback(body)
+    assert (payment.trans_id, payment.amount_cents, payment.bill_ref_number) == ("SAMPLE0001", 100_000, "0949AQ")
+    assert (payment.business_short_code, payment.msisdn) == ("600000", "2547 ***** 126")
+    assert (payment.first_name, payment.org_account_balance_cents) == ("JOS\u00c9 \u2013 O\u2019NEIL", 21_239_100)
+    assert payment.callback_body == body
+
+
+def test_a_comma_in_a_text_is_none_too_many():
+    reference = 'a,} ,] \\",}'
+    body = json.dumps(callback(BillRefNumber=reference)).removesuffix("}") + ",}"
+    assert parse_callback(body.encode()).bill_ref_number == reference
+
+
+def test_a_name_that_breaks_off_in_a_character_costs_nothing():
+    body = NAMED.encode().replace("\u00c9".encode(), "\u00c9".encode()[:1])
+    assert parse_callback(body).amount_cents == 100_000
+
+
 @pytest.mark.parametrize("prefix", [b"\xef\xbb\xbf", b" \r\n\t"])
 def test_a_byte_order_mark_and_stray_spaces_do_no_harm(prefix):
     assert parse_callback(prefix + json.dumps(callback()).encode()).trans_id == "SAMPLE0001"
@@ -109,7 +155,19 @@ def test_a_raw_line_break_in_a_name_does_not_cost_the_payment():
         (b"[]", "body: not a JSON object", False),
         (b"null", "body: not a JSON object", False),
         (b"[1]", "body: not a JSON object", True),
-        (b"TransID=SAMPLE0001&TransAmount=5", "body: not JSON (line 1, column 1)", True),
+        (b"[{}]", "Missing TransID", False),
+        (b"TransID=SAMPLE0001&TransAmount=5&TransAmount=500", "TransAmount: given twice with different values", True),
+        (b"Account=SAMPLE0001&TransAmount=5", "body: not JSON (line 1, column 1)", True),
+        (b"TransID&TransAmount=5", "body: not JSON (line 1, column 1)", True),
+        (b'{"BillRefNumber": "x&TransID=EVIL&TransAmount=500', "body: not JSON (line 1, column 19)", True),
+        (b'x=1&FirstName="&TransID=EVIL&TransAmount=500', "body: not JSON (line 1, column 1)", True),
+        (b'{"TransID": "SAMPLE0001", "TransAmount": "5",,}', "body: not JSON (line 1, column 46)", True),
+        (b'{"TransID": "' + b'\\"' * 30_000, "body: not JSON (line 1, column 13)", True),
+        ([callback(), callback("SAMPLE0002")], "body: not a JSON object", True),
+        ([[callback()]], "body: not a JSON object", True),
+        (json.dumps(callback()).encode("utf-16")[:-1], "body: not UTF-8", True),
+        (json.dumps(callback()).encode().replace(b"0949AQ", b"0949\xc9Q"), "body: not UTF-8", True),
+        (json.dumps(callback()).encode().replace(b"600000", b"6000\xc900"), "body: not UTF-8", True),
         (b'{"TransID": "SAMPLE0001", ', "body: not JSON (line 1, column 27)", True),
         (b'{"TransID": "\xff"}', "body: not UTF-8", True),
         (b'{"a":' * 20_000, f"body: longer than {MOST_BODY_BYTES} bytes", True),

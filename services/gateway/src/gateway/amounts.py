@@ -9,7 +9,9 @@ MOST_CENTS = 999_999_999_999
 # Commas only where thousands end: "10,00" could be ten shillings or a thousand, and guessing is not for money.
 # The exponent is there because a Java double of ten million prints as 1.0E7.
 _AMOUNT = re.compile(
-    r"(?:(?:KES|KSHS?)\.?\s*)?(-?(?:[0-9]{1,3}(?:,[0-9]{3})+|[0-9]+)(?:\.[0-9]*)?(?:E[+-]?[0-9]{1,3})?)(?:\s*/[=-])?",
+    r"(?:(?:KES|KSHS?)\.?\s*)?"
+    r"(-?(?:[0-9]{1,3}(?:,[0-9]{3})+|[0-9]+)(?:\.[0-9]*)?(?:E[+-]?[0-9]{1,3})?)"
+    r"(?:\s*(?:/[=-]|(?:KES|KSHS?)\.?))?",
     re.IGNORECASE | re.ASCII,
 )
 # As M-Pesa itself writes an amount; no number of this form is larger than MOST_CENTS.
@@ -25,7 +27,7 @@ class BadAmount(ValueError):
 
 
 def to_cents(text: str) -> int:
-    """Cents of an amount in shillings such as "1,000.00", "KES 1000" or "2500.000"; 1 to MOST_CENTS."""
+    """Cents of an amount in shillings such as "1,000.00", "KES 1000", "1000 KES" or "2500.000"; 1 to MOST_CENTS."""
     cents = signed_cents(text)
     if cents < 0:
         raise BadAmount("is negative")

@@ -1,14 +1,16 @@
 """Reads the bytes of a C2B callback into a Payment, or names the fault. Knows neither HTTP nor protobuf.
 
 Tolerant where money is not at stake: a strange name never costs a customer the line. Strict where it is:
-TransID, TransAmount, BusinessShortCode and BillRefNumber are never guessed.
+TransID, TransAmount, BusinessShortCode and BillRefNumber are never guessed. What can be read in one way only is read:
+another encoding, one object in a list, a comma too many, a form. Only the bytes decide, never a header, so that the
+spool and the quarantine read the same later.
 """
 
 import json
 import re
-from codecs import BOM_UTF8
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import parse_qsl
 
 from gateway.amounts import BadAmount, signed_cents, to_cents
 
@@ -17,6 +19,13 @@ MOST_BODY_BYTES = 65_536
 
 _TRANS_ID = re.compile(r"[A-Za-z0-9]{1,50}", re.ASCII)
 _KEY_NOISE = re.compile(r"[\s_-]")
+# A comma before a closing bracket; strings, also one that never ends, are matched only to be passed over.
+_COMMA_TOO_MANY = re.compile(r'("(?:[^"\\]|\\.)*"?)|,(?=\s*[}\]])', re.DOTALL)
+# No JSON, however broken, may be read as a form: what a payer typed could then pass for fields.
+_FORM = re.compile(r"[A-Za-z_-]+=[^\x00-\x1f\x7f\"{}\[\]<>]*")
+# Bytes that are no UTF-8 are decoded to these, and mean what they mean in Windows' Latin-1.
+_NO_UTF_8 = re.compile("[\udc80-\udcff]")
+_LATIN_1 = {0xDC00 + byte: bytes([byte]).decode("cp1252", "replace") for byte in range(0x80, 0x100)}
 # M-Pesa's own spelling, which nearly every key has.
 _USUAL_KEYS = {
     key: key.lower()
@@ -94,7 +103,9 @@ def _members(body: bytes) -> _Object:
     text = _decode(body)
     if not text.strip():
         raise MalformedCallback("body", "body: empty", worth_keeping=False)
-    value = _load(text)
+    value = _read(text)
+    if isinstance(value, list) and len(value) == 1:
+        value = value[0]
     if not isinstance(value, _Object):
         raise MalformedCallback("body", "body: not a JSON object", worth_keeping=bool(value))
     if not value:
@@ -103,21 +114,43 @@ def _members(body: bytes) -> _Object:
 
 
 def _decode(body: bytes) -> str:
+    """The body's text; bytes that are no UTF-8 become half surrogates, which _money_text refuses."""
     if len(body) > MOST_BODY_BYTES:
         raise MalformedCallback("body", f"body: longer than {MOST_BODY_BYTES} bytes")
+    encoding = json.detect_encoding(body)
     try:
-        return body.removeprefix(BOM_UTF8).decode()
+        return body.decode(encoding, "surrogateescape" if encoding.startswith("utf-8") else "strict")
     except UnicodeDecodeError:
         raise MalformedCallback("body", "body: not UTF-8") from None
 
 
-def _load(text: str) -> Any:
+def _read(text: str) -> Any:
     try:
         return _DECODER.decode(text)
     except json.JSONDecodeError as error:
-        raise MalformedCallback("body", f"body: not JSON (line {error.lineno}, column {error.colno})") from None
+        value = _form(text) if _FORM.fullmatch(text.strip()) else _without_commas_too_many(text)
+        if value is None:
+            raise MalformedCallback("body", f"body: not JSON (line {error.lineno}, column {error.colno})") from None
+        return value
     except RecursionError:
         raise MalformedCallback("body", "body: nested too deeply") from None
+
+
+def _without_commas_too_many(text: str) -> Any:
+    try:
+        return _DECODER.decode(_COMMA_TOO_MANY.sub(r"\1", text))
+    except (json.JSONDecodeError, RecursionError):
+        return None
+
+
+def _form(text: str) -> _Object | None:
+    """The fields of an application/x-www-form-urlencoded body; None when it is no callback's."""
+    try:
+        pairs = parse_qsl(text.strip(), keep_blank_values=True, strict_parsing=True, errors="surrogateescape")
+    except ValueError:
+        return None
+    members = _fold(pairs)
+    return members if _folded("TransID") in members else None
 
 
 def _fold(pairs: list[tuple[str, Any]]) -> _Object:
@@ -165,7 +198,11 @@ def _money_text(members: _Object, name: str) -> str:
             raise MalformedCallback(name, f"{name}: neither text nor a number")
     if len(given) > 1 and len(set(given)) > 1:
         raise MalformedCallback(name, f"{name}: given twice with different values")
-    return _encodable(given[0]) if given else ""
+    if not given:
+        return ""
+    if _NO_UTF_8.search(given[0]):
+        raise MalformedCallback(name, "body: not UTF-8")
+    return _encodable(given[0])
 
 
 def _free_text(members: _Object, name: str) -> str:
@@ -176,7 +213,7 @@ def _free_text(members: _Object, name: str) -> str:
 
 def _encodable(text: str) -> str:
     # JSON can spell half a surrogate pair, which UTF-8, and so protobuf, cannot.
-    return text if text.isascii() else text.encode("utf-8", "replace").decode("utf-8")
+    return text if text.isascii() else text.translate(_LATIN_1).encode("utf-8", "replace").decode("utf-8")
 
 
 def _balance(members: _Object) -> int | None:

@@ -1,6 +1,7 @@
 """What every callback route does before it looks at the content: who sent it, and its bytes."""
 
 import asyncio
+import zlib
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -18,6 +19,10 @@ log = structlog.get_logger()
 _MOST_READ_BYTES = 8 * 1024 * 1024
 _READ_SECONDS = 10.0
 
+_GZIP = b"\x1f\x8b\x08"
+# As zlib's wbits.
+_GZIP_OR_ZLIB, _RAW_DEFLATE = 47, -15
+
 
 class AnswerNow(Exception):
     """Ends a request with `response`, whatever was going on."""
@@ -29,7 +34,7 @@ class AnswerNow(Exception):
 
 @dataclass(frozen=True, slots=True)
 class ReadBody:
-    """The first MOST_BODY_BYTES of a body; `truncated` when there was more."""
+    """The first MOST_BODY_BYTES of a body, unpacked; `truncated` when there was more."""
 
     content: bytes
     truncated: bool
@@ -59,7 +64,7 @@ async def read_body(request: Request) -> ReadBody:
     """The request's body; raises AnswerNow when it does not arrive in time or at all."""
     try:
         async with asyncio.timeout(_READ_SECONDS):
-            return await _read_all(request)
+            return _unpacked(await _read_all(request), request.headers.get("content-encoding", ""))
     except TimeoutError:
         raise refuse(408, "body: did not arrive in time") from None
     except ClientDisconnect:
@@ -76,3 +81,25 @@ async def _read_all(request: Request) -> ReadBody:
         seen += len(chunk)
         kept += chunk[: MOST_BODY_BYTES - len(kept)]
     return ReadBody(bytes(kept), seen > MOST_BODY_BYTES)
+
+
+def _unpacked(body: ReadBody, encoding: str) -> ReadBody:
+    """The body without gzip or deflate, so that whoever reads it later needs no header; else as it came.
+
+    gzip is known by its first bytes: no text begins like that.
+    """
+    packed = body.content.startswith(_GZIP) or encoding.strip().lower() == "deflate"
+    if body.truncated or not packed:
+        return body
+    for form in (_GZIP_OR_ZLIB, _RAW_DEFLATE):
+        unpacking = zlib.decompressobj(form)
+        try:
+            # However much is packed into it, no more than this is ever unpacked.
+            content = unpacking.decompress(body.content, MOST_BODY_BYTES + 1)
+        except zlib.error:
+            continue
+        if len(content) > MOST_BODY_BYTES:
+            return ReadBody(content[:MOST_BODY_BYTES], truncated=True)
+        if unpacking.eof and not unpacking.unused_data:
+            return ReadBody(content, truncated=False)
+    return body
