@@ -183,6 +183,10 @@ class Ours:
             "LIPANET_LOG_FORMAT": "json",
             "LIPANET_DATABASE_URL": self.mysql.url(SCHEMA),
             "LIPANET_ADMIN_PHONES": ",".join(ADMINS),
+            # As many as the predecessor sends.
+            "LIPANET_STAFF_MESSAGES_PER_HOUR": "0",
+            "LIPANET_RECEIPTS_PER_HOUR": "0",
+            "LIPANET_PART_PAYMENTS_PER_HOUR": "0",
             "LIPANET_TEXTSMS_URL": f"{self.sms_api}/api/services/",
             "LIPANET_TEXTSMS_API_KEY": "benchmark",
             "LIPANET_TEXTSMS_PARTNER_ID": "1",

@@ -104,6 +104,10 @@ class Stage:
             "LIPANET_DEMO": "false",
             "LIPANET_LOG_FORMAT": "json",
             "LIPANET_ADMIN_PHONES": directory.ADMIN,
+            # Each message is asked for by itself.
+            "LIPANET_STAFF_MESSAGES_PER_HOUR": "0",
+            "LIPANET_RECEIPTS_PER_HOUR": "0",
+            "LIPANET_PART_PAYMENTS_PER_HOUR": "0",
             "LIPANET_SHORTCODES": SHORTCODE,
             "LIPANET_DATABASE_URL": self.mysqld.url(self._schema),
             "LIPANET_BILLING_DATABASE_URL": self.mysqld.url(self._schema, self.proxy.port),

@@ -80,7 +80,7 @@ def test_protobuf_stops_at_the_servicer(service):
 
 
 @pytest.mark.parametrize(
-    "module", ["accounts", "followups", "notices", "payments", "policy", "routing", "settlement", "steps"]
+    "module", ["accounts", "followups", "notices", "payments", "policy", "routing", "settlement", "steps", "topics"]
 )
 def test_billing_s_rules_are_pure(module):
     path = ROOT / f"services/billing/src/billing/{module}.py"

@@ -10,6 +10,7 @@ from billing.leasing import Task
 from billing.models import tasks
 from billing.notices import Message
 from billing.reporting import CONFIRMED, AccessResult, Report
+from notify import templates
 
 from tests.billing.desk import ADMINS, Desk
 
@@ -78,6 +79,7 @@ class Dispatcher:
         assert task.work, "a message task without messages"
         if self.notify_is_up:
             for message in task.work:
+                assert templates.find(message.template).render(message.facts)
                 first = self.inbox.setdefault(message.message_id, message)
                 assert first.phone == message.phone  # an id is one message for ever
         return Report(task.task_id, task.epoch, "notify is down", accepted=self.notify_is_up)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 
 import pytest
 import sqlalchemy as sa
@@ -56,6 +57,26 @@ def test_lines_reported_together_cost_the_database_no_more_than_one(desk, result
         reports = [Report(task.task_id, task.epoch, f"of {task.trans_id}", result, "Tower") for task in leased]
         sent.append(sent_for(desk, lambda reports=reports: desk.report(*reports)))
     assert sent[0] == sent[1] < 12
+
+
+@pytest.mark.parametrize("limit", [0, 1, 1000])
+def test_messages_leased_together_cost_the_database_no_more_than_two(desk, limit):
+    """Of two, because with a limit of one the second has to be left to a digest."""
+    desk.policy = replace(desk.policy, staff_messages_per_hour=limit)
+    sent = []
+    for count in (3, 2, MANY):
+        desk.pay_batch(*(payment(f"N{count}X{number}", "HELLO") for number in range(count)))
+        sent.append(sent_for(desk, lambda: desk.lease(1000)))
+    assert sent[1] == sent[2] < 12
+
+
+def test_contradictions_that_come_together_cost_the_database_no_more_than_two(desk):
+    pay_for(desk, "A", MANY)
+    sent = []
+    for count in (2, MANY):
+        others = [payment(f"A{number}", "HELLO", str(count)) for number in range(count)]
+        sent.append(sent_for(desk, lambda others=others: desk.pay_batch(*others)))
+    assert sent[0] == sent[1] < 10
 
 
 def test_messages_that_are_not_taken_cost_the_database_no_more_than_one(desk):

@@ -8,6 +8,7 @@ import pytest
 from billing.followups import Line
 from billing.leasing import Task
 from billing.models import isp_wallet, paybill_payments, payment_deliveries, pppoe_users, tasks
+from billing.policy import Policy
 from billing.reporting import CONFIRMED, AccessResult, Report
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
@@ -15,7 +16,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_stat
 from servicekit.errors import ServiceError
 
 from servicekit import database
-from tests.billing.desk import SHORTCODE, Desk, empty, open_desk, payment
+from tests.billing.desk import ADMINS, SHORTCODE, Desk, empty, open_desk, payment
 from tests.billing.model import Customer, Model
 
 TRANS_IDS = st.sampled_from([f"T{n}" for n in range(12)])
@@ -46,6 +47,8 @@ class Billing(RuleBasedStateMachine):
     def __init__(self, open_desk_: Callable[[], Desk]) -> None:
         super().__init__()
         self.desk = open_desk_()
+        # The model knows no digests.
+        self.desk.policy = Policy(ADMINS, frozenset({SHORTCODE}), 0, 0, 0)
         self.model = Model(
             {
                 row.account_name: Customer(row.isp_id, row.amount, row.router_id, row.phone, row.next_payment_date)

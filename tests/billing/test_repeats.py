@@ -81,6 +81,20 @@ def test_each_different_conflict_is_told_once_even_when_all_come_at_once(desk, d
     desk.check_books()
 
 
+def test_of_a_payment_s_contradictions_ten_are_kept_and_each_is_answered_as_one(desk, dispatcher):
+    desk.pay("A1", "0949AQ")
+    desk.pay("A2", "0949AQ")
+    for amounts in (range(1, 9), range(1, 25)):  # some of them again
+        receipts = desk.pay_batch(*(payment("A1", "0949AQ", str(amount)) for amount in amounts))
+        assert {receipt.outcome for receipt in receipts} == {Outcome.CONFLICT}
+    assert desk.pay("A2", "0949AQ", "1").outcome is Outcome.CONFLICT  # another one's do not count
+    kept = [row.content for row in desk.rows(payment_deliveries, trans_id="A1", conflicting=True)]
+    assert kept == [f"KES {amount}.00 to 600100 for 0949AQ" for amount in range(1, 11)]
+    dispatcher.run()
+    assert dispatcher.told()["admins"].count("conflicting_payment") == 11
+    desk.check_books()
+
+
 def test_a_payment_with_other_content_conflicts_with_a_held_one_too(desk):
     desk.pay("A1", "HELLO")
     assert desk.pay("A1", "0949AQ").outcome is Outcome.CONFLICT

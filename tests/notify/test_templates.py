@@ -11,6 +11,7 @@ AGREED = {
     "customer_reconnected": "due_date trans_id",
     "customer_unassigned_line": "amount trans_id due_date",
     "customer_partial": "amount trans_id package missing",
+    "customer_partial_digest": "count amount since until",
     "customer_expired": "trans_id",
     "payment_notice": "customer account username router amount package trans_id previous_due_date due_date wallet"
     " reconnection",
@@ -20,6 +21,12 @@ AGREED = {
     "unmatched_payment": "reference amount trans_id reason name",
     "conflicting_payment": "trans_id first second",
     "system_error": "trans_id error",
+    "receipt_digest": "count amount since until",
+    "reconnection_digest": "count since until",
+    "unmatched_digest": "count amount since until",
+    "conflict_digest": "count since until",
+    "line_digest": "count since until",
+    "unreadable_digest": "count since",
 }
 ORDINARY = {
     "amount": "10,000.00",
@@ -27,6 +34,9 @@ ORDINARY = {
     "missing": "2,500.00",
     "trans_id": "SLK4H7TR02",
     "due_date": "23 Sep 2026",
+    "count": "1,234",
+    "since": "14:00",
+    "until": "15:00",
 }
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=300)
 facts = st.dictionaries(st.one_of(st.sampled_from(sorted({*" ".join(AGREED.values()).split()})), texts), texts)

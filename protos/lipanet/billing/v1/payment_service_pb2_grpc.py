@@ -102,7 +102,7 @@ class PaymentServiceServicer:
         that is durable before this answers. The receipts stand in the order of the payments.
 
         A payment seen before with the same content gets its first receipt again; with other
-        content it is a conflict: kept, reported to the admins, never applied.
+        content it is a conflict: reported to the admins, never applied, and kept, up to ten a payment.
 
         INVALID_ARGUMENT `BATCH_TOO_LARGE` or `INVALID_PAYMENT` (nothing of the batch was stored);
         UNAVAILABLE `DATABASE_UNAVAILABLE`: the outcome is unknown, send the same batch again.
@@ -150,7 +150,8 @@ class PaymentServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def QuarantineCallbacks(self, request, context):
-        """Keeps the bodies of callbacks that could not become payments, durable before this answers.
+        """Keeps the bodies of callbacks that could not become payments, durable before this answers. The admins are told:
+        soon after the first one, then at most each ten minutes.
 
         RESOURCE_EXHAUSTED `QUARANTINE_FULL`: nothing was kept.
         """

@@ -42,7 +42,7 @@ class PaymentServiceStub:
     that is durable before this answers. The receipts stand in the order of the payments.
 
     A payment seen before with the same content gets its first receipt again; with other
-    content it is a conflict: kept, reported to the admins, never applied.
+    content it is a conflict: reported to the admins, never applied, and kept, up to ten a payment.
 
     INVALID_ARGUMENT `BATCH_TOO_LARGE` or `INVALID_PAYMENT` (nothing of the batch was stored);
     UNAVAILABLE `DATABASE_UNAVAILABLE`: the outcome is unknown, send the same batch again.
@@ -70,7 +70,8 @@ class PaymentServiceStub:
     `ACCOUNT_NOT_FOUND` when the reference leads nowhere (the payment stays held).
     """
     QuarantineCallbacks: _grpc.UnaryUnaryMultiCallable[_payment_service_pb2.QuarantineCallbacksRequest, _payment_service_pb2.QuarantineCallbacksResponse]
-    """Keeps the bodies of callbacks that could not become payments, durable before this answers.
+    """Keeps the bodies of callbacks that could not become payments, durable before this answers. The admins are told:
+    soon after the first one, then at most each ten minutes.
 
     RESOURCE_EXHAUSTED `QUARANTINE_FULL`: nothing was kept.
     """
@@ -106,7 +107,7 @@ class PaymentServiceAsyncStub(PaymentServiceStub):
     that is durable before this answers. The receipts stand in the order of the payments.
 
     A payment seen before with the same content gets its first receipt again; with other
-    content it is a conflict: kept, reported to the admins, never applied.
+    content it is a conflict: reported to the admins, never applied, and kept, up to ten a payment.
 
     INVALID_ARGUMENT `BATCH_TOO_LARGE` or `INVALID_PAYMENT` (nothing of the batch was stored);
     UNAVAILABLE `DATABASE_UNAVAILABLE`: the outcome is unknown, send the same batch again.
@@ -134,7 +135,8 @@ class PaymentServiceAsyncStub(PaymentServiceStub):
     `ACCOUNT_NOT_FOUND` when the reference leads nowhere (the payment stays held).
     """
     QuarantineCallbacks: _aio.UnaryUnaryMultiCallable[_payment_service_pb2.QuarantineCallbacksRequest, _payment_service_pb2.QuarantineCallbacksResponse]  # type: ignore[assignment]
-    """Keeps the bodies of callbacks that could not become payments, durable before this answers.
+    """Keeps the bodies of callbacks that could not become payments, durable before this answers. The admins are told:
+    soon after the first one, then at most each ten minutes.
 
     RESOURCE_EXHAUSTED `QUARANTINE_FULL`: nothing was kept.
     """
@@ -173,7 +175,7 @@ class PaymentServiceServicer(metaclass=_abc_1.ABCMeta):
         that is durable before this answers. The receipts stand in the order of the payments.
 
         A payment seen before with the same content gets its first receipt again; with other
-        content it is a conflict: kept, reported to the admins, never applied.
+        content it is a conflict: reported to the admins, never applied, and kept, up to ten a payment.
 
         INVALID_ARGUMENT `BATCH_TOO_LARGE` or `INVALID_PAYMENT` (nothing of the batch was stored);
         UNAVAILABLE `DATABASE_UNAVAILABLE`: the outcome is unknown, send the same batch again.
@@ -231,7 +233,8 @@ class PaymentServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _payment_service_pb2.QuarantineCallbacksRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_payment_service_pb2.QuarantineCallbacksResponse, _abc.Awaitable[_payment_service_pb2.QuarantineCallbacksResponse]]:
-        """Keeps the bodies of callbacks that could not become payments, durable before this answers.
+        """Keeps the bodies of callbacks that could not become payments, durable before this answers. The admins are told:
+        soon after the first one, then at most each ten minutes.
 
         RESOURCE_EXHAUSTED `QUARANTINE_FULL`: nothing was kept.
         """

@@ -256,7 +256,7 @@ class Task(_message.Message):
     epoch: _builtins.int
     """The lease's number; must be given back in the report."""
     trans_id: _builtins.str
-    """The payment it follows from; may be empty."""
+    """The payment it follows from; empty for a digest."""
     @_builtins.property
     def expire_time(self) -> _timestamp_pb2.Timestamp:
         """When the task has lost its point; a message must not be sent later."""

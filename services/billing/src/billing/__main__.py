@@ -21,7 +21,13 @@ THREADS = 16
 
 def build(settings: BillingSettings, engine: Engine) -> Server:
     """The server with its three services."""
-    policy = Policy(settings.admin_phones, frozenset(settings.shortcodes))
+    policy = Policy(
+        settings.admin_phones,
+        frozenset(settings.shortcodes),
+        staff_messages_per_hour=settings.staff_messages_per_hour,
+        receipts_per_hour=settings.receipts_per_hour,
+        part_payments_per_hour=settings.part_payments_per_hour,
+    )
     address = settings.address(settings.billing_port)
     server = Server(address, threads=THREADS, probe=lambda: database.answers(engine))
     payment_service_pb2_grpc.add_PaymentServiceServicer_to_server(PaymentServicer(engine, policy), server.grpc)

@@ -4,7 +4,7 @@ Decides first, then writes; the wallets, which every payment of an ISP wants, ar
 which somebody else's transaction holds are deferred: nothing of them is stored.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import date, datetime
 
@@ -15,7 +15,7 @@ from servicekit.writes import Writes, together
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError
 
-from billing import followups, notices, routing, settlement, steps
+from billing import conflicts, digests, followups, routing, settlement, steps
 from billing.callbacks import Callback
 from billing.followups import NewTask
 from billing.held_rows import HeldRows, Locking
@@ -78,8 +78,10 @@ def _record(connection: Connection, policy: Policy, batch: Sequence[Payment], lo
         _store(connection, policy, settled, now, locking)
     for one in settled:
         known[one.payment.trans_id] = (content_of(one.payment), one.receipt())
-    receipts, conflicts = _answer(batch, known, fresh, locking)
-    _report_conflicts(connection, policy, conflicts, known, now, locking)
+    receipts, contradicting = _answer(batch, known, fresh, locking)
+    if contradicting:
+        first = {payment.trans_id: known[payment.trans_id][0] for payment in contradicting}
+        conflicts.report(connection, policy, first, contradicting, now, locking)
     return receipts
 
 
@@ -197,7 +199,7 @@ def _answer(
     locking: Locking,
 ) -> tuple[list[Receipt], list[Payment]]:
     """A receipt for each delivery, and the deliveries that contradict the first one."""
-    receipts, conflicts = [], []
+    receipts, contradicting = [], []
     unanswered = set(fresh)
     for payment in batch:
         if payment.trans_id not in known:
@@ -207,42 +209,12 @@ def _answer(
         if content_of(payment) != content and locking.needs_held([Row(RowKind.PAYMENT, payment.trans_id)]):
             receipts.append(_deferred(payment))
         elif content_of(payment) != content:
-            conflicts.append(payment)
+            contradicting.append(payment)
             receipts.append(Receipt(payment.trans_id, Outcome.CONFLICT, repeated=True))
         else:
             receipts.append(replace(receipt, repeated=payment.trans_id not in unanswered))
             unanswered.discard(payment.trans_id)
-    return receipts, conflicts
-
-
-def _report_conflicts(
-    connection: Connection,
-    policy: Policy,
-    conflicts: Collection[Payment],
-    known: Mapping[str, tuple[Content, Receipt]],
-    now: datetime,
-    locking: Locking,
-) -> None:
-    """Keep each new contradiction beside the first delivery and tell the admins; the same one only once."""
-    if not conflicts:
-        return
-    contradicted = {payment.trans_id for payment in conflicts}
-    # Else two conflicts at once would get one number, and notify would take the second message for the first.
-    locking.queue(Row(RowKind.PAYMENT, trans_id) for trans_id in contradicted)
-    payments.lock(connection, contradicted, locking.seconds)
-    reported = payments.find_conflicts(connection, contradicted)
-    for payment in conflicts:
-        trans_id, (first, second) = payment.trans_id, (known[payment.trans_id][0], content_of(payment))
-        if (trans_id, str(second)[:255]) in reported:
-            continue
-        reported.add((trans_id, str(second)[:255]))
-        number = sum(1 for other, _ in reported if other == trans_id)
-        notice = notices.of_conflict(trans_id, first, second, number, policy.admin_phones)
-        with together(connection) as writes:
-            payments.insert_deliveries(writes, [payment], now, conflicting=True)
-            debug_log.insert(writes, [steps.conflicting(trans_id, first, second)], now)
-            tasks.insert(writes, [followups.message(trans_id, notice, now)], now)
-        log.warning("payment_conflict", trans_id=trans_id, first=str(first), second=str(second))
+    return receipts, contradicting
 
 
 def _set_aside(engine: Engine, policy: Policy, payment: Payment, error: DBAPIError) -> Receipt:
@@ -254,9 +226,7 @@ def _set_aside(engine: Engine, policy: Policy, payment: Payment, error: DBAPIErr
     def keep(connection: Connection) -> None:
         now = current_time(connection)
         quarantine_store.insert(connection, [callback], now)
-        notice = notices.of_error("quarantined", payment.trans_id, fault, policy.admin_phones)
-        with together(connection) as writes:
-            tasks.insert(writes, [followups.message(payment.trans_id, notice, now)], now)
+        digests.tell_unreadable(connection, policy, 1, now)
 
     transact(engine, keep)
     return Receipt(payment.trans_id, Outcome.QUARANTINED)

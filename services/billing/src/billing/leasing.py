@@ -11,7 +11,7 @@ from servicekit.database import current_time, transact
 from servicekit.writes import together
 from sqlalchemy import Connection, Engine
 
-from billing import followups, notices
+from billing import digests, followups, notices
 from billing.followups import Kind, Line, State, Wanted
 from billing.notices import Message, Notice, Variant
 from billing.policy import Policy
@@ -50,14 +50,23 @@ def lease(engine: Engine, policy: Policy, owner: str, duration: timedelta, wante
         rows = tasks.claim_due(connection, now, wanted)
         live = _without_early_messages(connection, [row for row in rows if row.expires_at > now], now)
         _expire(connection, policy, [row for row in rows if row.expires_at <= now], now)
+        notices_ = _take_notices(connection, policy, live, now)
+        live = [row for row in live if row.id not in notices_ or notices_[row.id].has_recipients]
         tasks.lease(connection, [row.id for row in live], owner, now + duration)
         with together(connection) as writes:
             debug_log.insert(writes, [_attempt(row) for row in live if _is_first_attempt(row)], now)
         more = len(rows) == wanted.limit
         next_due_at = now if more else tasks.next_due_at(connection, now, wanted)
-        return Lease([_task(row) for row in live], _until(next_due_at, now))
+        return Lease([_task(row, notices_.get(row.id)) for row in live], _until(next_due_at, now))
 
     return transact(engine, work)
+
+
+def _take_notices(connection: Connection, policy: Policy, rows: Sequence[Any], now: datetime) -> dict[int, Notice]:
+    """What message tasks have to tell, without those who have been sent enough in this hour; by the tasks' ids."""
+    messages = [(row, _notice(row)) for row in rows if row.kind == Kind.SEND_MESSAGES]
+    digests.hold_back(connection, policy, [(row, notice) for row, notice in messages if row.epoch == 0], now)
+    return {row.id: notice for row, notice in messages}
 
 
 def _without_early_messages(connection: Connection, rows: Sequence[Any], now: datetime) -> list[Any]:
@@ -87,8 +96,8 @@ def _attempt(row: Any) -> Step:
     return Step(row.trans_id, "MIKROTIK_ATTEMPT", message, {"router_id": line.router_id, "username": line.username})
 
 
-def _task(row: Any) -> Task:
-    work = line_of(row) if row.kind == Kind.SET_ACCESS else messages_of(row)
+def _task(row: Any, notice: Notice | None) -> Task:
+    work = _compose(row, notice) if notice else line_of(row)
     return Task(row.id, row.epoch + 1, row.trans_id, row.expires_at, work)
 
 
@@ -100,10 +109,17 @@ def line_of(row: Any) -> Line:
 
 def messages_of(row: Any) -> list[Message]:
     """The messages of a message task's row, as they read now."""
-    notice = Notice(**orjson.loads(row.payload))
+    return _compose(row, _notice(row))
+
+
+def _notice(row: Any) -> Notice:
+    return Notice(**orjson.loads(row.payload))
+
+
+def _compose(row: Any, notice: Notice) -> list[Message]:
     if row.router_name:
         notice.facts["router"] = row.router_name
-    return notices.compose(row.trans_id, notice, row.variant)
+    return notices.compose(row.trans_id or f"task-{row.id}", notice, row.variant)
 
 
 def _expire(connection: Connection, policy: Policy, rows: Sequence[Any], now: datetime) -> None:

@@ -242,6 +242,21 @@ tasks = sa.Table(
     sa.Index("ix_tasks_router_id_state_due_at", "router_id", "state", "due_at"),
 )
 
+# How many messages of a topic a recipient was sent since a moment; see digests.
+notice_tallies = sa.Table(
+    "notice_tallies",
+    metadata,
+    sa.Column("id", BigId, primary_key=True),
+    sa.Column("topic", Word, nullable=False),
+    sa.Column("recipient", Word, nullable=False),  # "admins", or the last nine digits of a number
+    sa.Column("since", UtcDateTime, nullable=False),
+    sa.Column("sent", sa.Integer, nullable=False),
+    sa.Column("held_back", sa.Integer, nullable=False),
+    sa.Column("held_back_cents", Cents(18), nullable=False),
+    sa.Column("digest_id", sa.BigInteger),  # the task that will tell what was held back
+    sa.UniqueConstraint("topic", "recipient", name="uq_notice_tallies_topic_recipient"),
+)
+
 # Callbacks that could not become payments.
 quarantine = sa.Table(
     "quarantine",

@@ -72,7 +72,13 @@ _OTHER_EVENTS = {
     "service": ("", "service_payment"),
     "unmatched": ("", "unmatched_payment"),
     "conflict": ("", "conflicting_payment"),
-    "quarantined": ("", "system_error"),
+    "receipt_digest": ("", "receipt_digest"),
+    "reconnection_digest": ("", "reconnection_digest"),
+    "unmatched_digest": ("", "unmatched_digest"),
+    "conflict_digest": ("", "conflict_digest"),
+    "line_digest": ("", "line_digest"),
+    "part_payment_digest": ("customer_partial_digest", ""),
+    "unreadable_digest": ("", "unreadable_digest"),
 }
 
 

@@ -3,10 +3,18 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+STAFF_MESSAGES_PER_HOUR = 30
+# More than an ISP of a thousand customers gets on the busiest day of a month.
+RECEIPTS_PER_HOUR = 500
+PART_PAYMENTS_PER_HOUR = 5
+
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """Who the admins are, and which shortcodes are ours (none named: all)."""
+    """Who the admins are, which shortcodes are ours (none named: all), and what is sent one by one; see topics."""
 
     admin_phones: Sequence[str] = ()
     shortcodes: frozenset[str] = frozenset()
+    staff_messages_per_hour: int = STAFF_MESSAGES_PER_HOUR
+    receipts_per_hour: int = RECEIPTS_PER_HOUR
+    part_payments_per_hour: int = PART_PAYMENTS_PER_HOUR

@@ -8,7 +8,9 @@ from servicekit.database import current_time, transact
 from servicekit.errors import NotFound, ServiceError
 from sqlalchemy import Connection, Engine
 
+from billing import digests
 from billing.callbacks import Callback, QuarantineState
+from billing.policy import Policy
 from billing.store import quarantine as store
 
 # What may wait for an operator. A flood of junk must not fill the database; a full quarantine refuses, drops nothing.
@@ -28,13 +30,16 @@ class CallbackNotFound(NotFound):
     reason = "CALLBACK_NOT_FOUND"
 
 
-def keep(engine: Engine, callbacks: Sequence[Callback]) -> list[int]:
-    """Keep callbacks; answers their ids. Raises QuarantineFull and keeps none."""
+def keep(engine: Engine, policy: Policy, callbacks: Sequence[Callback]) -> list[int]:
+    """Keep callbacks and have the admins told; answers their ids. Raises QuarantineFull and keeps none."""
 
     def work(connection: Connection) -> list[int]:
         if store.count_open(connection) + len(callbacks) > MAX_OPEN:
             raise QuarantineFull(f"{MAX_OPEN} callbacks wait for an operator already")
-        return store.insert(connection, callbacks, current_time(connection))
+        now = current_time(connection)
+        kept = store.insert(connection, callbacks, now)
+        digests.tell_unreadable(connection, policy, len(kept), now)
+        return kept
 
     return transact(engine, work)
 

@@ -2,8 +2,10 @@
 
 from typing import Self
 
-from pydantic import model_validator
+from pydantic import NonNegativeInt, model_validator
 from servicekit.settings import ServerSettings, Settings, Words, database_url
+
+from billing import policy
 
 
 class MigrationSettings(Settings):
@@ -13,11 +15,17 @@ class MigrationSettings(Settings):
 
 
 class BillingSettings(ServerSettings, MigrationSettings):
-    """What serving needs. `shortcodes`: our paybills and tills; none named, in the sandbox only: all are ours."""
+    """What serving needs. `shortcodes`: our paybills and tills; none named, in the sandbox only: all are ours.
+
+    `…_per_hour`: how many messages of a kind go to a recipient one by one; a digest tells of the rest. 0: all.
+    """
 
     billing_port: int = 50051
     admin_phones: Words = ()
     shortcodes: Words = ()
+    staff_messages_per_hour: NonNegativeInt = policy.STAFF_MESSAGES_PER_HOUR
+    receipts_per_hour: NonNegativeInt = policy.RECEIPTS_PER_HOUR
+    part_payments_per_hour: NonNegativeInt = policy.PART_PAYMENTS_PER_HOUR
     sandbox: bool = False
 
     @model_validator(mode="after")

@@ -153,6 +153,12 @@ def _complete(settlement: Settlement, category: str) -> Step:
     return Step(settlement.payment.trans_id, category, message, facts)
 
 
+def left_to_digest(trans_id: str, role: str, until: datetime) -> Step:
+    """A message that is not sent by itself. `role`: who would have got it."""
+    message = f"Enough messages of this kind were sent in this hour: a digest tells the {role}"
+    return Step(trans_id, "LEFT_TO_DIGEST", message, {"told": role, "digest_at": until.isoformat()})
+
+
 def conflicting(trans_id: str, first: Content, second: Content) -> Step:
     """A delivery that contradicts the first one."""
     return Step(

@@ -91,6 +91,10 @@ TEMPLATES = {
         "KES {amount} received ({trans_id}). Your package is KES {package}: KES {missing} is missing, "
         "so it was not renewed. Please call your provider."
     ),
+    "customer_partial_digest": Template(
+        "{count} more payments from {since} to {until}: KES {amount} in all. Each was below your package, so it was "
+        "not renewed. Please call your provider."
+    ),
     "customer_expired": Template(
         "We could not reconnect your line within the paid time ({trans_id}). Please call your provider."
     ),
@@ -112,4 +116,21 @@ TEMPLATES = {
         "Payment {trans_id} came twice with different content. First: {first}. Then: {second}. Only the first counts."
     ),
     "system_error": Template("System error at payment {trans_id}: {error}"),
+    # To the same, for all those messages that were not sent one by one.
+    "receipt_digest": Template("{count} more payments from {since} to {until}: KES {amount} in all."),
+    "reconnection_digest": Template("{count} more lines came back on from {since} to {until}."),
+    "unmatched_digest": Template(
+        "{count} more payments could not be placed from {since} to {until}: KES {amount} in all, held until assigned. "
+        "See: lipanet payment unmatched"
+    ),
+    "conflict_digest": Template(
+        "{count} more deliveries contradicted a payment from {since} to {until}. Only the first ones count. "
+        "See payment_conflict in the log of billing."
+    ),
+    "line_digest": Template(
+        "{count} more lines could not be switched from {since} to {until}. See: lipanet customer list --paid-but-not-on"
+    ),
+    "unreadable_digest": Template(
+        "{count} callbacks since {since} could not be read; there may be money in them. See: lipanet quarantine list"
+    ),
 }

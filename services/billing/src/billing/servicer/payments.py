@@ -99,7 +99,7 @@ class PaymentServicer(payment_service_pb2_grpc.PaymentServiceServicer):
         self, request: pb.QuarantineCallbacksRequest, context: grpc.ServicerContext
     ) -> pb.QuarantineCallbacksResponse:
         check_batch(len(request.callbacks), MAX_BATCH)
-        kept = quarantine.keep(self._engine, [_callback(message) for message in request.callbacks])
+        kept = quarantine.keep(self._engine, self._policy, [_callback(message) for message in request.callbacks])
         return pb.QuarantineCallbacksResponse(callback_ids=kept)
 
     def GetQuarantinedCallback(

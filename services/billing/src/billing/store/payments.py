@@ -125,6 +125,12 @@ def get_msisdns(connection: Connection, trans_ids: Collection[str]) -> Mapping[s
     return {row.TransID: row.MSISDN or "" for row in rows}
 
 
+def get_amounts(connection: Connection, trans_ids: Collection[str]) -> Mapping[str, int]:
+    """The amounts in cents, by TransID."""
+    rows = connection.execute(sa.select(_p.TransID, _p.TransAmount).where(_p.TransID.in_(trans_ids)))
+    return {row.TransID: row.TransAmount or 0 for row in rows}
+
+
 def lock(connection: Connection, trans_ids: Collection[str], seconds: float | None = None) -> None:
     """Lock stored payments until the transaction ends.
 

@@ -121,6 +121,13 @@ def insert(writes: Writes, new: Collection[NewTask], now: datetime) -> None:
     writes.insert(tasks, [_row(task, now) for task in new if task.has_work])
 
 
+def insert_one(connection: Connection, task: NewTask, now: datetime) -> int:
+    """Write a task; answers its id."""
+    key = connection.execute(sa.insert(tasks).values(_row(task, now))).inserted_primary_key
+    assert key
+    return int(key[0])
+
+
 def _row(task: NewTask, now: datetime) -> dict[str, Any]:
     line = task.work if isinstance(task.work, Line) else None
     return {
@@ -187,6 +194,17 @@ def next_due_at(connection: Connection, now: datetime, wanted: Wanted) -> dateti
 def lock(connection: Connection, task_ids: Collection[int]) -> dict[int, Any]:
     """Lock tasks by id, in the order of their ids, and tell of each what a report on it needs."""
     return {row.id: row for row in connection.execute(_LOCK, {"ids": sorted(task_ids)})}
+
+
+def lock_digests(connection: Connection, task_ids: Collection[int]) -> dict[int, Any]:
+    """Lock digests by id, in the order of their ids, and tell of each how far it got."""
+    query = sa.select(_t.id, _t.state, _t.epoch, _t.due_at, _t.ended_at).where(_t.id.in_(sorted(task_ids)))
+    return {row.id: row for row in connection.execute(query.order_by(_t.id).with_for_update())} if task_ids else {}
+
+
+def set_notices(writes: Writes, notices: Mapping[int, Notice]) -> None:
+    """Change what message tasks will tell, and whom."""
+    writes.update(_t.payload, _t.id, {task_id: _payload(notice) for task_id, notice in notices.items()})
 
 
 def end(connection: Connection, task_ids: Iterable[int], state: State, now: datetime, error: str = "") -> None:

@@ -1,0 +1,129 @@
+"""Bounds what messages cost: so many of a topic go to a recipient one by one in an hour, and a digest tells the rest.
+
+Counts when a message is leased for the first time, not when its payment is recorded: taking money in waits for no
+count. Counted in the database, so that it holds for any number of processes. Nothing is dropped: what was not sent
+singly is in the digest's count and in the payment's log.
+"""
+
+from collections import Counter
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import structlog
+from servicekit.writes import Writes, together
+from sqlalchemy import Connection
+
+from billing import followups, steps, topics
+from billing.followups import NewTask, State
+from billing.notices import Notice
+from billing.policy import Policy
+from billing.store import debug_log, payments, tallies, tasks
+from billing.topics import ADMINS, Share, Tally, Topic
+
+log = structlog.get_logger()
+
+HOUR = timedelta(hours=1)
+# Callbacks that could not be read: told soon after the first one, and not again before this has passed.
+COLLECTED = timedelta(seconds=10)
+BETWEEN = timedelta(minutes=10)
+
+
+@dataclass(frozen=True, slots=True)
+class _Held:
+    """A share of a task's notice that is left to the digest of a tally."""
+
+    row: Any
+    share: Share
+    tally: Tally
+
+
+def hour_of(now: datetime) -> datetime:
+    """The beginning of the hour in which messages are counted together."""
+    return now.replace(minute=0, second=0, microsecond=0)
+
+
+def hold_back(connection: Connection, policy: Policy, fresh: Sequence[tuple[Any, Notice]], now: datetime) -> None:
+    """Strike from notices whoever has been sent enough in this hour; a task that is left with nobody to tell ends.
+
+    `fresh`: the rows of message tasks that nobody leased before, and their notices.
+    """
+    shares = [(row, share) for row, notice in fresh for share in topics.shares(notice, row.variant)]
+    shares = [(row, share) for row, share in shares if topics.limit(policy, share.topic)]
+    if not shares:
+        return
+    hour = hour_of(now)
+    locked = tallies.lock(connection, {(share.topic, share.recipient) for _, share in shares}, hour)
+    for tally in locked.values():
+        if tally.since != hour:
+            tally.begin(hour)
+    held = []
+    for row, share in shares:
+        tally = locked[share.topic, share.recipient]
+        if tally.sent < topics.limit(policy, share.topic):
+            tally.sent += 1
+        else:
+            held.append(_Held(row, share, tally))
+    with together(connection) as writes:
+        if held:
+            _leave_to_digests(connection, writes, held, hour + HOUR, now)
+        tallies.save(writes, locked.values())
+
+
+def _leave_to_digests(
+    connection: Connection, writes: Writes, held: Sequence[_Held], until: datetime, now: datetime
+) -> None:
+    amounts = payments.get_amounts(connection, {one.row.trans_id for one in held})
+    _forget_digests_under_way(connection, {one.tally.tally_id: one.tally for one in held}.values())
+    told: dict[int, tuple[Tally, Notice]] = {}
+    for one in held:
+        one.tally.hold_back(1, amounts.get(one.row.trans_id, 0))
+        told[one.tally.tally_id] = one.tally, one.share.strike()
+    tasks.set_notices(writes, {one.row.id: one.share.notice for one in held})
+    silent = {one.row.id for one in held if not one.share.notice.has_recipients}
+    tasks.end(connection, silent, State.DONE, now)
+    debug_log.insert(writes, [steps.left_to_digest(one.row.trans_id, one.share.role, until) for one in held], now)
+    for tally, whom in told.values():
+        _write_digest(connection, writes, tally, topics.digest(tally, whom, until), until, now)
+    for topic, count in Counter(one.share.topic for one in held).items():
+        log.warning("messages_left_to_digest", topic=topic, messages=count)
+
+
+def _forget_digests_under_way(connection: Connection, of: Collection[Tally]) -> None:
+    """A digest that is leased already can say no more than it does."""
+    waiting = tasks.lock_digests(connection, {tally.digest_id for tally in of if tally.digest_id})
+    for tally in of:
+        if tally.digest_id and not _still_waits(waiting.get(tally.digest_id)):
+            tally.begin_digest()
+
+
+def _still_waits(row: Any | None) -> bool:
+    return row is not None and row.state == State.OPEN and row.epoch == 0
+
+
+def _write_digest(
+    connection: Connection, writes: Writes, tally: Tally, notice: Notice, due_at: datetime, now: datetime
+) -> None:
+    if tally.digest_id:
+        tasks.set_notices(writes, {tally.digest_id: notice})
+    else:
+        task = NewTask("", notice, due_at, due_at + followups.MESSAGE_LIFETIME)
+        tally.digest_id = tasks.insert_one(connection, task, now)
+
+
+def tell_unreadable(connection: Connection, policy: Policy, count: int, now: datetime) -> None:
+    """Have the admins told of callbacks that were put in quarantine: with those of ten minutes, in one message."""
+    if not policy.admin_phones:
+        return
+    key = Topic.UNREADABLE, ADMINS
+    tally = tallies.lock(connection, {key}, now)[key]
+    last = tasks.lock_digests(connection, {tally.digest_id}).get(tally.digest_id) if tally.digest_id else None
+    if not _still_waits(last):
+        tally.begin(now)
+    due_at = max(now + COLLECTED, (last.ended_at or last.due_at) + BETWEEN) if last else now + COLLECTED
+    tally.hold_back(count, 0)
+    notice = topics.digest(tally, Notice("", {}, admins=policy.admin_phones), now)
+    with together(connection) as writes:
+        _write_digest(connection, writes, tally, notice, due_at, now)
+        tallies.save(writes, [tally])
