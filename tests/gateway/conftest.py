@@ -1,8 +1,8 @@
 """Fixtures: a running gateway amid fakes of the other services."""
 
-import os
+import functools
+import sqlite3
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -36,21 +36,25 @@ def authorized():
     return {"Authorization": f"Bearer {TOKEN}"}
 
 
-@dataclass
 class FailingDisk:
-    """With `error` set to an errno, no write of the spool reaches the disk."""
+    """With `error` set to one of SQLite's codes, nothing that the spool writes reaches the disk."""
 
     error: int = 0
 
 
 @pytest.fixture
 def failing_disk(monkeypatch):
-    disk, really = FailingDisk(), os.fdatasync
+    disk, really = FailingDisk(), sqlite3.connect
 
-    def sync(descriptor):
-        if disk.error:
-            raise OSError(disk.error, os.strerror(disk.error))
-        really(descriptor)
+    class Connection(sqlite3.Connection):
+        def execute(self, statement, *values):
+            if disk.error and statement == "COMMIT" and self.total_changes != self.changes_at_begin:
+                failure = sqlite3.OperationalError("said the test's disk")
+                failure.sqlite_errorcode = disk.error
+                raise failure
+            if statement.startswith("BEGIN"):
+                self.changes_at_begin = self.total_changes
+            return super().execute(statement, *values)
 
-    monkeypatch.setattr(os, "fdatasync", sync)
+    monkeypatch.setattr(sqlite3, "connect", functools.partial(really, factory=Connection))
     return disk

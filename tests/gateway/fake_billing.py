@@ -45,11 +45,14 @@ class FakeBilling(payment_service_pb2_grpc.PaymentServiceServicer, task_service_
     busy_router_ids: list[list[int]] = field(default_factory=list)
     # Faults on demand.
     delay: float = 0.0
+    hangs: str = ""  # the TransID that RecordPayments never answers
     fail_with: grpc.StatusCode | None = None
     refuses: str = ""  # the TransID or reference that RecordPayments refuses
     breaks: str = ""  # the TransID that RecordPayments breaks on
+    defers: set[str] = field(default_factory=set)  # the references whose rows "another transaction holds"
     quarantines: str = ""  # the TransID whose row "the database refuses"
     quarantine_fails: bool = False
+    quarantine_delay: float = 0.0
     quarantine_breaks: bool = False
     reports_fail: int = 0
     reports_may_end: asyncio.Event | None = None  # calls with reports wait for it
@@ -87,12 +90,16 @@ class FakeBilling(payment_service_pb2_grpc.PaymentServiceServicer, task_service_
             self.refuses in (payment.trans_id, payment.bill_ref_number) for payment in request.payments
         ):
             await abort(context, grpc.StatusCode.INVALID_ARGUMENT, "INVALID_PAYMENT", "said no")
+        if any(payment.trans_id == self.hangs for payment in request.payments):
+            await asyncio.sleep(3600)
         if any(payment.trans_id == self.breaks for payment in request.payments):
             await abort(context, grpc.StatusCode.INTERNAL, "INTERNAL")
         return pb.RecordPaymentsResponse(receipts=[self._record(payment) for payment in request.payments])
 
     def _record(self, payment):
         first = self.payments.get(payment.trans_id)
+        if first is None and payment.bill_ref_number in self.defers:
+            return pb.PaymentReceipt(trans_id=payment.trans_id, outcome=pb.PAYMENT_OUTCOME_DEFERRED)
         if payment.trans_id == self.quarantines:
             return pb.PaymentReceipt(trans_id=payment.trans_id, outcome=pb.PAYMENT_OUTCOME_QUARANTINED)
         if first is None:
@@ -189,6 +196,7 @@ class FakeBilling(payment_service_pb2_grpc.PaymentServiceServicer, task_service_
 
     async def QuarantineCallbacks(self, request, context):
         await self._misbehave(context)
+        await asyncio.sleep(self.quarantine_delay)
         if self.quarantine_breaks:
             await abort(context, grpc.StatusCode.INTERNAL, "INTERNAL")
         if self.quarantine_fails:

@@ -21,7 +21,7 @@ from gateway.lifecycle import Lifecycle
 from gateway.room import Limits
 from gateway.server import configuration
 from gateway.spool.drain import DrainPace
-from gateway.spool.journal import Journal
+from gateway.spool.store import Store
 from lipanet.billing.v1 import task_service_pb2 as task_pb
 
 TOKEN = "operators-token-for-tests"
@@ -37,7 +37,7 @@ PACE = Pace(
     longest_pause=0.3,
 )
 LIMITS = Limits()
-DRAIN_PACE = DrainPace(first_pause=0.05, longest_pause=0.2, poll=0.1)
+DRAIN_PACE = DrainPace(first_pause=0.05, longest_pause=0.2, poll=0.1, first_deferral=0.05, longest_deferral=0.2)
 
 
 @dataclass
@@ -57,13 +57,13 @@ class World:
         plan = Plan(
             targets=self.targets, takes_in=True, dispatches=False, api_token=TOKEN, pace=PACE, drain_pace=DRAIN_PACE
         )
-        if changes.get("takes_in", True) and "journal" not in changes:
-            changes["journal"] = self.journal()
+        if changes.get("takes_in", True) and "store" not in changes:
+            changes["store"] = self.store()
         return replace(plan, **changes)
 
-    def journal(self, directory=None, most_bytes=64 * 1024 * 1024, **options):
-        """A journal in a directory of its own, or in the given one."""
-        return Journal.open(directory or Path(tempfile.mkdtemp(dir=self.directory)), most_bytes, **options)
+    def store(self, directory=None, most_bytes=64 * 1024 * 1024):
+        """A spool's store in a directory of its own, or in the given one."""
+        return Store.open(directory or Path(tempfile.mkdtemp(dir=self.directory)), most_bytes)
 
 
 @contextlib.asynccontextmanager

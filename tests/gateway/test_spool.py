@@ -100,14 +100,14 @@ async def test_only_callbacks_of_the_same_payment_queue_up_while_billing_is_well
 
 async def test_a_contradicting_callback_is_not_handed_over_before_the_first_one_is_settled(world, tmp_path):
     world.billing.fake.fail_with = grpc.StatusCode.UNAVAILABLE
-    async with run_gateway(world.plan(journal=world.journal(tmp_path / "spool"))) as gateway:
+    async with run_gateway(world.plan(store=world.store(tmp_path / "spool"))) as gateway:
         assert await pay(gateway, BillRefNumber="ODD") == "spooled"
         assert await pay(gateway) == "spooled"
     world.billing.fake.refuses = "ODD"
     world.billing.fake.quarantine_breaks = True
     world.billing.fake.fail_with = None
     world.billing.fake.record_sizes.clear()
-    async with run_gateway(world.plan(journal=world.journal(tmp_path / "spool"))) as gateway:
+    async with run_gateway(world.plan(store=world.store(tmp_path / "spool"))) as gateway:
         await until(lambda: len(world.billing.fake.record_sizes) > 3)
         assert not world.billing.fake.payments
         world.billing.fake.quarantine_breaks = False
@@ -131,10 +131,10 @@ async def test_a_later_callback_waits_for_the_one_under_way(world):
 
 async def test_after_a_restart_the_order_still_holds_and_what_waits_is_handed_over(world, tmp_path):
     await world.billing.down()
-    async with run_gateway(world.plan(intake_deadline=0.3, journal=world.journal(tmp_path / "spool"))) as gateway:
+    async with run_gateway(world.plan(intake_deadline=0.3, store=world.store(tmp_path / "spool"))) as gateway:
         assert await pay(gateway) == "spooled"
         assert await pay(gateway, "OTHER00001") == "spooled"
-    async with run_gateway(world.plan(intake_deadline=30, journal=world.journal(tmp_path / "spool"))) as gateway:
+    async with run_gateway(world.plan(intake_deadline=30, store=world.store(tmp_path / "spool"))) as gateway:
         began = time.monotonic()
         assert await pay(gateway, TransAmount="5.00") == "spooled"
         assert await pay(gateway, "LATER00001") == "spooled"
@@ -244,6 +244,7 @@ async def test_operators_see_what_waits_and_no_body(world, authorized):
             "spooled": 2,
             "refused": 0,
             "drained": 1,
+            "deferred": 0,
             "quarantined": 1,
             "rejected": 0,
             "write_failures": 0,

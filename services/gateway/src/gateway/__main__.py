@@ -13,7 +13,9 @@ from gateway.lifecycle import Lifecycle
 from gateway.server import Server, configuration, limits_of_this_process
 from gateway.settings import GatewaySettings, Role
 from gateway.sources import Sources, networks
-from gateway.spool.journal import Journal, SpoolInUse
+from gateway.spool.database import DiskFailed
+from gateway.spool.directory import OldSpool, SpoolInUse
+from gateway.spool.store import Store
 
 
 def main() -> None:
@@ -43,16 +45,16 @@ def _plan(settings: GatewaySettings) -> Plan:
             trusted_proxies=networks(settings.trusted_proxies),
         ),
         api_token=settings.api_token.get_secret_value(),
-        journal=_journal(settings),
+        store=_store(settings),
     )
 
 
-def _journal(settings: GatewaySettings) -> Journal | None:
+def _store(settings: GatewaySettings) -> Store | None:
     if settings.gateway_role is Role.DISPATCHER or settings.gateway_spool is None:
         return None
     try:
-        return Journal.open(settings.gateway_spool, settings.gateway_spool_bytes)
-    except (SpoolInUse, OSError) as error:
+        return Store.open(settings.gateway_spool, settings.gateway_spool_bytes)
+    except (SpoolInUse, OldSpool, DiskFailed, OSError) as error:
         sys.exit(f"lipanet: LIPANET_GATEWAY_SPOOL cannot be used: {error}")
 
 

@@ -32,8 +32,8 @@ from gateway.sources import Sources
 from gateway.spool import status as spool_status
 from gateway.spool.breaker import Breaker
 from gateway.spool.drain import Drain, DrainPace
-from gateway.spool.journal import Journal
 from gateway.spool.spool import Spool
+from gateway.spool.store import Store
 from gateway.turns import Turns
 
 log = structlog.get_logger()
@@ -43,7 +43,7 @@ _DESCRIPTION = "Takes M-Pesa's C2B callbacks in; 200 means that the payment is s
 
 @dataclass(frozen=True)
 class Plan:
-    """What this process is to be. Times in seconds. Who takes in needs a journal, which is closed at the end."""
+    """What this process is to be. Times in seconds. Who takes in needs a store, which is closed at the end."""
 
     targets: Targets
     takes_in: bool
@@ -54,7 +54,7 @@ class Plan:
     intake_deadline: float = 5.0
     validation_deadline: float = 3.0
     pace: Pace = field(default_factory=Pace)
-    journal: Journal | None = None
+    store: Store | None = None
     drain_pace: DrainPace = field(default_factory=DrainPace)
 
 
@@ -118,15 +118,15 @@ async def _running(app: FastAPI, plan: Plan, lifecycle: Lifecycle) -> AsyncItera
 
 
 def _intake(plan: Plan, clients: Clients, recorded: Callable[[int], None], stopping: asyncio.Event) -> Intake:
-    assert plan.journal
+    assert plan.store
     billing = Billing(
         clients.payments, intake_deadline=plan.intake_deadline, validation_deadline=plan.validation_deadline
     )
     recorder = Batcher(billing.record, deadline=plan.intake_deadline, after=recorded)
     # Who stands in the queue then need not wait to find out as well.
     breaker = Breaker(on_trip=lambda cause: recorder.give_back(Unavailable("billing", cause)))
-    spool = Spool(plan.journal)
-    if not spool.empty:
+    spool = Spool(plan.store)
+    if spool.state.waiting:
         breaker.trip("SPOOL_NOT_EMPTY")  # as it was when we stopped; the drain finds out
     return Intake(
         sources=plan.sources,
@@ -137,7 +137,7 @@ def _intake(plan: Plan, clients: Clients, recorded: Callable[[int], None], stopp
         validator=Batcher(billing.validate, deadline=plan.validation_deadline),
         spool=spool,
         breaker=breaker,
-        recording=Recording(billing, recorder, spool, breaker, Turns()),
+        recording=Recording(billing, recorder, spool, breaker, Turns(), plan.drain_pace.first_deferral),
         drain=Drain(spool, billing, breaker, stopping, plan.drain_pace, after=recorded),
     )
 

@@ -2,20 +2,25 @@
 
 from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING, TypeVar
 
 import grpc
+from google.protobuf.timestamp_pb2 import Timestamp
 from lipanet.billing.v1 import payment_service_pb2 as pb
 
 from gateway.errors import from_rpc
 from gateway.parsing import MOST_BODY_BYTES, Payment
-from gateway.spool.records import Callback
+from gateway.spool.callback import Callback
 from gateway.words import outcome_word, quarantine_word, reason_word
 
 if TYPE_CHECKING:
     from lipanet.billing.v1.payment_service_pb2_grpc import PaymentServiceAsyncStub
 
 Response = TypeVar("Response")
+
+# The outcome of a payment that billing did not record, because another transaction holds a row that it needs.
+DEFERRED = "deferred"
 
 # How long an operator's question may take, in seconds.
 _QUESTION = 5.0
@@ -77,15 +82,13 @@ class Billing:
 
     async def quarantine(self, callback: Callback) -> int:
         """Keep a body that cannot become a payment; its id. Durable when this returns."""
-        kept = pb.QuarantinedCallback(
-            callback_body=callback.body[:MOST_BODY_BYTES],
-            truncated=callback.truncated,
-            fault=callback.fault[:255],
-            source_address=callback.source_address,
-        )
-        request = pb.QuarantineCallbacksRequest(callbacks=[kept])
+        return (await self.quarantine_all([callback]))[0]
+
+    async def quarantine_all(self, callbacks: Sequence[Callback]) -> list[int]:
+        """Keep bodies that cannot become payments, at most 50; their ids. Durable when this returns."""
+        request = pb.QuarantineCallbacksRequest(callbacks=[_kept(callback) for callback in callbacks])
         call = self._stub.QuarantineCallbacks(request, timeout=self._intake_deadline, wait_for_ready=True)
-        return (await _answer(call)).callback_ids[0]
+        return list((await _answer(call)).callback_ids)
 
     async def get_payment(self, trans_id: str) -> pb.GetPaymentResponse:
         """A payment with its story, for gateway.timeline."""
@@ -126,6 +129,21 @@ def _payment(payment: Payment) -> pb.Payment:
         first_name=payment.first_name,
         callback_body=payment.callback_body,
         source_address=payment.source_address,
+        receive_time=_timestamp(payment.received) if payment.received else None,
+    )
+
+
+def _timestamp(moment: datetime) -> Timestamp:
+    seconds, microseconds = divmod(int(moment.timestamp() * 1_000_000), 1_000_000)
+    return Timestamp(seconds=seconds, nanos=1000 * microseconds)
+
+
+def _kept(callback: Callback) -> pb.QuarantinedCallback:
+    return pb.QuarantinedCallback(
+        callback_body=callback.body[:MOST_BODY_BYTES],
+        truncated=callback.truncated,
+        fault=callback.fault[:255],
+        source_address=callback.source_address,
     )
 
 

@@ -14,7 +14,7 @@ from gateway.errors import CallFailed, NotSpooled, Refused
 from gateway.intake import Intake
 from gateway.parsing import MOST_BODY_BYTES, MalformedCallback, parse_callback
 from gateway.requests import AnswerNow, ReadBody, admit, read_body, refuse
-from gateway.spool.records import Callback
+from gateway.spool.callback import Callback
 
 log = structlog.get_logger()
 
@@ -70,7 +70,7 @@ async def hold(request: Request, secret: str = "") -> JsonResponse:
 async def _record(intake: Intake, body: ReadBody, source: str) -> Receipt:
     if body.truncated:
         raise MalformedCallback("body", f"body: longer than {MOST_BODY_BYTES} bytes")
-    payment = parse_callback(body.content, source)
+    payment = parse_callback(body.content, source, datetime.now(UTC))
     try:
         return await intake.recording.record(payment)
     except Refused as error:

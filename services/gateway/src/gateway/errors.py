@@ -16,6 +16,11 @@ class CallFailed(Exception):
         # What the service said, for the log; it says no secrets.
         self.detail = detail
 
+    @property
+    def told(self) -> str:
+        """The reason with what the service said, for people."""
+        return f"{self.reason}: {self.detail}" if self.detail else self.reason
+
 
 class Unavailable(CallFailed):
     """It is down, or overloaded, or lost its database. Nothing, or something, was done."""

@@ -9,6 +9,7 @@ spool and the quarantine read the same later.
 import json
 import re
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -62,6 +63,8 @@ class Payment:
     org_account_balance_cents: int | None
     callback_body: bytes
     source_address: str
+    # When the gateway got it; None where nobody looked at the clock.
+    received: datetime | None = None
 
 
 class MalformedCallback(ValueError):
@@ -79,8 +82,8 @@ class _Object(dict[str, list[Any]]):
     """A JSON object: folded key -> the values given for it, nulls left out."""
 
 
-def parse_callback(body: bytes, source_address: str = "") -> Payment:
-    """The payment in a callback's body. Raises MalformedCallback and nothing else."""
+def parse_callback(body: bytes, source_address: str = "", received: datetime | None = None) -> Payment:
+    """The payment in a callback's body, `received` then. Raises MalformedCallback and nothing else."""
     members = _members(body)
     return Payment(
         trans_id=_trans_id(members),
@@ -96,6 +99,7 @@ def parse_callback(body: bytes, source_address: str = "") -> Payment:
         org_account_balance_cents=_balance(members),
         callback_body=body,
         source_address=source_address,
+        received=received,
     )
 
 

@@ -3,6 +3,7 @@
 Callbacks of one TransID keep their order: while one waits in the spool, later ones go there too.
 """
 
+import time
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -10,11 +11,11 @@ from datetime import UTC, datetime
 import structlog
 
 from gateway.batcher import Batcher
-from gateway.billing import Billing, Receipt
+from gateway.billing import DEFERRED, Billing, Receipt
 from gateway.errors import CallFailed, NotSpooled, Refused, TimedOut, Unavailable
 from gateway.parsing import Payment
 from gateway.spool.breaker import Breaker
-from gateway.spool.records import Callback
+from gateway.spool.callback import Callback
 from gateway.spool.spool import Spool
 from gateway.turns import Turns
 
@@ -33,6 +34,8 @@ class Recording:
     spool: Spool
     breaker: Breaker
     turns: Turns
+    # How long a payment that billing defers is put off, in seconds.
+    first_deferral: float
 
     async def record(self, payment: Payment) -> Receipt:
         """What became of a payment that is now stored for good; outcome "spooled" when billing does not have it yet.
@@ -53,46 +56,54 @@ class Recording:
             with suppress(NotSpooled):
                 await self.spool.put(callback)
                 return None
+        successes = self.breaker.successes
         try:
             return await self.billing.quarantine(callback)
         except CallFailed as error:
-            self._note(error)
+            self._note(error, successes)
             await self.spool.put(callback)
             return None
 
     async def _ask(self, payment: Payment) -> Receipt:
+        successes = self.breaker.successes
         try:
             receipt = await self.recorder.submit(payment)
         except Refused:
             raise
         except (Unavailable, TimedOut, TimeoutError) as error:
             # Done or not, handing it over once more is safe.
-            self._note(error)
+            self._note(error, successes)
             return await self._spool(payment)
         except CallFailed as error:
-            return await self._set_aside(payment, error)
+            return await self._set_aside(payment, error, successes)
+        if receipt.outcome == DEFERRED:
+            # The drain tries it again by itself; the others do not wait for it.
+            return await self._spool(payment, due=time.time() + self.first_deferral)
         self.breaker.succeeded()
         return receipt
 
-    def _note(self, error: CallFailed | TimeoutError) -> None:
+    def _note(self, error: CallFailed | TimeoutError, successes: int) -> None:
+        """Tell the breaker of a failure; `successes` as they were counted before the call."""
         if isinstance(error, TimeoutError):
-            self.breaker.trip("TIMED_OUT")
-        elif isinstance(error, Unavailable | TimedOut) and _is_away(error):
-            self.breaker.trip(error.reason)
+            self.breaker.timed_out("TIMED_OUT", successes)
+        elif isinstance(error, TimedOut):
+            self.breaker.timed_out(error.told, successes)
+        elif isinstance(error, Unavailable) and _is_away(error):
+            self.breaker.trip(error.told)
 
-    async def _set_aside(self, payment: Payment, error: CallFailed) -> Receipt:
+    async def _set_aside(self, payment: Payment, error: CallFailed, successes: int) -> Receipt:
         """Billing breaks on this payment: a person must look at it, but its money is not lost."""
         fault = f"payment: billing could not record it ({error.reason})"
         log.error("payment_set_aside", trans_id=payment.trans_id, cause=error.reason)
         try:
             await self.billing.quarantine(_callback(payment, fault))
         except CallFailed as failed:
-            self._note(failed)
+            self._note(failed, successes)
             return await self._spool(payment)
         return _held(payment, "quarantined")
 
-    async def _spool(self, payment: Payment) -> Receipt:
-        await self.spool.put(_callback(payment))
+    async def _spool(self, payment: Payment, due: float = 0.0) -> Receipt:
+        await self.spool.put(_callback(payment), due)
         log.debug("payment_spooled", trans_id=payment.trans_id)
         return _held(payment, "spooled")
 
@@ -103,7 +114,7 @@ def _is_away(error: CallFailed) -> bool:
 
 
 def _callback(payment: Payment, fault: str = "") -> Callback:
-    received = datetime.now(UTC)
+    received = payment.received or datetime.now(UTC)
     return Callback(payment.callback_body, payment.source_address, received, payment.trans_id, fault)
 
 

@@ -61,15 +61,17 @@ class SpoolState(BaseModel):
 
     state: Literal["ok", "draining", "full", "failing"]
     waiting: int
+    deferred: int = Field(description="Of those: put off, because billing could not record them yet")
     bytes: int
     oldest: str | None = Field(description="When the oldest one was received")
-    rejected: int = Field(description="What nobody takes, kept in the folder `rejected` for an operator")
+    rejected: int = Field(description="What nobody takes, kept for an operator; damaged files are counted, too")
 
 
 class SpooledCallback(BaseModel):
-    """A waiting callback without its body. `fault`: it is for the quarantine."""
+    """A callback without its body. `fault`: why it is for the quarantine, or was rejected."""
 
     receivedAt: str  # noqa: N815
+    state: Literal["waiting", "deferred", "rejected"]
     transactionId: str | None  # noqa: N815
     fault: str | None
     sourceAddress: str | None  # noqa: N815

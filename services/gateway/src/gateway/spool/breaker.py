@@ -9,10 +9,13 @@ log = structlog.get_logger()
 
 
 class Breaker:
-    """Open while billing is taken to be away. `on_trip` is called each time that it opens."""
+    """Open while billing is taken to be away. `on_trip` is called each time that it opens; `cause` says why it did, and
+    is "" while it is closed. `successes` counts what billing has stored since the process started.
+    """
 
     def __init__(self, on_trip: Callable[[str], None]) -> None:
         self.successes = 0
+        self.cause = ""
         self._on_trip = on_trip
         self._since: float | None = None
 
@@ -28,13 +31,19 @@ class Breaker:
 
     def trip(self, cause: str) -> None:
         """Billing did not answer, or said that it cannot store."""
+        self.cause = cause
         if self._since is None:
             self._since = time.monotonic()
             log.warning("billing_away", cause=cause)
             self._on_trip(cause)
 
+    def timed_out(self, cause: str, successes: int) -> None:
+        """Billing did not answer in time; it is not away when it stored something since `successes` were counted."""
+        if self.successes == successes:
+            self.trip(cause)
+
     def succeeded(self) -> None:
-        """Billing recorded something."""
+        """Billing stored something."""
         self.successes += 1
         self.retry()
 
@@ -42,4 +51,4 @@ class Breaker:
         """Let billing be asked again."""
         if self._since is not None:
             log.info("billing_asked_again", seconds=round(self.open_for, 1))
-            self._since = None
+            self._since, self.cause = None, ""

@@ -1,39 +1,52 @@
-"""Hands what waits in the spool over to billing, oldest first. Also finds out for the breaker when billing is back.
+"""Hands what waits in the spool over to billing: payments first, then what is malformed. Also finds out for the breaker
+when billing is back.
 
-Nothing may stop it for good: what billing will not record goes into quarantine, and what not even that takes is
-laid aside.
+Nothing may stop it for good, and nobody waits for another's payment: what billing defers is tried again by itself, what
+it will not record goes into quarantine, and what not even that takes is rejected.
 """
 
 import asyncio
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import structlog
 
 from gateway.backoff import Backoff, wait_for
-from gateway.billing import Billing, Receipt
+from gateway.billing import DEFERRED, Billing, Receipt
 from gateway.errors import Broken, CallFailed, Refused, TimedOut, Unavailable
 from gateway.parsing import MalformedCallback, Payment, parse_callback
 from gateway.recording import QUARANTINE_FULL
 from gateway.splitting import carry_all
 from gateway.spool.breaker import Breaker
-from gateway.spool.journal import Entry
+from gateway.spool.database import DiskFailed
+from gateway.spool.entries import Entry
 from gateway.spool.spool import Spool
 
 log = structlog.get_logger()
 
 LARGEST_BATCH = 200
+# Of 64 KiB each; a call may hold 4 MiB.
+_LARGEST_MALFORMED_BATCH = 50
 # Rounds in which others were recorded and a callback was taken neither as a payment nor into quarantine.
 MOST_TRIES = 10
 
 
 @dataclass(frozen=True)
 class DrainPace:
-    """Pauses in seconds while billing is away, doubled from the first to the longest; `poll` while nothing waits."""
+    """In seconds: pauses while billing is away, doubled from the first to the longest; `poll` while nothing waits; how
+    long a single payment that could not be recorded is put off, likewise.
+    """
 
     first_pause: float = 0.1
     longest_pause: float = 2.0
     poll: float = 1.0
+    first_deferral: float = 0.2
+    longest_deferral: float = 5.0
+
+    def deferral(self, deferrals: int) -> float:
+        """For how long a payment is put off the next time."""
+        return float(min(self.longest_deferral, self.first_deferral * 2 ** min(deferrals, 20)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,10 +77,8 @@ class Drain:
         self._pace = pace
         self._after = after
         self._backoff = Backoff(pace.first_pause, pace.longest_pause)
-        self._size = LARGEST_BATCH
-        self._batch: list[Entry] = []
-        self._left: list[Entry] = []  # of the batch: what nobody has taken yet
-        self._tries = 0
+        # How many payments go into a call: those that were never put off, and those that were.
+        self._sizes = {False: LARGEST_BATCH, True: LARGEST_BATCH}
         self._seen_successes = 0
 
     async def run(self) -> None:
@@ -85,113 +96,131 @@ class Drain:
 
     async def _round_or_why_not(self) -> float:
         """One round; how long to pause after it, in seconds."""
+        successes = self._breaker.successes
         try:
             await self._spool.heal()
-            return await self._round()
-        except (Unavailable, TimedOut) as error:
-            self._breaker.trip(error.reason)
-            # Perhaps it was too much for billing's deadline.
-            self._size = max(1, self._size // 2)
+            await self._round()
+        except Unavailable as error:
+            self._breaker.trip(error.told)
             cause = error.reason
-        except OSError as error:
-            cause = error.strerror or type(error).__name__
+        except TimedOut as error:
+            self._breaker.timed_out(error.told, successes)
+            cause = error.reason
+        except DiskFailed as error:
+            cause = str(error)
         except Exception:
             # A drain that ended would hold the payments without a word.
             log.exception("drain_round_broken")
             return self._backoff.failed()
+        else:
+            self._backoff.succeeded()
+            return 0
         pause = self._backoff.failed()
         log.warning("drain_waits", cause=cause, waiting=self._spool.state.waiting, pause=round(pause, 2))
         return pause
 
-    async def _round(self) -> float:
+    async def _round(self) -> None:
         self._spool.filled.clear()
-        if not self._left:
-            self._batch = _without_contradictions(await self._spool.peek(LARGEST_BATCH))
-            self._left, self._tries = list(self._batch), 0
-        if not self._left:
+        now = time.time()
+        if payments := await self._spool.due_payments(now, LARGEST_BATCH):
+            await self._hand_over(payments)
+        elif malformed := await self._spool.due_malformed(now, _LARGEST_MALFORMED_BATCH):
+            await self._quarantine([(entry, entry.callback.fault) for entry in malformed])
+        else:
             await self._rest()
-            return 0
-        stuck = await self._hand_over()
-        if stuck and not await self._gave_up(stuck):
-            return self._backoff.failed()
-        self._backoff.succeeded()
-        self._size = min(LARGEST_BATCH, self._size * 2)
-        if not self._left:
-            applied, self._batch = self._batch, []
-            await self._spool.release(applied)
-        return 0
 
     async def _rest(self) -> None:
         # With nothing to hand over, nobody here finds out whether billing is back: the next callback does.
         if self._breaker.open_for > self._pace.longest_pause:
             self._breaker.retry()
-        await wait_for(self._spool.filled, self._pace.poll)
+        due = await self._spool.next_due()
+        pause = self._pace.poll if due is None else min(self._pace.poll, max(0.0, due - time.time()))
+        await wait_for(self._spool.filled, pause)
 
-    async def _hand_over(self) -> list[Entry]:
-        """Hand over some of what is left; those that were taken neither as a payment nor into quarantine."""
-        readable, doubtful = _read(self._left[: self._size])
-        results = await carry_all(readable, self._record, _blame)
+    async def _hand_over(self, entries: Sequence[Entry]) -> None:
+        deferred = bool(entries[0].deferrals)
+        entries = entries[: self._sizes[deferred]]
+        readable, doubtful = _read(entries)
+        try:
+            results = await carry_all(readable, self._record, _blame)
+        except TimedOut:
+            # Perhaps one of them keeps billing waiting: fewer are tried, and who is left alone lets others go first.
+            if self._sizes[deferred] == 1 and self._spool.state.payments > 1:
+                await self._put_off(entries)
+            self._sizes[deferred] = max(1, self._sizes[deferred] // 2)
+            raise
+        self._sizes[deferred] = min(LARGEST_BATCH, 2 * self._sizes[deferred])
+        await self._settle(readable, results)
         for one, result in zip(readable, results, strict=True):
             if isinstance(result, CallFailed):
                 doubtful.append((one.entry, f"payment: {result.detail or result.reason}"))
-        self._note(len(results) - sum(isinstance(result, CallFailed) for result in results))
-        self._left[: self._size] = stuck = [entry for entry, _ in doubtful]
-        for entry, fault in doubtful:
-            if await self._is_kept(entry, fault):
-                self._left.remove(entry)
-        return [entry for entry in stuck if entry in self._left]
+        await self._quarantine(doubtful)
 
-    def _note(self, recorded: int) -> None:
+    async def _settle(self, readable: Sequence[_Readable], results: Sequence[Receipt | CallFailed]) -> None:
+        """Let go of what was recorded, and put off what was deferred."""
+        recorded: list[Entry] = []
+        deferred: list[Entry] = []
+        for one, result in zip(readable, results, strict=True):
+            if isinstance(result, Receipt):
+                (deferred if result.outcome == DEFERRED else recorded).append(one.entry)
         if recorded:
-            self._spool.counters.drained += recorded
             self._breaker.succeeded()
-            self._after(recorded)
+            self._spool.counters.drained += len(recorded)
+            self._after(len(recorded))
+        elif deferred:
+            self._breaker.retry()  # it is there, and answers
+        self._spool.counters.deferred += len(deferred)
+        await self._spool.forget(recorded)
+        await self._put_off(deferred)
+
+    async def _put_off(self, entries: Sequence[Entry]) -> None:
+        now = time.time()
+        due = [now + self._pace.deferral(entry.deferrals) for entry in entries]
+        await self._spool.postpone([replace(entry, deferrals=entry.deferrals + 1) for entry in entries], due)
 
     async def _record(self, items: Sequence[_Readable]) -> Sequence[Receipt | CallFailed]:
         return await self._billing.record([item.payment for item in items])
 
-    async def _is_kept(self, entry: Entry, fault: str) -> bool:
-        callback = replace(entry.callback, fault=fault)
+    async def _quarantine(self, doubtful: Sequence[tuple[Entry, str]]) -> None:
+        """Hand over what billing cannot record as a payment; each with what is wrong with it."""
+        callbacks = [replace(entry.callback, fault=fault) for entry, fault in doubtful]
+        entries = [entry for entry, _ in doubtful]
         try:
-            callback_id = await self._billing.quarantine(callback)
+            results = await carry_all(callbacks, self._billing.quarantine_all, lambda _callback, error: error)
         except Unavailable as error:
             if error.reason != QUARANTINE_FULL:
                 raise
-            await self._spool.reject([callback])
-            log.error("callback_rejected", trans_id=callback.trans_id, fault=fault, cause=error.reason)  # noqa: TRY400
-            return True
-        except (Refused, Broken) as error:
-            log.error("callback_not_kept", trans_id=callback.trans_id, fault=fault, cause=error.reason)  # noqa: TRY400
-            return False
-        self._spool.counters.quarantined += 1
-        log.warning("callback_quarantined", trans_id=callback.trans_id, fault=fault, callback_id=callback_id)
-        return True
+            await self._reject(entries, "the quarantine is full")
+            return
+        kept = [entry for entry, result in zip(entries, results, strict=True) if isinstance(result, int)]
+        stuck = [entry for entry, result in zip(entries, results, strict=True) if not isinstance(result, int)]
+        if kept:
+            self._breaker.succeeded()
+            self._spool.counters.quarantined += len(kept)
+            log.warning("callbacks_quarantined", callbacks=len(kept), trans_ids=_named(kept))
+        await self._spool.forget(kept)
+        await self._try_later(stuck)
 
-    async def _gave_up(self, stuck: Sequence[Entry]) -> bool:
-        """Whether these were laid aside, so that the others can go on."""
+    async def _try_later(self, stuck: Sequence[Entry]) -> None:
+        """Nobody takes these; give up on them when others were recorded often enough meanwhile."""
+        if not stuck:
+            return
+        log.error("callbacks_not_kept", callbacks=len(stuck), trans_ids=_named(stuck))
         # Where nothing at all is recorded, the fault is billing's and not theirs.
-        if self._breaker.successes != self._seen_successes:
-            self._seen_successes = self._breaker.successes
-            self._tries += 1
-        if self._tries < MOST_TRIES:
-            return False
-        await self._spool.reject([entry.callback for entry in stuck])
-        for entry in stuck:
-            log.error("callback_rejected", trans_id=entry.callback.trans_id, tries=self._tries)
-            self._left.remove(entry)
-        return True
+        counts = self._breaker.successes != self._seen_successes
+        self._seen_successes = self._breaker.successes
+        tried = [replace(entry, tries=entry.tries + counts) for entry in stuck]
+        await self._reject([entry for entry in tried if entry.tries >= MOST_TRIES], "billing takes it in no form")
+        await self._put_off([entry for entry in tried if entry.tries < MOST_TRIES])
+
+    async def _reject(self, entries: Sequence[Entry], why: str) -> None:
+        await self._spool.reject(entries, why)
+        if entries:
+            log.error("callbacks_rejected", callbacks=len(entries), trans_ids=_named(entries), cause=why)
 
 
-def _without_contradictions(entries: Sequence[Entry]) -> list[Entry]:
-    """The first entries, up to one that contradicts an earlier one: that one must not be tried before it is settled."""
-    bodies: dict[str, bytes] = {}
-    taken = []
-    for entry in entries:
-        callback = entry.callback
-        if callback.trans_id and bodies.setdefault(callback.trans_id, callback.body) != callback.body:
-            break
-        taken.append(entry)
-    return taken
+def _named(entries: Sequence[Entry]) -> list[str]:
+    return [entry.callback.trans_id for entry in entries if entry.callback.trans_id][:20]
 
 
 def _read(entries: Sequence[Entry]) -> tuple[list[_Readable], list[tuple[Entry, str]]]:
@@ -200,11 +229,13 @@ def _read(entries: Sequence[Entry]) -> tuple[list[_Readable], list[tuple[Entry, 
     doubtful: list[tuple[Entry, str]] = []
     for entry in entries:
         callback = entry.callback
-        if callback.malformed:
-            doubtful.append((entry, callback.fault))
+        if not entry.intact:
+            # Its amount may be another one now.
+            doubtful.append((entry, "body: the spool's disk has changed it"))
             continue
         try:
-            readable.append(_Readable(entry, parse_callback(callback.body, callback.source_address)))
+            payment = parse_callback(callback.body, callback.source_address, callback.received)
+            readable.append(_Readable(entry, payment))
         except MalformedCallback as malformed:
             doubtful.append((entry, malformed.fault))
     return readable, doubtful

@@ -1,6 +1,6 @@
 """The spool as the event loop sees it: many callbacks in one disk write, and which TransIDs wait.
 
-One thread does all that touches the disk, so that the journal needs no locks and the loop never waits for it.
+One thread does all that touches the disk, so that the store needs no locks and the loop never waits for it.
 """
 
 import asyncio
@@ -8,15 +8,16 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import datetime
 from typing import TypeVar
 
 import structlog
 
 from gateway.batcher import Batcher
 from gateway.errors import CallFailed, NotSpooled
-from gateway.spool.journal import Entry, Journal
-from gateway.spool.records import Callback
+from gateway.spool.callback import Callback
+from gateway.spool.database import DiskFailed
+from gateway.spool.entries import Entry, State
+from gateway.spool.store import Store
 
 Result = TypeVar("Result")
 
@@ -24,8 +25,6 @@ log = structlog.get_logger()
 
 # What a hung disk may cost a callback, in seconds; then it is answered 503.
 _WRITE_SECONDS = 10.0
-# A flood of junk must leave room for payments: malformed callbacks may fill this part of the spool.
-_MALFORMED_PART = 4
 
 
 @dataclass
@@ -35,62 +34,44 @@ class Counters:
     spooled: int = 0
     refused: int = 0
     drained: int = 0
+    deferred: int = 0
     quarantined: int = 0
     rejected: int = 0
     write_failures: int = 0
 
 
-@dataclass(frozen=True)
-class State:
-    """`waiting` callbacks since `oldest`; `size` in bytes on disk; `rejected` lie aside.
-
-    `word`: ok, draining, full or failing.
-    """
-
-    waiting: int
-    size: int
-    oldest: datetime | None
-    rejected: int
-    word: str
-
-
 class Spool:
-    """Callbacks that wait for billing. Made inside the event loop; owns the journal from then on."""
+    """Callbacks that wait for billing. Made inside the event loop; owns the store from then on."""
 
-    def __init__(self, journal: Journal) -> None:
+    def __init__(self, store: Store) -> None:
         self.filled = asyncio.Event()
         self.counters = Counters()
-        self._journal = journal
-        self._held = Counter(journal.held)
-        self._waiting = journal.waiting  # as `holds` sees it; the journal's own number runs ahead in its thread
+        self._store = store
+        self._held = Counter(store.trans_ids())
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="spool")
-        self._writer: Batcher[Callback, bool] = Batcher(self._write, deadline=_WRITE_SECONDS)
+        self._writer: Batcher[tuple[Callback, float], bool] = Batcher(self._write, deadline=_WRITE_SECONDS)
 
     @property
-    def empty(self) -> bool:
-        """Whether nothing waits."""
-        return not self._waiting
+    def state(self) -> State:
+        """How it stands; never waits for the disk."""
+        return self._store.state
 
     @property
     def can_store(self) -> bool:
         """Whether the next callback will probably be stored."""
-        return self._journal.failure is None and not self._journal.full
-
-    @property
-    def state(self) -> State:
-        """For people and probes."""
-        journal = self._journal
-        word = "full" if journal.full else "failing" if journal.failure else "draining" if self._waiting else "ok"
-        return State(self._waiting, journal.size, journal.oldest, journal.aside.count, word)
+        return self.state.failure is None and not self.state.full
 
     def holds(self, trans_id: str) -> bool:
         """Whether a callback of this payment waits here, so that no later one may overtake it."""
         return trans_id in self._held
 
-    async def put(self, callback: Callback) -> None:
-        """Store a callback; it is on the disk when this returns. Raises NotSpooled: it may or may not be."""
+    async def put(self, callback: Callback, due: float = 0.0) -> None:
+        """Store a callback; it is on the disk when this returns. `due`: when to hand it over, if not at once.
+
+        Raises NotSpooled: it may or may not be stored.
+        """
         try:
-            if not (self._may_enter(callback) and await self._writer.submit(callback)):
+            if not await self._writer.submit((callback, due)):
                 raise NotSpooled("spool", "SPOOL_FULL")
         except (CallFailed, TimeoutError) as error:
             self.counters.refused += 1
@@ -98,62 +79,75 @@ class Spool:
                 raise
             raise NotSpooled("spool", getattr(error, "reason", "DISK_TOO_SLOW")) from None
 
-    async def peek(self, most: int) -> list[Entry]:
-        """The oldest callbacks. Raises OSError."""
-        entries = await self._run(lambda: self._journal.peek(most))
-        if not entries:
-            self._waiting = self._journal.waiting
-        return entries
+    async def due_payments(self, now: float, most: int) -> list[Entry]:
+        """Payments to be handed over together. Raises DiskFailed."""
+        return await self._run(lambda: self._store.due_payments(now, most))
 
-    async def release(self, applied: Sequence[Entry]) -> None:
-        """Forget callbacks that `peek` answered. Raises OSError."""
-        try:
-            await self._run(lambda: self._journal.release(applied))
-        finally:
-            self._let_go([entry.callback for entry in applied])
-            self._waiting = self._journal.waiting
+    async def due_malformed(self, now: float, most: int) -> list[Entry]:
+        """Malformed callbacks to be handed over. Raises DiskFailed."""
+        return await self._run(lambda: self._store.due_malformed(now, most))
 
-    async def reject(self, callbacks: Sequence[Callback]) -> None:
-        """Lay callbacks aside, where an operator finds them. Raises OSError."""
-        await self._run(lambda: self._journal.reject(callbacks))
-        self.counters.rejected += len(callbacks)
+    async def next_due(self) -> float | None:
+        """When the next one is due; None when nothing waits. Raises DiskFailed."""
+        return await self._run(self._store.next_due)
+
+    async def heads(self, most: int) -> list[Entry]:
+        """The oldest callbacks. Raises DiskFailed."""
+        return await self._run(lambda: self._store.heads(most))
+
+    async def forget(self, applied: Sequence[Entry]) -> None:
+        """These were applied. Raises DiskFailed."""
+        if applied:
+            await self._run(lambda: self._store.forget(applied))
+            self._let_go(entry.callback for entry in applied)
+
+    async def postpone(self, entries: Sequence[Entry], due: Sequence[float]) -> None:
+        """Hand these over again when they are due. Raises DiskFailed."""
+        if entries:
+            await self._run(lambda: self._store.postpone(list(zip(entries, due, strict=True))))
+
+    async def reject(self, entries: Sequence[Entry], note: str) -> None:
+        """Hand these over no more until the next start; an operator sees them. Raises DiskFailed."""
+        if entries:
+            await self._run(lambda: self._store.reject(entries, note))
+            self._let_go(entry.callback for entry in entries)
+            self.counters.rejected += len(entries)
 
     async def heal(self) -> None:
-        """Find out whether a disk that failed works again; without callbacks nobody else would."""
-        if self._journal.failure is None:
+        """Find out whether a disk that failed or was full works again; without callbacks nobody else would."""
+        if self.can_store:
             return
+        failed = self.state.failure
         try:
-            await self._run(self._journal.probe)
-        except OSError as error:
-            log.warning("spool_still_failing", cause=error.strerror)
+            await self._run(self._store.probe)
+        except DiskFailed as error:
+            log.warning("spool_still_failing", cause=str(error))
         else:
-            log.info("spool_works_again")
+            if failed:
+                log.info("spool_works_again")
 
     async def close(self) -> None:
         """Finish what is being written and let the directory go."""
         await self._writer.drain()
-        await self._run(self._journal.close)
+        await self._run(self._store.close)
         self._thread.shutdown()
 
-    def _may_enter(self, callback: Callback) -> bool:
-        return not callback.malformed or self._journal.size < self._journal.most_bytes // _MALFORMED_PART
-
-    async def _write(self, callbacks: Sequence[Callback]) -> list[bool]:
-        """Store callbacks with one write and one sync; whether each had room."""
+    async def _write(self, arrivals: Sequence[tuple[Callback, float]]) -> list[bool]:
+        """Store callbacks in one transaction; whether each had room."""
+        callbacks = [callback for callback, _ in arrivals]
         self._held.update(_trans_ids(callbacks))
-        stored = 0
+        stored = [False] * len(arrivals)
         try:
-            stored = await self._run(lambda: self._journal.append(callbacks))
-        except OSError as error:
+            stored = await self._run(lambda: self._store.insert(arrivals))
+        except DiskFailed as error:
             self.counters.write_failures += 1
-            log.error("spool_write_failed", cause=error.strerror, size=len(callbacks))  # noqa: TRY400
-            raise NotSpooled("spool", "DISK_FAILED", error.strerror or "") from None
+            log.error("spool_write_failed", cause=str(error), size=len(arrivals))  # noqa: TRY400
+            raise NotSpooled("spool", "DISK_FAILED", str(error)) from None
         finally:
-            self._let_go(callbacks[stored:])
-            self._waiting = self._journal.waiting
-        self.counters.spooled += stored
+            self._let_go(callback for callback, kept in zip(callbacks, stored, strict=True) if not kept)
+        self.counters.spooled += sum(stored)
         self.filled.set()
-        return [place < stored for place in range(len(callbacks))]
+        return stored
 
     def _let_go(self, callbacks: Iterable[Callback]) -> None:
         for trans_id in _trans_ids(callbacks):
@@ -166,4 +160,4 @@ class Spool:
 
 
 def _trans_ids(callbacks: Iterable[Callback]) -> list[str]:
-    return [callback.trans_id for callback in callbacks if callback.trans_id]
+    return [callback.trans_id for callback in callbacks if not callback.malformed]

@@ -7,7 +7,8 @@ from fastapi import APIRouter, Depends, Request
 from gateway import schemas
 from gateway.answers import Body, JsonResponse, timestamp
 from gateway.requests import refuse
-from gateway.spool.journal import Entry
+from gateway.spool.database import DiskFailed
+from gateway.spool.entries import Entry
 from gateway.spool.spool import Spool
 from gateway.tokens import require_token
 
@@ -21,9 +22,9 @@ async def show_spool(request: Request) -> JsonResponse:
     """What waits on this gateway's disk for billing, oldest first, and how the disk is."""
     intake = request.app.state.intake
     try:
-        entries = await intake.spool.peek(_MOST_SHOWN)
-    except OSError as error:
-        raise refuse(503, f"The spool cannot be read: {error.strerror}") from None
+        entries = await intake.spool.heads(_MOST_SHOWN)
+    except DiskFailed as error:
+        raise refuse(503, f"The spool cannot be read: {error}") from None
     return JsonResponse(
         {
             **describe(intake.spool),
@@ -40,6 +41,7 @@ def describe(spool: Spool) -> Body:
     return {
         "state": state.word,
         "waiting": state.waiting,
+        "deferred": state.deferred,
         "bytes": state.size,
         "oldest": timestamp(state.oldest) if state.oldest else None,
         "rejected": state.rejected,
@@ -50,8 +52,9 @@ def _head(entry: Entry) -> Body:
     callback = entry.callback
     return {
         "receivedAt": timestamp(callback.received),
+        "state": "rejected" if entry.rejected else "deferred" if entry.deferrals else "waiting",
         "transactionId": callback.trans_id or None,
-        "fault": callback.fault or None,
+        "fault": callback.fault or entry.note or None,
         "sourceAddress": callback.source_address or None,
         "bytes": len(callback.body),
     }
