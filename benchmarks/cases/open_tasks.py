@@ -16,6 +16,7 @@ from datetime import timedelta
 import sqlalchemy as sa
 from billing import leasing, reporting
 from billing.followups import Kind, Wanted
+from billing.held_rows import HeldRows
 from billing.leasing import Task
 from billing.policy import Policy
 from billing.reporting import Report
@@ -92,4 +93,4 @@ def _leasing(engine: sa.Engine, seconds: float, busy: AbstractSet[int], held: in
 
 
 def _give_back(engine: sa.Engine, tasks: Sequence[Task]) -> None:
-    reporting.complete(engine, Policy(), [Report(task.task_id, task.epoch) for task in tasks])
+    reporting.complete(engine, Policy(), [Report(task.task_id, task.epoch) for task in tasks], HeldRows(engine))

@@ -92,7 +92,7 @@ class Desk:
                 connection.execute(sa.update(tasks).where(tasks.c.id == row.id).values(due_at=row.due_at - time))
 
     def report(self, *reports: reporting.Report) -> list[int]:
-        return reporting.complete(self.engine, self.policy, reports)
+        return reporting.complete(self.engine, self.policy, reports, self.held_rows)
 
     def retry(self, trans_id: str) -> list[int]:
         return retrying.retry(self.engine, trans_id)

@@ -7,9 +7,11 @@ from collections import Counter
 from contextlib import contextmanager
 
 import pytest
-from billing.models import isp_wallet, paybill_payments, pppoe_users
+from billing.followups import Line
+from billing.models import isp_wallet, paybill_payments, pppoe_users, tasks
 from billing.payments import Outcome
 from lipanet.billing.v1 import payment_service_pb2 as pb
+from lipanet.billing.v1 import task_service_pb2 as task_pb
 
 from tests.billing import model
 from tests.billing.desk import at_once
@@ -168,3 +170,37 @@ def test_an_operator_who_needs_a_held_row_is_told_so_in_time(client, engine):
     with holding(engine, "SELECT * FROM isp_wallet WHERE isp_id = 1 FOR UPDATE"):
         assert refused(lambda: client.payments.AssignPayment(request, timeout=5)) == ("UNAVAILABLE", "ROW_LOCKED")
     assert client.payments.AssignPayment(request, timeout=5).receipt.outcome == pb.PAYMENT_OUTCOME_CUSTOMER_PAID
+
+
+def test_a_line_that_is_on_is_confirmed_though_another_customer_is_held_and_the_held_one_afterwards(
+    client, desk, dispatcher, engine
+):
+    client.record(payment("A1", "0949AQ"), payment("B1", "77XY"), payment("C1", "WAIRIMU1"))
+    with holding(engine, HOLDERS["a customer"][0]):
+        leased = desk.lease()
+        reports = [report_on(task) for task in leased if isinstance(task.work, Line)]
+        assert (
+            list(client.tasks.CompleteTasks(task_pb.CompleteTasksRequest(reports=reports), timeout=5).stale_task_ids)
+            == []
+        )
+        assert {desk.customer(account).status for account in ("77XY", "WAIRIMU1")} == {"active"}
+        waiting = desk.one(tasks, trans_id="A1", kind="set_access")
+        assert (waiting.state, waiting.leased_by) == ("open", None)
+    dispatcher.run()
+    assert desk.customer("0949AQ").status == "active"
+    assert desk.steps("A1").count("RECONNECTION_SUCCESS") == 1
+
+
+def test_reports_are_taken_though_a_task_among_them_is_held(client, desk, engine):
+    client.record(payment("A1", "0949AQ"), payment("B1", "77XY"), payment("C1", "WAIRIMU1"))
+    leased = [task for task in desk.lease() if isinstance(task.work, Line)]
+    with holding(engine, "UPDATE tasks SET last_error = 'x' WHERE trans_id = 'A1'"):
+        reports = [report_on(task) for task in leased]
+        request = task_pb.CompleteTasksRequest(reports=reports)
+        assert refused(lambda: client.tasks.CompleteTasks(request, timeout=8)) == ("UNAVAILABLE", "ROW_LOCKED")
+    assert {row.trans_id for row in desk.rows(tasks, kind="set_access", state="done")} == {"B1", "C1"}
+
+
+def report_on(task):
+    changed = task_pb.AccessReport(result=task_pb.ACCESS_RESULT_CHANGED, router_name="R")
+    return task_pb.TaskReport(task_id=task.task_id, epoch=task.epoch, access=changed)

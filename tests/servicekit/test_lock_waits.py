@@ -9,7 +9,7 @@ import grpc
 import pytest
 import sqlalchemy as sa
 from grpc_health.v1 import health_pb2, health_pb2_grpc
-from servicekit.database import create_engine, lock_rows, transact
+from servicekit.database import create_engine, rows_within, transact
 from servicekit.errors import RowLocked, reason_of
 from servicekit.serve import Server
 
@@ -46,7 +46,7 @@ def taking_at_most(seconds):
 @pytest.mark.mysql
 def test_a_locking_read_waits_for_a_held_row_no_longer_than_it_was_told(engine):
     def work(connection):
-        return lock_rows(connection, LOCK, {}, seconds=0.15)
+        return rows_within(connection, LOCK, {}, seconds=0.15)
 
     with second_row_held(engine), taking_at_most(0.9), pytest.raises(RowLocked):
         transact(engine, work)

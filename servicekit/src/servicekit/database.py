@@ -138,7 +138,7 @@ def _sqlite_engine(address: sa.URL) -> sa.Engine:
 def _limit(
     connection: sa.Connection, _cursor: Any, statement: str, parameters: Any, context: Any, _many: bool
 ) -> tuple[str, Any]:
-    """Bound a locking read for which `lock_rows` said so: in milliseconds, which a session's lock wait cannot."""
+    """Bound a query for which `rows_within` said so: in milliseconds, which a session's lock wait cannot."""
     seconds = context.execution_options.get(_MOST_SECONDS) if context else None
     if seconds is None:
         return statement, parameters
@@ -148,10 +148,10 @@ def _limit(
     return statement.replace("SELECT", f"SELECT {hint}", 1), parameters
 
 
-def lock_rows(
+def rows_within(
     connection: sa.Connection, query: sa.Select[Any], parameters: Mapping[str, Any], *, seconds: float | None = None
 ) -> Sequence[Any]:
-    """The rows of a locking read, `FOR UPDATE`; they stay locked until the transaction ends.
+    """The rows of a query, which are locked until the transaction ends if it says FOR UPDATE.
 
     `seconds`: how long it may take, waiting for others included; then it raises RowLocked. Meanwhile it keeps its place
     in the database's queue. SQLite has one writer, and nobody to wait for here.

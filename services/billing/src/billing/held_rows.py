@@ -4,7 +4,7 @@ Owns who waits for which row, how long, and which rows are believed to be held. 
 """
 
 import time
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -14,6 +14,7 @@ from typing import TypeVar
 
 import structlog
 from servicekit.database import transact
+from servicekit.errors import RowLocked
 from sqlalchemy import Engine
 
 from billing.rows import Row, RowsLocked
@@ -21,6 +22,7 @@ from billing.store import locks
 from billing.turns import Turns
 from servicekit import deadline
 
+Item = TypeVar("Item")
 T = TypeVar("T")
 
 log = structlog.get_logger()
@@ -30,7 +32,8 @@ MOST_WAIT = 0.15
 # While rows are held there are probably more of them: an operator's statement may hold all customers of an ISP.
 _WAIT_BESIDE_HELD = 0.03
 # A wait without a culprit is made longer each time, up to this: perhaps the database is only slow.
-_LONGEST_WAIT = 5.0
+_LONGEST_WAIT = 2.0
+_LONGER = 4
 # How long a row counts as held until somebody looks again, in seconds.
 BELIEF = 0.5
 
@@ -77,7 +80,7 @@ class HeldRows:
                     found = self._look(error.rows) - held
                     if not found and (seconds >= _LONGEST_WAIT or deadline.remaining() <= 0):
                         raise
-            held, seconds = (held | found, seconds) if found else (held, seconds * 2)
+            held, seconds = (held | found, seconds) if found else (held, seconds * _LONGER)
 
     def _queue(self, turns: ExitStack, held: AbstractSet[Row], rows: Iterable[Row]) -> None:
         wanted = frozenset(rows)
@@ -112,3 +115,26 @@ class HeldRows:
             if len(self._looked_at) != before:
                 log.warning("rows_held", count=len(self._looked_at), kinds=sorted({str(row.kind) for row in held}))
         return frozenset(held)
+
+
+def by_halves(items: Sequence[Item], work: Callable[[Sequence[Item]], list[T]]) -> list[T]:
+    """Work on all items, or, if a row is held and nobody knows for which of them, on the halves of them apart.
+
+    Raises RowLocked for those that have to wait, when the others are done.
+    """
+    try:
+        return work(items)
+    except RowLocked:
+        if len(items) == 1 or deadline.remaining() <= 0:
+            raise
+    middle = len(items) // 2
+    done: list[T] = []
+    fault = None
+    for half in (items[:middle], items[middle:]):
+        try:
+            done += by_halves(half, work)
+        except RowLocked as error:
+            fault = error
+    if fault:
+        raise fault
+    return done

@@ -15,8 +15,10 @@ from sqlalchemy import Connection, Engine
 from billing import followups, notices
 from billing.accounts import Customer, Isp
 from billing.followups import Kind, NewTask, State
+from billing.held_rows import HeldRows, Locking, by_halves
 from billing.notices import Notice, Variant
 from billing.policy import Policy
+from billing.rows import Row, RowKind
 from billing.steps import Step
 from billing.store import accounts, debug_log, payments, tasks
 from billing.store.tasks import Failed
@@ -59,12 +61,21 @@ class Report:
     accepted: bool | None = None
 
 
-def complete(engine: Engine, policy: Policy, reports: Sequence[Report]) -> list[int]:
-    """Take reports; answers the ids of those tasks whose report came too late and changed nothing."""
-    return transact(engine, lambda connection: _complete(connection, policy, reports))
+def complete(engine: Engine, policy: Policy, reports: Sequence[Report], held_rows: HeldRows) -> list[int]:
+    """Take reports; answers the ids of those tasks whose report came too late and changed nothing.
+
+    Raises RowLocked when another transaction held a row for too long; then some of the reports may have been taken.
+    """
+
+    def take(some: Sequence[Report]) -> list[int]:
+        return held_rows.work_around(
+            lambda locking: transact(engine, lambda connection: _complete(connection, policy, some, locking))
+        )
+
+    return by_halves(reports, take)
 
 
-def _complete(connection: Connection, policy: Policy, reports: Sequence[Report]) -> list[int]:
+def _complete(connection: Connection, policy: Policy, reports: Sequence[Report], locking: Locking) -> list[int]:
     now = current_time(connection)
     rows = tasks.lock(connection, {report.task_id for report in reports})
     live: dict[int, Report] = {}
@@ -75,12 +86,27 @@ def _complete(connection: Connection, policy: Policy, reports: Sequence[Report])
             stale.append(report.task_id)
         else:
             live[report.task_id] = report
+    _lock_customers(connection, live, rows, now, locking)
     _take_releases(connection, live.values())
     _take_messages(connection, live.values(), rows, now)
     _take_access(connection, policy, live.values(), rows, now)
     if stale:
         log.warning("stale_reports", task_ids=stale)
     return stale
+
+
+def _lock_customers(
+    connection: Connection, live: dict[int, Report], rows: Mapping[int, Any], now: datetime, locking: Locking
+) -> None:
+    """Lock whose lines are on. Reports on customers whom another transaction holds are taken out: to be tried again."""
+    on = {task_id: rows[task_id].customer_id or 0 for task_id, report in live.items() if report.access in CONFIRMED}
+    waiting = [task_id for task_id, customer in on.items() if locking.needs_held([Row(RowKind.CUSTOMER, customer)])]
+    for task_id in waiting:
+        del live[task_id], on[task_id]
+    accounts.lock_by_id(connection, set(on.values()), locking.seconds)
+    with together(connection) as writes:
+        later = [Failed(rows[task_id], "customer_locked", now + _pause_of(rows[task_id])) for task_id in waiting]
+        tasks.fail(writes, later)
 
 
 def _holds_lease(row: Any, report: Report) -> bool:

@@ -11,6 +11,7 @@ class RowKind(StrEnum):
     """What a row is, and what its key is."""
 
     ACCOUNT = "account"  # the customers with a normalised account
+    CUSTOMER = "customer"  # by id
     WALLET = "wallet"  # by ISP
     CREDITS = "credits"  # by ISP
     PAYMENT = "payment"  # by TransID

@@ -44,14 +44,14 @@ class PaymentServicer(payment_service_pb2_grpc.PaymentServiceServicer):
     def __init__(self, engine: Engine, policy: Policy) -> None:
         self._engine = engine
         self._policy = policy
-        self._rows = HeldRows(engine)
+        self._held_rows = HeldRows(engine)
 
     def RecordPayments(
         self, request: pb.RecordPaymentsRequest, context: grpc.ServicerContext
     ) -> pb.RecordPaymentsResponse:
         check_batch(len(request.payments), MAX_BATCH)
         batch = [_payment(message) for message in request.payments]
-        receipts = intake.record(self._engine, self._policy, batch, self._rows)
+        receipts = intake.record(self._engine, self._policy, batch, self._held_rows)
         return pb.RecordPaymentsResponse(receipts=[_receipt(receipt) for receipt in receipts])
 
     def ValidatePayments(

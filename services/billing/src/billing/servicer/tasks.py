@@ -13,6 +13,7 @@ from sqlalchemy import Engine
 
 from billing import leasing, reporting, retrying
 from billing.followups import Kind, Line, State, Wanted
+from billing.held_rows import HeldRows
 from billing.notices import Message
 from billing.policy import Policy
 from billing.reporting import AccessResult, Report
@@ -44,6 +45,7 @@ class TaskServicer(task_service_pb2_grpc.TaskServiceServicer):
     def __init__(self, engine: Engine, policy: Policy) -> None:
         self._engine = engine
         self._policy = policy
+        self._held_rows = HeldRows(engine)
 
     def LeaseTasks(self, request: pb.LeaseTasksRequest, context: grpc.ServicerContext) -> pb.LeaseTasksResponse:
         duration = _lease_duration(request.lease_duration)
@@ -64,7 +66,9 @@ class TaskServicer(task_service_pb2_grpc.TaskServiceServicer):
         if not 1 <= len(request.reports) <= MAX_REPORTS:
             raise InvalidReport(f"1 to {MAX_REPORTS} reports, not {len(request.reports)}")
         reports = [_report(message) for message in request.reports]
-        return pb.CompleteTasksResponse(stale_task_ids=reporting.complete(self._engine, self._policy, reports))
+        return pb.CompleteTasksResponse(
+            stale_task_ids=reporting.complete(self._engine, self._policy, reports, self._held_rows)
+        )
 
     def RetryTasks(self, request: pb.RetryTasksRequest, context: grpc.ServicerContext) -> pb.RetryTasksResponse:
         return pb.RetryTasksResponse(task_ids=retrying.retry(self._engine, request.trans_id.strip().upper()))

@@ -35,6 +35,13 @@ _LOCK_CUSTOMERS = (
     .with_for_update()
     .with_hint(pppoe_users, "FORCE INDEX (ix_pppoe_users_account_key)", "mysql")
 )
+_LOCK_BY_ID = (
+    sa.select(pppoe_users.c.id, pppoe_users.c.status)  # for the key alone it would read the whole index
+    .where(pppoe_users.c.id.in_(sa.bindparam("keys", expanding=True)))
+    .order_by(pppoe_users.c.id)
+    .with_for_update()
+    .with_hint(pppoe_users, "FORCE INDEX (PRIMARY)", "mysql")
+)
 
 
 def load_directory(
@@ -76,6 +83,12 @@ def get_isps(connection: Connection, isp_ids: Collection[int]) -> Mapping[int, I
 def move_due_dates(writes: Writes, due_dates: Mapping[int, date]) -> None:
     """Set next_payment_date by customer id."""
     writes.update(pppoe_users.c.next_payment_date, pppoe_users.c.id, due_dates)
+
+
+def lock_by_id(connection: Connection, customer_ids: Collection[int], seconds: float | None) -> None:
+    """Lock customers until the transaction ends. `seconds`: how long it may wait for others; then RowsLocked."""
+    if customer_ids:
+        locks.lock(connection, _LOCK_BY_ID, RowKind.CUSTOMER, sorted(customer_ids), seconds)
 
 
 def mark_reconnected(connection: Connection, customer_ids: Iterable[int], now: datetime) -> None:

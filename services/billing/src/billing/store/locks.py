@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import sqlalchemy as sa
-from servicekit.database import lock_rows, refused_at_once
+from servicekit.database import refused_at_once, rows_within
 from servicekit.errors import RowLocked
 from sqlalchemy import Connection
 
@@ -15,18 +15,22 @@ from billing.rows import Row, RowKind, RowsLocked
 
 _KEYS: "Mapping[RowKind, sa.Column[Any]]" = {
     RowKind.ACCOUNT: pppoe_users.c.account_key,
+    RowKind.CUSTOMER: pppoe_users.c.id,
     RowKind.WALLET: isp_wallet.c.isp_id,
     RowKind.CREDITS: isp_credits.c.isp_id,
     RowKind.PAYMENT: paybill_payments.c.TransID,
     RowKind.ISP: isps.c.id,
 }
+# Nobody waits for a row here, but whoever alters or locks a whole table may hold it up; in seconds.
+_LOOK = 0.15
 
 
 class UniqueLock:
     """Locks rows by a key that is unique in its table, and waits for no other row.
 
     Of a small table MySQL rather reads every row than some by an index; it locks what it reads, and would wait for rows
-    that nobody asked for. By the primary key it can be told not to; other indexes have the predecessor's names.
+    that nobody asked for. By the primary key it can be told not to, if it is asked for a column beside the key; other
+    indexes may have the predecessor's names.
     """
 
     def __init__(self, kind: RowKind, *columns: "sa.Column[Any]") -> None:
@@ -45,15 +49,15 @@ class UniqueLock:
             return lock(connection, self._one, self._kind, keys, seconds)
         ids = connection.execute(self._find, {"keys": list(keys)}).scalars().all()
         with _naming(self._kind, keys):
-            return lock_rows(connection, self._several, {"keys": ids}, seconds=seconds)
+            return rows_within(connection, self._several, {"keys": ids}, seconds=seconds)
 
 
 def lock(
     connection: Connection, query: "sa.Select[Any]", kind: RowKind, keys: Collection[Any], seconds: float | None
 ) -> Sequence[Any]:
-    """The rows of a locking read with the parameter `keys`. `seconds`: see lock_rows. Raises RowsLocked."""
+    """The rows of a locking read with the parameter `keys`. `seconds`: see rows_within. Raises RowsLocked."""
     with _naming(kind, keys):
-        return lock_rows(connection, query, {"keys": list(keys)}, seconds=seconds)
+        return rows_within(connection, query, {"keys": list(keys)}, seconds=seconds)
 
 
 @contextmanager
@@ -65,7 +69,7 @@ def _naming(kind: RowKind, keys: Collection[Any]) -> Iterator[None]:
 
 
 def find_held(connection: Connection, rows: Collection[Row]) -> set[Row]:
-    """Those of these rows that another transaction holds just now. Waits for nobody."""
+    """Those of these rows that another transaction holds just now. Raises RowLocked when a whole table is held."""
     by_kind: dict[RowKind, list[Any]] = defaultdict(list)
     for row in rows:
         by_kind[row.kind].append(row.key)
@@ -75,8 +79,8 @@ def find_held(connection: Connection, rows: Collection[Row]) -> set[Row]:
 def _find_held(connection: Connection, column: "sa.Column[Any]", keys: list[Any]) -> set[Any]:
     table_id = column.table.c.id
     query = sa.select(table_id, column).where(column.in_(keys))
-    there = connection.execute(query).all()
-    free = {row[0] for row in connection.execute(query.with_for_update(skip_locked=True))}
+    there = rows_within(connection, query, {}, seconds=_LOOK)
+    free = {row[0] for row in rows_within(connection, query.with_for_update(skip_locked=True), {}, seconds=_LOOK)}
     seen = {row[1] for row in there}.intersection(keys)
     held = seen & {row[1] for row in there if row[0] not in free}
     # Nobody sees what another transaction has inserted and not committed; and a collation may take ä for a.

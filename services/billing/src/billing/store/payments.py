@@ -26,7 +26,7 @@ _FIND_RECORDED = sa.select(
     _always.outerjoin(paybill_payments, _p.TransID.in_(sa.bindparam("trans_ids", expanding=True)))
 )  # fmt: skip
 
-_STORED = locks.UniqueLock(RowKind.PAYMENT, _p.id)
+_STORED = locks.UniqueLock(RowKind.PAYMENT, _p.TransAmount)
 
 
 def find_recorded(

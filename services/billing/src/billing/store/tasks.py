@@ -62,7 +62,13 @@ _LEASE = (
 )
 _NOT_LEASED: dict[str, Any] = {"leased_by": None, "leased_until": None}
 _UNLEASED: dict[sa.Column[Any], Any] = {_t.leased_by: None, _t.leased_until: None}
-_LOCK = sa.select(*_TO_REPORT_ON).where(_t.id.in_(_ids)).order_by(_t.id).with_for_update()
+_LOCK = (
+    sa.select(*_TO_REPORT_ON)
+    .where(_t.id.in_(_ids))
+    .order_by(_t.id)
+    .with_for_update()
+    .with_hint(tasks, "FORCE INDEX (PRIMARY)", "mysql")
+)
 _END = sa.update(tasks).where(_t.id.in_(_ids)).values(state=sa.bindparam("end_state"), ended_at=_now, **_NOT_LEASED)
 _RELEASE = sa.update(tasks).where(_t.id.in_(_ids)).values(**_NOT_LEASED)
 _MAKE_ROUTERS_DUE = (

@@ -14,7 +14,7 @@ from billing.store import locks
 
 # Made once: to make it takes longer than to carry it out.
 _WALLETS = locks.UniqueLock(RowKind.WALLET, isp_wallet.c.isp_id, isp_wallet.c.balance)
-_CREDITS = locks.UniqueLock(RowKind.CREDITS, isp_credits.c.isp_id)
+_CREDITS = locks.UniqueLock(RowKind.CREDITS, isp_credits.c.sms_credits)
 
 
 def lock(
