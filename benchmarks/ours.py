@@ -180,6 +180,7 @@ class Ours:
         return ports | {
             settings.STATE_DIRECTORY: str(state),
             settings.DEMO: "false",
+            "LIPANET_SANDBOX": "true",
             "LIPANET_LOG_FORMAT": "json",
             "LIPANET_DATABASE_URL": self.mysql.url(SCHEMA),
             "LIPANET_ADMIN_PHONES": ",".join(ADMINS),

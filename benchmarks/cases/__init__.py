@@ -10,6 +10,7 @@ from types import ModuleType
 from benchmarks.bench import Bench
 from benchmarks.cases import (
     answer_time,
+    failing_lines,
     grpc_share,
     hot_wallet,
     lone_payment,
@@ -50,6 +51,7 @@ CASES: Sequence[Case] = tuple(
             grpc_share,
             payment_to_line,
             whole_job,
+            failing_lines,
             overload,
             outage,
             router_returns,

@@ -28,6 +28,7 @@ from benchmarks.ours import ADMINS
 from benchmarks.ports import free_ports
 from benchmarks.raw.setup import SCHEMA
 from benchmarks.results import Measure, Ratio
+from deploy.local.environment import of_service
 from deploy.local.processes import Process, serving
 from servicekit import database
 
@@ -37,7 +38,10 @@ _BATCH = 50
 def run(bench: Bench) -> list[Measure]:
     (port,) = free_ports(1)
     url = bench.mysql.url(SCHEMA)
-    environment = bench.ours.values | {"LIPANET_BILLING_PORT": str(port), "LIPANET_DATABASE_URL": url}
+    environment = of_service("billing", bench.ours.values) | {
+        "LIPANET_BILLING_PORT": str(port),
+        "LIPANET_DATABASE_URL": url,
+    }
     target = f"127.0.0.1:{port}"
     process = Process("billing", ["billing"], environment, bench.directory / "log" / "raw-billing.log", serving(target))
     process.start()
