@@ -19,6 +19,7 @@ from servicekit.deadline import DeadlineInterceptor
 from servicekit.errors import ErrorInterceptor
 from servicekit.garbage import collect_seldom
 from servicekit.listening import warn_of_plaintext
+from servicekit.settings import PREFIX
 
 log = structlog.get_logger()
 
@@ -40,6 +41,10 @@ _OPTIONS = [
 _SWITCH_SECONDS = 0.0005
 
 
+class CannotListen(Exception):
+    """The address to listen on is taken, or is not this machine's."""
+
+
 class Server:
     """A gRPC server; `probe` says whether the process can do its work, and is asked every two seconds."""
 
@@ -51,14 +56,18 @@ class Server:
         )
         self.health = health.HealthServicer()
         health_pb2_grpc.add_HealthServicer_to_server(self.health, self.grpc)
-        self.port = self.grpc.add_insecure_port(address)
-        self._host = address.rpartition(":")[0].strip("[]")
+        self.port = 0
+        self._address = address
         self._probe = probe
         self._stopping = threading.Event()
 
     def start(self) -> None:
-        """Begin to answer; health is true to the probe from the first answer on."""
-        warn_of_plaintext(self._host)
+        """Begin to answer on `port`; health is true to the probe from the first answer on. Raises CannotListen."""
+        try:
+            self.port = self.grpc.add_insecure_port(self._address)
+        except RuntimeError as error:
+            raise CannotListen(f"cannot listen on {self._address}: it is taken, or not this machine's") from error
+        warn_of_plaintext(self._address.rpartition(":")[0].strip("[]"))
         self._tell_health()
         self.grpc.start()
         threading.Thread(target=self._watch, name="health", daemon=True).start()
@@ -80,7 +89,7 @@ class Server:
 
 
 def run_until_signal(server: Server, name: str, *, after: Callable[[], None] = lambda: None) -> None:
-    """Serve until SIGTERM or SIGINT, then stop gracefully and call `after`."""
+    """Serve until SIGTERM or SIGINT, then stop gracefully and call `after`. Exits with 1 where it cannot listen."""
     sys.setswitchinterval(_SWITCH_SECONDS)
     collect_seldom()
     stop = threading.Event()
@@ -90,7 +99,12 @@ def run_until_signal(server: Server, name: str, *, after: Callable[[], None] = l
 
     signal.signal(signal.SIGTERM, ask_to_stop)
     signal.signal(signal.SIGINT, ask_to_stop)
-    server.start()
+    try:
+        server.start()
+    except CannotListen as error:
+        after()
+        variable = f"{PREFIX}{name.upper().replace('-', '_')}_PORT"
+        sys.exit(f"lipanet: {name} {error} ({PREFIX}BIND, {variable})")
     log.info("serving", name=name, port=server.port)
     stop.wait()
     log.info("stopping", name=name)

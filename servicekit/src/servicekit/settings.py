@@ -79,12 +79,26 @@ class Settings(BaseSettings):
     @classmethod
     def load(cls) -> Self:
         """Read the settings, or say which one is missing or wrong and exit with 2."""
+        if wrong := cls.faults():
+            sys.stderr.write("lipanet: " + "\n".join(wrong) + "\n")
+            sys.exit(2)
+        return cls()
+
+    @classmethod
+    def faults(cls) -> list[str]:
+        """What is missing or wrong, each with the name of its variable."""
         try:
-            return cls()
+            cls()
         except OSError as error:
-            sys.exit(_refuse(f"a settings file cannot be read: {error}"))
+            return [f"a settings file cannot be read: {error}"]
         except ValidationError as error:
-            sys.exit(_refuse("\n".join(_explain(fault) for fault in error.errors(include_input=False))))
+            return [_explain(fault) for fault in error.errors(include_input=False)]
+        return []
+
+    @classmethod
+    def variables(cls) -> set[str]:
+        """All environment variables that are read, without the suffix _FILE that each may have."""
+        return {each for name, field in cls.model_fields.items() for each in _variables(name, field)}
 
 
 class ServerSettings(Settings):
@@ -122,8 +136,3 @@ def _explain(fault: Any) -> str:
     if not name:
         return str(fault["msg"]).removeprefix("Value error, ")
     return f"{name} is wrong: {fault['msg']}."
-
-
-def _refuse(why: str) -> int:
-    sys.stderr.write(f"lipanet: {why}\n")
-    return 2
