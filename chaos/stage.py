@@ -24,6 +24,7 @@ from chaos.proxy import MysqlProxy
 from chaos.sender import Doors, Sender
 from chaos.simulated import Routers, TextSms
 from deploy.local import settings
+from deploy.local.environment import of_service
 from deploy.local.processes import Process, answering
 from deploy.local.system import System
 
@@ -102,6 +103,7 @@ class Stage:
         given |= {
             "LIPANET_VAR": str(self.state),
             "LIPANET_DEMO": "false",
+            "LIPANET_SANDBOX": "true",
             "LIPANET_LOG_FORMAT": "json",
             "LIPANET_ADMIN_PHONES": directory.ADMIN,
             # Each message is asked for by itself.
@@ -126,7 +128,7 @@ class Stage:
 
     def _second_gateway(self, system: System) -> Process:
         self._second_port = str(free_port())
-        values = system.values | {
+        values = of_service("gateway", system.values) | {
             "LIPANET_GATEWAY_PORT": self._second_port,
             "LIPANET_GATEWAY_ROLE": self.plan.second_gateway,
             "LIPANET_GATEWAY_SPOOL": str(self.state / "spool-2"),

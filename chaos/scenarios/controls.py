@@ -14,7 +14,7 @@ from chaos.scenarios.scenario import Form, Scenario
 from chaos.stage import Plan, Stage
 
 _NO_UNIQUE_KEYS = (
-    "ALTER TABLE paybill_payments DROP INDEX `uq_paybill_payments_TransID`",
+    "ALTER TABLE paybill_payments DROP INDEX `uq_paybill_payments_trans_key`",
     "ALTER TABLE wallet_entries DROP INDEX uq_wallet_entries_trans_id",
 )
 

@@ -8,9 +8,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from deploy.local import demo, settings
-from deploy.local.processes import NotReady, Process
+from deploy.local import demo, ports, settings, state
+from deploy.local.processes import NotReady
 from deploy.local.system import System
+from deploy.local.watching import Watch
 
 # What the operator's command reads from the state directory.
 _FOR_THE_COMMAND = (
@@ -20,19 +21,40 @@ _FOR_THE_COMMAND = (
 
 
 def main() -> int:
-    values = settings.complete(os.environ)
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
+    try:
+        with state.taken(settings.state_directory(os.environ)):
+            return _run(settings.complete(os.environ), stop)
+    except settings.Incomplete as error:
+        return _say(2, *error.faults)
+    except state.StateUnusable as error:
+        return _say(1, f"{settings.STATE_DIRECTORY}: {error}")
+    except (NotReady, demo.DemoRefused) as error:
+        return _say(1, str(error))
+
+
+def _say(code: int, *sentences: str) -> int:
+    for sentence in sentences:
+        print(f"lipanet: {sentence}", file=sys.stderr)
+    return code
+
+
+def _run(values: Mapping[str, str], stop: threading.Event) -> int:
+    """Start, and keep it up until told to stop. Where something stands in the way, nothing is started or migrated."""
+    if obstacles := ports.obstacles(settings.host(values), settings.ports(values)):
+        return _say(1, *obstacles)
+    if settings.is_demo(values) and settings.has_given_database(os.environ):
+        demo.refuse_business(settings.billing_database(values))
     system = System(values)
     try:
         system.start(lambda: _prepare(values))
-        _write_run_env(values, system.state / "run.env")
+        state.write(system.state / "run.env", _run_env(values))
         print(_banner(values, system.state), flush=True)
-        _watch(system, stop)
-    except NotReady as error:
-        print(f"lipanet: {error}", file=sys.stderr)
-        return 1
+        watch = Watch(system.processes.values())
+        while not stop.wait(0.5):
+            watch.look()
     finally:
         system.stop()
     return 0
@@ -43,30 +65,16 @@ def _prepare(values: Mapping[str, str]) -> None:
         demo.create(values)
 
 
-def _watch(system: System, stop: threading.Event) -> None:
-    """Start again whatever dies, as compose or Kubernetes would."""
-    while not stop.wait(0.5):
-        for process in system.processes.values():
-            if not process.is_running():
-                _restart(process)
-
-
-def _restart(process: Process) -> None:
-    print(f"lipanet: {process.name} ended with {process.exit_code()}; starting it again", file=sys.stderr, flush=True)
-    process.start()
-
-
 def _gateway_url(values: Mapping[str, str]) -> str:
-    return f"http://127.0.0.1:{values['LIPANET_GATEWAY_PORT']}"
+    return f"http://{settings.url_host(values)}:{values['LIPANET_GATEWAY_PORT']}"
 
 
-def _write_run_env(values: Mapping[str, str], path: Path) -> None:
+def _run_env(values: Mapping[str, str]) -> str:
     lines = [f"{name}={values[name]}" for name in _FOR_THE_COMMAND if name in values]
-    path.touch(mode=0o600)
-    path.write_text("\n".join([f"LIPANET_GATEWAY_URL={_gateway_url(values)}", *lines, ""]))
+    return "\n".join([f"LIPANET_GATEWAY_URL={_gateway_url(values)}", *lines, ""])
 
 
-def _banner(values: Mapping[str, str], state: Path) -> str:
+def _banner(values: Mapping[str, str], directory: Path) -> str:
     gateway = _gateway_url(values)
     secret = values.get("LIPANET_CALLBACK_SECRETS", "").split(",")[0].strip()
     callback = f"{gateway}/callbackprocess" + (f"/{secret}" if secret else "")
@@ -78,18 +86,20 @@ def _banner(values: Mapping[str, str], state: Path) -> str:
         f"  API          {gateway}/docs   health {gateway}/health",
         f"  API token    {values.get('LIPANET_API_TOKEN', '(in its file)')}",
         f"  database     {_databases(values)}",
-        f"  logs         {state}/log/",
+        f"  logs         {directory}/log/",
     ]
+    if settings.is_sandbox(values):
+        lines.append("  sandbox      anyone who reaches this machine's port may send payments")
     if settings.is_demo(values):
         lines.append(f"  router       http://127.0.0.1:{values[settings.DEMO_ROUTER_CONTROL_PORT]}/secrets (simulated)")
     if settings.has_simulated_textsms(values):
         lines.append(f"  SMS inbox    http://127.0.0.1:{values[settings.DEMO_TEXTSMS_PORT]}/inbox (simulated)")
-    return "\n".join([*lines, "", *_sample(callback), ""])
+    sample = _sample(callback) if settings.is_demo(values) else ["Try it: .venv/bin/lipanet status"]
+    return "\n".join([*lines, "", *sample, ""])
 
 
 def _databases(values: Mapping[str, str]) -> str:
-    url = values.get("LIPANET_DATABASE_URL") or values.get("LIPANET_BILLING_DATABASE_URL", "")
-    parts = urlsplit(url)
+    parts = urlsplit(settings.billing_database(values))
     return "embedded SQLite" if parts.scheme == "sqlite" else f"{parts.scheme} at {parts.hostname}"
 
 

@@ -13,6 +13,9 @@ import grpc
 import httpx
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
+from deploy.local.environment import basic
+from deploy.local.ports import listens
+
 # No process is left behind when we are killed. A function of ours between fork and exec could ask for it as well, but
 # for that Python runs everybody's fork handlers, and gRPC's waits for ever now and then.
 _DYING_WITH_US = ("setpriv", "--pdeathsig", "TERM")
@@ -24,13 +27,18 @@ class NotReady(Exception):
 
 @dataclass
 class Process:
-    """One process: `python -m module arguments`, its log in a file, `ready` says whether it can be used."""
+    """One process: `python -m module arguments`, its log in a file, `ready` says whether it can be used.
+
+    `environment` comes on top of what every program needs, and of nothing else. `port`: where it listens itself, so
+    that nobody else who answers there is taken for it.
+    """
 
     name: str
     command: Sequence[str]
     environment: Mapping[str, str]
     log: Path
     ready: Callable[[], bool] = lambda: True
+    port: int = 0
     _child: subprocess.Popen[bytes] | None = field(default=None, repr=False)
 
     @property
@@ -40,11 +48,12 @@ class Process:
 
     def start(self) -> None:
         """Start it; its output is appended to its log."""
-        self.log.parent.mkdir(parents=True, exist_ok=True)
-        with self.log.open("ab") as output:
+        self.log.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with open(self.log, "ab", opener=_for_owner_only) as output:
             self._child = subprocess.Popen(
                 [*_DYING_WITH_US, sys.executable, "-m", *self.command],
-                env={**os.environ, **self.environment},
+                env=basic() | dict(self.environment),
+                umask=0o077,  # databases, spool and logs hold names, numbers and money
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
@@ -54,12 +63,15 @@ class Process:
     def wait_ready(self, seconds: float = 60) -> None:
         """Return as soon as it is ready. Raises NotReady."""
         deadline = time.monotonic() + seconds
-        while not self.ready():
+        while not (self.ready() and self._listens()):
             if not self.is_running():
                 raise NotReady(f"{self.name} ended with {self.exit_code()}\n{self.last_lines()}")
             if time.monotonic() > deadline:
                 raise NotReady(f"{self.name} was not ready after {seconds:.0f} s\n{self.last_lines()}")
             time.sleep(0.05)
+
+    def _listens(self) -> bool:
+        return not self.port or listens(self.pid, self.port)
 
     def run(self, seconds: float = 120) -> None:
         """Run it to its end. Raises NotReady when it fails."""
@@ -98,6 +110,10 @@ class Process:
         """The end of its log."""
         lines = self.log.read_text(errors="replace").splitlines() if self.log.exists() else []
         return "\n".join(lines[-count:])
+
+
+def _for_owner_only(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
 
 
 def serving(target: str) -> Callable[[], bool]:

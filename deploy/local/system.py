@@ -1,9 +1,9 @@
 """The system's processes in the order in which they depend on each other."""
 
 from collections.abc import Callable, Mapping
-from pathlib import Path
 
 from deploy.local import settings
+from deploy.local.environment import MIGRATIONS, of_migration, of_service
 from deploy.local.processes import Process, answering, serving
 
 DEMO_ROUTER_PASSWORD = "sandbox"  # noqa: S105  # of a simulated router
@@ -15,7 +15,7 @@ class System:
 
     def __init__(self, values: Mapping[str, str]) -> None:
         self.values = dict(values)
-        self.state = Path(values[settings.STATE_DIRECTORY]).absolute()
+        self.state = settings.state_directory(values)
         self.processes = {process.name: process for process in [*self._simulators(), *self._services()]}
 
     def start(self, prepare: Callable[[], None] = lambda: None) -> None:
@@ -25,8 +25,9 @@ class System:
 
     def migrate(self) -> None:
         """Bring every service's tables up to date. Raises NotReady."""
-        for module in ("billing", "router_control", "notify"):
-            self._process(f"{module}-migrate", [module, "migrate"]).run()
+        for name in MIGRATIONS:
+            module = name.replace("-", "_")
+            self._process(f"{module}-migrate", [module, "migrate"], of_migration(name, self.values)).run()
 
     def start_processes(self, prepare: Callable[[], None] = lambda: None) -> None:
         """Start everything and wait until it is ready. Raises NotReady.
@@ -48,13 +49,12 @@ class System:
             process.stop()
 
     def _services(self) -> list[Process]:
-        values = self.values
-        gateway = f"http://127.0.0.1:{values['LIPANET_GATEWAY_PORT']}"
+        url = f"http://{settings.url_host(self.values)}:{self._port('GATEWAY')}/readyz"
         return [
-            self._process("billing", ["billing"], serving(values["LIPANET_BILLING_TARGET"])),
-            self._process("router-control", ["router_control"], serving(values["LIPANET_ROUTER_CONTROL_TARGET"])),
-            self._process("notify", ["notify"], serving(values["LIPANET_NOTIFY_TARGET"])),
-            self._process("gateway", ["gateway"], answering(f"{gateway}/readyz")),
+            self._service("billing", serving(self.values["LIPANET_BILLING_TARGET"])),
+            self._service("router-control", serving(self.values["LIPANET_ROUTER_CONTROL_TARGET"])),
+            self._service("notify", serving(self.values["LIPANET_NOTIFY_TARGET"])),
+            self._service("gateway", answering(url)),
         ]
 
     def _simulators(self) -> list[Process]:
@@ -68,23 +68,33 @@ class System:
     def _router(self) -> Process:
         control = self.values[settings.DEMO_ROUTER_CONTROL_PORT]
         flags = ["--port", self.values[settings.DEMO_ROUTER_PORT], "--control-port", control]
-        flags += [
-            "--user",
-            "lipanet",
-            "--password",
-            DEMO_ROUTER_PASSWORD,
-            "--state-file",
-            str(self.state / "router.json"),
-        ]
+        flags += ["--user", "lipanet", "--password", DEMO_ROUTER_PASSWORD]
+        flags += ["--state-file", str(self.state / "router.json")]
         for account in DEMO_ACCOUNTS:
             flags += ["--secret", f"{account}:disabled"]
-        url = f"http://127.0.0.1:{control}/secrets"
-        return self._process("router", ["simulators.routeros", *flags], answering(url))
+        ready = answering(f"http://127.0.0.1:{control}/secrets")
+        return self._process("router", ["simulators.routeros", *flags], {}, ready, int(control))
 
     def _textsms(self) -> Process:
         port = self.values[settings.DEMO_TEXTSMS_PORT]
         flags = ["--port", port, "--state-file", str(self.state / "sms-inbox.json")]
-        return self._process("textsms", ["simulators.textsms", *flags], answering(f"http://127.0.0.1:{port}/inbox"))
+        ready = answering(f"http://127.0.0.1:{port}/inbox")
+        return self._process("textsms", ["simulators.textsms", *flags], {}, ready, int(port))
 
-    def _process(self, name: str, command: list[str], ready: Callable[[], bool] = lambda: True) -> Process:
-        return Process(name, command, self.values, self.state / "log" / f"{name}.log", ready)
+    def _service(self, name: str, ready: Callable[[], bool]) -> Process:
+        module = name.replace("-", "_")
+        port = self._port(module.upper())
+        return self._process(name, [module], of_service(name, self.values), ready, port)
+
+    def _port(self, service: str) -> int:
+        return int(self.values[f"LIPANET_{service}_PORT"])
+
+    def _process(
+        self,
+        name: str,
+        command: list[str],
+        environment: Mapping[str, str],
+        ready: Callable[[], bool] = lambda: True,
+        port: int = 0,
+    ) -> Process:
+        return Process(name, command, environment, self.state / "log" / f"{name}.log", ready, port)

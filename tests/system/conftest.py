@@ -1,6 +1,5 @@
 """The whole system as real processes on free ports, on each database, with the simulated router and provider."""
 
-import socket
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -12,34 +11,18 @@ from deploy.local import demo, settings
 from deploy.local.system import System
 from servicekit import database
 from tests.databases import DATABASES, schema_on
+from tests.system.making_run import own_ports
 from tests.system.running import Running
-
-PORTS = (
-    "LIPANET_GATEWAY_PORT",
-    "LIPANET_BILLING_PORT",
-    "LIPANET_ROUTER_CONTROL_PORT",
-    "LIPANET_NOTIFY_PORT",
-    settings.DEMO_ROUTER_PORT,
-    settings.DEMO_ROUTER_CONTROL_PORT,
-    settings.DEMO_TEXTSMS_PORT,
-)
-
-
-def free_ports(count: int) -> list[int]:
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [one.getsockname()[1] for one in sockets]
-    for one in sockets:
-        one.close()
-    return ports
 
 
 @pytest.fixture(scope="module", params=DATABASES)
 def running(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     """A system of its own for each test module and database, with demo data."""
     state = tmp_path_factory.mktemp("system")
-    given = dict(zip(PORTS, map(str, free_ports(len(PORTS))), strict=True)) | {"LIPANET_VAR": str(state)}
+    given = own_ports() | {"LIPANET_VAR": str(state)}
     with ExitStack() as stack:
         if request.param != "sqlite":
+            given[settings.DEMO] = "true"
             server = request.getfixturevalue(f"{request.param}_server")
             given["LIPANET_DATABASE_URL"] = stack.enter_context(schema_on(server))
         yield from _run(given, state)

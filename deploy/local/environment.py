@@ -1,0 +1,89 @@
+"""What each process finds in its environment: what every program needs, and its own settings and nobody else's."""
+
+import os
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+
+import billing.settings
+import gateway.settings
+import notify.settings
+import router_control.settings
+from servicekit.settings import Settings
+
+# A process has those settings that its own code reads; a secret of another's would only be one more place to lose it.
+SERVICES: Mapping[str, type[Settings]] = {
+    "billing": billing.settings.BillingSettings,
+    "router-control": router_control.settings.Settings,
+    "notify": notify.settings.NotifySettings,
+    "gateway": gateway.settings.GatewaySettings,
+}
+MIGRATIONS: Mapping[str, type[Settings]] = {
+    "billing": billing.settings.MigrationSettings,
+    "router-control": router_control.settings.Settings,
+    "notify": notify.settings.MigrationSettings,
+}
+
+# A service that has a database of its own has no need of the others'.
+_OF_ONE_SERVICE = re.compile(r"LIPANET_\w+_DATABASE_URL(_FILE)?")
+_FOR_ALL_SERVICES = ("LIPANET_DATABASE_URL", "LIPANET_DATABASE_URL_FILE")
+
+_EVERYBODY_S = (
+    "PATH", "HOME", "USER", "LOGNAME", "LANG", "LANGUAGE", "TZ", "TMPDIR", "VIRTUAL_ENV", "LD_LIBRARY_PATH",
+    "SSL_CERT_FILE", "SSL_CERT_DIR",
+)  # fmt: skip
+_EVERYBODY_S_PREFIXES = ("LC_", "PYTHON", "GRPC_", "MALLOC_")
+# Only notify calls the internet; gRPC would send even what stays on this machine through a proxy.
+_PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY")
+
+
+def basic() -> dict[str, str]:
+    """What every program needs, of our own environment."""
+    return {
+        name: value
+        for name, value in os.environ.items()
+        if name in _EVERYBODY_S or name.startswith(_EVERYBODY_S_PREFIXES)
+    }
+
+
+def of_service(name: str, values: Mapping[str, str]) -> dict[str, str]:
+    """The settings of one service, such as "router-control"."""
+    return _own(SERVICES[name], values) | (_proxies() if name == "notify" else {})
+
+
+def of_migration(name: str, values: Mapping[str, str]) -> dict[str, str]:
+    """The settings of a service's `migrate`."""
+    return _own(MIGRATIONS[name], values)
+
+
+def _own(settings: type[Settings], values: Mapping[str, str]) -> dict[str, str]:
+    names = {each for variable in settings.variables() for each in (variable, f"{variable}_FILE")}
+    own = {name: value for name, value in values.items() if name in names}
+    if any(_OF_ONE_SERVICE.fullmatch(name) for name in own):
+        own = {name: value for name, value in own.items() if name not in _FOR_ALL_SERVICES}
+    return own
+
+
+def _proxies() -> dict[str, str]:
+    return {name: value for name, value in os.environ.items() if name.upper() in _PROXIES}
+
+
+def wrong_settings(values: Mapping[str, str]) -> list[str]:
+    """What the services would refuse to start with, before any is started. Not while other threads run."""
+    found: dict[str, None] = {}
+    for name, settings in SERVICES.items():
+        with _as_environment(of_service(name, values)):
+            found |= dict.fromkeys(settings.faults())
+    return list(found)
+
+
+@contextmanager
+def _as_environment(values: Mapping[str, str]) -> Iterator[None]:
+    ours = dict(os.environ)
+    os.environ.clear()
+    os.environ.update(values)
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(ours)

@@ -1,0 +1,92 @@
+"""`make run` as a process, seen from outside."""
+
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from deploy.local import settings
+
+PORTS = (
+    "LIPANET_GATEWAY_PORT",
+    "LIPANET_BILLING_PORT",
+    "LIPANET_ROUTER_CONTROL_PORT",
+    "LIPANET_NOTIFY_PORT",
+    settings.DEMO_ROUTER_PORT,
+    settings.DEMO_ROUTER_CONTROL_PORT,
+    settings.DEMO_TEXTSMS_PORT,
+)
+
+
+def free_ports(count: int) -> list[int]:
+    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
+    ports = [one.getsockname()[1] for one in sockets]
+    for one in sockets:
+        one.close()
+    return ports
+
+
+def own_ports() -> dict[str, str]:
+    """Settings that let a run have ports of its own."""
+    return dict(zip(PORTS, map(str, free_ports(len(PORTS))), strict=True))
+
+
+def _environment(given: Mapping[str, str]) -> dict[str, str]:
+    return {name: value for name, value in os.environ.items() if not name.startswith("LIPANET_")} | dict(given)
+
+
+def ended(given: Mapping[str, str]) -> tuple[int, str]:
+    """The exit code and the words of a run that ends by itself."""
+    command = [sys.executable, "-m", "deploy.local"]
+    environment = _environment(given)
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, check=False)
+    return done.returncode, done.stderr
+
+
+@dataclass
+class Run:
+    """A run that is up. `said`: what it printed until then."""
+
+    values: dict[str, str]
+    process: subprocess.Popen[str]
+    said: str
+
+    def children(self) -> dict[str, int]:
+        """The pids of its processes by their module."""
+        found = {}
+        for path in Path("/proc").iterdir():
+            if not path.name.isdigit():
+                continue
+            try:
+                parent = (path / "stat").read_text().rpartition(")")[2].split()[1]
+                words = (path / "cmdline").read_text().split("\0")
+            except (FileNotFoundError, ProcessLookupError):
+                continue
+            if int(parent) == self.process.pid and "-m" in words:
+                found[words[words.index("-m") + 1]] = int(path.name)
+        return found
+
+
+@contextmanager
+def running(given: Mapping[str, str], umask: int = 0o022) -> Iterator[Run]:
+    """A run that is up for as long as the block runs."""
+    command = [sys.executable, "-m", "deploy.local"]
+    environment = _environment(given)
+    with subprocess.Popen(
+        command, env=environment, stdout=subprocess.PIPE, stdin=subprocess.DEVNULL, text=True, umask=umask
+    ) as process:
+        try:
+            said = ""
+            for line in process.stdout:
+                said += line
+                if "see what happened" in line or "Try it" in line:
+                    break
+            assert "Lipanet is up" in said, process.wait(60)
+            yield Run(dict(given), process, said)
+        finally:
+            process.terminate()
+            process.wait(60)
