@@ -63,7 +63,7 @@ def test_no_query_stands_outside_the_store(service):
 def test_the_store_never_commits_and_never_begins(service):
     for path in service_files(service):
         if "store" in path.parts or path.name == "store.py":
-            if path.name == "adoption.py":  # migrates, where MySQL commits each ALTER by itself
+            if "adoption" in path.parts:  # migrates, where MySQL commits each ALTER by itself
                 continue
             for node in ast.walk(ast.parse(path.read_text())):
                 if isinstance(node, ast.Call):

@@ -95,7 +95,7 @@ def test_an_adopted_table_keeps_its_rows_and_columns_and_takes_longer_names(pred
     assert adopted["local_ip"]["type"].length == 255
     assert adopted["router_name"]["default"] == "'unnamed'"
     assert adopted["router_name"]["nullable"] is False
-    assert adopted["router_name"]["type"].collation == "latin1_swedish_ci"
+    assert adopted["router_name"]["type"].collation == "utf8mb4_unicode_520_ci"
     assert index(predecessor)["unique"]
 
 

@@ -1,36 +1,103 @@
 """Brings a service's tables up to date with its Alembic migrations.
 
-Every service keeps its own version table, so that one schema can hold the tables of all.
+Every service keeps its own version table, so that one schema can hold the tables of all. What stands in the way is said
+before anything is changed; see `command_line`.
 """
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import sqlalchemy as sa
 from alembic import command, context
 from alembic.config import Config
+from sqlalchemy.exc import DBAPIError
 
-_LOCK = "lipanet_migrate"
+from servicekit.database import error_code
+from servicekit.schema.findings import Findings, Refused
+
+# A look at the database before a migration, which changes nothing.
+Inspect = Callable[[sa.Connection], Findings]
+
+
+class AnotherIsRunning(Exception):
+    """Two migrations of one database never run side by side."""
+
+
+def command_line(engine: sa.Engine, service: str, migrations: Path, inspect: Inspect, options: Sequence[str]) -> None:
+    """`migrate`, or `migrate --check`, which says what would be done and what stands in the way, and changes nothing.
+
+    Exits with 1 and words for an operator when something stands in the way.
+    """
+    try:
+        if options:
+            with engine.connect() as connection:
+                findings = inspect(connection)
+            sys.exit(_exit_code(service, findings))
+        upgrade(engine, service, migrations)
+    except Refused as refused:
+        sys.exit(_exit_code(service, refused.findings))
+    except AnotherIsRunning as another:
+        sys.exit(f"{service}: {another}")
+    except DBAPIError as error:
+        if not error_code(error):
+            raise
+        sys.exit(f"{service}: the migration stopped. {_in_words(error)}")
+
+
+def _exit_code(service: str, findings: Findings) -> int:
+    print(f"{service}: {findings}")  # noqa: T201  # the answer to the one who asked
+    return 1 if findings.obstacles else 0
+
+
+# What to do about an error of the server, by its number. The server's own sentence says what is wrong.
+_ADVICE = {
+    1044: "Grant the user rights on this database.",
+    1045: "Check the user and the password in the database URL.",
+    1049: "Create the database first, or mend its name in the database URL.",
+    1114: "Make room on the server's disk, and run it again.",
+    1142: "Grant the user this right, and run it again.",
+    1205: "Somebody holds a table: end the session that does (SHOW PROCESSLIST), and run it again.",
+    1698: "Give the user a password, and put it into the database URL.",
+    2003: "Check the host and the port in the database URL, and that the server runs.",
+    2005: "Check the host in the database URL.",
+    2013: "The server went away. Run it again.",
+}
+
+
+def _in_words(error: DBAPIError) -> str:
+    code, said = error_code(error), str(error.orig.args[1]) if error.orig and len(error.orig.args) > 1 else ""
+    advice = _ADVICE.get(code, "What was done so far stays and is right. Mend the cause, and run it again.")
+    return f"The database said: {said.rstrip('.')} ({code}). {advice}"
 
 
 def upgrade(engine: sa.Engine, service: str, migrations: Path, revision: str = "head") -> None:
-    """Migrate up to `revision`. Safe to start from several processes at once and to repeat."""
-    _run(engine, service, migrations, lambda config: command.upgrade(config, revision))
+    """Migrate up to `revision`. Safe to start from several processes at once and to repeat.
+
+    Raises Refused before anything is changed, when the service's tables cannot be made from what is there.
+    """
+    _run(engine, service, migrations, lambda config: command.upgrade(config, revision), upward=True)
 
 
 def downgrade(engine: sa.Engine, service: str, migrations: Path, revision: str = "base") -> None:
     """Migrate down to `revision`. For tests and for operators who know why."""
-    _run(engine, service, migrations, lambda config: command.downgrade(config, revision))
+    _run(engine, service, migrations, lambda config: command.downgrade(config, revision), upward=False)
 
 
-def _run(engine: sa.Engine, service: str, migrations: Path, act: Callable[[Config], None]) -> None:
+def _run(engine: sa.Engine, service: str, migrations: Path, act: Callable[[Config], None], *, upward: bool) -> None:
     config = Config()
     config.set_main_option("script_location", str(migrations))
-    config.attributes["version_table"] = f"alembic_version_{service}"
+    config.attributes["version_table"] = version_table(service)
+    config.attributes["upward"] = upward
     with engine.connect() as connection, _alone(connection):
         config.attributes["connection"] = connection
         act(config)
+
+
+def version_table(service: str) -> str:
+    """The table in which a service's tables' version stands."""
+    return f"alembic_version_{service}"
 
 
 @contextmanager
@@ -38,20 +105,32 @@ def _alone(connection: sa.Connection) -> Iterator[None]:
     if connection.dialect.name != "mysql":  # SQLite's writers are alone anyway
         yield
         return
-    if connection.exec_driver_sql(f"SELECT GET_LOCK('{_LOCK}', 120)").scalar() != 1:
-        raise TimeoutError("another migration has been running for two minutes")
+    # A lock's name holds for the whole server, and has 64 letters at most.
+    name = "CONCAT('lipanet_migrate_', LEFT(SHA2(DATABASE(), 256), 32))"
+    if connection.exec_driver_sql(f"SELECT GET_LOCK({name}, 120)").scalar() != 1:
+        raise AnotherIsRunning("another migration of this database has been running for two minutes")
+    # For Alembic's own table too: it says no engine.
+    connection.exec_driver_sql("SET SESSION default_storage_engine = InnoDB")
     connection.commit()
     try:
         yield
     finally:
-        connection.exec_driver_sql(f"SELECT RELEASE_LOCK('{_LOCK}')")
-        connection.commit()
+        with suppress(DBAPIError):  # of a lost connection, whose lock is free anyway
+            connection.rollback()
+            connection.exec_driver_sql(f"SELECT RELEASE_LOCK({name})")
+            connection.commit()
 
 
-def run_environment() -> None:
-    """The whole body of a service's migrations/env.py."""
+def run_environment(prepare: Callable[[sa.Connection], None] | None = None) -> None:
+    """The whole body of a service's migrations/env.py.
+
+    `prepare` is called before each upgrade, also one with nothing to do: it may adopt tables that others made.
+    """
     config = context.config
     connection: sa.Connection = config.attributes["connection"]
+    if prepare and config.attributes["upward"]:
+        prepare(connection)
+        connection.commit()
     context.configure(
         connection=connection,
         version_table=config.attributes["version_table"],

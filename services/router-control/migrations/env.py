@@ -1,5 +1,6 @@
 """Alembic's entry point."""
 
+from router_control import adoption
 from servicekit.migrate import run_environment
 
-run_environment()
+run_environment(prepare=adoption.prepare)

@@ -2,7 +2,8 @@
 
 import sqlalchemy as sa
 from alembic import op
-from billing.store import adoption
+from billing.store.adoption import indexes, opening
+from servicekit.schema.columns import EXACT
 from sqlalchemy.dialects import mysql
 
 revision = "0002"
@@ -12,6 +13,9 @@ big_id = sa.BigInteger().with_variant(sa.Integer, "sqlite")
 moment = sa.DateTime().with_variant(mysql.DATETIME(fsp=6), "mysql")
 money = sa.BigInteger().with_variant(mysql.DECIMAL(18, 2), "mysql")
 body = sa.LargeBinary().with_variant(mysql.MEDIUMBLOB(), "mysql")
+
+# Said here, and not left to a server or a schema, which may have been made in other times.
+in_mysql = {"mysql_engine": "InnoDB", "mysql_charset": "utf8mb4", "mysql_collate": EXACT}
 
 metadata = sa.MetaData()
 
@@ -26,6 +30,7 @@ sa.Table(
     sa.Column("source_address", sa.String(64), nullable=False),
     sa.Column("received_at", moment, nullable=False),
     sa.Index("ix_payment_deliveries_trans_id", "trans_id"),
+    **in_mysql,
 )
 sa.Table(
     "wallet_entries",
@@ -39,6 +44,7 @@ sa.Table(
     sa.Column("created_at", moment, nullable=False),
     sa.UniqueConstraint("trans_id", name="uq_wallet_entries_trans_id"),
     sa.Index("ix_wallet_entries_isp_id", "isp_id"),
+    **in_mysql,
 )
 sa.Table(
     "tasks",
@@ -63,6 +69,7 @@ sa.Table(
     sa.Index("ix_tasks_state_due_at", "state", "due_at"),
     sa.Index("ix_tasks_trans_id", "trans_id"),
     sa.Index("ix_tasks_router_id_state", "router_id", "state"),
+    **in_mysql,
 )
 sa.Table(
     "quarantine",
@@ -77,6 +84,7 @@ sa.Table(
     sa.Column("note", sa.String(255), nullable=False),
     sa.Column("created_at", moment, nullable=False),
     sa.Index("ix_quarantine_state", "state"),
+    **in_mysql,
 )
 
 
@@ -84,8 +92,8 @@ def upgrade():
     connection = op.get_bind()
     metadata.create_all(connection)  # creates what is missing: a cut-off run may have made some
     for table in metadata.sorted_tables:
-        adoption.adopt_indexes(connection, table)  # and may have ended between a table and its indexes
-    adoption.open_wallets(connection)
+        indexes.create_missing(connection, table)  # and may have ended between a table and its indexes
+    opening.open_wallets(connection)
 
 
 def downgrade():

@@ -1,6 +1,10 @@
-"""Starts billing: `python -m billing` serves, `python -m billing migrate` brings the tables up to date."""
+"""Starts billing: `python -m billing` serves, `python -m billing migrate` brings the tables up to date.
+
+`python -m billing migrate --check` says what that would change, and what stands in its way.
+"""
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from lipanet.billing.v1 import directory_service_pb2_grpc, payment_service_pb2_grpc, task_service_pb2_grpc
@@ -13,6 +17,7 @@ from billing.servicer.directory import DirectoryServicer
 from billing.servicer.payments import PaymentServicer
 from billing.servicer.tasks import TaskServicer
 from billing.settings import BillingSettings, MigrationSettings
+from billing.store import adoption
 from servicekit import database, logs, migrate
 
 MIGRATIONS = Path(billing.__file__).parents[2] / "migrations"
@@ -40,10 +45,10 @@ def main() -> None:
     match sys.argv[1:]:
         case []:
             serve(BillingSettings.load())
-        case ["migrate"]:
-            bring_up_to_date(MigrationSettings.load())
+        case ["migrate", *options] if options in ([], ["--check"]):
+            bring_up_to_date(MigrationSettings.load(), options)
         case _:
-            sys.exit("usage: python -m billing [migrate]")
+            sys.exit("usage: python -m billing [migrate [--check]]")
 
 
 def serve(settings: BillingSettings) -> None:
@@ -52,10 +57,10 @@ def serve(settings: BillingSettings) -> None:
     run_until_signal(build(settings, engine), "billing", after=engine.dispose)
 
 
-def bring_up_to_date(settings: MigrationSettings) -> None:
+def bring_up_to_date(settings: MigrationSettings, options: Sequence[str]) -> None:
     logs.configure("billing", log_format=settings.log_format, level=settings.log_level)
     engine = database.create_engine(settings.database_url, answer_seconds=database.PATIENT)
-    migrate.upgrade(engine, "billing", MIGRATIONS)
+    migrate.command_line(engine, "billing", MIGRATIONS, adoption.inspect, options)
 
 
 if __name__ == "__main__":

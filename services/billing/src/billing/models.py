@@ -106,7 +106,7 @@ paybill_payments = sa.Table(
     metadata,
     sa.Column("id", BigId, primary_key=True),
     sa.Column("TransactionType", sa.String(50)),
-    sa.Column("TransID", sa.String(100), unique=True),
+    sa.Column("TransID", sa.String(100)),
     sa.Column("TransTime", sa.String(50)),
     sa.Column("TransAmount", Cents()),
     sa.Column("BusinessShortCode", sa.String(50)),
@@ -123,6 +123,8 @@ paybill_payments = sa.Table(
     sa.Column("isp_id", sa.Integer),
     sa.Column("pppoe_user_id", sa.Integer),
     sa.Column("assigned_reference", sa.String(100)),
+    # Generated and unique: the TransID without white space, in upper case. What we store is so already.
+    sa.Column("trans_key", sa.String(255), sa.Computed("TransID"), unique=True),
 )
 
 user_transactions_in = sa.Table(
@@ -208,7 +210,7 @@ wallet_entries = sa.Table(
     sa.Column("amount", Cents(18), nullable=False),
     sa.Column("balance_after", Cents(18), nullable=False),
     sa.Column("created_at", UtcDateTime, nullable=False),
-    # A second guard beside the unique TransID: no payment can reach a wallet twice.
+    # A second guard beside the payment's unique key: no payment can reach a wallet twice.
     sa.UniqueConstraint("trans_id", name="uq_wallet_entries_trans_id"),
     sa.Index("ix_wallet_entries_isp_id", "isp_id"),
 )

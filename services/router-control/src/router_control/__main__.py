@@ -1,9 +1,11 @@
-"""Starts router-control: `python -m router_control` serves, `… migrate` migrates, `… reencrypt` renews the passwords.
+"""Starts router-control: `python -m router_control` serves, `… migrate` migrates, `… migrate --check`
+says what that would change and what stands in its way, `… reencrypt` renews the passwords.
 
 The only module that reads settings; everything else is handed what it needs.
 """
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -12,6 +14,7 @@ from lipanet.router_control.v1 import router_control_service_pb2_grpc as pb_grpc
 from servicekit.serve import Server, run_until_signal
 
 import router_control
+from router_control import adoption
 from router_control.access import AccessControl
 from router_control.routers import Defaults, Registry
 from router_control.servicer import RouterControlServicer
@@ -36,12 +39,12 @@ def main(arguments: list[str]) -> None:
     match arguments:
         case []:
             serve(settings.address(settings.router_control_port), engine, registry)
-        case ["migrate"]:
-            bring_up_to_date(settings.database_url)
+        case ["migrate", *options] if options in ([], ["--check"]):
+            bring_up_to_date(settings.database_url, options)
         case ["reencrypt"]:
             reencrypt(registry)
         case _:
-            sys.exit("usage: python -m router_control [migrate | reencrypt]")
+            sys.exit("usage: python -m router_control [migrate [--check] | reencrypt]")
 
 
 def serve(address: str, engine: sa.Engine, registry: Registry) -> None:
@@ -53,9 +56,9 @@ def serve(address: str, engine: sa.Engine, registry: Registry) -> None:
     run_until_signal(server, "router-control", after=workers.close)
 
 
-def bring_up_to_date(database_url: str) -> None:
+def bring_up_to_date(database_url: str, options: Sequence[str]) -> None:
     engine = database.create_engine(database_url, answer_seconds=database.PATIENT)
-    migrate.upgrade(engine, "router_control", MIGRATIONS)
+    migrate.command_line(engine, "router_control", MIGRATIONS, adoption.inspect, options)
 
 
 def reencrypt(registry: Registry) -> None:

@@ -5,15 +5,11 @@ Ours have defaults or may be NULL, so that the predecessor can still insert.
 
 import sqlalchemy as sa
 from servicekit.database import UtcDateTime
-from sqlalchemy.dialects import mysql
 
 metadata = sa.MetaData()
 
 # Names that differ only in case are the same name on MySQL; SQLite needs to be told.
 _Name = sa.String(255).with_variant(sa.String(255, collation="NOCASE"), "sqlite")
-
-# An adopted table may be latin1; a login may not be.
-_Login = sa.String(100).with_variant(mysql.VARCHAR(100, charset="utf8mb4"), "mysql")
 
 routers = sa.Table(
     "routers",
@@ -24,7 +20,7 @@ routers = sa.Table(
     sa.Column("port", sa.Integer),
     sa.Column("tls", sa.Boolean, nullable=False, server_default=sa.false()),
     sa.Column("verify_certificate", sa.Boolean, nullable=False, server_default=sa.false()),
-    sa.Column("username", _Login),
+    sa.Column("username", sa.String(100)),
     sa.Column("password_encrypted", sa.Text),
     sa.Column("created_at", UtcDateTime),
     sqlite_autoincrement=True,

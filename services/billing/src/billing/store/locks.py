@@ -18,7 +18,7 @@ _KEYS: "Mapping[RowKind, sa.Column[Any]]" = {
     RowKind.CUSTOMER: pppoe_users.c.id,
     RowKind.WALLET: isp_wallet.c.isp_id,
     RowKind.CREDITS: isp_credits.c.isp_id,
-    RowKind.PAYMENT: paybill_payments.c.TransID,
+    RowKind.PAYMENT: paybill_payments.c.trans_key,
     RowKind.ISP: isps.c.id,
 }
 # Nobody waits for a row here, but whoever alters or locks a whole table may hold it up; in seconds.

@@ -20,10 +20,10 @@ _p = paybill_payments.c
 # Queries on the way of every payment are made once: to make one takes longer than to carry it out.
 _always = sa.select(clock().label("now")).subquery()
 _FIND_RECORDED = sa.select(
-    _always.c.now, _p.TransID, _p.TransAmount, _p.BusinessShortCode, _p.BillRefNumber,
+    _always.c.now, _p.trans_key, _p.TransID, _p.TransAmount, _p.BusinessShortCode, _p.BillRefNumber,
     _p.outcome, _p.unmatched_reason, _p.isp_id, _p.pppoe_user_id,
 ).select_from(
-    _always.outerjoin(paybill_payments, _p.TransID.in_(sa.bindparam("trans_ids", expanding=True)))
+    _always.outerjoin(paybill_payments, _p.trans_key.in_(sa.bindparam("trans_ids", expanding=True)))
 )  # fmt: skip
 
 _STORED = locks.UniqueLock(RowKind.PAYMENT, _p.TransAmount)
@@ -35,13 +35,13 @@ def find_recorded(
     """Content and receipt of those payments that are stored already, by TransID; and the time: one round trip."""
     rows = connection.execute(_FIND_RECORDED, {"trans_ids": list(trans_ids)}).all()
     recorded = {
-        # Some collations find "TKE1 " for "TKE1"; the predecessor stored what came.
-        row.TransID.strip().upper(): (
+        # The predecessor stored what came, such as "TKE1 ".
+        row.trans_key: (
             Content.of(row.TransAmount or 0, row.BusinessShortCode or "", row.BillRefNumber or ""),
             receipt_of(row),
         )
         for row in rows
-        if row.TransID
+        if row.trans_key
     }
     return recorded, rows[0].now
 
@@ -49,7 +49,7 @@ def find_recorded(
 def receipt_of(row: Any) -> Receipt:
     """The receipt of a stored payment."""
     return Receipt(
-        row.TransID,
+        row.trans_key,
         Outcome(row.outcome or Outcome.PREDECESSOR),
         UnmatchedReason(row.unmatched_reason) if row.unmatched_reason else None,
         row.isp_id,
@@ -96,7 +96,7 @@ def place(connection: Connection, settled: Settlement, reference: str) -> None:
     """Turn an unmatched payment into a placed one."""
     connection.execute(
         sa.update(paybill_payments)
-        .where(_p.TransID == settled.payment.trans_id)
+        .where(_p.trans_key == settled.payment.trans_id)
         .values(assigned_reference=reference, **_outcome(settled))
     )
 
@@ -121,14 +121,14 @@ def insert_deliveries(writes: Writes, payments: Iterable[Payment], now: datetime
 
 def get_msisdns(connection: Connection, trans_ids: Collection[str]) -> Mapping[str, str]:
     """The payers' numbers as M-Pesa sent them, by TransID."""
-    rows = connection.execute(sa.select(_p.TransID, _p.MSISDN).where(_p.TransID.in_(trans_ids)))
-    return {row.TransID: row.MSISDN or "" for row in rows}
+    rows = connection.execute(sa.select(_p.trans_key, _p.MSISDN).where(_p.trans_key.in_(trans_ids)))
+    return {row.trans_key: row.MSISDN or "" for row in rows}
 
 
 def get_amounts(connection: Connection, trans_ids: Collection[str]) -> Mapping[str, int]:
     """The amounts in cents, by TransID."""
-    rows = connection.execute(sa.select(_p.TransID, _p.TransAmount).where(_p.TransID.in_(trans_ids)))
-    return {row.TransID: row.TransAmount or 0 for row in rows}
+    rows = connection.execute(sa.select(_p.trans_key, _p.TransAmount).where(_p.trans_key.in_(trans_ids)))
+    return {row.trans_key: row.TransAmount or 0 for row in rows}
 
 
 def lock(connection: Connection, trans_ids: Collection[str], seconds: float | None = None) -> None:
@@ -167,7 +167,7 @@ def insert_customer_transactions(writes: Writes, settlements: Iterable[Settlemen
 
 def get(connection: Connection, trans_id: str, *, lock: bool = False) -> Any | None:
     """The row of one payment."""
-    query = sa.select(paybill_payments).where(_p.TransID == trans_id)
+    query = sa.select(paybill_payments).where(_p.trans_key == trans_id)
     return connection.execute(query.with_for_update() if lock else query).one_or_none()
 
 
