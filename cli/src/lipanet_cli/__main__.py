@@ -4,7 +4,7 @@ import sys
 from collections.abc import Sequence
 
 import typer
-from servicekit.logs import mask_phones
+from servicekit.masking import mask_phones
 
 from lipanet_cli import access, customers, isps, messages, payments, quarantine, routers
 from lipanet_cli.context import Connections

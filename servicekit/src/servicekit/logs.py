@@ -1,18 +1,16 @@
 """Structured logs on standard error, one line an event, with phone numbers masked and secrets left out.
 
-Every process calls `configure` once. Nothing else decides how a log line looks.
+Every process calls `configure` once. Nothing else decides how a log line looks; `masking` decides what is hidden in it.
 """
 
 import logging
-import re
 import sys
-from collections.abc import MutableMapping
-from typing import Any
+import threading
+from types import TracebackType
 
 import structlog
 
-_SECRET_KEYS = re.compile(r"password|secret|token|api_?key|authorization|callback_body", re.IGNORECASE)
-_PHONE = re.compile(r"(?<![\w.])(\+?254|0)?([17]\d{2})\d{3}(\d{3})(?![\w.])")
+from servicekit.masking import mask
 
 # Chatty, or able to print a password word for word.
 _QUIET = ("librouteros", "httpx", "httpcore", "uvicorn.access", "alembic.runtime.plugins", "asyncio")
@@ -48,18 +46,25 @@ def configure(service: str, *, log_format: str = "json", level: str = "INFO") ->
     logging.basicConfig(handlers=[handler], level=level.upper(), force=True)
     for name in _QUIET:
         logging.getLogger(name).setLevel(logging.WARNING)
+    _log_crashes()
 
 
-def mask(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    """Leave no secret and no whole Kenyan phone number in a log line."""
-    for key, value in event.items():
-        if _SECRET_KEYS.search(key):
-            event[key] = "***"
-        elif isinstance(value, str):
-            event[key] = mask_phones(value)
-    return event
+def _log_crashes() -> None:
+    """An exception that nobody catches goes the way of every log line: its text may hold numbers as well."""
+    log = structlog.get_logger()
 
+    def crashed(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+        if issubclass(kind, KeyboardInterrupt):
+            sys.__excepthook__(kind, error, trace)
+        else:
+            log.critical("crashed", exc_info=(kind, error, trace))
 
-def mask_phones(text: str) -> str:
-    """Hide the middle of every Kenyan mobile number: 254712345678 becomes 254712***678."""
-    return _PHONE.sub(r"\1\2***\3", text)
+    def thread_crashed(what: threading.ExceptHookArgs) -> None:
+        if what.exc_value is not None and not issubclass(what.exc_type, SystemExit):
+            log.critical(
+                "thread_crashed",
+                thread=what.thread.name if what.thread else "",
+                exc_info=(what.exc_type, what.exc_value, what.exc_traceback),
+            )
+
+    sys.excepthook, threading.excepthook = crashed, thread_crashed
