@@ -19,6 +19,7 @@ from chaos.run import Run, tell
 from chaos.scenarios import (
     controls,
     dead_router,
+    held_door,
     kills,
     lost_commits,
     repeats,
@@ -36,6 +37,7 @@ SCENARIOS: dict[str, Scenario] = {
     **repeats.SCENARIOS,
     **stale_leases.SCENARIOS,
     **dead_router.SCENARIOS,
+    **held_door.SCENARIOS,
     **sms_faults.SCENARIOS,
     **rolling.SCENARIOS,
     **controls.SCENARIOS,

@@ -76,11 +76,12 @@ async def _is_ready(client: httpx.AsyncClient, port: int) -> bool:
 class Sender:
     """Sends callbacks and remembers. `log`: a file of JSON lines, one at each attempt and one at its end."""
 
-    def __init__(self, doors: Doors, log: Path, *, deadline: float = 20) -> None:
+    def __init__(self, doors: Doors, log: Path, *, secret: str = "", deadline: float = 20) -> None:
         self.doors = doors
         self.attempts: list[Attempt] = []
         self.on_answer: Callable[[Attempt], None] = lambda _attempt: None
         self._deadline = deadline
+        self._path = f"/callbackprocess/{secret}" if secret else "/callbackprocess"
         self._log = log.open("a", encoding="utf-8")
 
     def close(self) -> None:
@@ -96,7 +97,7 @@ class Sender:
         self._note(number, "sent", attempt.sent_at, **given)
         try:
             async with asyncio.timeout(self._deadline):
-                attempt.status, body = await _post(attempt.port, callback.body())
+                attempt.status, body = await _post(attempt.port, self._path, callback.body())
             _read_result(attempt, body)
         except (OSError, EOFError, ValueError, TimeoutError) as error:
             attempt.fault = type(error).__name__
@@ -147,11 +148,11 @@ def _read_result(attempt: Attempt, body: bytes) -> None:
     attempt.outcome, attempt.repeated = result.get("outcome", ""), bool(result.get("repeated"))
 
 
-async def _post(port: int, body: bytes) -> tuple[int, bytes]:
+async def _post(port: int, path: str, body: bytes) -> tuple[int, bytes]:
     """Status and body of one POST on a connection of its own. Raises EOFError when the answer is cut off."""
     reader, writer = await asyncio.open_connection(_HOST, port)
     try:
-        head = f"POST /callbackprocess HTTP/1.1\r\nHost: {_HOST}\r\nContent-Type: application/json\r\n"
+        head = f"POST {path} HTTP/1.1\r\nHost: {_HOST}\r\nContent-Type: application/json\r\n"
         writer.write(f"{head}Content-Length: {len(body)}\r\nConnection: close\r\n\r\n".encode() + body)
         await writer.drain()
         answer = await reader.read()

@@ -96,7 +96,8 @@ class Stage:
         ports = [self.system.values["LIPANET_GATEWAY_PORT"]]
         if self.plan.second_gateway in {"both", "intake"}:
             ports.append(self._second_port)
-        self.sender = Sender(Doors([int(port) for port in ports]), self.state / "sender.jsonl")
+        secret = self.plan.environment.get("LIPANET_CALLBACK_SECRETS", "")
+        self.sender = Sender(Doors([int(port) for port in ports]), self.state / "sender.jsonl", secret=secret)
 
     def _system(self) -> System:
         given = {port: str(free_port()) for port in _PORTS} | self.textsms.settings

@@ -248,3 +248,11 @@ async def test_what_is_wrong_behind_a_payment_does_not_take_its_answer(open_door
     await line.send(head_of(len(BODY)) + BODY + b"\x00 this is no HTTP\r\n\r\n")
     assert (await line.answer())[0] == 200
     assert await line.ends() == b""
+
+
+async def test_only_so_many_requests_are_taken_before_the_first_is_answered(open_door, world):
+    world.billing.fake.delay = 0.2
+    line = await Line.to(open_door)
+    await line.send((head_of(len(BODY)) + BODY) * 100)
+    answered = await line.ends()
+    assert answered.count(b"HTTP/1.1 200 ") == QUICK.requests_at_once

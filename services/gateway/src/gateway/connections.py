@@ -20,8 +20,8 @@ from gateway.answers import JsonResponse
 from gateway.room import Room
 
 
-class _TooLong(Exception):
-    """A head has more headers, or more bytes, than any honest one."""
+class _TooMuch(Exception):
+    """A head has more headers or bytes, or a connection more unanswered requests, than any honest one."""
 
 
 class _Closing:
@@ -57,7 +57,7 @@ class Connection(HttpToolsProtocol):
         self._deaf = False  # what still arrives is not looked at
         self._in_head = True
         self._head_bytes = 0
-        self._too_long = False
+        self._too_much = False
         self._framing = 0  # bytes of the current request that are none of its body
         self._body_bytes = 0
         self._requests = 0
@@ -68,7 +68,9 @@ class Connection(HttpToolsProtocol):
         self._socket = transport
         super().connection_made(_Closing(transport, self))  # type: ignore[arg-type]
         if not self.room.enter(self):
-            self._refuse(HTTPStatus.SERVICE_UNAVAILABLE, "Too many connections")
+            self.ended = True
+            transport.write(_answer(HTTPStatus.SERVICE_UNAVAILABLE, "Too many connections"))
+            transport.close()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.ended = True
@@ -84,7 +86,7 @@ class Connection(HttpToolsProtocol):
 
         A socket that is closed with something unread takes back what it has sent.
         """
-        if self.ended or not self._has_unread:
+        if self.ended or self._socket.is_closing() or not self._has_unread:
             self._socket.close()
         else:
             self._socket.pause_reading()
@@ -119,7 +121,7 @@ class Connection(HttpToolsProtocol):
             return
         self._framing += len(data) - (self._body_bytes - body_bytes)
         if self._framing > self.room.limits.framing_bytes:
-            self._too_long = True
+            self._too_much = True
             self._refuse_unreadable()
 
     def _parse(self, data: bytes) -> None:
@@ -160,18 +162,21 @@ class Connection(HttpToolsProtocol):
         if self._in_head:  # not a trailer, which tells nothing that we would want to know
             super().on_header(name, value)
             if len(self.headers) > self.room.limits.headers:
-                self._too_long = True
-                raise _TooLong
+                self._too_much = True
+                raise _TooMuch
 
     def _measure(self, size: int) -> None:
         self._head_bytes += size
         if self._head_bytes > self.room.limits.framing_bytes:
-            self._too_long = True
-            raise _TooLong
+            self._too_much = True
+            raise _TooMuch
 
     def on_headers_complete(self) -> None:
         if self.parser.should_upgrade():
             return  # _parse comes back with the same head without the offer
+        if self._unanswered >= self.room.limits.requests_at_once:
+            self._too_much = True
+            raise _TooMuch
         self._in_head = False
         super().on_headers_complete()
         self._unanswered += 1
@@ -217,8 +222,8 @@ class Connection(HttpToolsProtocol):
 
     def _refuse_unreadable(self) -> None:
         self._deaf = True
-        self.room.count("too_long" if self._too_long else "unreadable")
-        if self._too_long:
+        self.room.count("too_much" if self._too_much else "unreadable")
+        if self._too_much:
             most = self.room.limits.framing_bytes
             self._refuse(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, f"headers: too many, or longer than {most} bytes")
         else:

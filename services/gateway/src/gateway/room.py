@@ -28,6 +28,7 @@ class Limits:
     wait: float = 10.0
     framing_bytes: int = 64 * 1024
     headers: int = 100
+    requests_at_once: int = 20  # on one connection, before the first is answered
 
 
 class Guest(Protocol):
