@@ -156,18 +156,24 @@ class FakeBilling:
 
 @dataclass
 class FakeRouterControl:
-    """The registry in a dict; `lines` says what each username holds, `unreachable` which routers are dead."""
+    """The registry in a dict; `lines` says what each username holds, `unreachable` which routers are dead.
+
+    All routers show the same `certificate`.
+    """
 
     registry: dict[int, routers.Router] = field(default_factory=dict)
     passwords: dict[int, str] = field(default_factory=dict)
     lines: dict[str, int] = field(default_factory=dict)
     unreachable: set[int] = field(default_factory=set)
+    certificate: str = "ab" * 32
 
     def CreateRouter(self, request, context):
         if any(other.name == request.router.name for other in self.registry.values()):
             raise Refusal(grpc.StatusCode.ALREADY_EXISTS, "ROUTER_NAME_TAKEN", f"{request.router.name} is taken")
         if request.router.router_id in self.registry:
             raise Refusal(grpc.StatusCode.ALREADY_EXISTS, "ROUTER_ID_TAKEN", f"id {request.router.router_id} is taken")
+        if not request.router.username and not request.use_default_login:
+            raise Refusal(grpc.StatusCode.INVALID_ARGUMENT, "LOGIN_NEEDED", "a router needs a login of its own")
         router_id = request.router.router_id or max(self.registry, default=0) + 1
         return routers.CreateRouterResponse(router=self._store(router_id, request.router))
 
@@ -187,8 +193,28 @@ class FakeRouterControl:
         return self.registry[router_id]
 
     def UpdateRouter(self, request, context):
-        self._get(request.router.router_id)
+        present, wanted = self._get(request.router.router_id), request.router
+        moved = (wanted.address, wanted.port, wanted.tls) != (present.address, present.port, present.tls)
+        if wanted.username and moved and not wanted.HasField("password"):
+            raise Refusal(grpc.StatusCode.INVALID_ARGUMENT, "PASSWORD_NEEDED", "it needs the password anew")
+        if not wanted.username and (moved or present.username) and not request.use_default_login:
+            raise Refusal(grpc.StatusCode.INVALID_ARGUMENT, "LOGIN_NEEDED", "it needs a login of its own")
+        if not wanted.username:
+            self.passwords.pop(wanted.router_id, None)
         return routers.UpdateRouterResponse(router=self._store(request.router.router_id, request.router))
+
+    def GetRouterCertificate(self, request, context):
+        remembered = self._get(request.router_id).certificate_sha256
+        if request.router_id in self.unreachable:
+            outcome = routers.ACCESS_OUTCOME_UNREACHABLE
+            return routers.GetRouterCertificateResponse(outcome=outcome, detail="connection refused")
+        return routers.GetRouterCertificateResponse(
+            outcome=routers.ACCESS_OUTCOME_ALREADY_SO, shown_sha256=self.certificate, remembered_sha256=remembered
+        )
+
+    def TrustRouter(self, request, context):
+        self._get(request.router_id).certificate_sha256 = request.certificate_sha256
+        return routers.TrustRouterResponse(router=self._get(request.router_id))
 
     def GetRouter(self, request, context):
         return routers.GetRouterResponse(router=self._get(request.router_id))

@@ -117,21 +117,62 @@ def test_a_router_s_password_goes_in_by_file_and_never_comes_out(installation, r
 
 def test_an_update_changes_only_what_is_given(installation, router_control):
     installation("router", "add", "Hill", "10.0.0.2", "--username", "api", "--password-file", "-", stdin="old\n")
-    changed = installation("router", "update", "hill", "--port", "8729", "--tls")
-    assert changed.code == 0
+    assert installation("router", "update", "hill", "--name", "Top").code == 0
     router = router_control.registry[2]
-    assert (router.address, router.port, router.tls, router.username) == ("10.0.0.2", 8729, True, "api")
+    assert (router.name, router.address, router.port, router.username) == ("Top", "10.0.0.2", 0, "api")
     assert router_control.passwords[2] == "old"
+
+
+def test_a_router_s_password_goes_nowhere_else_unless_it_is_given_again(installation, router_control):
+    installation("router", "add", "Hill", "10.0.0.2", "--username", "api", "--password-file", "-", stdin="old\n")
+    elsewhere = ["--address", "10.0.0.3", "--port", "8729", "--tls"]
+    refused = installation("router", "update", "Hill", *elsewhere)
+    assert (refused.code, router_control.registry[2].address) == (1, "10.0.0.2")
+    assert "PASSWORD_NEEDED" in refused.err
+    assert installation("router", "update", "Hill", *elsewhere, "--password-file", "-", stdin="new\n").code == 0
+    router = router_control.registry[2]
+    assert (router.address, router.port, router.tls, router_control.passwords[2]) == ("10.0.0.3", 8729, True, "new")
+
+
+def test_the_default_login_is_sent_only_where_that_is_asked_for(installation, router_control):
+    refused = installation("router", "add", "Hill", "10.0.0.2")
+    assert (refused.code, list(router_control.registry)) == (1, [1])
+    assert "LOGIN_NEEDED" in refused.err
+    assert installation("router", "add", "Hill", "10.0.0.2", "--default-login").code == 0
+    assert installation("router", "update", "Hill", "--address", "10.0.0.3").code == 1
+    assert installation("router", "update", "Hill", "--address", "10.0.0.3", "--default-login").code == 0
+    assert router_control.registry[2].address == "10.0.0.3"
 
 
 def test_going_back_to_the_default_login_drops_the_own_password(installation, router_control):
     installation("router", "add", "Hill", "10.0.0.2", "--username", "api", "--password-file", "-", stdin="old\n")
-    installation("router", "update", "Hill", "--username", "")
-    assert not router_control.registry[2].has_password
+    assert installation("router", "update", "Hill", "--default-login").code == 0
+    router = router_control.registry[2]
+    assert (router.username, router.has_password) == ("", False)
+
+
+def test_a_replaced_certificate_is_shown_beside_the_old_one_and_trusted_when_confirmed(installation, router_control):
+    router_control.registry[1].certificate_sha256 = "cd" * 32
+    declined = installation("router", "trust", "1", stdin="n\n")
+    assert (declined.code, router_control.registry[1].certificate_sha256) == (1, "cd" * 32)
+    assert "ab" * 32 in declined.err
+    assert "cd" * 32 in declined.err
+    trusted = installation("router", "trust", "1", "--yes", "--json")
+    assert router_control.registry[1].certificate_sha256 == "ab" * 32
+    assert trusted.document == {"router_id": 1, "certificate_sha256": "ab" * 32, "previous_sha256": "cd" * 32}
+
+
+@pytest.mark.parametrize("shown", [None, ""])
+def test_a_router_that_shows_no_certificate_cannot_be_trusted(installation, router_control, shown):
+    router_control.certificate = shown or ""
+    router_control.unreachable = {1} if shown is None else set()
+    refused = installation("router", "trust", "1", "--yes")
+    assert (refused.code, refused.out) == (1, "")
+    assert ("no certificate" if shown == "" else "connection refused") in refused.err
 
 
 def test_a_taken_name_is_refused_with_the_contract_s_reason(installation):
-    refused = installation("router", "add", "Tower 1", "10.0.0.2")
+    refused = installation("router", "add", "Tower 1", "10.0.0.2", "--username", "api")
     assert (refused.code, refused.out) == (1, "")
     assert refused.err == "lipanet: router-control: Tower 1 is taken (ROUTER_NAME_TAKEN)\n"
 

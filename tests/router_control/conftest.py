@@ -39,7 +39,26 @@ class Service:
             password=password,
             **registration,
         )
-        return self.stub.CreateRouter(pb.CreateRouterRequest(router=router)).router.router_id
+        request = pb.CreateRouterRequest(router=router, use_default_login=not username)
+        return self.stub.CreateRouter(request).router.router_id
+
+    def update(self, router_id, *, use_default_login=False, **changes):
+        """Save a router's registration with these changes; it must say all that shall stay, but for the password."""
+        router = self.router(router_id)
+        for name, value in changes.items():
+            setattr(router, name, value)
+        request = pb.UpdateRouterRequest(router=router, use_default_login=use_default_login)
+        return self.stub.UpdateRouter(request).router
+
+    def router(self, router_id):
+        return self.stub.GetRouter(pb.GetRouterRequest(router_id=router_id)).router
+
+    def certificate(self, router_id):
+        return self.stub.GetRouterCertificate(pb.GetRouterCertificateRequest(router_id=router_id))
+
+    def trust(self, router_id, fingerprint):
+        request = pb.TrustRouterRequest(router_id=router_id, certificate_sha256=fingerprint)
+        return self.stub.TrustRouter(request).router
 
     def set(self, router_id, wanted, timeout=10):
         """Ask for `wanted` (name: on?) and answer {name: result}, with the enums as short words."""

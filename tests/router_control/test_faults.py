@@ -47,10 +47,7 @@ def test_a_refused_login_is_tried_once_until_the_registration_is_mended(service,
         assert result.outcome == "LOGIN_REFUSED"
         assert "invalid user name or password" in result.detail
     assert router.logins == {False: 1}
-    mended = service.pb.Router(
-        router_id=router_id, name="r1", address="127.0.0.1", port=server.port, username="lipanet", password=PASSWORD
-    )
-    service.stub.UpdateRouter(service.pb.UpdateRouterRequest(router=mended))
+    service.update(router_id, password=PASSWORD)
     assert service.set(router_id, {"u": True})["u"].outcome == "CHANGED"
 
 
@@ -64,8 +61,7 @@ def test_a_router_mended_at_its_own_end_is_tried_again_when_its_registration_is_
     router_id = service.register(server, password="new-one")
     assert service.get(router_id, "u")["u"].outcome == "LOGIN_REFUSED"
     router.users["lipanet"] = User("lipanet", "new-one")
-    registered = service.stub.GetRouter(service.pb.GetRouterRequest(router_id=router_id)).router
-    service.stub.UpdateRouter(service.pb.UpdateRouterRequest(router=registered))
+    service.update(router_id)
     assert service.get(router_id, "u")["u"].outcome == "NO_SUCH_SECRET"
 
 
@@ -80,9 +76,7 @@ def test_a_changed_address_is_used_by_the_next_call(service, router, server, rou
     router.add_secret("u")
     assert service.get(router_id, "u")["u"].outcome == "ALREADY_SO"
     with RouterServer(Router(User("lipanet", PASSWORD))) as other:
-        moved = service.pb.Router(router_id=router_id, name="r1", address="127.0.0.1", port=other.port)
-        moved.username = "lipanet"
-        service.stub.UpdateRouter(service.pb.UpdateRouterRequest(router=moved))
+        service.update(router_id, port=other.port, password=PASSWORD)
         assert service.get(router_id, "u")["u"].outcome == "NO_SUCH_SECRET"
 
 

@@ -48,7 +48,8 @@ def test_it_migrates_serves_switches_a_line_with_the_default_login_and_stops_whe
             assert answer.status == health_pb2.HealthCheckResponse.SERVING
             stub = pb_grpc.RouterControlServiceStub(channel)
             registered = pb.Router(name="r1", address="127.0.0.1", port=server.port)
-            router_id = stub.CreateRouter(pb.CreateRouterRequest(router=registered)).router.router_id
+            request = pb.CreateRouterRequest(router=registered, use_default_login=True)
+            router_id = stub.CreateRouter(request).router.router_id
             change = pb.AccessChange(username="u", access=pb.ACCESS_ENABLED)
             set_ = stub.SetAccess(pb.SetAccessRequest(router_id=router_id, changes=[change]), timeout=10)
             assert [result.outcome for result in set_.results] == [pb.ACCESS_OUTCOME_CHANGED]

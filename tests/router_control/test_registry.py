@@ -48,8 +48,8 @@ def test_a_router_is_kept_as_it_was_registered(registry):
 
 def test_an_update_replaces_everything_and_without_a_password_keeps_the_old_one(registry):
     created = registry.create(KISUMU)
-    updated = registry.update(Registration("Nakuru", "nakuru.example", created.router_id, 1, username="other"))
-    assert (updated.name, updated.address, updated.port) == ("Nakuru", "nakuru.example", 1)
+    updated = registry.update(Registration("Nakuru", "10.0.0.1", created.router_id, 8728, username="other"))
+    assert (updated.name, updated.port, updated.username) == ("Nakuru", 8728, "other")
     assert registry.target(updated).login.password == "mango-tree-7"
 
 
@@ -143,7 +143,7 @@ def test_a_row_of_the_predecessor_uses_the_default_login_and_port(engine):
 
 
 def test_a_router_without_login_and_without_default_has_none(registry):
-    created = registry.create(Registration("Kisumu", "10.0.0.1"))
+    created = registry.create(Registration("Kisumu", "10.0.0.1", use_default_login=True))
     with pytest.raises(NoLogin):
         registry.target(created)
 
@@ -159,6 +159,7 @@ def test_rows_of_the_predecessor_that_share_a_name_can_be_edited_one_by_one(mysq
     migrate.upgrade(engine, "router_control", MIGRATIONS)
     registry = Registry(engine, Vault([OLD]), Defaults())
     first, second, third = registry.list()
+    first, second, third = (replace(router, use_default_login=True) for router in (first, second, third))
     assert registry.update(replace(first, address="10.0.0.1")).address == "10.0.0.1"
     with pytest.raises(RouterNameTaken):
         registry.update(replace(third, name="Kisumu", address="10.0.0.3"))

@@ -55,7 +55,9 @@ def test_a_check_tells_who_the_router_is(service, router, router_id):
         (lambda s: s.stub.CreateRouter(s.pb.CreateRouterRequest()), "INVALID_ARGUMENT", "INVALID_ROUTER"),
         (
             lambda s: [
-                s.stub.CreateRouter(s.pb.CreateRouterRequest(router=s.pb.Router(name=name, address="10.0.0.1")))
+                s.stub.CreateRouter(
+                    s.pb.CreateRouterRequest(router=s.pb.Router(name=name, address="10.0.0.1", username="u"))
+                )
                 for name in ("x", "X")
             ],
             "ALREADY_EXISTS",

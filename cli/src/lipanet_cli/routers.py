@@ -11,20 +11,22 @@ from lipanet.router_control.v1.router_control_service_pb2 import (
     CheckRouterRequest,
     CreateRouterRequest,
     DeleteRouterRequest,
+    GetRouterCertificateRequest,
+    GetRouterCertificateResponse,
     GetRouterRequest,
     ListRoutersRequest,
     Router,
+    TrustRouterRequest,
     UpdateRouterRequest,
 )
 
-from lipanet_cli.channels import Channels
+from lipanet_cli import router_import
 from lipanet_cli.context import AsJson, DryRun, connections
-from lipanet_cli.csv_rows import BadValue, Field, Line, bounded, host, wanted_id, whole_number, yes_no
-from lipanet_cli.errors import CommandFailed, ServiceRefused
+from lipanet_cli.errors import CommandFailed
 from lipanet_cli.imports import LineResult, Parsed, run_import
 from lipanet_cli.names import Names
 from lipanet_cli.records import record
-from lipanet_cli.tables import Column, print_json, reference, say, show_list, show_record, state
+from lipanet_cli.tables import Column, print_json, reference, remark, say, show_list, show_record, state
 
 app = typer.Typer(no_args_is_help=True, help="Routers that carry the customers' lines.")
 
@@ -45,22 +47,17 @@ CHECK_COLUMNS = (
     Column("Took ms", "elapsed_ms"),
     Column("Detail", "detail"),
 )
-FIELDS = (
-    Field("id", also=("router_id", "router_no", "no", "#")),
-    Field("name", also=("router", "router_name"), required=True),
-    Field("address", also=("local_ip", "ip", "host"), required=True),
-    Field("port"),
-    Field("tls"),
-    Field("verify_certificate"),
-    Field("username", also=("login", "user")),
-    Field("password"),
-)
-
 RouterName = Annotated[str, typer.Argument(metavar="ROUTER", help="The router, by id or name.")]
 Port = Annotated[int | None, typer.Option(min=0, max=65535, help="The API port; 0 for the installation's default.")]
 Tls = Annotated[bool | None, typer.Option("--tls/--no-tls", help="Speak TLS (api-ssl).")]
-Verify = Annotated[bool | None, typer.Option(help="Require a valid certificate.")]
-Login = Annotated[str | None, typer.Option(help="The login; empty for the installation's default.")]
+Verify = Annotated[
+    bool | None,
+    typer.Option(help="Require a certificate of a known authority, instead of the one that the router shows first."),
+]
+Login = Annotated[str | None, typer.Option(help="The router's own login.")]
+DefaultLogin = Annotated[
+    bool, typer.Option("--default-login", help="Let the installation's default login be sent to this address.")
+]
 # Never the password itself: every user of this machine can read a running command's arguments.
 PasswordFile = Annotated[
     Path | None, typer.Option(help="A file that holds the password; - reads it from standard input.")
@@ -77,9 +74,10 @@ def add(  # noqa: PLR0913, PLR0917
     verify_certificate: Verify = None,
     username: Login = None,
     password_file: PasswordFile = None,
+    default_login: DefaultLogin = False,
     as_json: AsJson = False,
 ) -> None:
-    """Add a router to the registry."""
+    """Add a router to the registry, with a login of its own or --default-login."""
     router = Router(
         name=name,
         address=address,
@@ -89,7 +87,8 @@ def add(  # noqa: PLR0913, PLR0917
         username=username or "",
         password=_password(password_file),
     )
-    created = connections(ctx).channels.routers.CreateRouter(CreateRouterRequest(router=router)).router
+    request = CreateRouterRequest(router=router, use_default_login=default_login)
+    created = connections(ctx).channels.routers.CreateRouter(request).router
     router_id = created.router_id
     _tell(created, f"Router {router_id} is added; `lipanet router check {router_id}` tries it.", as_json)
 
@@ -112,15 +111,18 @@ def update(  # noqa: PLR0913, PLR0917
     verify_certificate: Verify = None,
     username: Login = None,
     password_file: PasswordFile = None,
+    default_login: DefaultLogin = False,
     as_json: AsJson = False,
 ) -> None:
-    """Change what is given of a router; the rest stays, also its password."""
+    """Change what is given of a router; the rest stays, also its password.
+
+    Another address, port or TLS needs the password again, or --default-login: a login goes only where it was given for.
+    """
     channels = connections(ctx).channels
     router_id = Names(channels).router_id(router)
     changed = channels.routers.GetRouter(GetRouterRequest(router_id=router_id)).router
-    password = _password(password_file)
-    if username == "" and password is None:
-        password = ""  # the installation's default login comes with the default password
+    if default_login and username is None:
+        username = ""
     given = {
         "name": name,
         "address": address,
@@ -128,12 +130,13 @@ def update(  # noqa: PLR0913, PLR0917
         "tls": tls,
         "verify_certificate": verify_certificate,
         "username": username,
-        "password": password,
+        "password": _password(password_file),
     }
     for field, value in given.items():
         if value is not None:
             setattr(changed, field, value)
-    changed = channels.routers.UpdateRouter(UpdateRouterRequest(router=changed)).router
+    request = UpdateRouterRequest(router=changed, use_default_login=default_login)
+    changed = channels.routers.UpdateRouter(request).router
     _tell(changed, f"Router {router_id} is changed.", as_json)
 
 
@@ -174,10 +177,39 @@ def check(ctx: typer.Context, router: RouterName, as_json: AsJson = False) -> No
         raise typer.Exit(1)
 
 
+@app.command("trust")
+def trust(
+    ctx: typer.Context,
+    router: RouterName,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Trust the certificate that a router shows now, after it was replaced."""
+    channels = connections(ctx).channels
+    router_id = Names(channels).router_id(router)
+    found = channels.routers.GetRouterCertificate(GetRouterCertificateRequest(router_id=router_id))
+    shown = _shown(router_id, found)
+    remark(f"Router {router_id} shows the certificate SHA-256 {shown}")
+    remark(f"Remembered is {found.remembered_sha256 or 'none'}")
+    if shown != found.remembered_sha256:
+        if not yes:
+            question = "Is that what the router itself shows (/certificate print detail, fingerprint)?"
+            typer.confirm(question, abort=True, err=True)
+        channels.routers.TrustRouter(TrustRouterRequest(router_id=router_id, certificate_sha256=shown))
+    if as_json:
+        old = found.remembered_sha256 or None
+        print_json({"router_id": router_id, "certificate_sha256": shown, "previous_sha256": old})
+    else:
+        say(f"Router {router_id} is trusted by this certificate, and by no other.")
+
+
 @app.command("import")
 def import_routers(
     ctx: typer.Context,
     file: Annotated[Path, typer.Argument(help="CSV with a header row; columns: id, name, address, port, …")],
+    default_login: Annotated[
+        bool, typer.Option("--default-login", help="Let the default login be sent to routers without a username.")
+    ] = False,
     dry_run: DryRun = False,
     as_json: AsJson = False,
 ) -> None:
@@ -185,14 +217,23 @@ def import_routers(
     channels = connections(ctx).channels
 
     def create(items: Sequence[Parsed[Router]], *, dry_run: bool) -> Iterator[LineResult]:
-        return _create(channels, items, dry_run=dry_run)
+        return router_import.create(channels, items, default_login=default_login, dry_run=dry_run)
 
-    remark = "Routers that have no id in the file get a new one: let a customers' file name them, not their ids."
-    run_import(file, FIELDS, _read, create, dry_run=dry_run, as_json=as_json, about_new_ids=remark)
+    about_ids = "Routers that have no id in the file get a new one: let a customers' file name them, not their ids."
+    fields, read = router_import.FIELDS, router_import.read
+    run_import(file, fields, read, create, dry_run=dry_run, as_json=as_json, about_new_ids=about_ids)
 
 
 def _outcome(found: dict[str, object]) -> object:
     return "ok" if found["ok"] else found["outcome"]
+
+
+def _shown(router_id: int, found: GetRouterCertificateResponse) -> str:
+    if found.outcome != AccessOutcome.ACCESS_OUTCOME_ALREADY_SO:
+        raise CommandFailed(f"Router {router_id} could not be asked for its certificate: {found.detail}.")
+    if not found.shown_sha256:
+        raise CommandFailed(f"Router {router_id} shows no certificate: give its api-ssl service one.")
+    return found.shown_sha256
 
 
 def _tell(router: Router, sentence: str, as_json: bool) -> None:
@@ -210,61 +251,3 @@ def _password(file: Path | None) -> str | None:
     except OSError as error:
         raise CommandFailed(f"{file} cannot be read: {error.strerror}.") from error
     return text.rstrip("\r\n")
-
-
-def _read(line: Line) -> Parsed[Router]:
-    tls = yes_no(line.get("tls"), "tls")
-    verify = yes_no(line.get("verify_certificate"), "verify_certificate")
-    if verify and not tls:
-        raise BadValue("a certificate can only be verified with tls")
-    if line.get("password") and not line.get("username"):
-        raise BadValue("a password needs a username")
-    router = Router(
-        router_id=wanted_id(line.get("id")),
-        name=bounded(line.get("name"), "name", 100),
-        address=host(line.get("address")),
-        port=whole_number(line.get("port"), "port", 65535),
-        tls=tls,
-        verify_certificate=verify,
-        username=line.get("username"),
-        password=line.get("password") or None,
-    )
-    return Parsed(line.number, router.name, router.name.casefold(), router, router.router_id)
-
-
-def _create(channels: Channels, items: Sequence[Parsed[Router]], *, dry_run: bool) -> Iterator[LineResult]:
-    answer = channels.routers.ListRouters(ListRoutersRequest())
-    known = {router.name.casefold(): router for router in answer.routers}
-    owners = {router.router_id: router.name for router in answer.routers}
-    for item in items:
-        if other := known.get(item.key):
-            yield _compare(item, other)
-            continue
-        if item.wanted_id in owners:
-            owner = owners[item.wanted_id]
-            yield LineResult(item.number, item.name, "bad", f"id {item.wanted_id} belongs to {owner!r} already")
-            continue
-        created = item.item
-        try:
-            if not dry_run:
-                created = channels.routers.CreateRouter(CreateRouterRequest(router=item.item)).router
-        except ServiceRefused as refusal:
-            yield LineResult(item.number, item.name, "bad", str(refusal))
-        else:
-            yield LineResult(item.number, item.name, "created", id=created.router_id)
-
-
-def _compare(item: Parsed[Router], other: Router) -> LineResult:
-    if item.wanted_id not in {0, other.router_id}:
-        error = f"there is a router of this name already, with the id {other.router_id}"
-        return LineResult(item.number, item.name, "bad", error)
-    # The password is left out: it never comes out of the registry.
-    differs = [
-        name
-        for name in ("address", "port", "tls", "verify_certificate", "username")
-        if getattr(item.item, name) != getattr(other, name)
-    ]
-    if not differs:
-        return LineResult(item.number, item.name, "unchanged", id=other.router_id)
-    hint = f"`lipanet router update {other.router_id}` changes it"
-    return LineResult(item.number, item.name, "bad", f"is there already with another {' and '.join(differs)}: {hint}")

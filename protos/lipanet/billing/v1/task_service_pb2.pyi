@@ -103,6 +103,8 @@ class _AccessResultEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_AccessRe
     """The registry has no such router."""
     ACCESS_RESULT_ROUTER_ERROR: _AccessResult.ValueType  # 9
     """The router answered with an error, or in a way that nobody understands."""
+    ACCESS_RESULT_CERTIFICATE_CHANGED: _AccessResult.ValueType  # 10
+    """The router shows another certificate than the one remembered: it was not logged in to."""
 
 class AccessResult(_AccessResult, metaclass=_AccessResultEnumTypeWrapper):
     """How an AccessWork went. The same words as router-control's."""
@@ -127,6 +129,8 @@ ACCESS_RESULT_NO_SUCH_ROUTER: AccessResult.ValueType  # 8
 """The registry has no such router."""
 ACCESS_RESULT_ROUTER_ERROR: AccessResult.ValueType  # 9
 """The router answered with an error, or in a way that nobody understands."""
+ACCESS_RESULT_CERTIFICATE_CHANGED: AccessResult.ValueType  # 10
+"""The router shows another certificate than the one remembered: it was not logged in to."""
 Global___AccessResult: _TypeAlias = AccessResult  # noqa: Y015
 
 @_typing.final

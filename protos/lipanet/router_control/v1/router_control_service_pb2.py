@@ -24,17 +24,17 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n6lipanet/router_control/v1/router_control_service.proto\x12\x19lipanet.router_control.v1\"S\n\x0c\x41\x63\x63\x65ssChange\x12\x10\n\x08username\x18\x01 \x01(\t\x12\x31\n\x06\x61\x63\x63\x65ss\x18\x02 \x01(\x0e\x32!.lipanet.router_control.v1.Access\"\xb0\x01\n\x0c\x41\x63\x63\x65ssResult\x12\x10\n\x08username\x18\x01 \x01(\t\x12\x39\n\x07outcome\x18\x02 \x01(\x0e\x32(.lipanet.router_control.v1.AccessOutcome\x12\x31\n\x06\x61\x63\x63\x65ss\x18\x03 \x01(\x0e\x32!.lipanet.router_control.v1.Access\x12\x10\n\x08sessions\x18\x04 \x01(\x05\x12\x0e\n\x06\x64\x65tail\x18\x05 \x01(\t\"_\n\x10SetAccessRequest\x12\x11\n\trouter_id\x18\x01 \x01(\x03\x12\x38\n\x07\x63hanges\x18\x02 \x03(\x0b\x32\'.lipanet.router_control.v1.AccessChange\"b\n\x11SetAccessResponse\x12\x38\n\x07results\x18\x01 \x03(\x0b\x32\'.lipanet.router_control.v1.AccessResult\x12\x13\n\x0brouter_name\x18\x02 \x01(\t\"8\n\x10GetAccessRequest\x12\x11\n\trouter_id\x18\x01 \x01(\x03\x12\x11\n\tusernames\x18\x02 \x03(\t\"b\n\x11GetAccessResponse\x12\x38\n\x07results\x18\x01 \x03(\x0b\x32\'.lipanet.router_control.v1.AccessResult\x12\x13\n\x0brouter_name\x18\x02 \x01(\t\"\'\n\x12\x43heckRouterRequest\x12\x11\n\trouter_id\x18\x01 \x01(\x03\"\x97\x01\n\x13\x43heckRouterResponse\x12\x39\n\x07outcome\x18\x01 \x01(\x0e\x32(.lipanet.router_control.v1.AccessOutcome\x12\x10\n\x08identity\x18\x02 \x01(\t\x12\x0f\n\x07version\x18\x03 \x01(\t\x12\x12\n\nelapsed_ms\x18\x04 \x01(\x05\x12\x0e\n\x06\x64\x65tail\x18\x05 \x01(\t\"\xbd\x01\n\x06Router\x12\x11\n\trouter_id\x18\x01 \x01(\x03\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x0f\n\x07\x61\x64\x64ress\x18\x03 \x01(\t\x12\x0c\n\x04port\x18\x04 \x01(\x05\x12\x0b\n\x03tls\x18\x05 \x01(\x08\x12\x1a\n\x12verify_certificate\x18\x06 \x01(\x08\x12\x10\n\x08username\x18\x07 \x01(\t\x12\x15\n\x08password\x18\x08 \x01(\tH\x00\x88\x01\x01\x12\x14\n\x0chas_password\x18\t \x01(\x08\x42\x0b\n\t_password\"H\n\x13\x43reateRouterRequest\x12\x31\n\x06router\x18\x01 \x01(\x0b\x32!.lipanet.router_control.v1.Router\"I\n\x14\x43reateRouterResponse\x12\x31\n\x06router\x18\x01 \x01(\x0b\x32!.lipanet.router_control.v1.Router\"H\n\x13UpdateRouterRequest\x12\x31\n\x06router\x18\x01 \x01(\x0b\x32!.lipanet.router_control.v1.Router\"I\n\x14UpdateRouterResponse\x12\x31\n\x06router\x18\x01 \x01(\x0b\x32!.lipanet.router_control.v1.Router\"%\n\x10GetRouterRequest\x12\x11\n\trouter_id\x18\x01 \x01(\x03\"F\n\x11GetRouterResponse\x12\x31\n\x06router\x18\x01 \x01(\x0b\x32!.lipanet.router_control.v1.Router\"\x14\n\x12ListRoutersRequest\"I\n\x13ListRoutersResponse\x12\x32\n\x07routers\x18\x01 \x03(\x0b\x32!.lipanet.router_control.v1.Router\"(\n\x13\x44\x65leteRouterRequest\x12\x11\n\trouter_id\x18\x01 \x01(\x03\"\x16\n\x14\x44\x65leteRouterResponse*I\n\x06\x41\x63\x63\x65ss\x12\x16\n\x12\x41\x43\x43\x45SS_UNSPECIFIED\x10\x00\x12\x12\n\x0e\x41\x43\x43\x45SS_ENABLED\x10\x01\x12\x13\n\x0f\x41\x43\x43\x45SS_DISABLED\x10\x02*\xd3\x02\n\rAccessOutcome\x12\x1e\n\x1a\x41\x43\x43\x45SS_OUTCOME_UNSPECIFIED\x10\x00\x12\x1a\n\x16\x41\x43\x43\x45SS_OUTCOME_CHANGED\x10\x01\x12\x1d\n\x19\x41\x43\x43\x45SS_OUTCOME_ALREADY_SO\x10\x02\x12!\n\x1d\x41\x43\x43\x45SS_OUTCOME_NO_SUCH_SECRET\x10\x03\x12\x1e\n\x1a\x41\x43\x43\x45SS_OUTCOME_UNREACHABLE\x10\x04\x12 \n\x1c\x41\x43\x43\x45SS_OUTCOME_LOGIN_REFUSED\x10\x05\x12 \n\x1c\x41\x43\x43\x45SS_OUTCOME_NOT_PERMITTED\x10\x06\x12\x1c\n\x18\x41\x43\x43\x45SS_OUTCOME_TIMED_OUT\x10\x07\x12!\n\x1d\x41\x43\x43\x45SS_OUTCOME_NO_SUCH_ROUTER\x10\x08\x12\x1f\n\x1b\x41\x43\x43\x45SS_OUTCOME_ROUTER_ERROR\x10\t2\xfd\x06\n\x14RouterControlService\x12\x66\n\tSetAccess\x12+.lipanet.router_control.v1.SetAccessRequest\x1a,.lipanet.router_control.v1.SetAccessResponse\x12\x66\n\tGetAccess\x12+.lipanet.router_control.v1.GetAccessRequest\x1a,.lipanet.router_control.v1.GetAccessResponse\x12l\n\x0b\x43heckRouter\x12-.lipanet.router_control.v1.CheckRouterRequest\x1a..lipanet.router_control.v1.CheckRouterResponse\x12o\n\x0c\x43reateRouter\x12..lipanet.router_control.v1.CreateRouterRequest\x1a/.lipanet.router_control.v1.CreateRouterResponse\x12o\n\x0cUpdateRouter\x12..lipanet.router_control.v1.UpdateRouterRequest\x1a/.lipanet.router_control.v1.UpdateRouterResponse\x12\x66\n\tGetRouter\x12+.lipanet.router_control.v1.GetRouterRequest\x1a,.lipanet.router_control.v1.GetRouterResponse\x12l\n\x0bListRouters\x12-.lipanet.router_control.v1.ListRoutersRequest\x1a..lipanet.router_control.v1.ListRoutersResponse\x12o\n\x0c\x44\x65leteRouter\x12..lipanet.router_control.v1.DeleteRouterRequest\x1a/.lipanet.router_control.v1.DeleteRouterResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n6lipanet/router_control/v1/router_control_service.proto\x12\x19lipanet.router_control.v1\"S\n\x0c\x41\x63\x63\x65ssChange\x12\x10\n\x08username\x18\x01 \x01(\t\x12\x31\n\x06\x61\x63\x63\x65ss\x18\x02 \x01(\x0e\x32!.lipanet.router_control.v1.Access\"\xb0\x01\n\x0c\x41\x63\x63\x65ssResult\x12\x10\n\x08username\x18\x01 \x01(\t\x12\x39\n\x07outcome\x18\x02 \x01(\x0e\x32(.lipanet.router_control.v1.AccessOutcome\x12\x31\n\x06\x61\x63\x63\x65ss\x18\x03 \x01(\x0e\x32!.lipanet.router_control.v1.Access\x12\x10\n\x08sessions\x18\x04 \x01(\x05\x12\x0e\n\x06\x64\x65tail\x18\x05 \x01(\t\"_\n\x10SetAccessRequest\x12\x11\n\trouter_id\x18\x01 \x01(\x03\x12\x38\n\x07\x63hanges\x18\x02 \x03(\x0b\x32\'.lipanet.router_control.v1.AccessChange\"b\n\x11SetAccessResponse\x12\x38\n\x07results\x18\x01 \x03(\x0b\x32\'.lipanet.router_control.v1.AccessResult\x12\x13\n\x0brouter_name\x18\x02 \x01(\t\"8\n\x10GetAccessRequest\x12\x11\n\trouter_id\x18\x01 \x01(\x03\x12\x11\n\tusernames\x18\x02 \x03(\t\"b\n\x11GetAccessResponse\x12\x38\n\x07results\x18\x01 \x03(\x0b\x32\'.lipanet.router_control.v1.AccessResult\x12\x13\n\x0brouter_name\x18\x02 \x01(\t\"\'\n\x12\x43heckRouterRequest\x12\x11\n\trouter_id\x18\x01 \x01(\x03\"\x97\x01\n\x13\x43heckRouterResponse\x12\x39\n\x07outcome\x18\x01 \x01(\x0e\x32(.lipanet.router_control.v1.AccessOutcome\x12\x10\n\x08identity\x18\x02 \x01(\t\x12\x0f\n\x07version\x18\x03 \x01(\t\x12\x12\n\nelapsed_ms\x18\x04 \x01(\x05\x12\x0e\n\x06\x64\x65tail\x18\x05 \x01(\t\"\xd9\x01\n\x06Router\x12\x11\n\trouter_id\x18\x01 \x01(\x03\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x0f\n\x07\x61\x64\x64ress\x18\x03 \x01(\t\x12\x0c\n\x04port\x18\x04 \x01(\x05\x12\x0b\n\x03tls\x18\x05 \x01(\x08\x12\x1a\n\x12verify_certificate\x18\x06 \x01(\x08\x12\x10\n\x08username\x18\x07 \x01(\t\x12\x15\n\x08password\x18\x08 \x01(\tH\x00\x88\x01\x01\x12\x14\n\x0chas_password\x18\t \x01(\x08\x12\x1a\n\x12\x63\x65rtificate_sha256\x18\n \x01(\tB\x0b\n\t_password\"c\n\x13\x43reateRouterRequest\x12\x31\n\x06router\x18\x01 \x01(\x0b\x32!.lipanet.router_control.v1.Router\x12\x19\n\x11use_default_login\x18\x02 \x01(\x08\"I\n\x14\x43reateRouterResponse\x12\x31\n\x06router\x18\x01 \x01(\x0b\x32!.lipanet.router_control.v1.Router\"c\n\x13UpdateRouterRequest\x12\x31\n\x06router\x18\x01 \x01(\x0b\x32!.lipanet.router_control.v1.Router\x12\x19\n\x11use_default_login\x18\x02 \x01(\x08\"I\n\x14UpdateRouterResponse\x12\x31\n\x06router\x18\x01 \x01(\x0b\x32!.lipanet.router_control.v1.Router\"0\n\x1bGetRouterCertificateRequest\x12\x11\n\trouter_id\x18\x01 \x01(\x03\"\x9a\x01\n\x1cGetRouterCertificateResponse\x12\x39\n\x07outcome\x18\x01 \x01(\x0e\x32(.lipanet.router_control.v1.AccessOutcome\x12\x14\n\x0cshown_sha256\x18\x02 \x01(\t\x12\x19\n\x11remembered_sha256\x18\x03 \x01(\t\x12\x0e\n\x06\x64\x65tail\x18\x04 \x01(\t\"C\n\x12TrustRouterRequest\x12\x11\n\trouter_id\x18\x01 \x01(\x03\x12\x1a\n\x12\x63\x65rtificate_sha256\x18\x02 \x01(\t\"H\n\x13TrustRouterResponse\x12\x31\n\x06router\x18\x01 \x01(\x0b\x32!.lipanet.router_control.v1.Router\"%\n\x10GetRouterRequest\x12\x11\n\trouter_id\x18\x01 \x01(\x03\"F\n\x11GetRouterResponse\x12\x31\n\x06router\x18\x01 \x01(\x0b\x32!.lipanet.router_control.v1.Router\"\x14\n\x12ListRoutersRequest\"I\n\x13ListRoutersResponse\x12\x32\n\x07routers\x18\x01 \x03(\x0b\x32!.lipanet.router_control.v1.Router\"(\n\x13\x44\x65leteRouterRequest\x12\x11\n\trouter_id\x18\x01 \x01(\x03\"\x16\n\x14\x44\x65leteRouterResponse*I\n\x06\x41\x63\x63\x65ss\x12\x16\n\x12\x41\x43\x43\x45SS_UNSPECIFIED\x10\x00\x12\x12\n\x0e\x41\x43\x43\x45SS_ENABLED\x10\x01\x12\x13\n\x0f\x41\x43\x43\x45SS_DISABLED\x10\x02*\xfb\x02\n\rAccessOutcome\x12\x1e\n\x1a\x41\x43\x43\x45SS_OUTCOME_UNSPECIFIED\x10\x00\x12\x1a\n\x16\x41\x43\x43\x45SS_OUTCOME_CHANGED\x10\x01\x12\x1d\n\x19\x41\x43\x43\x45SS_OUTCOME_ALREADY_SO\x10\x02\x12!\n\x1d\x41\x43\x43\x45SS_OUTCOME_NO_SUCH_SECRET\x10\x03\x12\x1e\n\x1a\x41\x43\x43\x45SS_OUTCOME_UNREACHABLE\x10\x04\x12 \n\x1c\x41\x43\x43\x45SS_OUTCOME_LOGIN_REFUSED\x10\x05\x12 \n\x1c\x41\x43\x43\x45SS_OUTCOME_NOT_PERMITTED\x10\x06\x12\x1c\n\x18\x41\x43\x43\x45SS_OUTCOME_TIMED_OUT\x10\x07\x12!\n\x1d\x41\x43\x43\x45SS_OUTCOME_NO_SUCH_ROUTER\x10\x08\x12\x1f\n\x1b\x41\x43\x43\x45SS_OUTCOME_ROUTER_ERROR\x10\t\x12&\n\"ACCESS_OUTCOME_CERTIFICATE_CHANGED\x10\n2\xf5\x08\n\x14RouterControlService\x12\x66\n\tSetAccess\x12+.lipanet.router_control.v1.SetAccessRequest\x1a,.lipanet.router_control.v1.SetAccessResponse\x12\x66\n\tGetAccess\x12+.lipanet.router_control.v1.GetAccessRequest\x1a,.lipanet.router_control.v1.GetAccessResponse\x12l\n\x0b\x43heckRouter\x12-.lipanet.router_control.v1.CheckRouterRequest\x1a..lipanet.router_control.v1.CheckRouterResponse\x12o\n\x0c\x43reateRouter\x12..lipanet.router_control.v1.CreateRouterRequest\x1a/.lipanet.router_control.v1.CreateRouterResponse\x12o\n\x0cUpdateRouter\x12..lipanet.router_control.v1.UpdateRouterRequest\x1a/.lipanet.router_control.v1.UpdateRouterResponse\x12\x87\x01\n\x14GetRouterCertificate\x12\x36.lipanet.router_control.v1.GetRouterCertificateRequest\x1a\x37.lipanet.router_control.v1.GetRouterCertificateResponse\x12l\n\x0bTrustRouter\x12-.lipanet.router_control.v1.TrustRouterRequest\x1a..lipanet.router_control.v1.TrustRouterResponse\x12\x66\n\tGetRouter\x12+.lipanet.router_control.v1.GetRouterRequest\x1a,.lipanet.router_control.v1.GetRouterResponse\x12l\n\x0bListRouters\x12-.lipanet.router_control.v1.ListRoutersRequest\x1a..lipanet.router_control.v1.ListRoutersResponse\x12o\n\x0c\x44\x65leteRouter\x12..lipanet.router_control.v1.DeleteRouterRequest\x1a/.lipanet.router_control.v1.DeleteRouterResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'lipanet.router_control.v1.router_control_service_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_ACCESS']._serialized_start=1663
-  _globals['_ACCESS']._serialized_end=1736
-  _globals['_ACCESSOUTCOME']._serialized_start=1739
-  _globals['_ACCESSOUTCOME']._serialized_end=2078
+  _globals['_ACCESS']._serialized_start=2095
+  _globals['_ACCESS']._serialized_end=2168
+  _globals['_ACCESSOUTCOME']._serialized_start=2171
+  _globals['_ACCESSOUTCOME']._serialized_end=2550
   _globals['_ACCESSCHANGE']._serialized_start=85
   _globals['_ACCESSCHANGE']._serialized_end=168
   _globals['_ACCESSRESULT']._serialized_start=171
@@ -52,27 +52,35 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_CHECKROUTERRESPONSE']._serialized_start=746
   _globals['_CHECKROUTERRESPONSE']._serialized_end=897
   _globals['_ROUTER']._serialized_start=900
-  _globals['_ROUTER']._serialized_end=1089
-  _globals['_CREATEROUTERREQUEST']._serialized_start=1091
-  _globals['_CREATEROUTERREQUEST']._serialized_end=1163
-  _globals['_CREATEROUTERRESPONSE']._serialized_start=1165
-  _globals['_CREATEROUTERRESPONSE']._serialized_end=1238
-  _globals['_UPDATEROUTERREQUEST']._serialized_start=1240
-  _globals['_UPDATEROUTERREQUEST']._serialized_end=1312
-  _globals['_UPDATEROUTERRESPONSE']._serialized_start=1314
-  _globals['_UPDATEROUTERRESPONSE']._serialized_end=1387
-  _globals['_GETROUTERREQUEST']._serialized_start=1389
-  _globals['_GETROUTERREQUEST']._serialized_end=1426
-  _globals['_GETROUTERRESPONSE']._serialized_start=1428
-  _globals['_GETROUTERRESPONSE']._serialized_end=1498
-  _globals['_LISTROUTERSREQUEST']._serialized_start=1500
-  _globals['_LISTROUTERSREQUEST']._serialized_end=1520
-  _globals['_LISTROUTERSRESPONSE']._serialized_start=1522
-  _globals['_LISTROUTERSRESPONSE']._serialized_end=1595
-  _globals['_DELETEROUTERREQUEST']._serialized_start=1597
-  _globals['_DELETEROUTERREQUEST']._serialized_end=1637
-  _globals['_DELETEROUTERRESPONSE']._serialized_start=1639
-  _globals['_DELETEROUTERRESPONSE']._serialized_end=1661
-  _globals['_ROUTERCONTROLSERVICE']._serialized_start=2081
-  _globals['_ROUTERCONTROLSERVICE']._serialized_end=2974
+  _globals['_ROUTER']._serialized_end=1117
+  _globals['_CREATEROUTERREQUEST']._serialized_start=1119
+  _globals['_CREATEROUTERREQUEST']._serialized_end=1218
+  _globals['_CREATEROUTERRESPONSE']._serialized_start=1220
+  _globals['_CREATEROUTERRESPONSE']._serialized_end=1293
+  _globals['_UPDATEROUTERREQUEST']._serialized_start=1295
+  _globals['_UPDATEROUTERREQUEST']._serialized_end=1394
+  _globals['_UPDATEROUTERRESPONSE']._serialized_start=1396
+  _globals['_UPDATEROUTERRESPONSE']._serialized_end=1469
+  _globals['_GETROUTERCERTIFICATEREQUEST']._serialized_start=1471
+  _globals['_GETROUTERCERTIFICATEREQUEST']._serialized_end=1519
+  _globals['_GETROUTERCERTIFICATERESPONSE']._serialized_start=1522
+  _globals['_GETROUTERCERTIFICATERESPONSE']._serialized_end=1676
+  _globals['_TRUSTROUTERREQUEST']._serialized_start=1678
+  _globals['_TRUSTROUTERREQUEST']._serialized_end=1745
+  _globals['_TRUSTROUTERRESPONSE']._serialized_start=1747
+  _globals['_TRUSTROUTERRESPONSE']._serialized_end=1819
+  _globals['_GETROUTERREQUEST']._serialized_start=1821
+  _globals['_GETROUTERREQUEST']._serialized_end=1858
+  _globals['_GETROUTERRESPONSE']._serialized_start=1860
+  _globals['_GETROUTERRESPONSE']._serialized_end=1930
+  _globals['_LISTROUTERSREQUEST']._serialized_start=1932
+  _globals['_LISTROUTERSREQUEST']._serialized_end=1952
+  _globals['_LISTROUTERSRESPONSE']._serialized_start=1954
+  _globals['_LISTROUTERSRESPONSE']._serialized_end=2027
+  _globals['_DELETEROUTERREQUEST']._serialized_start=2029
+  _globals['_DELETEROUTERREQUEST']._serialized_end=2069
+  _globals['_DELETEROUTERRESPONSE']._serialized_start=2071
+  _globals['_DELETEROUTERRESPONSE']._serialized_end=2093
+  _globals['_ROUTERCONTROLSERVICE']._serialized_start=2553
+  _globals['_ROUTERCONTROLSERVICE']._serialized_end=3694
 # @@protoc_insertion_point(module_scope)

@@ -69,6 +69,10 @@ class _AccessOutcomeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_AccessO
     """The registry has no such router."""
     ACCESS_OUTCOME_ROUTER_ERROR: _AccessOutcome.ValueType  # 9
     """The router answered with an error, or in a way that nobody understands."""
+    ACCESS_OUTCOME_CERTIFICATE_CHANGED: _AccessOutcome.ValueType  # 10
+    """The router shows another certificate than the one remembered, or none: it was not logged in to.
+    TrustRouter, if the certificate was replaced.
+    """
 
 class AccessOutcome(_AccessOutcome, metaclass=_AccessOutcomeEnumTypeWrapper):
     """How it went for one user."""
@@ -93,6 +97,10 @@ ACCESS_OUTCOME_NO_SUCH_ROUTER: AccessOutcome.ValueType  # 8
 """The registry has no such router."""
 ACCESS_OUTCOME_ROUTER_ERROR: AccessOutcome.ValueType  # 9
 """The router answered with an error, or in a way that nobody understands."""
+ACCESS_OUTCOME_CERTIFICATE_CHANGED: AccessOutcome.ValueType  # 10
+"""The router shows another certificate than the one remembered, or none: it was not logged in to.
+TrustRouter, if the certificate was replaced.
+"""
 Global___AccessOutcome: _TypeAlias = AccessOutcome  # noqa: Y015
 
 @_typing.final
@@ -313,7 +321,7 @@ class CheckRouterResponse(_message.Message):
     elapsed_ms: _builtins.int
     """How long connecting, login and reading took, in milliseconds."""
     detail: _builtins.str
-    """What the router or the network said when it failed."""
+    """What the router or the network said when it failed; what to mend though it works."""
     def __init__(
         self,
         *,
@@ -346,6 +354,7 @@ class Router(_message.Message):
     USERNAME_FIELD_NUMBER: _builtins.int
     PASSWORD_FIELD_NUMBER: _builtins.int
     HAS_PASSWORD_FIELD_NUMBER: _builtins.int
+    CERTIFICATE_SHA256_FIELD_NUMBER: _builtins.int
     router_id: _builtins.int
     """On creation the wanted id, 1 to 1,000,000,000, as other records know this router; 0:
     router-control chooses.
@@ -359,13 +368,18 @@ class Router(_message.Message):
     tls: _builtins.bool
     """True to speak TLS (api-ssl)."""
     verify_certificate: _builtins.bool
-    """True to require a valid certificate; false accepts any, also a router's anonymous TLS."""
+    """True to require a certificate that a known authority vouches for. False remembers the certificate that
+    the router shows first and accepts no other; TLS without any, which proves nothing, is accepted only
+    while none is remembered.
+    """
     username: _builtins.str
-    """The login; empty means the installation's default login."""
+    """The login; empty means the installation's default login, and drops a password of its own."""
     password: _builtins.str
     """Write only. Absent keeps the stored one on an update."""
     has_password: _builtins.bool
     """Read only: whether this router has a password of its own."""
+    certificate_sha256: _builtins.str
+    """Read only: SHA-256 of the remembered certificate, 64 lower-case hexadecimal digits; empty when none is."""
     def __init__(
         self,
         *,
@@ -378,10 +392,11 @@ class Router(_message.Message):
         username: _builtins.str = ...,
         password: _builtins.str | None = ...,
         has_password: _builtins.bool = ...,
+        certificate_sha256: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_password", b"_password", "password", b"password"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_password", b"_password", "address", b"address", "has_password", b"has_password", "name", b"name", "password", b"password", "port", b"port", "router_id", b"router_id", "tls", b"tls", "username", b"username", "verify_certificate", b"verify_certificate"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_password", b"_password", "address", b"address", "certificate_sha256", b"certificate_sha256", "has_password", b"has_password", "name", b"name", "password", b"password", "port", b"port", "router_id", b"router_id", "tls", b"tls", "username", b"username", "verify_certificate", b"verify_certificate"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__password: _TypeAlias = _typing.Literal["password"]  # noqa: Y015
     _WhichOneofArgType__password: _TypeAlias = _typing.Literal["_password", b"_password"]  # noqa: Y015
@@ -396,6 +411,9 @@ class CreateRouterRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     ROUTER_FIELD_NUMBER: _builtins.int
+    USE_DEFAULT_LOGIN_FIELD_NUMBER: _builtins.int
+    use_default_login: _builtins.bool
+    """True to let the installation's default login be sent to a router without a username."""
     @_builtins.property
     def router(self) -> Global___Router:
         """Its read-only fields are ignored."""
@@ -404,10 +422,11 @@ class CreateRouterRequest(_message.Message):
         self,
         *,
         router: Global___Router | None = ...,
+        use_default_login: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["router", b"router"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["router", b"router"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["router", b"router", "use_default_login", b"use_default_login"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -444,6 +463,9 @@ class UpdateRouterRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     ROUTER_FIELD_NUMBER: _builtins.int
+    USE_DEFAULT_LOGIN_FIELD_NUMBER: _builtins.int
+    use_default_login: _builtins.bool
+    """True to let the installation's default login be sent where this leads, with an empty username."""
     @_builtins.property
     def router(self) -> Global___Router:
         """With its id."""
@@ -452,10 +474,11 @@ class UpdateRouterRequest(_message.Message):
         self,
         *,
         router: Global___Router | None = ...,
+        use_default_login: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["router", b"router"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["router", b"router"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["router", b"router", "use_default_login", b"use_default_login"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -484,6 +507,112 @@ class UpdateRouterResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___UpdateRouterResponse: _TypeAlias = UpdateRouterResponse  # noqa: Y015
+
+@_typing.final
+class GetRouterCertificateRequest(_message.Message):
+    """Names the router whose certificate to read."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ROUTER_ID_FIELD_NUMBER: _builtins.int
+    router_id: _builtins.int
+    """The router."""
+    def __init__(
+        self,
+        *,
+        router_id: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["router_id", b"router_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetRouterCertificateRequest: _TypeAlias = GetRouterCertificateRequest  # noqa: Y015
+
+@_typing.final
+class GetRouterCertificateResponse(_message.Message):
+    """What a router shows, and what is remembered of it."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    OUTCOME_FIELD_NUMBER: _builtins.int
+    SHOWN_SHA256_FIELD_NUMBER: _builtins.int
+    REMEMBERED_SHA256_FIELD_NUMBER: _builtins.int
+    DETAIL_FIELD_NUMBER: _builtins.int
+    outcome: Global___AccessOutcome.ValueType
+    """ALREADY_SO when the router answered; otherwise what stood in the way."""
+    shown_sha256: _builtins.str
+    """SHA-256 of the certificate shown, 64 lower-case hexadecimal digits; empty for TLS without one."""
+    remembered_sha256: _builtins.str
+    """The same of the one remembered; empty when none is."""
+    detail: _builtins.str
+    """What the network said when it failed."""
+    def __init__(
+        self,
+        *,
+        outcome: Global___AccessOutcome.ValueType = ...,
+        shown_sha256: _builtins.str = ...,
+        remembered_sha256: _builtins.str = ...,
+        detail: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["detail", b"detail", "outcome", b"outcome", "remembered_sha256", b"remembered_sha256", "shown_sha256", b"shown_sha256"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetRouterCertificateResponse: _TypeAlias = GetRouterCertificateResponse  # noqa: Y015
+
+@_typing.final
+class TrustRouterRequest(_message.Message):
+    """The certificate to trust."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ROUTER_ID_FIELD_NUMBER: _builtins.int
+    CERTIFICATE_SHA256_FIELD_NUMBER: _builtins.int
+    router_id: _builtins.int
+    """The router."""
+    certificate_sha256: _builtins.str
+    """SHA-256 of the certificate, 64 hexadecimal digits; colons between them and their case do not matter."""
+    def __init__(
+        self,
+        *,
+        router_id: _builtins.int = ...,
+        certificate_sha256: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["certificate_sha256", b"certificate_sha256", "router_id", b"router_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___TrustRouterRequest: _TypeAlias = TrustRouterRequest  # noqa: Y015
+
+@_typing.final
+class TrustRouterResponse(_message.Message):
+    """The router, by its new certificate."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ROUTER_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def router(self) -> Global___Router:
+        """As it is now."""
+
+    def __init__(
+        self,
+        *,
+        router: Global___Router | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["router", b"router"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["router", b"router"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___TrustRouterResponse: _TypeAlias = TrustRouterResponse  # noqa: Y015
 
 @_typing.final
 class GetRouterRequest(_message.Message):

@@ -62,6 +62,16 @@ class RouterControlServiceStub:
                 request_serializer=lipanet_dot_router__control_dot_v1_dot_router__control__service__pb2.UpdateRouterRequest.SerializeToString,
                 response_deserializer=lipanet_dot_router__control_dot_v1_dot_router__control__service__pb2.UpdateRouterResponse.FromString,
                 _registered_method=True)
+        self.GetRouterCertificate = channel.unary_unary(
+                '/lipanet.router_control.v1.RouterControlService/GetRouterCertificate',
+                request_serializer=lipanet_dot_router__control_dot_v1_dot_router__control__service__pb2.GetRouterCertificateRequest.SerializeToString,
+                response_deserializer=lipanet_dot_router__control_dot_v1_dot_router__control__service__pb2.GetRouterCertificateResponse.FromString,
+                _registered_method=True)
+        self.TrustRouter = channel.unary_unary(
+                '/lipanet.router_control.v1.RouterControlService/TrustRouter',
+                request_serializer=lipanet_dot_router__control_dot_v1_dot_router__control__service__pb2.TrustRouterRequest.SerializeToString,
+                response_deserializer=lipanet_dot_router__control_dot_v1_dot_router__control__service__pb2.TrustRouterResponse.FromString,
+                _registered_method=True)
         self.GetRouter = channel.unary_unary(
                 '/lipanet.router_control.v1.RouterControlService/GetRouter',
                 request_serializer=lipanet_dot_router__control_dot_v1_dot_router__control__service__pb2.GetRouterRequest.SerializeToString,
@@ -117,8 +127,9 @@ class RouterControlServiceServicer:
     def CreateRouter(self, request, context):
         """Adds a router to the registry.
 
-        INVALID_ARGUMENT `INVALID_ROUTER`; ALREADY_EXISTS `ROUTER_NAME_TAKEN`, or `ROUTER_ID_TAKEN` when
-        the wanted id is another router's.
+        INVALID_ARGUMENT `INVALID_ROUTER`, or `LOGIN_NEEDED` when it has no login of its own and the default
+        one is not asked for; ALREADY_EXISTS `ROUTER_NAME_TAKEN`, or `ROUTER_ID_TAKEN` when the wanted id is
+        another router's.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -127,7 +138,31 @@ class RouterControlServiceServicer:
     def UpdateRouter(self, request, context):
         """Replaces a router's registration. An absent password keeps the old one.
 
-        NOT_FOUND `ROUTER_NOT_FOUND`; INVALID_ARGUMENT `INVALID_ROUTER`; ALREADY_EXISTS `ROUTER_NAME_TAKEN`.
+        A password goes only where it was given for: a change of address, port, tls, or of verify_certificate
+        to false needs it anew, and forgets the remembered certificate.
+
+        NOT_FOUND `ROUTER_NOT_FOUND`; INVALID_ARGUMENT `INVALID_ROUTER`, `PASSWORD_NEEDED` when such a change
+        comes without the password, `LOGIN_NEEDED` when it, or dropping the router's own login, would send the
+        default login somewhere without its being asked for; ALREADY_EXISTS `ROUTER_NAME_TAKEN`.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetRouterCertificate(self, request, context):
+        """Reads the certificate that a router shows now, without logging in, beside the one remembered.
+
+        NOT_FOUND `ROUTER_NOT_FOUND`; INVALID_ARGUMENT `CERTIFICATE_NOT_REMEMBERED` when none ever is: without
+        TLS, and with verify_certificate.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def TrustRouter(self, request, context):
+        """Remembers a certificate in place of the one remembered, after the router's was replaced.
+
+        NOT_FOUND `ROUTER_NOT_FOUND`; INVALID_ARGUMENT `INVALID_FINGERPRINT`, `CERTIFICATE_NOT_REMEMBERED`.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -185,6 +220,16 @@ def add_RouterControlServiceServicer_to_server(servicer, server):
                     servicer.UpdateRouter,
                     request_deserializer=lipanet_dot_router__control_dot_v1_dot_router__control__service__pb2.UpdateRouterRequest.FromString,
                     response_serializer=lipanet_dot_router__control_dot_v1_dot_router__control__service__pb2.UpdateRouterResponse.SerializeToString,
+            ),
+            'GetRouterCertificate': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetRouterCertificate,
+                    request_deserializer=lipanet_dot_router__control_dot_v1_dot_router__control__service__pb2.GetRouterCertificateRequest.FromString,
+                    response_serializer=lipanet_dot_router__control_dot_v1_dot_router__control__service__pb2.GetRouterCertificateResponse.SerializeToString,
+            ),
+            'TrustRouter': grpc.unary_unary_rpc_method_handler(
+                    servicer.TrustRouter,
+                    request_deserializer=lipanet_dot_router__control_dot_v1_dot_router__control__service__pb2.TrustRouterRequest.FromString,
+                    response_serializer=lipanet_dot_router__control_dot_v1_dot_router__control__service__pb2.TrustRouterResponse.SerializeToString,
             ),
             'GetRouter': grpc.unary_unary_rpc_method_handler(
                     servicer.GetRouter,
@@ -340,6 +385,60 @@ class RouterControlService:
             '/lipanet.router_control.v1.RouterControlService/UpdateRouter',
             lipanet_dot_router__control_dot_v1_dot_router__control__service__pb2.UpdateRouterRequest.SerializeToString,
             lipanet_dot_router__control_dot_v1_dot_router__control__service__pb2.UpdateRouterResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetRouterCertificate(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/lipanet.router_control.v1.RouterControlService/GetRouterCertificate',
+            lipanet_dot_router__control_dot_v1_dot_router__control__service__pb2.GetRouterCertificateRequest.SerializeToString,
+            lipanet_dot_router__control_dot_v1_dot_router__control__service__pb2.GetRouterCertificateResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def TrustRouter(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/lipanet.router_control.v1.RouterControlService/TrustRouter',
+            lipanet_dot_router__control_dot_v1_dot_router__control__service__pb2.TrustRouterRequest.SerializeToString,
+            lipanet_dot_router__control_dot_v1_dot_router__control__service__pb2.TrustRouterResponse.FromString,
             options,
             channel_credentials,
             insecure,

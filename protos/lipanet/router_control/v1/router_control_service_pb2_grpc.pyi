@@ -56,13 +56,30 @@ class RouterControlServiceStub:
     CreateRouter: _grpc.UnaryUnaryMultiCallable[_router_control_service_pb2.CreateRouterRequest, _router_control_service_pb2.CreateRouterResponse]
     """Adds a router to the registry.
 
-    INVALID_ARGUMENT `INVALID_ROUTER`; ALREADY_EXISTS `ROUTER_NAME_TAKEN`, or `ROUTER_ID_TAKEN` when
-    the wanted id is another router's.
+    INVALID_ARGUMENT `INVALID_ROUTER`, or `LOGIN_NEEDED` when it has no login of its own and the default
+    one is not asked for; ALREADY_EXISTS `ROUTER_NAME_TAKEN`, or `ROUTER_ID_TAKEN` when the wanted id is
+    another router's.
     """
     UpdateRouter: _grpc.UnaryUnaryMultiCallable[_router_control_service_pb2.UpdateRouterRequest, _router_control_service_pb2.UpdateRouterResponse]
     """Replaces a router's registration. An absent password keeps the old one.
 
-    NOT_FOUND `ROUTER_NOT_FOUND`; INVALID_ARGUMENT `INVALID_ROUTER`; ALREADY_EXISTS `ROUTER_NAME_TAKEN`.
+    A password goes only where it was given for: a change of address, port, tls, or of verify_certificate
+    to false needs it anew, and forgets the remembered certificate.
+
+    NOT_FOUND `ROUTER_NOT_FOUND`; INVALID_ARGUMENT `INVALID_ROUTER`, `PASSWORD_NEEDED` when such a change
+    comes without the password, `LOGIN_NEEDED` when it, or dropping the router's own login, would send the
+    default login somewhere without its being asked for; ALREADY_EXISTS `ROUTER_NAME_TAKEN`.
+    """
+    GetRouterCertificate: _grpc.UnaryUnaryMultiCallable[_router_control_service_pb2.GetRouterCertificateRequest, _router_control_service_pb2.GetRouterCertificateResponse]
+    """Reads the certificate that a router shows now, without logging in, beside the one remembered.
+
+    NOT_FOUND `ROUTER_NOT_FOUND`; INVALID_ARGUMENT `CERTIFICATE_NOT_REMEMBERED` when none ever is: without
+    TLS, and with verify_certificate.
+    """
+    TrustRouter: _grpc.UnaryUnaryMultiCallable[_router_control_service_pb2.TrustRouterRequest, _router_control_service_pb2.TrustRouterResponse]
+    """Remembers a certificate in place of the one remembered, after the router's was replaced.
+
+    NOT_FOUND `ROUTER_NOT_FOUND`; INVALID_ARGUMENT `INVALID_FINGERPRINT`, `CERTIFICATE_NOT_REMEMBERED`.
     """
     GetRouter: _grpc.UnaryUnaryMultiCallable[_router_control_service_pb2.GetRouterRequest, _router_control_service_pb2.GetRouterResponse]
     """Gets a router.
@@ -105,13 +122,30 @@ class RouterControlServiceAsyncStub(RouterControlServiceStub):
     CreateRouter: _aio.UnaryUnaryMultiCallable[_router_control_service_pb2.CreateRouterRequest, _router_control_service_pb2.CreateRouterResponse]  # type: ignore[assignment]
     """Adds a router to the registry.
 
-    INVALID_ARGUMENT `INVALID_ROUTER`; ALREADY_EXISTS `ROUTER_NAME_TAKEN`, or `ROUTER_ID_TAKEN` when
-    the wanted id is another router's.
+    INVALID_ARGUMENT `INVALID_ROUTER`, or `LOGIN_NEEDED` when it has no login of its own and the default
+    one is not asked for; ALREADY_EXISTS `ROUTER_NAME_TAKEN`, or `ROUTER_ID_TAKEN` when the wanted id is
+    another router's.
     """
     UpdateRouter: _aio.UnaryUnaryMultiCallable[_router_control_service_pb2.UpdateRouterRequest, _router_control_service_pb2.UpdateRouterResponse]  # type: ignore[assignment]
     """Replaces a router's registration. An absent password keeps the old one.
 
-    NOT_FOUND `ROUTER_NOT_FOUND`; INVALID_ARGUMENT `INVALID_ROUTER`; ALREADY_EXISTS `ROUTER_NAME_TAKEN`.
+    A password goes only where it was given for: a change of address, port, tls, or of verify_certificate
+    to false needs it anew, and forgets the remembered certificate.
+
+    NOT_FOUND `ROUTER_NOT_FOUND`; INVALID_ARGUMENT `INVALID_ROUTER`, `PASSWORD_NEEDED` when such a change
+    comes without the password, `LOGIN_NEEDED` when it, or dropping the router's own login, would send the
+    default login somewhere without its being asked for; ALREADY_EXISTS `ROUTER_NAME_TAKEN`.
+    """
+    GetRouterCertificate: _aio.UnaryUnaryMultiCallable[_router_control_service_pb2.GetRouterCertificateRequest, _router_control_service_pb2.GetRouterCertificateResponse]  # type: ignore[assignment]
+    """Reads the certificate that a router shows now, without logging in, beside the one remembered.
+
+    NOT_FOUND `ROUTER_NOT_FOUND`; INVALID_ARGUMENT `CERTIFICATE_NOT_REMEMBERED` when none ever is: without
+    TLS, and with verify_certificate.
+    """
+    TrustRouter: _aio.UnaryUnaryMultiCallable[_router_control_service_pb2.TrustRouterRequest, _router_control_service_pb2.TrustRouterResponse]  # type: ignore[assignment]
+    """Remembers a certificate in place of the one remembered, after the router's was replaced.
+
+    NOT_FOUND `ROUTER_NOT_FOUND`; INVALID_ARGUMENT `INVALID_FINGERPRINT`, `CERTIFICATE_NOT_REMEMBERED`.
     """
     GetRouter: _aio.UnaryUnaryMultiCallable[_router_control_service_pb2.GetRouterRequest, _router_control_service_pb2.GetRouterResponse]  # type: ignore[assignment]
     """Gets a router.
@@ -175,8 +209,9 @@ class RouterControlServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_router_control_service_pb2.CreateRouterResponse, _abc.Awaitable[_router_control_service_pb2.CreateRouterResponse]]:
         """Adds a router to the registry.
 
-        INVALID_ARGUMENT `INVALID_ROUTER`; ALREADY_EXISTS `ROUTER_NAME_TAKEN`, or `ROUTER_ID_TAKEN` when
-        the wanted id is another router's.
+        INVALID_ARGUMENT `INVALID_ROUTER`, or `LOGIN_NEEDED` when it has no login of its own and the default
+        one is not asked for; ALREADY_EXISTS `ROUTER_NAME_TAKEN`, or `ROUTER_ID_TAKEN` when the wanted id is
+        another router's.
         """
 
     @_abc_1.abstractmethod
@@ -187,7 +222,35 @@ class RouterControlServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_router_control_service_pb2.UpdateRouterResponse, _abc.Awaitable[_router_control_service_pb2.UpdateRouterResponse]]:
         """Replaces a router's registration. An absent password keeps the old one.
 
-        NOT_FOUND `ROUTER_NOT_FOUND`; INVALID_ARGUMENT `INVALID_ROUTER`; ALREADY_EXISTS `ROUTER_NAME_TAKEN`.
+        A password goes only where it was given for: a change of address, port, tls, or of verify_certificate
+        to false needs it anew, and forgets the remembered certificate.
+
+        NOT_FOUND `ROUTER_NOT_FOUND`; INVALID_ARGUMENT `INVALID_ROUTER`, `PASSWORD_NEEDED` when such a change
+        comes without the password, `LOGIN_NEEDED` when it, or dropping the router's own login, would send the
+        default login somewhere without its being asked for; ALREADY_EXISTS `ROUTER_NAME_TAKEN`.
+        """
+
+    @_abc_1.abstractmethod
+    def GetRouterCertificate(
+        self,
+        request: _router_control_service_pb2.GetRouterCertificateRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_router_control_service_pb2.GetRouterCertificateResponse, _abc.Awaitable[_router_control_service_pb2.GetRouterCertificateResponse]]:
+        """Reads the certificate that a router shows now, without logging in, beside the one remembered.
+
+        NOT_FOUND `ROUTER_NOT_FOUND`; INVALID_ARGUMENT `CERTIFICATE_NOT_REMEMBERED` when none ever is: without
+        TLS, and with verify_certificate.
+        """
+
+    @_abc_1.abstractmethod
+    def TrustRouter(
+        self,
+        request: _router_control_service_pb2.TrustRouterRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_router_control_service_pb2.TrustRouterResponse, _abc.Awaitable[_router_control_service_pb2.TrustRouterResponse]]:
+        """Remembers a certificate in place of the one remembered, after the router's was replaced.
+
+        NOT_FOUND `ROUTER_NOT_FOUND`; INVALID_ARGUMENT `INVALID_FINGERPRINT`, `CERTIFICATE_NOT_REMEMBERED`.
         """
 
     @_abc_1.abstractmethod

@@ -38,6 +38,7 @@ class AccessResult(StrEnum):
     TIMED_OUT = "timed_out"
     NO_SUCH_ROUTER = "no_such_router"
     ROUTER_ERROR = "router_error"
+    CERTIFICATE_CHANGED = "certificate_changed"
 
 
 CONFIRMED = frozenset({AccessResult.CHANGED, AccessResult.ALREADY_SO})

@@ -15,9 +15,11 @@ from router_control.failures import LoginRefused, RouterFailure
 from router_control.outcome import Outcome, Result, outcome_of
 from router_control.reading import AccessReading, Introduction
 from router_control.reconciliation import Reconciliation
-from router_control.registration import Registration, has_control_characters
+from router_control.registration import Registration, check_remembers, has_control_characters
+from router_control.routeros import CONNECT_SECONDS
 from router_control.routers import NoLogin, Registry, RouterNotFound
 from router_control.target import Target
+from router_control.transport import certificate_shown
 from router_control.vault import UnreadablePassword
 from router_control.workers import Workers
 
@@ -49,6 +51,16 @@ class Check:
     detail: str = ""
 
 
+@dataclass(frozen=True)
+class Certificate:
+    """The fingerprints of what a router shows and of what is remembered of it; "" is none."""
+
+    outcome: Outcome
+    shown: str
+    remembered: str
+    detail: str = ""
+
+
 class AccessControl:
     """Who is on and who is off, on any router of the registry."""
 
@@ -76,22 +88,42 @@ class AccessControl:
             self._workers.perform(router_id, introduction, self._target(registration), deadline, fresh=True)
         except RouterFailure as failure:
             outcome, detail = outcome_of(failure), str(failure)
+        else:
+            detail = self._advice(router_id)
         elapsed = time.monotonic() - begun
         log.info("router_checked", router_id=router_id, outcome=outcome.name, detail=detail)
         return Check(outcome, introduction.identity, introduction.version, elapsed, detail)
+
+    def _advice(self, router_id: int) -> str:
+        """What to mend of a router that lets us in."""
+        router = self._registry.get(router_id)
+        if router.tls and not router.verify_certificate and not router.certificate:
+            return "TLS without a certificate, which anybody on the way can imitate: give the router's api-ssl one"
+        return ""
 
     def _carry_out(
         self, router_id: int, operation: Reconciliation | AccessReading, names: Sequence[str], deadline: Deadline
     ) -> Answer:
         try:
             registration = self._registry.get(router_id)
-        except RouterNotFound:
-            return Answer(dict.fromkeys(names, Result(Outcome.NO_SUCH_ROUTER)))
-        try:
             self._workers.perform(router_id, operation, self._target(registration), deadline)
+        except RouterNotFound:  # perhaps only when its certificate was to be remembered
+            return Answer(dict.fromkeys(names, Result(Outcome.NO_SUCH_ROUTER)))
         except RouterFailure as failure:
             operation.fail(failure)
         return Answer(operation.results, registration.name)
+
+    def certificate(self, router_id: int, deadline: Deadline) -> Certificate:
+        """Read what a router shows, without a login. Raises RouterNotFound, CertificateNotRemembered."""
+        registration = self._registry.get(router_id)
+        check_remembers(registration)
+        shown, outcome, detail = "", Outcome.ALREADY_SO, ""
+        limit = deadline.within(CONNECT_SECONDS)
+        try:
+            shown = certificate_shown(registration.address, self._registry.port(registration), limit)
+        except RouterFailure as failure:
+            outcome, detail = outcome_of(failure), str(failure)
+        return Certificate(outcome, shown, registration.certificate, detail)
 
     def _target(self, registration: Registration) -> Target:
         try:

@@ -32,6 +32,7 @@ def columns() -> "list[sa.Column[Any]]":
         sa.Column("port", sa.Integer, **null),
         sa.Column("tls", sa.Boolean, **flag),
         sa.Column("verify_certificate", sa.Boolean, **flag),
+        sa.Column("certificate_sha256", sa.String(64), **null),
         sa.Column("username", sa.String(100), **null),
         sa.Column("password_encrypted", sa.Text, **null),
         sa.Column("created_at", UtcDateTime, **null),

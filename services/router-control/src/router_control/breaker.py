@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Callable
 
-from router_control.failures import LoginRefused, RouterFailure, Unreachable
+from router_control.failures import CertificateChanged, LoginRefused, RouterFailure, Unreachable
 from router_control.target import Target
 
 # A router that returns must be served soon, so the wait stays short however long it was away: the shorter, the less
@@ -48,7 +48,8 @@ class Breaker:
         with self._lock:
             if self._failure is None or target != self._target or self._clock() >= self._until:
                 return None
-            kind = LoginRefused if isinstance(self._failure, LoginRefused) else Unreachable
+            lasting = isinstance(self._failure, LoginRefused | CertificateChanged)  # until someone mends it
+            kind = type(self._failure) if lasting else Unreachable
             return kind(f"not tried again yet; the last attempt: {self._failure}")
 
     def _wait(self, took: float) -> float:

@@ -20,6 +20,10 @@ class TimedOut(RouterFailure):
     """No answer in time."""
 
 
+class CertificateChanged(RouterFailure):
+    """The router does not show the certificate that is remembered: another may stand in its place, and got no login."""
+
+
 class LoginRefused(RouterFailure):
     """The router knows no such login, or there is none to try."""
 

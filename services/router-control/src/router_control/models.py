@@ -20,6 +20,7 @@ routers = sa.Table(
     sa.Column("port", sa.Integer),
     sa.Column("tls", sa.Boolean, nullable=False, server_default=sa.false()),
     sa.Column("verify_certificate", sa.Boolean, nullable=False, server_default=sa.false()),
+    sa.Column("certificate_sha256", sa.String(64)),
     sa.Column("username", sa.String(100)),
     sa.Column("password_encrypted", sa.Text),
     sa.Column("created_at", UtcDateTime),

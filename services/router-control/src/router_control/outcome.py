@@ -3,7 +3,7 @@
 import enum
 from dataclasses import dataclass
 
-from router_control.failures import LoginRefused, RouterFailure, TimedOut, Trap, Unreachable
+from router_control.failures import CertificateChanged, LoginRefused, RouterFailure, TimedOut, Trap, Unreachable
 
 
 class Outcome(enum.Enum):
@@ -18,6 +18,7 @@ class Outcome(enum.Enum):
     TIMED_OUT = enum.auto()
     NO_SUCH_ROUTER = enum.auto()
     ROUTER_ERROR = enum.auto()
+    CERTIFICATE_CHANGED = enum.auto()
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,8 @@ def outcome_of(failure: RouterFailure) -> Outcome:
             return Outcome.UNREACHABLE
         case LoginRefused():
             return Outcome.LOGIN_REFUSED
+        case CertificateChanged():
+            return Outcome.CERTIFICATE_CHANGED
         case TimedOut():
             return Outcome.TIMED_OUT
         case Trap(not_permitted=True):

@@ -1,4 +1,7 @@
-"""What a router's registration is, and which ones are refused. Pure."""
+"""What a router's registration is, and which ones are refused. Pure.
+
+Owns the rule that a login goes only where it was given for.
+"""
 
 import ipaddress
 import re
@@ -18,9 +21,35 @@ class InvalidRouter(InvalidArgument):
     reason = "INVALID_ROUTER"
 
 
+class PasswordNeeded(InvalidArgument):
+    """A stored password would go to another place than it was given for."""
+
+    reason = "PASSWORD_NEEDED"
+
+
+class LoginNeeded(InvalidArgument):
+    """The installation's default login would go to a place for which nobody asked for it."""
+
+    reason = "LOGIN_NEEDED"
+
+
+class InvalidFingerprint(InvalidArgument):
+    reason = "INVALID_FINGERPRINT"
+
+
+class CertificateNotRemembered(InvalidArgument):
+    """Of such a router no certificate is remembered."""
+
+    reason = "CERTIFICATE_NOT_REMEMBERED"
+
+
 @dataclass(frozen=True)
 class Registration:
-    """A router in the registry. `password`: a new one, on its way in only; None keeps the stored one."""
+    """A router in the registry.
+
+    On their way in only: `password`, a new one, None keeps the stored one; `use_default_login`, which lets the
+    installation's login go where this leads. `certificate`: the fingerprint that is remembered, or "".
+    """
 
     name: str
     address: str
@@ -30,7 +59,9 @@ class Registration:
     verify_certificate: bool = False
     username: str = ""
     password: str | None = field(default=None, repr=False)
+    use_default_login: bool = False
     password_encrypted: str = field(default="", repr=False)
+    certificate: str = ""
 
 
 def checked(registration: Registration) -> Registration:
@@ -48,6 +79,45 @@ def checked(registration: Registration) -> Registration:
     return tidy
 
 
+def check_new_login(wanted: Registration) -> None:
+    """Refuse a new router to which the default login would go unasked. Raises LoginNeeded."""
+    if not wanted.username and not wanted.use_default_login:
+        raise LoginNeeded(
+            "a router needs a login of its own, or use_default_login, which sends it the installation's default one"
+        )
+
+
+def check_kept_login(wanted: Registration, present: Registration, *, leads_elsewhere: bool) -> None:
+    """Refuse a change that leads a stored password or the default login elsewhere. Raises PasswordNeeded, LoginNeeded.
+
+    Whoever may change the registry, and set up a host that writes logins down, would read all of them otherwise.
+    """
+    if wanted.username:
+        if leads_elsewhere and wanted.password is None:
+            raise PasswordNeeded("a change of a router's address, port or TLS needs its password anew")
+    elif (leads_elsewhere or present.username) and not wanted.use_default_login:
+        raise LoginNeeded(
+            "this would send the installation's default login somewhere new: "
+            "it needs a login of the router's own, or use_default_login"
+        )
+
+
+def check_remembers(registration: Registration) -> None:
+    """Refuse a router of which no certificate is ever remembered. Raises CertificateNotRemembered."""
+    if not registration.tls:
+        raise CertificateNotRemembered("a router without TLS shows no certificate")
+    if registration.verify_certificate:
+        raise CertificateNotRemembered("an authority vouches for this router's certificate, whichever it is")
+
+
+def checked_fingerprint(text: str) -> str:
+    """SHA-256 as we keep it: 64 lower-case hexadecimal digits. Raises InvalidFingerprint."""
+    digits = text.replace(":", "").strip().lower()
+    if not re.fullmatch("[0-9a-f]{64}", digits):
+        raise InvalidFingerprint("a certificate's fingerprint is SHA-256: 64 hexadecimal digits")
+    return digits
+
+
 def _check_login(registration: Registration) -> None:
     password = registration.password or ""
     if len(registration.username) > 100 or has_control_characters(registration.username):
@@ -56,6 +126,8 @@ def _check_login(registration: Registration) -> None:
         raise InvalidRouter("a router's password has at most 200 characters, none of them a control character")
     if password and not registration.username:
         raise InvalidRouter("a password needs a username")
+    if registration.use_default_login and registration.username:
+        raise InvalidRouter("a router has either a username or the default login")
 
 
 def _is_address(text: str) -> bool:

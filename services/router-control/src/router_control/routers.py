@@ -12,7 +12,16 @@ from servicekit.database import current_time, transact
 from servicekit.errors import NotFound, ServiceError
 
 from router_control import store
-from router_control.registration import MAX_WANTED_ID, InvalidRouter, Registration, checked
+from router_control.registration import (
+    MAX_WANTED_ID,
+    InvalidRouter,
+    Registration,
+    check_kept_login,
+    check_new_login,
+    check_remembers,
+    checked,
+    checked_fingerprint,
+)
 from router_control.target import Login, Target
 from router_control.vault import Vault
 
@@ -54,9 +63,10 @@ class Registry:
     def create(self, registration: Registration) -> Registration:
         """Add a router, with the id that it wants if it wants one.
 
-        Raises InvalidRouter, RouterNameTaken, RouterIdTaken.
+        Raises InvalidRouter, LoginNeeded, RouterNameTaken, RouterIdTaken.
         """
         wanted = checked(registration)
+        check_new_login(wanted)
         if not 0 <= wanted.router_id <= MAX_WANTED_ID:
             raise InvalidRouter(f"a router's wanted id is 1 to {MAX_WANTED_ID}, or 0 for the next free one")
 
@@ -71,16 +81,37 @@ class Registry:
         return transact(self._engine, work)
 
     def update(self, registration: Registration) -> Registration:
-        """Replace a router's registration. Raises RouterNotFound, InvalidRouter, RouterNameTaken."""
+        """Replace a router's registration.
+
+        Raises RouterNotFound, InvalidRouter, PasswordNeeded, LoginNeeded, RouterNameTaken.
+        """
         wanted = checked(registration)
 
         def work(connection: sa.Connection) -> Registration:
-            present = _get(connection, wanted.router_id)
+            # Locked: a change at the same moment could give a new password to the place that this one leads to.
+            present = _get(connection, wanted.router_id, lock=True)
+            leads_elsewhere = self._leads_elsewhere(wanted, present)
+            check_kept_login(wanted, present, leads_elsewhere=leads_elsewhere)
             # An adopted table may hold a name twice; such a row must stay editable under its own name.
             if wanted.name != present.name:
                 _refuse_taken_name(connection, wanted.name, except_id=wanted.router_id)
-            store.update_router(connection, wanted.router_id, self._values(wanted))
+            values = self._values(wanted) | ({"certificate_sha256": None} if leads_elsewhere else {})
+            store.update_router(connection, wanted.router_id, values)
             return _get(connection, wanted.router_id)
+
+        return transact(self._engine, work)
+
+    def trust(self, router_id: int, fingerprint: str) -> Registration:
+        """Remember another certificate of a router.
+
+        Raises RouterNotFound, InvalidFingerprint, CertificateNotRemembered.
+        """
+        certificate = checked_fingerprint(fingerprint)
+
+        def work(connection: sa.Connection) -> Registration:
+            check_remembers(_get(connection, router_id, lock=True))
+            store.update_router(connection, router_id, {"certificate_sha256": certificate})
+            return _get(connection, router_id)
 
         return transact(self._engine, work)
 
@@ -113,11 +144,37 @@ class Registry:
         """Where a router is and how to get in. Raises NoLogin, UnreadablePassword."""
         return Target(
             host=registration.address,
-            port=registration.port or (self._defaults.tls_port if registration.tls else self._defaults.port),
+            port=self.port(registration),
             tls=registration.tls,
             verify_certificate=registration.verify_certificate,
             login=self._login(registration),
+            certificate=registration.certificate,
+            remember=lambda shown: self._remember(registration, shown),
         )
+
+    def port(self, registration: Registration) -> int:
+        """The router's API port, the installation's default where it has none of its own."""
+        return registration.port or (self._defaults.tls_port if registration.tls else self._defaults.port)
+
+    def _remember(self, seen: Registration, shown: str) -> str:
+        """The certificate that counts for a router: `shown`, if none is remembered and it is still where it was seen.
+
+        Raises RouterNotFound.
+        """
+
+        def work(connection: sa.Connection) -> str:
+            present = _get(connection, seen.router_id, lock=True)
+            if present.certificate or self._leads_elsewhere(present, seen):
+                return present.certificate
+            store.update_router(connection, seen.router_id, {"certificate_sha256": shown})
+            return shown
+
+        return transact(self._engine, work)
+
+    def _leads_elsewhere(self, wanted: Registration, present: Registration) -> bool:
+        """Whether a login would go to another place than before, or to the same one less well guarded."""
+        places = [(each.address.lower(), self.port(each), each.tls) for each in (wanted, present)]
+        return places[0] != places[1] or (present.verify_certificate and not wanted.verify_certificate)
 
     def _login(self, registration: Registration) -> Login:
         if registration.username:
@@ -128,7 +185,7 @@ class Registry:
         return Login(self._defaults.username, self._defaults.password)
 
     def _values(self, wanted: Registration) -> dict[str, Any]:
-        """The columns to write; an absent password leaves its column alone."""
+        """The columns to write; an absent password leaves its column alone, unless there is no login to go with it."""
         values: dict[str, Any] = {
             "router_name": wanted.name,
             "local_ip": wanted.address,
@@ -137,8 +194,10 @@ class Registry:
             "verify_certificate": wanted.verify_certificate,
             "username": wanted.username or None,
         }
-        if wanted.password is not None:
-            values["password_encrypted"] = self._vault.encrypt(wanted.password) if wanted.password else None
+        if wanted.password:
+            values["password_encrypted"] = self._vault.encrypt(wanted.password)
+        elif wanted.password is not None or not wanted.username:
+            values["password_encrypted"] = None
         return values
 
 
@@ -152,8 +211,8 @@ def _refuse_taken_name(connection: sa.Connection, name: str, *, except_id: int =
         raise RouterNameTaken(f"another router is called {name!r}")
 
 
-def _get(connection: sa.Connection, router_id: int) -> Registration:
-    row = store.find_router(connection, router_id)
+def _get(connection: sa.Connection, router_id: int, *, lock: bool = False) -> Registration:
+    row = store.find_router(connection, router_id, lock=lock)
     if row is None:
         raise RouterNotFound(f"there is no router {router_id}")
     return _registration(row)
@@ -170,4 +229,5 @@ def _registration(row: sa.RowMapping) -> Registration:
         verify_certificate=row["verify_certificate"],
         username=row["username"] or "",
         password_encrypted=row["password_encrypted"] or "",
+        certificate=row["certificate_sha256"] or "",
     )

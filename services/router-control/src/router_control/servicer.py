@@ -52,13 +52,29 @@ class RouterControlServicer(pb_grpc.RouterControlServiceServicer):
         )
 
     def CreateRouter(self, request: pb.CreateRouterRequest, context: grpc.ServicerContext) -> pb.CreateRouterResponse:
-        created = self._registry.create(_registration(request.router))
+        created = self._registry.create(_registration(request.router, use_default_login=request.use_default_login))
         return pb.CreateRouterResponse(router=_router(created))
 
     def UpdateRouter(self, request: pb.UpdateRouterRequest, context: grpc.ServicerContext) -> pb.UpdateRouterResponse:
-        updated = self._registry.update(_registration(request.router))
+        updated = self._registry.update(_registration(request.router, use_default_login=request.use_default_login))
         self._workers.registration_changed(updated.router_id)
         return pb.UpdateRouterResponse(router=_router(updated))
+
+    def GetRouterCertificate(
+        self, request: pb.GetRouterCertificateRequest, context: grpc.ServicerContext
+    ) -> pb.GetRouterCertificateResponse:
+        certificate = self._access.certificate(request.router_id, _deadline(context))
+        return pb.GetRouterCertificateResponse(
+            outcome=_outcome(certificate.outcome),
+            shown_sha256=certificate.shown,
+            remembered_sha256=certificate.remembered,
+            detail=certificate.detail,
+        )
+
+    def TrustRouter(self, request: pb.TrustRouterRequest, context: grpc.ServicerContext) -> pb.TrustRouterResponse:
+        trusted = self._registry.trust(request.router_id, request.certificate_sha256)
+        self._workers.registration_changed(trusted.router_id)
+        return pb.TrustRouterResponse(router=_router(trusted))
 
     def GetRouter(self, request: pb.GetRouterRequest, context: grpc.ServicerContext) -> pb.GetRouterResponse:
         return pb.GetRouterResponse(router=_router(self._registry.get(request.router_id)))
@@ -99,7 +115,7 @@ def _outcome(outcome: Outcome) -> pb.AccessOutcome.ValueType:
     return pb.AccessOutcome.Value(f"ACCESS_OUTCOME_{outcome.name}")
 
 
-def _registration(router: pb.Router) -> Registration:
+def _registration(router: pb.Router, *, use_default_login: bool) -> Registration:
     return Registration(
         router_id=router.router_id,
         name=router.name,
@@ -109,6 +125,7 @@ def _registration(router: pb.Router) -> Registration:
         verify_certificate=router.verify_certificate,
         username=router.username,
         password=router.password if router.HasField("password") else None,
+        use_default_login=use_default_login,
     )
 
 
@@ -123,4 +140,5 @@ def _router(registration: Registration) -> pb.Router:
         verify_certificate=registration.verify_certificate,
         username=registration.username,
         has_password=bool(registration.password_encrypted),
+        certificate_sha256=registration.certificate,
     )

@@ -8,8 +8,10 @@ import sqlalchemy as sa
 from router_control.models import routers
 
 
-def find_router(connection: sa.Connection, router_id: int) -> sa.RowMapping | None:
-    return connection.execute(sa.select(routers).where(routers.c.id == router_id)).mappings().first()
+def find_router(connection: sa.Connection, router_id: int, *, lock: bool = False) -> sa.RowMapping | None:
+    """`lock`: nobody else changes it before this transaction ends."""
+    found = sa.select(routers).where(routers.c.id == router_id)
+    return connection.execute(found.with_for_update() if lock else found).mappings().first()
 
 
 def list_routers(connection: sa.Connection) -> Sequence[sa.RowMapping]:

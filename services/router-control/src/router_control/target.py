@@ -1,5 +1,6 @@
-"""Where a router is and how to get in: all that a connection depends on."""
+"""Where a router is, how it is known and how to get in: all that a connection depends on."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 
@@ -11,10 +12,15 @@ class Login:
 
 @dataclass(frozen=True)
 class Target:
-    """Two equal targets can share a connection; a changed one needs a new connection."""
+    """Two equal targets can share a connection; a changed one needs a new connection.
+
+    `certificate`: the fingerprint that is remembered, or "". `remember`: takes a first one, answers which counts.
+    """
 
     host: str
     port: int
     tls: bool
     verify_certificate: bool
     login: Login
+    certificate: str = ""
+    remember: Callable[[str], str] = field(default=lambda shown: shown, compare=False, repr=False)

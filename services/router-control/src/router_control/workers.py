@@ -64,7 +64,6 @@ class Worker:
         self.waiting: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
         self.thread = threading.Thread(target=work, args=(self,), name=f"router-{router_id}", daemon=True)
         self._connection: Connection | None = None
-        self._target: Target | None = None
 
     def attend(self, job: Job) -> None:
         """Do a job, and tell whoever waits for it."""
@@ -125,9 +124,9 @@ class Worker:
                 return
 
     def _connected(self, target: Target, deadline: Deadline) -> Connection:
-        if self._connection is None or self._connection.closed or self._target != target:
+        if self._connection is None or self._connection.closed or self._connection.target != target:
             self.disconnect()
-            self._connection, self._target = Connection(target, deadline), target
+            self._connection = Connection(target, deadline)
         return self._connection
 
 
