@@ -62,8 +62,8 @@ class Line:
 
     def reset(self) -> None:
         """Cut the connection; the peer sees a reset, not an end."""
-        sock = self._writer.get_extra_info("socket")
-        if not self._writer.is_closing():
+        if not self._writer.is_closing():  # closed twice, TLS has no socket to tell of any more
+            sock = self._writer.get_extra_info("socket")
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
         self._writer.transport.abort()
 
