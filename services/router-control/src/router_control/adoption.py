@@ -54,7 +54,7 @@ _OWN = {version_table("router_control"): ("version_num",)}
 _OTHERS_LOGINS = Question(
     "SELECT 1 FROM routers WHERE username <> '' LIMIT 1",
     "routers.username holds logins of your own. We will log in with them and without a password until you give each"
-    " router its own: lipanet router update ID --username … --password",
+    " router its own: lipanet router update ID --username … --password-file FILE",
 )
 
 
