@@ -123,6 +123,17 @@ def test_status_counts_what_waits(installation, billing, httpserver, quarantined
     assert "502" in installation("status").out
 
 
+def test_status_says_that_payments_wait_since_when_and_why_and_exits_with_1(installation, httpserver):
+    spool = {"state": "draining", "waiting": 7, "deferred": 2, "oldest": "2026-01-31T09:15:00.123Z", "bytes": 4096}
+    spool |= {"rejected": 0, "cause": "billing's database did not answer"}
+    httpserver.expect_request("/health").respond_with_json({"status": "degraded", "spool": spool})
+    ended = installation("status")
+    assert ended.code == 1
+    for fact in ("degraded", "7", "2026-01-31 12:15:00", "billing's database did not answer"):
+        assert fact in ended.out
+    assert installation("status", "--json").document["spool"] == spool
+
+
 def test_status_says_what_is_down_and_exits_with_1(installation, httpserver, monkeypatch):
     answer = {"status": "unhealthy", "error": "billing is unreachable"}
     httpserver.expect_request("/health").respond_with_json(answer, status=503)

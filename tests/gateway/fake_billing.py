@@ -47,6 +47,10 @@ class FakeBilling(payment_service_pb2_grpc.PaymentServiceServicer, task_service_
     delay: float = 0.0
     hangs: str = ""  # the TransID that RecordPayments never answers
     fail_with: grpc.StatusCode | None = None
+    fails_because: tuple[str, ...] = ("DATABASE_UNAVAILABLE",)  # the reason, and what it says
+    unmatched: int = 0
+    counted: int = 0
+    count_delay: float = 0.0
     refuses: str = ""  # the TransID or reference that RecordPayments refuses
     breaks: str = ""  # the TransID that RecordPayments breaks on
     defers: set[str] = field(default_factory=set)  # the references whose rows "another transaction holds"
@@ -74,7 +78,7 @@ class FakeBilling(payment_service_pb2_grpc.PaymentServiceServicer, task_service_
     async def _misbehave(self, context):
         await asyncio.sleep(self.delay)
         if self.fail_with:
-            await abort(context, self.fail_with, "DATABASE_UNAVAILABLE")
+            await abort(context, self.fail_with, *self.fails_because)
 
     async def RecordPayments(self, request, context):
         self.record_sizes.append(len(request.payments))
@@ -224,7 +228,9 @@ class FakeBilling(payment_service_pb2_grpc.PaymentServiceServicer, task_service_
 
     async def CountWaiting(self, request, context):
         still_open = [kept for kept in self.kept.values() if kept.state == pb.QUARANTINE_STATE_OPEN]
-        return pb.CountWaitingResponse(open_callbacks=len(still_open))
+        self.counted += 1
+        await asyncio.sleep(self.count_delay)
+        return pb.CountWaitingResponse(open_callbacks=len(still_open), unmatched_payments=self.unmatched)
 
     async def LeaseTasks(self, request, context):
         await self._misbehave(context)

@@ -1,8 +1,12 @@
 import asyncio
+import time
 
+import grpc
 import pytest
 from gateway.lifecycle import Lifecycle
+from gateway.spool.drain import DrainPace
 from gateway_rig import callback, run_gateway
+from spooling import pay
 
 pytestmark = pytest.mark.anyio
 
@@ -18,7 +22,8 @@ async def test_all_serving_is_healthy(gateway):
         "database": "connected",
         "service": "lipanet-gateway",
         "services": {"billing": "serving", "router-control": "serving", "notify": "serving"},
-        "spool": {"state": "ok", "waiting": 0, "deferred": 0, "oldest": None, "rejected": 0},
+        "spool": {"state": "ok", "waiting": 0, "deferred": 0, "oldest": None, "rejected": 0, "cause": None},
+        "waiting": {"openCallbacks": 0, "unmatchedPayments": 0},
     }
 
 
@@ -40,6 +45,59 @@ async def test_without_billing_it_is_unhealthy_and_without_the_others_only_degra
         "database": "disconnected",
         "error": "billing is not serving",
     }
+
+
+async def test_it_is_never_healthy_while_a_payment_waits_and_says_why(world):
+    world.billing.fake.defers = {"ACC001"}
+    plan = world.plan(drain_pace=DrainPace(first_deferral=60))
+    async with run_gateway(plan) as gateway:
+        assert await pay(gateway, BillRefNumber="ACC001") == "spooled"
+        answer = await gateway.get("/health")
+        told = answer.json()
+        assert (answer.status_code, told["status"]) == (200, "degraded")
+        assert (told["spool"]["waiting"], told["spool"]["deferred"]) == (1, 1)
+        assert "others hold their rows" in told["spool"]["cause"]
+
+
+@pytest.mark.parametrize(
+    ("reason", "words"),
+    [
+        ("DATABASE_UNAVAILABLE", "billing's database did not answer"),
+        ("DATABASE_REFUSES", "1045: Access denied"),
+    ],
+)
+async def test_while_billing_cannot_store_it_says_why(world, reason, words):
+    world.billing.fake.fail_with = grpc.StatusCode.UNAVAILABLE
+    world.billing.fake.fails_because = (reason, "1045: Access denied")
+    async with run_gateway(world.plan()) as gateway:
+        assert await pay(gateway) == "spooled"
+        told = (await gateway.get("/health")).json()  # billing itself says that it is well
+        assert (told["status"], told["spool"]["waiting"], told["spool"]["cause"]) == ("degraded", 1, words)
+        assert told["spool"]["oldest"]
+
+
+async def test_callbacks_in_quarantine_are_counted_and_held_payments_alone_are_no_fault(world):
+    world.billing.fake.unmatched = 3
+    async with run_gateway(world.plan()) as gateway:
+        told = (await gateway.get("/health")).json()
+        assert (told["status"], told["waiting"]) == ("healthy", {"openCallbacks": 0, "unmatchedPayments": 3})
+    async with run_gateway(world.plan()) as gateway:
+        assert (await gateway.post("/callbackprocess", content=b"not json")).status_code == 400
+        told = (await gateway.get("/health")).json()
+        assert (told["status"], told["waiting"]["openCallbacks"]) == ("degraded", 1)
+
+
+async def test_it_asks_billing_for_counts_seldom_and_answers_while_billing_hangs(world):
+    async with run_gateway(world.plan()) as gateway:
+        for _ in range(20):
+            await gateway.get("/health")
+        assert world.billing.fake.counted == 1
+    world.billing.fake.count_delay = 60
+    async with run_gateway(world.plan()) as gateway:
+        began = time.monotonic()
+        answer = await gateway.get("/health")
+        assert (answer.status_code, answer.json()["waiting"]) == (200, None)
+        assert time.monotonic() - began < 5
 
 
 async def test_a_stopping_gateway_is_not_ready_but_answers_what_it_has_taken(world):

@@ -71,7 +71,8 @@ async def test_the_process_reconnects_a_customer_answers_while_it_stops_and_logs
         await until(lambda: world.billing.fake.tasks[1].done)
         assert (await client.post(f"{path}x", json=callback(MSISDN=PHONE))).status_code == 403
         assert (await client.post(path, json=callback(f"{PHONE}!"))).status_code == 400
-        assert (await client.get("/health")).json()["status"] == "healthy"
+        health = (await client.get("/health")).json()
+        assert (health["status"], health["waiting"]["openCallbacks"]) == ("degraded", 1)
 
         world.billing.fake.delay = 1.0
         posting = asyncio.create_task(client.post(path, json=callback("LASTONE001", MSISDN=PHONE)))

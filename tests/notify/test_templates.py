@@ -4,7 +4,7 @@ from hypothesis import strategies as st
 from notify import drafts, segments, templates
 from notify.drafts import Draft, compose
 
-# What billing sends.
+# What billing and the gateway send.
 AGREED = {
     "customer_connected": "amount trans_id due_date",
     "customer_waiting": "amount trans_id due_date",
@@ -20,6 +20,9 @@ AGREED = {
     "service_payment": "isp amount trans_id wallet",
     "unmatched_payment": "reference amount trans_id reason name",
     "conflicting_payment": "trans_id first second",
+    "payments_waiting": "count host since cause",
+    "payments_waiting_over": "host since",
+    "callbacks_rejected": "count host cause",
     "system_error": "trans_id error",
     "receipt_digest": "count amount since until",
     "reconnection_digest": "count since until",
@@ -61,6 +64,8 @@ def test_only_messages_whose_double_does_less_harm_than_silence_are_sent_again()
         "customer_connected",
         "customer_waiting",
         "customer_reconnected",
+        "payments_waiting",
+        "callbacks_rejected",
     }
 
 

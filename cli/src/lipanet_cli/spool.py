@@ -10,8 +10,6 @@ from lipanet_cli.context import AsJson, connections
 from lipanet_cli.records import local_time
 from lipanet_cli.tables import Column, moment, plain, print_json, remark, say, show_record, show_table, state
 
-_CALM = {"ok", "draining"}
-
 
 def _local(value: Any) -> Text:
     return moment(local_time(datetime.fromisoformat(value)) if value else None)
@@ -21,16 +19,20 @@ def _what(value: Any) -> Text:
     return plain(value or "a payment")
 
 
+# Of what GET /spool and GET /health tell.
 STATE_COLUMNS = (
     Column("State", "state", state),
     Column("Billing", "billing", state),
+    Column("Why callbacks wait", "cause"),
     Column("Waiting", "waiting"),
-    Column("Oldest", "oldest", _local),
+    Column("Of those put off", "deferred"),
+    Column("Since", "oldest", _local),
     Column("Bytes on disk", "bytes"),
-    Column("Laid aside (folder rejected)", "rejected"),
+    Column("Taken by nobody (tried again at the next start)", "rejected"),
 )
 CALLBACK_COLUMNS = (
     Column("Received", "receivedAt", _local),
+    Column("State", "state", state),
     Column("Payment", "transactionId"),
     Column("What it is", "fault", _what),
     Column("From", "sourceAddress"),
@@ -39,9 +41,9 @@ CALLBACK_COLUMNS = (
 
 
 def spool(ctx: typer.Context, as_json: AsJson = False) -> None:
-    """Show what waits on the gateway's disk for billing. Exit code 1 when somebody must look at it."""
+    """Show what waits on the gateway's disk for billing, and why. Exit code 1 while anything does."""
     found = connections(ctx).gateway.spool()
-    calm = found.get("state") in _CALM and not found.get("rejected")
+    calm = found.get("state") == "ok" and not (found.get("waiting") or found.get("rejected"))
     if as_json:
         print_json(found)
     else:

@@ -5,20 +5,16 @@ from typing import Any
 
 import typer
 from lipanet.billing.v1.directory_service_pb2 import ListCustomersRequest
-from lipanet.billing.v1.payment_service_pb2 import (
-    ListPaymentsRequest,
-    ListQuarantinedCallbacksRequest,
-    PaymentOutcome,
-    QuarantineState,
-)
+from lipanet.billing.v1.payment_service_pb2 import CountWaitingRequest
 from lipanet.billing.v1.task_service_pb2 import GetTaskCountsRequest
 
 from lipanet_cli.channels import Channels, Service
-from lipanet_cli.context import AsJson, Connections, connections
+from lipanet_cli.context import AsJson, connections
 from lipanet_cli.errors import CommandFailed
 from lipanet_cli.gateway import Gateway
 from lipanet_cli.pages import read_pages
 from lipanet_cli.records import Record, record
+from lipanet_cli.spool import STATE_COLUMNS
 from lipanet_cli.tables import Column, print_json, show_record, show_table, state
 
 SERVICE_COLUMNS = (
@@ -38,25 +34,24 @@ COUNT_COLUMNS = (
 
 
 def status(ctx: typer.Context, as_json: AsJson = False) -> None:
-    """Show whether every service runs, and what waits for somebody. Exit code 1 when something is down."""
-    services, counts = _read(connections(ctx))
+    """Show whether every service runs, and what waits. Exit code 1 when something is down or payments wait."""
+    connected = connections(ctx)
+    channels = connected.channels
+    services = [_service(channels, service) for service in (channels.billing, channels.router_control, channels.notify)]
+    counts = _counts(channels) if services[0]["ok"] else None
+    gateway, spool = _gateway(connected.gateway)
+    services.append(gateway)
     healthy = counts is not None and all(service["ok"] for service in services)
     if as_json:
-        print_json({"healthy": healthy, "services": services, "counts": counts})
+        print_json({"healthy": healthy, "services": services, "counts": counts, "spool": spool})
     else:
         show_table("Services", SERVICE_COLUMNS, services)
+        if spool and (spool.get("waiting") or spool.get("rejected")):
+            show_record("Payments on the gateway's disk (lipanet spool)", STATE_COLUMNS, spool)
         if counts is not None:
             show_record("Waiting", COUNT_COLUMNS, counts)
     if not healthy:
         raise typer.Exit(1)
-
-
-def _read(connected: Connections) -> tuple[list[Record], Record | None]:
-    channels = connected.channels
-    services = [_service(channels, service) for service in (channels.billing, channels.router_control, channels.notify)]
-    billing_runs = bool(services[0]["ok"])
-    services.append(_gateway(connected.gateway))
-    return services, _counts(channels) if billing_runs else None
 
 
 def _service(channels: Channels, service: Service) -> Record:
@@ -67,14 +62,16 @@ def _service(channels: Channels, service: Service) -> Record:
     return _state(service.name, found, service.target, detail, ok=found == "serving")
 
 
-def _gateway(gateway: Gateway) -> Record:
+def _gateway(gateway: Gateway) -> tuple[Record, Record | None]:
+    """The gateway's state, and its spool's where it has one."""
     try:
         answer = gateway.health()
     except CommandFailed as error:
-        return _state("gateway", "unreachable", gateway.url, str(error), ok=False)
+        return _state("gateway", "unreachable", gateway.url, str(error), ok=False), None
     found = str(answer.document.get("status") or f"http_{answer.status}")
-    detail = str(answer.document.get("error") or "")
-    return _state("gateway", found, gateway.url, detail, ok=found == "healthy")
+    spool: Record | None = answer.document.get("spool")
+    detail = str(answer.document.get("error") or (spool or {}).get("cause") or "")
+    return _state("gateway", found, gateway.url, detail, ok=found == "healthy"), spool
 
 
 def _state(service: str, found: str, target: str, detail: str, *, ok: bool) -> Record:
@@ -82,7 +79,6 @@ def _state(service: str, found: str, target: str, detail: str, *, ok: bool) -> R
 
 
 def _counts(channels: Channels) -> Record:
-    unmatched, open_callback = PaymentOutcome.PAYMENT_OUTCOME_UNMATCHED, QuarantineState.QUARANTINE_STATE_OPEN
     return {
         **record(channels.tasks.GetTaskCounts(GetTaskCountsRequest())),
         "paid_but_not_on": _count(
@@ -91,18 +87,7 @@ def _counts(channels: Channels) -> Record:
                 ListCustomersRequest(paid_but_not_on=True, page_size=size, page_token=token)
             ),
         ),
-        "unmatched_payments": _count(
-            "payments",
-            lambda size, token: channels.payments.ListPayments(
-                ListPaymentsRequest(outcome=unmatched, page_size=size, page_token=token)
-            ),
-        ),
-        "open_callbacks": _count(
-            "callbacks",
-            lambda size, token: channels.payments.ListQuarantinedCallbacks(
-                ListQuarantinedCallbacksRequest(state=open_callback, page_size=size, page_token=token)
-            ),
-        ),
+        **record(channels.payments.CountWaiting(CountWaitingRequest())),
     }
 
 

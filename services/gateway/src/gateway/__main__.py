@@ -46,6 +46,7 @@ def _plan(settings: GatewaySettings) -> Plan:
         ),
         api_token=settings.api_token.get_secret_value(),
         store=_store(settings),
+        admin_phones=settings.admin_phones,
     )
 
 

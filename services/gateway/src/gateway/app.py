@@ -3,7 +3,7 @@
 import asyncio
 import os
 import socket
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
@@ -14,10 +14,12 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp
 
 from gateway import callbacks, health, payments, quarantine
+from gateway.alarm import Alarm, AlarmPace
 from gateway.answers import JsonResponse
 from gateway.batcher import Batcher
 from gateway.billing import Billing
 from gateway.clients import Clients, Targets
+from gateway.counts import Counts
 from gateway.dispatcher.dispatcher import Dispatcher
 from gateway.dispatcher.pace import Pace
 from gateway.door import CallbackDoor
@@ -56,6 +58,8 @@ class Plan:
     pace: Pace = field(default_factory=Pace)
     store: Store | None = None
     drain_pace: DrainPace = field(default_factory=DrainPace)
+    admin_phones: Sequence[str] = ()
+    alarm_pace: AlarmPace = field(default_factory=AlarmPace)
 
 
 def create_app(plan: Plan, lifecycle: Lifecycle) -> ASGIApp:
@@ -103,7 +107,7 @@ async def _running(app: FastAPI, plan: Plan, lifecycle: Lifecycle) -> AsyncItera
     app.state.clients, app.state.intake = clients, intake
     work = [asyncio.create_task(dispatcher.run())] if plan.dispatches else []
     if intake:
-        work.append(asyncio.create_task(intake.drain.run()))
+        work += [asyncio.create_task(intake.drain.run()), asyncio.create_task(intake.alarm.run(lifecycle.stopping))]
     lifecycle.started = True
     log.info("gateway_ready", takes_in=plan.takes_in, dispatches=plan.dispatches)
     try:
@@ -139,6 +143,8 @@ def _intake(plan: Plan, clients: Clients, recorded: Callable[[int], None], stopp
         breaker=breaker,
         recording=Recording(billing, recorder, spool, breaker, Turns(), plan.drain_pace.first_deferral),
         drain=Drain(spool, billing, breaker, stopping, plan.drain_pace, after=recorded),
+        alarm=Alarm(spool, breaker, clients.notify, plan.admin_phones, socket.gethostname(), plan.alarm_pace),
+        counts=Counts(billing),
     )
 
 

@@ -56,6 +56,14 @@ class KeptCallback:
     trans_id: str
 
 
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """What waits for a person: callbacks in quarantine, and payments that nobody could be credited for."""
+
+    open_callbacks: int
+    unmatched_payments: int
+
+
 class Billing:
     """billing's PaymentService. Every method raises gateway.errors.CallFailed."""
 
@@ -100,6 +108,11 @@ class Billing:
         kept = (await _answer(self._stub.GetQuarantinedCallback(request, timeout=_QUESTION))).callback
         state = quarantine_word(kept.state)
         return KeptCallback(kept.callback_body, kept.source_address, state, kept.trans_id)
+
+    async def count_waiting(self, seconds: float) -> Waiting:
+        """What waits for a person; asks no longer than so many seconds."""
+        found = await _answer(self._stub.CountWaiting(pb.CountWaitingRequest(), timeout=seconds))
+        return Waiting(found.open_callbacks, found.unmatched_payments)
 
     async def resolve(self, callback_id: int, trans_id: str, note: str) -> None:
         """Close a quarantined callback: it became the payment `trans_id`."""

@@ -30,6 +30,10 @@ class TimedOut(CallFailed):
     """It did not answer in time. Nothing, or something, was done."""
 
 
+class Locked(TimedOut):
+    """Another transaction holds a row that the work needs. Nothing was done; it is not away."""
+
+
 class Refused(CallFailed):
     """The request breaks the contract; nothing of it was done, and sending it again will not help."""
 
@@ -58,5 +62,6 @@ _KINDS: dict[grpc.StatusCode, Callable[[str, str, str], CallFailed]] = {
 
 def from_rpc(service: str, error: grpc.aio.AioRpcError) -> CallFailed:
     """The error of a failed call to `service`."""
-    kind = _KINDS.get(error.code(), Broken)
-    return kind(service, reason_of(error), error.details() or "")
+    reason = reason_of(error)
+    kind = Locked if reason == "ROW_LOCKED" else _KINDS.get(error.code(), Broken)
+    return kind(service, reason, error.details() or "")

@@ -10,8 +10,8 @@ from grpc_health.v1.health_pb2_grpc import HealthStub
 
 from gateway import schemas
 from gateway.answers import Body, JsonResponse, timestamp
+from gateway.billing import Waiting
 from gateway.intake import Intake
-from gateway.spool.spool import Spool
 from gateway.spool.status import describe as describe_spool
 
 router = APIRouter(tags=["health"])
@@ -35,18 +35,19 @@ async def readyz(request: Request) -> JsonResponse:
 
 @router.get("/health", **schemas.HEALTH)
 async def health(request: Request) -> JsonResponse:
-    """Whether billing can store payments (503 if not), the state of each service, and of the spool."""
+    """Whether billing can store payments (503 if not), the state of each service, and what waits."""
     stubs: dict[str, HealthStub] = request.app.state.clients.health
-    states = dict(zip(stubs, await asyncio.gather(*map(_ask, stubs.values())), strict=True))
     intake: Intake | None = request.app.state.intake
-    body = describe(states, intake.spool if intake else None, datetime.now(UTC))
+    asked = asyncio.gather(*map(_ask, stubs.values()))
+    waiting = await intake.counts.get() if intake else None
+    body = describe(dict(zip(stubs, await asked, strict=True)), intake, waiting, datetime.now(UTC))
     return JsonResponse(body, 503 if body["status"] == "unhealthy" else 200)
 
 
-def describe(states: dict[str, str], spool: Spool | None, now: datetime) -> Body:
+def describe(states: dict[str, str], intake: Intake | None, waiting: Waiting | None, now: datetime) -> Body:
     """The body of GET /health. Without billing payments only wait on our disk; without the others, work only waits."""
     stored = states["billing"] == "serving"
-    all_well = all(state == "serving" for state in states.values()) and _is_well(spool)
+    all_well = all(state == "serving" for state in states.values()) and _nothing_waits(intake, waiting)
     body: Body = {
         "status": "healthy" if all_well else "degraded" if stored else "unhealthy",
         "database": "connected" if stored else "disconnected",
@@ -54,15 +55,24 @@ def describe(states: dict[str, str], spool: Spool | None, now: datetime) -> Body
         "services": states,
         "timestamp": timestamp(now),
     }
-    if spool:
-        body["spool"] = describe_spool(spool)
+    if intake:
+        body["spool"] = describe_spool(intake.spool, intake.breaker)
+        body["waiting"] = waiting and {
+            "openCallbacks": waiting.open_callbacks,
+            "unmatchedPayments": waiting.unmatched_payments,
+        }
     if not stored:
         body["error"] = f"billing is {states['billing'].replace('_', ' ')}"
     return body
 
 
-def _is_well(spool: Spool | None) -> bool:
-    return spool is None or (spool.can_store and not spool.state.rejected)
+def _nothing_waits(intake: Intake | None, waiting: Waiting | None) -> bool:
+    """Whether no money may be held without anybody's knowing. An unmatched payment's admins have been told."""
+    if intake is None:
+        return True
+    state = intake.spool.state
+    in_spool = state.waiting or state.rejected or intake.breaker.is_open or not intake.spool.can_store
+    return not (in_spool or (waiting and waiting.open_callbacks))
 
 
 async def _ask(stub: HealthStub) -> str:

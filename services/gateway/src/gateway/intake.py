@@ -3,8 +3,10 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from gateway.alarm import Alarm
 from gateway.batcher import Batcher
 from gateway.billing import Billing, Receipt, Verdict
+from gateway.counts import Counts
 from gateway.parsing import Payment
 from gateway.recording import Recording
 from gateway.sources import Sources
@@ -30,6 +32,8 @@ class Intake:
     breaker: Breaker
     recording: Recording
     drain: Drain
+    alarm: Alarm
+    counts: Counts
 
     @property
     def can_take(self) -> bool:

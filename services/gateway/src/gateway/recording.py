@@ -12,7 +12,7 @@ import structlog
 
 from gateway.batcher import Batcher
 from gateway.billing import DEFERRED, Billing, Receipt
-from gateway.errors import CallFailed, NotSpooled, Refused, TimedOut, Unavailable
+from gateway.errors import CallFailed, Locked, NotSpooled, Refused, TimedOut, Unavailable
 from gateway.parsing import Payment
 from gateway.spool.breaker import Breaker
 from gateway.spool.callback import Callback
@@ -70,6 +70,8 @@ class Recording:
             receipt = await self.recorder.submit(payment)
         except Refused:
             raise
+        except Locked:
+            return await self._put_off(payment)
         except (Unavailable, TimedOut, TimeoutError) as error:
             # Done or not, handing it over once more is safe.
             self._note(error, successes)
@@ -77,8 +79,7 @@ class Recording:
         except CallFailed as error:
             return await self._set_aside(payment, error, successes)
         if receipt.outcome == DEFERRED:
-            # The drain tries it again by itself; the others do not wait for it.
-            return await self._spool(payment, due=time.time() + self.first_deferral)
+            return await self._put_off(payment)
         self.breaker.succeeded()
         return receipt
 
@@ -86,7 +87,7 @@ class Recording:
         """Tell the breaker of a failure; `successes` as they were counted before the call."""
         if isinstance(error, TimeoutError):
             self.breaker.timed_out("TIMED_OUT", successes)
-        elif isinstance(error, TimedOut):
+        elif isinstance(error, TimedOut) and not isinstance(error, Locked):
             self.breaker.timed_out(error.told, successes)
         elif isinstance(error, Unavailable) and _is_away(error):
             self.breaker.trip(error.told)
@@ -101,6 +102,10 @@ class Recording:
             self._note(failed, successes)
             return await self._spool(payment)
         return _held(payment, "quarantined")
+
+    async def _put_off(self, payment: Payment) -> Receipt:
+        """Leave it to the drain, which tries it again by itself; the others do not wait for it."""
+        return await self._spool(payment, due=time.time() + self.first_deferral)
 
     async def _spool(self, payment: Payment, due: float = 0.0) -> Receipt:
         await self.spool.put(_callback(payment), due)

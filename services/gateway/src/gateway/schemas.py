@@ -65,6 +65,7 @@ class SpoolState(BaseModel):
     bytes: int
     oldest: str | None = Field(description="When the oldest one was received")
     rejected: int = Field(description="What nobody takes, kept for an operator; damaged files are counted, too")
+    cause: str | None = Field(description="Why callbacks wait, in words; null when none does")
 
 
 class SpooledCallback(BaseModel):
@@ -86,14 +87,24 @@ class SpoolContent(SpoolState):
     callbacks: list[SpooledCallback]
 
 
+class WaitingForPeople(BaseModel):
+    """What waits for a person, in billing."""
+
+    openCallbacks: int = Field(description="In quarantine, neither replayed nor dismissed")  # noqa: N815
+    unmatchedPayments: int = Field(description="Held until they are assigned")  # noqa: N815
+
+
 class Health(BaseModel):
-    """The predecessor's keys, and one state for each service."""
+    """The predecessor's keys, and one state for each service. Never "healthy" while money waits unseen: in the spool,
+    or in the quarantine.
+    """
 
     status: Literal["healthy", "degraded", "unhealthy"]
     database: Literal["connected", "disconnected"] = Field(description="As billing sees it")
     service: str
     services: dict[str, Literal["serving", "not_serving", "unreachable"]]
     spool: SpoolState | None = Field(None, description="Absent where no callbacks are taken in")
+    waiting: WaitingForPeople | None = Field(None, description="As of some seconds ago; null when billing is away")
     timestamp: str
     error: str | None = None
 

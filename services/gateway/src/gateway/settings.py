@@ -37,6 +37,7 @@ class GatewaySettings(ServerSettings):
     router_control_target: str
     notify_target: str
     api_token: SecretStr = SecretStr("")
+    admin_phones: Words = ()
     callback_secrets: Words = ()
     callback_networks: Words = ()
     trusted_proxies: Words = ()

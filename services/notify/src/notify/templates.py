@@ -115,6 +115,17 @@ TEMPLATES = {
     "conflicting_payment": Template(
         "Payment {trans_id} came twice with different content. First: {first}. Then: {second}. Only the first counts."
     ),
+    # From a gateway, about what waits on its disk.
+    "payments_waiting": Template(
+        "{count} callbacks wait on {host}, the first since {since}: {cause}. They are kept, and follow by themselves "
+        "once that is mended. See: lipanet spool",
+        resend=True,
+    ),
+    "payments_waiting_over": Template("No callback waits on {host} any more; the first had come at {since}."),
+    "callbacks_rejected": Template(
+        "{count} callbacks on {host}: {cause}. There may be money in them. They are kept. See: lipanet spool",
+        resend=True,
+    ),
     "system_error": Template("System error at payment {trans_id}: {error}"),
     # To the same, for all those messages that were not sent one by one.
     "receipt_digest": Template("{count} more payments from {since} to {until}: KES {amount} in all."),

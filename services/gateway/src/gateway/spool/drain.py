@@ -14,7 +14,7 @@ import structlog
 
 from gateway.backoff import Backoff, wait_for
 from gateway.billing import DEFERRED, Billing, Receipt
-from gateway.errors import Broken, CallFailed, Refused, TimedOut, Unavailable
+from gateway.errors import Broken, CallFailed, Locked, Refused, TimedOut, Unavailable
 from gateway.parsing import MalformedCallback, Payment, parse_callback
 from gateway.recording import QUARANTINE_FULL
 from gateway.splitting import carry_all
@@ -104,7 +104,8 @@ class Drain:
             self._breaker.trip(error.told)
             cause = error.reason
         except TimedOut as error:
-            self._breaker.timed_out(error.told, successes)
+            if not isinstance(error, Locked):
+                self._breaker.timed_out(error.told, successes)
             cause = error.reason
         except DiskFailed as error:
             cause = str(error)
@@ -143,9 +144,10 @@ class Drain:
         readable, doubtful = _read(entries)
         try:
             results = await carry_all(readable, self._record, _blame)
-        except TimedOut:
+        except TimedOut as error:
             # Perhaps one of them keeps billing waiting: fewer are tried, and who is left alone lets others go first.
-            if self._sizes[deferred] == 1 and self._spool.state.payments > 1:
+            alone = len(entries) == 1 if isinstance(error, Locked) else self._sizes[deferred] == 1
+            if alone and self._spool.state.payments > 1:
                 await self._put_off(entries)
             self._sizes[deferred] = max(1, self._sizes[deferred] // 2)
             raise

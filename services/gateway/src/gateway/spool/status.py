@@ -7,6 +7,8 @@ from fastapi import APIRouter, Depends, Request
 from gateway import schemas
 from gateway.answers import Body, JsonResponse, timestamp
 from gateway.requests import refuse
+from gateway.spool import trouble
+from gateway.spool.breaker import Breaker
 from gateway.spool.database import DiskFailed
 from gateway.spool.entries import Entry
 from gateway.spool.spool import Spool
@@ -27,7 +29,7 @@ async def show_spool(request: Request) -> JsonResponse:
         raise refuse(503, f"The spool cannot be read: {error}") from None
     return JsonResponse(
         {
-            **describe(intake.spool),
+            **describe(intake.spool, intake.breaker),
             "billing": "away" if intake.breaker.is_open else "reachable",
             "counters": asdict(intake.spool.counters),
             "callbacks": [_head(entry) for entry in entries],
@@ -35,9 +37,10 @@ async def show_spool(request: Request) -> JsonResponse:
     )
 
 
-def describe(spool: Spool) -> Body:
+def describe(spool: Spool, breaker: Breaker) -> Body:
     """The spool's state, as GET /health shows it."""
     state = spool.state
+    found = trouble.waiting(state, breaker)
     return {
         "state": state.word,
         "waiting": state.waiting,
@@ -45,6 +48,7 @@ def describe(spool: Spool) -> Body:
         "bytes": state.size,
         "oldest": timestamp(state.oldest) if state.oldest else None,
         "rejected": state.rejected,
+        "cause": found.cause if found else None,
     }
 
 

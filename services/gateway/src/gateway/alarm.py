@@ -1,0 +1,167 @@
+"""Tells the admins by SMS when payments have to wait, and when that is over: no shilling is held in silence.
+
+Speaks to notify directly, because billing may be what is away. notify knows a message by its id, which is the
+incident's: sent again, or by the next process, it is the same message.
+"""
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
+
+import grpc
+import structlog
+from lipanet.notify.v1.notify_service_pb2 import OutgoingMessage, SendMessagesRequest, Template
+
+from gateway.backoff import Backoff, wait_for
+from gateway.errors import Refused, from_rpc
+from gateway.spool import trouble
+from gateway.spool.breaker import Breaker
+from gateway.spool.spool import Spool
+from gateway.spool.trouble import Trouble
+
+if TYPE_CHECKING:
+    from lipanet.notify.v1.notify_service_pb2_grpc import NotifyServiceAsyncStub
+
+log = structlog.get_logger()
+
+_NAIROBI = ZoneInfo("Africa/Nairobi")
+# While notify is down as well; older ones are dropped.
+_MOST_PENDING = 100
+
+
+@dataclass(frozen=True)
+class AlarmPace:
+    """In seconds: `patience` before the admins hear of what may pass by itself, and before it counts as over; `poll`
+    between two looks; pauses while notify does not take messages, doubled from `poll` to `longest_pause`.
+    """
+
+    patience: float = 30.0
+    poll: float = 1.0
+    longest_pause: float = 60.0
+    deadline: float = 5.0
+
+
+@dataclass(frozen=True)
+class Notice:
+    """What the admins are to hear of an incident; `since`: when the first of these callbacks came."""
+
+    template: str
+    since: datetime
+    trouble: Trouble
+
+
+class Incident:
+    """One kind of trouble, from the first look that finds it until it has been gone for the patience.
+
+    `begun` and `over`: the templates of what the admins hear, once each; "" for nothing.
+    """
+
+    def __init__(self, begun: str, over: str, patience: float) -> None:
+        self._begun = begun
+        self._over = over
+        self._patience = timedelta(seconds=patience)
+        self._notice: Notice | None = None
+        self._told = False
+        self._seen_at = self._gone_at = datetime.min.replace(tzinfo=UTC)
+
+    def look(self, trouble: Trouble | None, since: datetime, now: datetime) -> Notice | None:
+        """Take note of what was found; what the admins must hear now."""
+        return self._go_on(trouble, since, now) if trouble else self._wane(now)
+
+    def _go_on(self, trouble: Trouble, since: datetime, now: datetime) -> Notice | None:
+        if self._notice is None:
+            self._seen_at = now
+        self._gone_at = now
+        if self._told and self._notice:
+            since = self._notice.since
+        self._notice = Notice(self._begun, since, trouble)
+        if self._told or not (trouble.lasting or now - self._seen_at >= self._patience):
+            return None
+        self._told = True
+        return self._notice
+
+    def _wane(self, now: datetime) -> Notice | None:
+        if self._notice is None or now - self._gone_at < self._patience:
+            return None
+        last = replace(self._notice, template=self._over) if self._told and self._over else None
+        self._notice, self._told = None, False
+        return last
+
+
+class Alarm:
+    """Looks until it is stopped. `host` names this gateway, `phones` are the admins'."""
+
+    def __init__(
+        self,
+        spool: Spool,
+        breaker: Breaker,
+        notify: "NotifyServiceAsyncStub",
+        phones: Sequence[str],
+        host: str,
+        pace: AlarmPace,
+    ) -> None:
+        self._spool = spool
+        self._breaker = breaker
+        self._notify = notify
+        self._phones = phones
+        self._host = host
+        self._pace = pace
+        self._waiting = Incident("payments_waiting", "payments_waiting_over", pace.patience)
+        self._rejected = Incident("callbacks_rejected", "", pace.patience)
+        self._pending: deque[OutgoingMessage] = deque(maxlen=_MOST_PENDING)
+        self._backoff = Backoff(pace.poll, pace.longest_pause)
+        self._next_attempt = 0.0
+
+    async def run(self, stopping: asyncio.Event) -> None:
+        """Look, and tell, until `stopping` is set."""
+        while not stopping.is_set():
+            self._look(datetime.now(UTC))
+            await self._send()
+            await wait_for(stopping, self._pace.poll)
+
+    def _look(self, now: datetime) -> None:
+        state = self._spool.state
+        found = (
+            self._waiting.look(trouble.waiting(state, self._breaker), state.oldest or now, now),
+            self._rejected.look(trouble.rejected(state), now, now),
+        )
+        for notice in filter(None, found):
+            log.error(notice.template, cause=notice.trouble.cause, count=notice.trouble.count, since=notice.since)
+            self._pending.extend(_message(notice, self._host, phone) for phone in self._phones)
+
+    async def _send(self) -> None:
+        """Hand over what is pending; what notify does not take now it is given again later."""
+        if not self._pending or time.monotonic() < self._next_attempt:
+            return
+        messages = list(self._pending)
+        try:
+            await self._notify.SendMessages(SendMessagesRequest(messages=messages), timeout=self._pace.deadline)
+        except grpc.aio.AioRpcError as error:
+            failed = from_rpc("notify", error)
+            log.warning("alarm_not_sent", messages=len(messages), reason=failed.reason)
+            self._next_attempt = time.monotonic() + self._backoff.failed()
+            if not isinstance(failed, Refused):
+                return
+        else:
+            self._backoff.succeeded()
+        self._pending.clear()
+
+
+def _message(notice: Notice, host: str, phone: str) -> OutgoingMessage:
+    facts = {
+        "host": host,
+        "cause": notice.trouble.cause,
+        "count": str(notice.trouble.count),
+        "since": f"{notice.since.astimezone(_NAIROBI):%Y-%m-%d %H:%M}",
+    }
+    return OutgoingMessage(
+        message_id=f"{notice.template}:{host[:30]}:{notice.since:%Y%m%dT%H%M%S.%f}:{phone[:20]}",
+        phone=phone,
+        template=Template(name=notice.template, facts=facts),
+        subject=notice.template,
+    )
