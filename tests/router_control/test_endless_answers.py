@@ -37,6 +37,13 @@ ENDLESS = {
     "traps": encode_sentence([b"!trap", b"=message=" + b"m" * 60_000]),
     "empties": encode_sentence([b"!empty"]),
 }
+ENDLESS_IN_A_HANDSHAKE = {
+    "zeros": b"\0" * 100,
+    "rows": encode_sentence([b"!re"]),
+    "warnings": b"\x15\x03\x03\x00\x02\x01\x00",
+    "empty records": b"\x16\x03\x03\x00\x00",
+    "a greeting of 16 MB": b"\x16\x03\x03\x40\x00\x02\xff\xff\xff" + b"\x03\x03" + b"g" * 16_378,
+}
 SERVED_BESIDE = 20
 MEGABYTES = 64
 
@@ -46,7 +53,7 @@ class HungUp(OSError):
 
 
 class Peer:
-    """Answers each sentence it hears with the next of `answers`; when there is none left, with `endless` for ever."""
+    """Answers whatever it hears with the next of `answers`; when there is none left, with `endless` for ever."""
 
     def __init__(self, *answers, endless=b""):
         self._answers, self._endless = answers, endless * (1 + 60_000 // max(1, len(endless)))
@@ -79,11 +86,8 @@ class Peer:
                 caller.sendall(self._endless)
 
     def _hear(self, caller):
-        heard = b""
-        while not heard.endswith(b"\0"):
-            if not (piece := caller.recv(65_536)):
-                raise HungUp
-            heard += piece
+        if not caller.recv(65_536):  # a question, or TLS' first word; both come in one piece
+            raise HungUp
 
 
 class Process(Service):
@@ -137,6 +141,18 @@ def test_no_router_can_fill_the_memory_nor_keep_others_from_being_served(process
     assert {result.outcome for result in results} == {"ROUTER_ERROR"}
     assert all(0 < len(result.detail) <= 300 for result in results)
     assert process.megabytes("VmHWM") - before < MEGABYTES
+
+
+def test_what_has_no_end_before_tls_is_agreed_on_fills_no_memory_either(process):
+    before = process.megabytes("VmRSS")
+    with ExitStack() as peers:
+        for name, said in ENDLESS_IN_A_HANDSHAKE.items():
+            peer = peers.enter_context(Peer(endless=said))
+            router_id = process.register(peer, name, tls=True)
+            assert process.check(router_id, timeout=20).outcome in {"UNREACHABLE", "TIMED_OUT"}
+            certificate = process.certificate(router_id)
+            assert (certificate.shown_sha256, bool(certificate.detail)) == ("", True)
+    assert process.megabytes("VmHWM") - before < MEGABYTES / 2
 
 
 @pytest.mark.parametrize("fault", ["endless-words", "endless-rows"])
