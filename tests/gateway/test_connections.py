@@ -256,3 +256,15 @@ async def test_only_so_many_requests_are_taken_before_the_first_is_answered(open
     await line.send((head_of(len(BODY)) + BODY) * 100)
     answered = await line.ends()
     assert answered.count(b"HTTP/1.1 200 ") == QUICK.requests_at_once
+
+
+async def test_nobody_holds_up_a_stop_who_is_not_being_answered(world):
+    sources = Sources(secrets=[SECRET])
+    async with run_gateway(world.plan(sources=sources), limits=Limits(wait=60)) as gateway:
+        lines = [await Line.to(gateway) for _ in range(4)]
+        await lines[1].send(HEAD)
+        await lines[2].send(head_of(10**12))
+        await lines[3].send(HEAD + b"x" * 70_000)
+        assert [(await line.head())[9:12] for line in lines[2:]] == [b"403", b"431"]
+        began = time.monotonic()
+    assert time.monotonic() - began < 5

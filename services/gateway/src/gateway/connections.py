@@ -79,7 +79,10 @@ class Connection(HttpToolsProtocol):
 
     def shutdown(self) -> None:
         self._keeps_alive = False
-        super().shutdown()
+        if self._unanswered and not self.ended:
+            super().shutdown()
+        else:
+            self._socket.close()
 
     def close(self) -> None:
         """End; where something was not read, only when the peer has had time to fetch the answer.
