@@ -6,6 +6,7 @@ import os
 import resource
 import signal
 import sys
+from functools import partial
 
 import httpx
 import pytest
@@ -88,14 +89,17 @@ async def test_the_process_reconnects_a_customer_answers_while_it_stops_and_logs
         assert word not in said
 
 
-def few_files():
+def few_files(can_be_raised):
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (1024, hard))
+    resource.setrlimit(resource.RLIMIT_NOFILE, (1024, hard if can_be_raised else 1024))
 
 
-async def test_more_idle_connections_than_files_were_allowed_cost_nobody_a_payment(environment, unused_port):
+@pytest.mark.parametrize("can_be_raised", [True, False])
+async def test_more_idle_connections_than_files_were_allowed_cost_nobody_a_payment(
+    environment, unused_port, can_be_raised
+):
     raise_file_limit()  # we hold the other ends
-    process = await start(environment, preexec_fn=few_files)
+    process = await start(environment, preexec_fn=partial(few_files, can_be_raised))
     try:
         async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{unused_port}", timeout=30) as client:
             await ready(client)
