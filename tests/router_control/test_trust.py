@@ -92,6 +92,14 @@ def test_a_replaced_certificate_is_accepted_once_it_is_trusted_and_the_old_one_n
     assert service.set(router_id, {"u": False})["u"].outcome == "CERTIFICATE_CHANGED"  # a live connection ends too
 
 
+def test_a_login_refused_at_the_first_meeting_is_not_tried_again_for_the_certificate_s_sake(service, serve):
+    router, server = serve(0)
+    router_id = service.register(server, port=server.tls_port, tls=True, password="wrong")
+    for _ in range(3):
+        assert service.set(router_id, {"u": True})["u"].outcome == "LOGIN_REFUSED"
+    assert router.logins == {False: 1}
+
+
 def test_a_router_without_certificate_is_remembered_by_the_first_that_it_shows(service, serve, certificates):
     _, server = serve(None)
     router_id = service.register(server, port=server.tls_port, tls=True)

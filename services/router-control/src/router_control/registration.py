@@ -83,7 +83,8 @@ def check_new_login(wanted: Registration) -> None:
     """Refuse a new router to which the default login would go unasked. Raises LoginNeeded."""
     if not wanted.username and not wanted.use_default_login:
         raise LoginNeeded(
-            "a router needs a login of its own, or use_default_login, which sends it the installation's default one"
+            "a router needs a login of its own, or use_default_login (--default-login), "
+            "which sends it the installation's default one"
         )
 
 
@@ -94,11 +95,11 @@ def check_kept_login(wanted: Registration, present: Registration, *, leads_elsew
     """
     if wanted.username:
         if leads_elsewhere and wanted.password is None:
-            raise PasswordNeeded("a change of a router's address, port or TLS needs its password anew")
+            raise PasswordNeeded("another address, port or TLS needs the router's password anew (--password-file)")
     elif (leads_elsewhere or present.username) and not wanted.use_default_login:
         raise LoginNeeded(
             "this would send the installation's default login somewhere new: "
-            "it needs a login of the router's own, or use_default_login"
+            "it needs a login of the router's own, or use_default_login (--default-login)"
         )
 
 

@@ -7,7 +7,6 @@ import binascii
 import hashlib
 import time
 from collections.abc import Callable
-from dataclasses import replace
 
 from router_control.answer import Answer, Row
 from router_control.deadline import Deadline
@@ -26,17 +25,14 @@ _RESTED_PATIENCE = 2.5
 
 
 class Connection:
-    """A connection that is logged in. Any failure but a Trap closes it for good.
-
-    `target`: what it was made for, by the certificate that is remembered since.
-    """
+    """A connection that is logged in. Any failure but a Trap closes it for good."""
 
     def __init__(self, target: Target, deadline: Deadline) -> None:
         """Raises Unreachable, TimedOut, CertificateChanged, LoginRefused, SessionEnded, Garbled, AnswerTooLarge."""
         limit = deadline.within(CONNECT_SECONDS)
-        self.closed = False
-        sock, certificate = open_socket(target, limit)
-        self.target = replace(target, certificate=certificate)
+        self._closed = False
+        self._target = target
+        sock, self._certificate = open_socket(target, limit)
         self._wire = Wire(sock)
         self._last_answer = time.monotonic()
         try:
@@ -45,8 +41,12 @@ class Connection:
             self.close()
             raise
 
+    def serves(self, target: Target) -> bool:
+        """Whether it is open and leads to `target`, by the certificate that is remembered now."""
+        return not self._closed and self._target == target and target.certificate in {"", self._certificate}
+
     def close(self) -> None:
-        self.closed = True
+        self._closed = True
         self._wire.close()
 
     def say(self, *words: str, deadline: Deadline, wanted: Callable[[Row], bool] = lambda _: True) -> list[Row]:

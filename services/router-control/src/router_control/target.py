@@ -12,7 +12,7 @@ class Login:
 
 @dataclass(frozen=True)
 class Target:
-    """Two equal targets can share a connection; a changed one needs a new connection.
+    """Equal targets are the same place entered in the same way.
 
     `certificate`: the fingerprint that is remembered, or "". `remember`: takes a first one, answers which counts.
     """
@@ -22,5 +22,5 @@ class Target:
     tls: bool
     verify_certificate: bool
     login: Login
-    certificate: str = ""
+    certificate: str = field(default="", compare=False)
     remember: Callable[[str], str] = field(default=lambda shown: shown, compare=False, repr=False)

@@ -124,7 +124,7 @@ class Worker:
                 return
 
     def _connected(self, target: Target, deadline: Deadline) -> Connection:
-        if self._connection is None or self._connection.closed or self._connection.target != target:
+        if self._connection is None or not self._connection.serves(target):
             self.disconnect()
             self._connection = Connection(target, deadline)
         return self._connection
