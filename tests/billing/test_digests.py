@@ -199,4 +199,4 @@ def test_a_callback_and_the_word_of_it_are_kept_together_or_not_at_all(desk, mon
 def test_notify_has_a_text_for_everything_that_billing_tells():
     pairs = (*notices._CUSTOMER_PAYMENT.values(), *notices._OTHER_EVENTS.values())
     named = {name for pair in pairs for name in pair if name and name == name.lower()} | {"payment_notice"}
-    assert named == set(templates.TEMPLATES)
+    assert named <= set(templates.TEMPLATES)  # the gateway tells some things itself

@@ -118,3 +118,10 @@ def test_a_provider_that_is_down_delays_only_the_messages(running):
     running["textsms"].wait_ready()
     eventually(lambda: [text for text in running.inbox(ADMINS[1]) if "NOSMS00001" in text], 90)
     running.check_books()
+
+
+def test_a_callback_that_cannot_be_read_is_kept_and_the_admins_hear_of_it(running):
+    answer = running.http.post("/callbackprocess", content=b'{"TransID": "TKE34A5QZZ", "TransAmount": "1000 KES"')
+    assert answer.status_code == 400
+    for phone in ADMINS:
+        eventually(lambda phone=phone: any("lipanet quarantine list" in text for text in running.inbox(phone)), 60)
