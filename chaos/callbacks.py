@@ -10,7 +10,10 @@ from dataclasses import dataclass, replace
 
 PACKAGE_CENTS = 100_000
 SHORTCODE = "600100"
+# The account of the stage's second ISP, which nobody pays into unless a scenario does.
+OTHER_ISP = "ACC002"
 _SMS_CREDIT_CENTS = 50
+_OF_ISPS = {"SMS001": "sms_credits", "ACC001": "service_payment", OTHER_ISP: "service_payment"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +49,7 @@ class Callback:
         """What the first delivery must be answered with."""
         if self.customer:
             return "customer_paid" if self.is_full else "customer_partial"
-        return {"SMS001": "sms_credits", "ACC001": "service_payment"}.get(self.reference, "unmatched")
+        return _OF_ISPS.get(self.reference, "unmatched")
 
     @property
     def wallet_cents(self) -> int:
@@ -95,6 +98,10 @@ class Callbacks:
             return self._remember(who.account, self._dice.randrange(100, PACKAGE_CENTS), who)
         reference = "ACC001" if kind < 0.8 else "SMS001" if kind < 0.9 else f"NOBODY{self._dice.randrange(100)}"
         return self._remember(reference, self._dice.randrange(100, 500_000))
+
+    def to_other_isp(self) -> Callback:
+        """A payment into the second ISP's account."""
+        return self._remember(OTHER_ISP, self._dice.randrange(100, 500_000))
 
     def mixed(self, again: float = 0.04, changed: float = 0.02) -> Iterator[Callback]:
         """An endless stream with repeats, as M-Pesa could send them."""

@@ -1,4 +1,4 @@
-"""The ISP, the routers and the customers of a stage, made through the same RPCs that an operator uses."""
+"""The ISPs, the routers and the customers of a stage, made through the same RPCs that an operator uses."""
 
 from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
@@ -10,7 +10,7 @@ from lipanet.router_control.v1 import router_control_service_pb2 as registry
 from lipanet.router_control.v1.router_control_service_pb2_grpc import RouterControlServiceStub
 
 from chaos import simulated
-from chaos.callbacks import PACKAGE_CENTS, Customer
+from chaos.callbacks import OTHER_ISP, PACKAGE_CENTS, Customer
 
 ADMIN = "254700000001"
 ISP_PHONE = "254711000001"
@@ -33,6 +33,7 @@ def create(values: Mapping[str, str], ports: Sequence[int], people: Sequence[Cus
         router_ids = [_router(stub, number, port) for number, port in enumerate(ports)]
     with grpc.insecure_channel(values["LIPANET_BILLING_TARGET"]) as channel:
         _isp_with_customers(DirectoryServiceStub(channel), router_ids, people)
+        _other_isp(DirectoryServiceStub(channel))
 
 
 def _router(stub: RouterControlServiceStub, number: int, port: int) -> int:
@@ -44,6 +45,11 @@ def _router(stub: RouterControlServiceStub, number: int, port: int) -> int:
         password=simulated.PASSWORD,
     )
     return int(stub.CreateRouter(registry.CreateRouterRequest(router=router)).router.router_id)
+
+
+def _other_isp(stub: DirectoryServiceStub) -> None:
+    isp = directory.Isp(name="Other Networks", pay_account_number=OTHER_ISP, contact_phone=ISP_PHONE)
+    stub.CreateIsp(directory.CreateIspRequest(isp=isp))
 
 
 def _isp_with_customers(stub: DirectoryServiceStub, router_ids: Sequence[int], people: Sequence[Customer]) -> None:

@@ -2,6 +2,8 @@
 
 import subprocess
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Self
 
 import sqlalchemy as sa
@@ -45,8 +47,7 @@ class Mysqld:
 
     def create_schema(self, schema: str) -> str:
         """Make an empty schema; its address."""
-        with self._engine.connect() as connection:
-            connection.exec_driver_sql(f"CREATE DATABASE {schema} CHARACTER SET utf8mb4")
+        self._execute(f"CREATE DATABASE {schema} CHARACTER SET utf8mb4")
         return self.url(schema)
 
     def kill(self) -> None:
@@ -70,6 +71,20 @@ class Mysqld:
             if time.monotonic() > deadline:
                 raise TimeoutError(f"MySQL did not answer within {seconds:.0f} s")
             time.sleep(0.1)
+
+    @contextmanager
+    def read_only(self) -> Iterator[None]:
+        """It refuses every write, root's too, as a server does that a failover has left behind."""
+        self._execute("SET GLOBAL super_read_only = ON")
+        try:
+            yield
+        finally:
+            self._execute("SET GLOBAL super_read_only = OFF")
+            self._execute("SET GLOBAL read_only = OFF")
+
+    def _execute(self, statement: str) -> None:
+        with self._engine.connect() as connection:
+            connection.exec_driver_sql(statement)
 
     def _answers(self) -> bool:
         try:

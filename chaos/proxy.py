@@ -35,12 +35,14 @@ def let_pass(_moment: Moment) -> bool:
     return False
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class _Link:
-    """One connection of billing's; whether its transaction stores payments, and whether that is being committed."""
+    """One connection of billing's: whether its transaction stores payments, and whether that is being committed."""
 
     storing: bool = False
     committing: bool = False
+    demoted: bool = False  # it is to be made read-only before the next command
+    swallowing: bool = False  # MySQL's next packet answers us, not billing
 
 
 class _Cut(Exception):
@@ -58,6 +60,7 @@ class MysqlProxy:
         self._flowing.set()
         self._server: asyncio.Server | None = None
         self._writers: set[asyncio.StreamWriter] = set()
+        self._links: set[_Link] = set()
 
     async def start(self) -> None:
         """Listen."""
@@ -78,6 +81,11 @@ class MysqlProxy:
         """Pass on what came meanwhile, and all that comes."""
         self._flowing.set()
 
+    async def demote(self) -> None:
+        """Let MySQL refuse, on all connections that there are, what writes: they lead to the old server, so to say."""
+        for link in self._links:
+            link.demoted = True
+
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._writers.add(writer)
         try:
@@ -88,6 +96,7 @@ class MysqlProxy:
             return
         self._writers.add(back)
         link = _Link()
+        self._links.add(link)
         pumps = [
             asyncio.create_task(self._pump(reader, back, lambda packet: self._asked(link, packet))),
             asyncio.create_task(self._pump(there, writer, lambda packet: self._answered(link, packet), greeting=True)),
@@ -95,6 +104,7 @@ class MysqlProxy:
         _done, left = await asyncio.wait(pumps, return_when=asyncio.FIRST_COMPLETED)
         for pump in left:
             pump.cancel()
+        self._links.discard(link)
         self._drop(writer)
         self._drop(back)
 
@@ -106,7 +116,7 @@ class MysqlProxy:
         self,
         reader: asyncio.StreamReader,
         writer: asyncio.StreamWriter,
-        look: Callable[[bytes], None],
+        look: Callable[[bytes], bytes],
         *,
         greeting: bool = False,
     ) -> None:
@@ -117,13 +127,13 @@ class MysqlProxy:
                 await self._flowing.wait()
                 if greeting:
                     packet, greeting = _without_tls(packet), False
-                look(packet)
-                writer.write(packet)
+                writer.write(look(packet))
                 await writer.drain()
 
-    def _asked(self, link: _Link, packet: bytes) -> None:
+    def _asked(self, link: _Link, packet: bytes) -> bytes:
+        """What is passed on to MySQL."""
         if packet[3] != 0 or packet[4:5] != _COM_QUERY:
-            return
+            return packet
         if _STORES_PAYMENTS.match(packet, 5):
             link.storing = True
             self._at(Moment.INSERT)
@@ -133,17 +143,31 @@ class MysqlProxy:
                 self._at(Moment.COMMIT)
         elif packet.startswith(b"ROLLBACK", 5):
             link.storing = False
+        if not link.demoted:
+            return packet
+        link.demoted, link.swallowing = False, True
+        return _query(b"SET SESSION TRANSACTION READ ONLY") + packet
 
-    def _answered(self, link: _Link, packet: bytes) -> None:
+    def _answered(self, link: _Link, packet: bytes) -> bytes:
+        """What is passed on to billing."""
+        if link.swallowing:
+            link.swallowing = False
+            return b""
         if not link.committing:
-            return
+            return packet
         link.storing = link.committing = False
         if packet[4] == _OK:
             self._at(Moment.COMMITTED)
+        return packet
 
     def _at(self, moment: Moment) -> None:
         if self.trap(moment):
             raise _Cut
+
+
+def _query(text: bytes) -> bytes:
+    body = _COM_QUERY + text
+    return len(body).to_bytes(3, "little") + b"\0" + body
 
 
 def _without_tls(greeting: bytes) -> bytes:

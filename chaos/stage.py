@@ -181,9 +181,13 @@ class Stage:
 
     def spooled(self) -> int | None:
         """How many callbacks wait in the gateway's spool; None when it has none."""
-        url = f"http://127.0.0.1:{self.system.values['LIPANET_GATEWAY_PORT']}/health"
-        body = httpx.get(url, timeout=10).json()
+        body = self.health()
         return int(body["spool"]["waiting"]) if "spool" in body else None
+
+    def health(self) -> dict[str, Any]:
+        """What the gateway says of the system."""
+        url = f"http://127.0.0.1:{self.system.values['LIPANET_GATEWAY_PORT']}/health"
+        return dict(httpx.get(url, timeout=10).json())
 
     def query(self, statement: str) -> Sequence[Any]:
         """Rows of the scenario's schema, read past the proxy, again when MySQL was killed meanwhile."""

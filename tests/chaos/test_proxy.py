@@ -78,3 +78,24 @@ def test_a_silent_proxy_answers_nothing_until_it_speaks_again(engine, proxy, bac
     background.do(proxy.speak_again())
     store(engine, proxy.port)
     assert count(engine) == 1
+
+
+def test_a_demoted_session_is_refused_what_it_writes_and_a_new_one_is_not(engine, proxy, background):
+    client = pymysql.connect(
+        host="127.0.0.1",
+        port=proxy.port,
+        user=engine.url.username,
+        password=engine.url.password,
+        database=engine.url.database,
+    )
+    with client, client.cursor() as cursor:
+        cursor.execute("SELECT 1")
+        client.rollback()
+        background.do(proxy.demote())
+        cursor.execute("SELECT count(*) FROM paybill_payments")
+        assert cursor.fetchall() == ((0,),)
+        client.rollback()
+        with pytest.raises(pymysql.err.OperationalError, match="1792"):
+            cursor.execute("INSERT INTO paybill_payments (TransID) VALUES ('A')")
+    store(engine, proxy.port)
+    assert count(engine) == 1

@@ -15,7 +15,7 @@ from typing import TypeVar
 import structlog
 from servicekit.database import transact
 from servicekit.errors import RowLocked
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine
 
 from billing.rows import Row, RowsLocked
 from billing.store import locks
@@ -24,16 +24,17 @@ from servicekit import deadline
 
 Item = TypeVar("Item")
 T = TypeVar("T")
+Find = Callable[[Connection, Collection[Row]], set[Row]]
 
 log = structlog.get_logger()
 
 # What a transaction waits for somebody else's, in seconds: longer than another billing needs for a batch.
 MOST_WAIT = 0.15
-# While rows are held there are probably more of them: an operator's statement may hold all customers of an ISP.
-_WAIT_BESIDE_HELD = 0.03
 # A wait without a culprit is made longer each time, up to this: perhaps the database is only slow.
 _LONGEST_WAIT = 2.0
 _LONGER = 4
+# Only a row that is held at two looks, so many seconds apart, counts: our own reports hold customers for a moment.
+_SECOND_LOOK = 0.05
 # How long a row counts as held until somebody looks again, in seconds.
 BELIEF = 0.5
 
@@ -47,12 +48,19 @@ class Locking:
 
     held: AbstractSet[Row] = frozenset()
     seconds: float | None = None
-    queue: Callable[[Iterable[Row]], None] = field(default=lambda _rows: None)  # wait for this process's own batches
+    queue: Callable[[Connection, Iterable[Row]], None] = field(default=lambda _connection, _rows: None)
     restart: Callable[[], None] = field(default=lambda: None)  # the transaction begins anew
 
     def needs_held(self, rows: Iterable[Row]) -> bool:
         """Whether one of the rows is held."""
         return bool(self.held) and not self.held.isdisjoint(rows)
+
+
+def _find_held(connection: Connection, rows: Collection[Row]) -> set[Row]:
+    if held := locks.find_held(connection, rows):
+        time.sleep(_SECOND_LOOK)
+        held = locks.find_held(connection, held)
+    return held
 
 
 class HeldRows:
@@ -61,7 +69,7 @@ class HeldRows:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._turns = Turns()
-        self._looked_at: dict[Row, float] = {}
+        self._seen_at: dict[Row, float] = {}
         self._guard = Lock()
         self._looking = Lock()  # two who look at once would take each other for the holder
 
@@ -70,51 +78,61 @@ class HeldRows:
 
         Batches of this process wait for each other here and not in the database: there, a wait is for somebody else.
         """
-        held = self._known()
-        seconds = _WAIT_BESIDE_HELD if held else MOST_WAIT
+        held, seconds = self._known(), MOST_WAIT
         while True:
             with ExitStack() as turns:
                 try:
                     return work(Locking(held, seconds, partial(self._queue, turns, held), turns.close))
                 except RowsLocked as error:
-                    found = self._look(error.rows) - held
+                    found = (self._believed(error.rows) or self._look(error.rows)) - held
                     if not found and (seconds >= _LONGEST_WAIT or deadline.remaining() <= 0):
                         raise
             held, seconds = (held | found, seconds) if found else (held, seconds * _LONGER)
 
-    def _queue(self, turns: ExitStack, held: AbstractSet[Row], rows: Iterable[Row]) -> None:
+    def _queue(self, turns: ExitStack, held: AbstractSet[Row], connection: Connection, rows: Iterable[Row]) -> None:
+        """Wait for this process's own batches that want the same rows."""
         wanted = frozenset(rows)
         turns.enter_context(self._turns.of(wanted))
-        with self._guard:
-            news = wanted & (self._looked_at.keys() - held)
-        if news:  # whoever was before us has found out meanwhile
+        if not self._seen_at:
+            return
+        # Where some rows are held others are, too: an operator's statement may hold all customers of an ISP.
+        news = self._believed(wanted - held) or _find_held(connection, wanted - held)
+        if news:
+            self._remember(news, news)
             raise RowsLocked(news)
 
     def _known(self) -> frozenset[Row]:
-        """Rows that are held; one thread at a time looks again at those that were looked at a while ago."""
-        if not self._looked_at:
+        """Rows that are held; one thread at a time looks again at those that were seen a while ago."""
+        if not self._seen_at:
             return frozenset()
         with self._guard:
             now = time.monotonic()
-            due = [row for row, at in self._looked_at.items() if now - at > BELIEF]
-            self._looked_at.update(dict.fromkeys(due, now))
+            due = [row for row, at in self._seen_at.items() if now - at > BELIEF]
+            self._seen_at.update(dict.fromkeys(due, now))
         if due:
-            self._look(due)
+            self._look(due, locks.find_held)
         with self._guard:
-            return frozenset(self._looked_at)
+            return frozenset(self._seen_at)
 
-    def _look(self, rows: Collection[Row]) -> frozenset[Row]:
+    def _believed(self, rows: Iterable[Row]) -> frozenset[Row]:
+        with self._guard:
+            return frozenset(row for row in rows if row in self._seen_at)
+
+    def _look(self, rows: Collection[Row], find: Find = _find_held) -> frozenset[Row]:
         """Those of the rows that are held now."""
         with self._looking:
-            held = transact(self._engine, lambda connection: locks.find_held(connection, rows))
-        with self._guard:
-            before = len(self._looked_at)
-            for row in rows:
-                self._looked_at.pop(row, None)
-            self._looked_at.update(dict.fromkeys(held, time.monotonic()))
-            if len(self._looked_at) != before:
-                log.warning("rows_held", count=len(self._looked_at), kinds=sorted({str(row.kind) for row in held}))
+            held = transact(self._engine, lambda connection: find(connection, rows))
+        self._remember(rows, held)
         return frozenset(held)
+
+    def _remember(self, looked_at: Collection[Row], held: Collection[Row]) -> None:
+        with self._guard:
+            before = len(self._seen_at)
+            for row in looked_at:
+                self._seen_at.pop(row, None)
+            self._seen_at.update(dict.fromkeys(held, time.monotonic()))
+            if len(self._seen_at) != before:
+                log.warning("rows_held", count=len(self._seen_at), kinds=sorted({str(row.kind) for row in held}))
 
 
 def by_halves(items: Sequence[Item], work: Callable[[Sequence[Item]], list[T]]) -> list[T]:

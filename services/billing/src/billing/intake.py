@@ -95,7 +95,7 @@ def _settle(
     """
     fresh = [payment for payment in fresh if not locking.needs_held(_rows_of_payment(payment))]
     references = sorted({normalise(payment.bill_ref_number) for payment in fresh})
-    locking.queue(Row(RowKind.ACCOUNT, reference) for reference in references)
+    locking.queue(connection, [Row(RowKind.ACCOUNT, reference) for reference in references])
     directory = accounts.load_directory(connection, references, lock=True, seconds=locking.seconds)
     settled = []
     for payment in fresh:
@@ -152,7 +152,7 @@ def apply(
     payments.insert_customer_transactions(writes, settled, now)
     accounts.move_due_dates(writes, _due_dates(settled))
     writes.send()
-    locking.queue({Row(RowKind.WALLET, one.isp.isp_id) for one in settled if one.isp})
+    locking.queue(connection, {Row(RowKind.WALLET, one.isp.isp_id) for one in settled if one.isp})
     wallets.buy_credits(connection, settled, now, locking.seconds)
     balances = _credit_wallets(connection, writes, settled, now, locking)
     story: list[Step] = []
