@@ -95,9 +95,11 @@ class HeldRows:
         turns.enter_context(self._turns.of(wanted))
         if not self._seen_at:
             return
-        # Where some rows are held others are, too: an operator's statement may hold all customers of an ISP.
-        news = self._believed(wanted - held) or _find_held(connection, wanted - held)
-        if news:
+        with self._guard:
+            kinds = {row.kind for row in self._seen_at}
+        # Where some rows are held, others of their kind are: an operator's statement may hold all customers of an ISP.
+        doubtful = [row for row in wanted - held if row.kind in kinds]
+        if news := self._believed(doubtful) or frozenset(_find_held(connection, doubtful)):
             self._remember(news, news)
             raise RowsLocked(news)
 
