@@ -11,6 +11,7 @@ from types import TracebackType
 import structlog
 
 from servicekit.masking import mask
+from servicekit.tracebacks import format_exception
 
 # Chatty, or able to print a password word for word.
 _QUIET = ("librouteros", "httpx", "httpcore", "uvicorn.access", "alembic.runtime.plugins", "asyncio")
@@ -22,7 +23,7 @@ def configure(service: str, *, log_format: str = "json", level: str = "INFO") ->
         structlog.contextvars.merge_contextvars,
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
-        structlog.processors.format_exc_info,
+        format_exception,
         mask,
     ]
     last: structlog.types.Processor = (
