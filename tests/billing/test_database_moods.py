@@ -8,7 +8,7 @@ from billing.models import quarantine as quarantine_table
 from billing.models import tasks, wallet_entries
 from lipanet.billing.v1 import directory_service_pb2 as directory_pb
 from lipanet.billing.v1 import payment_service_pb2 as pb
-from sqlalchemy.exc import DataError, OperationalError, ProgrammingError
+from sqlalchemy.exc import DataError, InternalError, OperationalError, ProgrammingError
 
 from servicekit import database
 from tests.billing.serving import payment, refused
@@ -70,12 +70,21 @@ def test_a_deadlock_is_tried_again_without_anybody_noticing(client, desk, engine
 
 
 @pytest.mark.parametrize(
-    ("error", "code"), [(OperationalError, 2013), (OperationalError, 1290), (ProgrammingError, 1054)]
+    ("error", "code", "reason"),
+    [
+        (OperationalError, 2013, "DATABASE_UNAVAILABLE"),  # gone
+        (OperationalError, 1290, "DATABASE_UNAVAILABLE"),  # takes no writes
+        (OperationalError, 1040, "DATABASE_UNAVAILABLE"),  # too busy
+        (OperationalError, 1364, "DATABASE_REFUSES"),  # a column without a default is nobody's payment's fault
+        (OperationalError, 1142, "DATABASE_REFUSES"),
+        (ProgrammingError, 1054, "DATABASE_REFUSES"),
+        (InternalError, 9999, "DATABASE_REFUSES"),
+    ],
 )
-def test_a_database_that_cannot_do_it_now_means_try_again_and_nothing_done(client, desk, engine, error, code):
+def test_a_database_that_refuses_all_means_try_again_and_nothing_done(client, desk, engine, error, code, reason):
     with failing(engine, error, code):
         answer = refused(lambda: client.record(payment("A1"), payment("A2")))
-    assert answer == ("UNAVAILABLE", "DATABASE_UNAVAILABLE")
+    assert answer == ("UNAVAILABLE", reason)
     assert desk.rows(quarantine_table) == desk.rows(wallet_entries) == []
     assert client.outcome(payment("A1"), payment("A2")) == ["customer_paid"] * 2
 

@@ -14,28 +14,27 @@ import structlog
 from pymysql.constants import CLIENT
 from pymysql.cursors import Cursor
 from sqlalchemy.dialects import mysql
-from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, OperationalError
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
 
 from servicekit import deadline
-from servicekit.errors import DatabaseUnavailable, RowLocked
+from servicekit.database_errors import (
+    is_of_a_useless_connection,
+    meaning,
+    refuses_a_row,
+    waited_too_long,
+    worth_repeating,
+    would_have_to_wait,
+)
+from servicekit.errors import DatabaseUnavailable, RowLocked, ServiceError
+from servicekit.seldom import Seldom
 
 T = TypeVar("T")
 
 log = structlog.get_logger()
 
-# MySQL: deadlock found, doubled key. The whole transaction is rolled back; trying again is safe.
-_RETRY_CODES = {1213, 1062}
-_ATTEMPTS = 8
-
-# Lock wait timed out; a statement ran for longer than it may: MySQL's number, MariaDB's number.
-_LOCK_WAIT_CODES = {1205, 3024, 1969}
-# A NOWAIT that would have to wait, likewise.
-_NOWAIT_CODES = {3572, 1205}
-
-# Operational errors by the driver's order: a trigger's SIGNAL, invalid JSON, a violated CHECK (MySQL's and MariaDB's).
-_ROW_FAULT_CODES = {1644, 3140, 3819, 4025}
+_told = Seldom()
 
 # What a server's own settings must not decide.
 _SESSION = {
@@ -45,6 +44,8 @@ _SESSION = {
 }
 # Seconds that a statement waits for a row, and for a table that somebody alters: a caller waits five for all of it.
 _SHORT_WAITS = {"innodb_lock_wait_timeout": "1", "lock_wait_timeout": "2"}
+
+_ATTEMPTS = 8
 
 _MOST_SECONDS = "most_seconds"
 
@@ -103,7 +104,17 @@ def create_engine(url: str, *, pool_size: int = 8, answer_seconds: int = 10) -> 
         },
     )
     sa.event.listen(engine, "before_cursor_execute", _limit, retval=True)
+    sa.event.listen(engine, "handle_error", _leave_useless_connection)
     return engine
+
+
+def _leave_useless_connection(context: sa.ExceptionContext) -> None:
+    """Take a server that takes no writes, or goes down, for one that is gone: the pool makes all connections anew.
+
+    Without this a pool would stay with the old server after a failover, for as long as that one answers.
+    """
+    if is_of_a_useless_connection(context.original_exception):
+        context.is_disconnect = True
 
 
 class _WholeScript(Cursor):
@@ -169,15 +180,10 @@ def refused_at_once(connection: sa.Connection, query: sa.Select[Any]) -> bool:
     try:
         connection.execute(query).all()
     except DBAPIError as error:
-        if error_code(error) in _NOWAIT_CODES:
+        if would_have_to_wait(error):
             return True
         raise
     return False
-
-
-def waited_too_long(error: DBAPIError) -> bool:
-    """Whether a statement ended because another transaction holds what it needs."""
-    return error_code(error) in _LOCK_WAIT_CODES
 
 
 def transact(engine: sa.Engine, work: Callable[[sa.Connection], T]) -> T:
@@ -186,8 +192,9 @@ def transact(engine: sa.Engine, work: Callable[[sa.Connection], T]) -> T:
     After a deadlock or a lost race for a key the whole of it runs again; after a lost connection it runs
     once more on a new one. If the connection broke while the COMMIT was under way, the first run may have counted: so
     `work` must look before it acts, and have no effect but on the database.
-    Nothing is begun again after the caller's deadline. Raises RowLocked when another transaction holds a row: nothing
-    was done; DatabaseUnavailable when the database cannot be reached: the outcome is unknown.
+    Nothing is begun again after the caller's deadline. Raises RowLocked when another transaction holds a row, and
+    DatabaseRefuses when somebody must mend the database: nothing was done; DatabaseUnavailable when the database cannot
+    be reached or takes no writes: the outcome is unknown; DBAPIError when it refuses a row.
     """
     may_reconnect = True
     for attempt in range(1, _ATTEMPTS + 1):
@@ -197,41 +204,25 @@ def transact(engine: sa.Engine, work: Callable[[sa.Connection], T]) -> T:
         except DBAPIError as error:
             lost = error.connection_invalidated
             last = attempt == _ATTEMPTS or deadline.remaining() <= 0
-            if last or not (_worth_repeating(error) or (lost and may_reconnect)):
-                _raise_unavailable(error)
-                raise
+            if last or not (worth_repeating(error) or (lost and may_reconnect)):
+                if refuses_a_row(error):
+                    raise
+                raise meaning_of(error) from error
             log.info("transaction_repeated", attempt=attempt, cause=type(error).__name__, lost_connection=lost)
             may_reconnect = may_reconnect and not lost
             if not lost:
                 time.sleep(random.uniform(0, 0.01 * 2**attempt))  # noqa: S311
         except sa.exc.TimeoutError as error:  # the pool is empty
-            raise DatabaseUnavailable("no database connection is free") from error
+            raise meaning_of(error) from error
     raise AssertionError("the loop returns or raises")
 
 
-def _worth_repeating(error: DBAPIError) -> bool:
-    # A doubled key means that another transaction was first: repeated, this one sees the other's row.
-    return error_code(error) in _RETRY_CODES or "UNIQUE constraint failed" in str(error.orig)
-
-
-def refuses_a_row(error: DBAPIError) -> bool:
-    """Whether the database is well and only refuses what a row holds: trying again would not help."""
-    return isinstance(error, DataError | IntegrityError) or error_code(error) in _ROW_FAULT_CODES
-
-
-def _raise_unavailable(error: DBAPIError) -> None:
-    if refuses_a_row(error):
-        return
-    if waited_too_long(error):
-        raise RowLocked("another transaction holds a row") from error
-    if isinstance(error, OperationalError) or error.connection_invalidated:
-        raise DatabaseUnavailable("the database did not answer") from error
-
-
-def error_code(error: DBAPIError) -> int:
-    """MySQL's error number, or 0 where there is none."""
-    args = getattr(error.orig, "args", ())
-    return args[0] if args and isinstance(args[0], int) else 0
+def meaning_of(error: DBAPIError | sa.exc.TimeoutError) -> ServiceError:
+    """The error for the caller; logged, though not each time."""
+    said = meaning(error) if isinstance(error, DBAPIError) else DatabaseUnavailable("no database connection is free")
+    if not isinstance(said, RowLocked) and (times := _told.times(str(said))):
+        log.error("database_fault", cause=str(said), reason=said.reason, times=times)
+    return said
 
 
 class clock(FunctionElement[datetime]):  # noqa: N801  # it stands in queries as functions do
@@ -257,12 +248,3 @@ _NOW = sa.select(clock())
 def current_time(connection: sa.Connection) -> datetime:
     """What the database's clock says."""
     return connection.execute(_NOW).scalar_one()
-
-
-def answers(engine: sa.Engine) -> bool:
-    """Whether the database answers now; a probe for `serve.Server`."""
-    try:
-        transact(engine, lambda connection: connection.exec_driver_sql("SELECT 1"))
-    except DatabaseUnavailable:
-        return False
-    return True

@@ -58,6 +58,15 @@ class DatabaseUnavailable(ServiceError):
     reason = "DATABASE_UNAVAILABLE"
 
 
+class DatabaseRefuses(DatabaseUnavailable):
+    """The database answers, and refuses what it is asked for until somebody mends it: a password, a right, a table.
+
+    The text has the server's number, and its words where they name no row's value. Nothing was done.
+    """
+
+    reason = "DATABASE_REFUSES"
+
+
 class RowLocked(DatabaseUnavailable):
     """Another transaction holds a row that this work needs, for longer than the work may wait. Nothing was done."""
 
@@ -83,7 +92,9 @@ class ErrorInterceptor(grpc.ServerInterceptor):
             try:
                 return behave(request, context)
             except ServiceError as error:
-                log.info("rpc_refused", method=method, reason=error.reason, detail=str(error))
+                # What is wrong with the database was logged where it was met, and not once a call.
+                level = log.debug if type(error) in (DatabaseUnavailable, DatabaseRefuses) else log.info
+                level("rpc_refused", method=method, reason=error.reason, detail=str(error))
                 abort(context, error)
             except Exception:
                 if context.code() is None:  # type: ignore[attr-defined]  # not aborted on purpose

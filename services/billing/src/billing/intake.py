@@ -9,8 +9,8 @@ from dataclasses import replace
 from datetime import date, datetime
 
 import structlog
-from servicekit.database import current_time, error_code, refuses_a_row, transact, waited_too_long
-from servicekit.errors import DatabaseUnavailable
+from servicekit.database import current_time, transact
+from servicekit.database_errors import error_code, waited_too_long
 from servicekit.writes import Writes, together
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError
@@ -43,10 +43,6 @@ def record(engine: Engine, policy: Policy, batch: Sequence[Payment], held_rows: 
             lambda locking: transact(engine, lambda connection: _record(connection, policy, batch, locking))
         )
     except DBAPIError as error:
-        if not refuses_a_row(error):
-            # Tables that are not migrated yet, or a missing right: no payment is to blame, the sender keeps the batch.
-            log.error("database_refuses_all", cause=type(error).__name__, code=error_code(error))  # noqa: TRY400
-            raise DatabaseUnavailable("the database cannot record payments") from error
         if len(batch) == 1:
             return [_set_aside(engine, policy, batch[0], error)]
     return _record_halves(engine, policy, batch, held_rows)
