@@ -64,7 +64,7 @@ def serving(work):
 
     server = Server("127.0.0.1:0", threads=1, probe=lambda: True)
     health_pb2_grpc.add_HealthServicer_to_server(Health(), server.grpc)
-    server.grpc.start()
+    server.start()
     with channel.connect(f"127.0.0.1:{server.port}") as connected:
         yield health_pb2_grpc.HealthStub(connected)
     server.stop(0)

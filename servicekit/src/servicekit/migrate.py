@@ -14,7 +14,8 @@ from alembic import command, context
 from alembic.config import Config
 from sqlalchemy.exc import DBAPIError
 
-from servicekit.database import error_code
+from servicekit import selftest
+from servicekit.database_errors import error_code
 from servicekit.schema.findings import Findings, Refused
 
 # A look at the database before a migration, which changes nothing.
@@ -77,12 +78,30 @@ def upgrade(engine: sa.Engine, service: str, migrations: Path, revision: str = "
 
     Raises Refused before anything is changed, when the service's tables cannot be made from what is there.
     """
-    _run(engine, service, migrations, lambda config: command.upgrade(config, revision), upward=True)
+
+    def act(config: Config) -> None:
+        command.upgrade(config, revision)
+        _with_selftest(config, service, sa.Table.create)
+
+    _run(engine, service, migrations, act, upward=True)
 
 
 def downgrade(engine: sa.Engine, service: str, migrations: Path, revision: str = "base") -> None:
     """Migrate down to `revision`. For tests and for operators who know why."""
-    _run(engine, service, migrations, lambda config: command.downgrade(config, revision), upward=False)
+
+    def act(config: Config) -> None:
+        command.downgrade(config, revision)
+        if revision == "base":
+            _with_selftest(config, service, sa.Table.drop)
+
+    _run(engine, service, migrations, act, upward=False)
+
+
+def _with_selftest(config: Config, service: str, act: Callable[..., None]) -> None:
+    """Create or drop the table of the self-test, which is the same for every service and has no versions."""
+    connection: sa.Connection = config.attributes["connection"]
+    act(selftest.table_of(service), connection, checkfirst=True)
+    connection.commit()
 
 
 def _run(engine: sa.Engine, service: str, migrations: Path, act: Callable[[Config], None], *, upward: bool) -> None:

@@ -1,4 +1,4 @@
-"""Starts billing: `python -m billing` serves, `python -m billing migrate` brings the tables up to date.
+"""`python -m billing` serves, `… migrate` brings the tables up to date, `… doctor` tests the database.
 
 `python -m billing migrate --check` says what that would change, and what stands in its way.
 """
@@ -8,17 +8,19 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from lipanet.billing.v1 import directory_service_pb2_grpc, payment_service_pb2_grpc, task_service_pb2_grpc
+from servicekit.selftest import Readiness, SelfTest
 from servicekit.serve import Server, run_until_signal
 from sqlalchemy import Engine
 
 import billing
+from billing.models import metadata
 from billing.policy import Policy
 from billing.servicer.directory import DirectoryServicer
 from billing.servicer.payments import PaymentServicer
 from billing.servicer.tasks import TaskServicer
 from billing.settings import BillingSettings, MigrationSettings
 from billing.store import adoption
-from servicekit import database, logs, migrate
+from servicekit import database, doctor, logs, migrate
 
 MIGRATIONS = Path(billing.__file__).parents[2] / "migrations"
 THREADS = 16
@@ -34,11 +36,16 @@ def build(settings: BillingSettings, engine: Engine) -> Server:
         part_payments_per_hour=settings.part_payments_per_hour,
     )
     address = settings.address(settings.billing_port)
-    server = Server(address, threads=THREADS, probe=lambda: database.answers(engine))
+    server = Server(address, threads=THREADS, probe=Readiness(selftest_of(engine)))
     payment_service_pb2_grpc.add_PaymentServiceServicer_to_server(PaymentServicer(engine, policy), server.grpc)
     task_service_pb2_grpc.add_TaskServiceServicer_to_server(TaskServicer(engine, policy), server.grpc)
     directory_service_pb2_grpc.add_DirectoryServiceServicer_to_server(DirectoryServicer(engine), server.grpc)
     return server
+
+
+def selftest_of(engine: Engine) -> SelfTest:
+    """The self-test of billing's database."""
+    return SelfTest(engine, "billing", metadata)
 
 
 def main() -> None:
@@ -47,13 +54,15 @@ def main() -> None:
             serve(BillingSettings.load())
         case ["migrate", *options] if options in ([], ["--check"]):
             bring_up_to_date(MigrationSettings.load(), options)
+        case ["doctor"]:
+            sys.exit(examine(MigrationSettings.load()))
         case _:
-            sys.exit("usage: python -m billing [migrate [--check]]")
+            sys.exit("usage: python -m billing [migrate [--check] | doctor]")
 
 
 def serve(settings: BillingSettings) -> None:
     logs.configure("billing", log_format=settings.log_format, level=settings.log_level)
-    engine = database.create_engine(settings.database_url, pool_size=THREADS)
+    engine = database.create_engine(settings.database_url, pool_size=THREADS + 1)  # one for the probe
     run_until_signal(build(settings, engine), "billing", after=engine.dispose)
 
 
@@ -61,6 +70,11 @@ def bring_up_to_date(settings: MigrationSettings, options: Sequence[str]) -> Non
     logs.configure("billing", log_format=settings.log_format, level=settings.log_level)
     engine = database.create_engine(settings.database_url, answer_seconds=database.PATIENT)
     migrate.command_line(engine, "billing", MIGRATIONS, adoption.inspect, options)
+
+
+def examine(settings: MigrationSettings) -> int:
+    logs.configure("billing", log_format=settings.log_format, level=settings.log_level)
+    return doctor.examine(selftest_of(database.create_engine(settings.database_url)))
 
 
 if __name__ == "__main__":

@@ -1,26 +1,34 @@
-"""`python -m notify` serves, `python -m notify migrate` brings the tables up to date."""
+"""`python -m notify` serves, `… migrate` brings the tables up to date, `… doctor` tests the database."""
 
 import sys
 import threading
 from pathlib import Path
 
 from lipanet.notify.v1 import notify_service_pb2_grpc as pb_grpc
+from servicekit.selftest import Readiness, SelfTest
 from servicekit.serve import Server, run_until_signal
+from sqlalchemy import Engine
 
 import notify
 from notify.console import Console
+from notify.models import metadata
 from notify.provider import Provider
 from notify.sending import Sending
 from notify.servicer import NotifyServicer
 from notify.settings import MigrationSettings, NotifySettings
 from notify.textsms import TextSms
 from notify.worker import DATABASE_THREADS, Worker
-from servicekit import database, logs, migrate
+from servicekit import database, doctor, logs, migrate
 
 RPC_THREADS = 8
 # How many calls to the provider may hang before the other messages wait.
 CALLS_AT_ONCE = 16
 MIGRATIONS = Path(notify.__file__).parents[2] / "migrations"
+
+
+def selftest_of(engine: Engine) -> SelfTest:
+    """The self-test of notify's database."""
+    return SelfTest(engine, "notify", metadata)
 
 
 def main() -> None:
@@ -29,14 +37,21 @@ def main() -> None:
             serve(NotifySettings.load())
         case ["migrate"]:
             bring_up_to_date(MigrationSettings.load())
+        case ["doctor"]:
+            sys.exit(examine(MigrationSettings.load()))
         case _:
-            sys.exit("usage: python -m notify [migrate]")
+            sys.exit("usage: python -m notify [migrate | doctor]")
 
 
 def bring_up_to_date(settings: MigrationSettings) -> None:
     logs.configure("notify", log_format=settings.log_format, level=settings.log_level)
     engine = database.create_engine(settings.database_url, answer_seconds=database.PATIENT)
     migrate.upgrade(engine, "notify", MIGRATIONS)
+
+
+def examine(settings: MigrationSettings) -> int:
+    logs.configure("notify", log_format=settings.log_format, level=settings.log_level)
+    return doctor.examine(selftest_of(database.create_engine(settings.database_url)))
 
 
 def serve(settings: NotifySettings) -> None:
@@ -46,9 +61,8 @@ def serve(settings: NotifySettings) -> None:
     stopping = threading.Event()
     worker = Worker(Sending(engine, provider, stopping), stopping, calls_at_once=CALLS_AT_ONCE)
     address = settings.address(settings.notify_port)
-    server = Server(address, threads=RPC_THREADS, probe=lambda: database.answers(engine))
+    server = Server(address, threads=RPC_THREADS, probe=Readiness(selftest_of(engine)), begin=worker.start)
     pb_grpc.add_NotifyServiceServicer_to_server(NotifyServicer(engine, worker), server.grpc)
-    worker.start()
     run_until_signal(server, "notify", after=lambda: worker.stop(provider.deadline + 5))
 
 

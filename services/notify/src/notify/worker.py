@@ -138,4 +138,5 @@ def _thread(name: str, run: Callable[[], None]) -> threading.Thread:
 
 def _join(threads: Sequence[threading.Thread], deadline: float) -> None:
     for thread in threads:
-        thread.join(max(0.0, deadline - time.monotonic()))
+        if thread.is_alive():  # none is where the database never let it start
+            thread.join(max(0.0, deadline - time.monotonic()))

@@ -1,5 +1,6 @@
 """Starts router-control: `python -m router_control` serves, `… migrate` migrates, `… migrate --check`
-says what that would change and what stands in its way, `… reencrypt` renews the passwords.
+says what that would change and what stands in its way, `… doctor` tests the database, `… reencrypt` renews the
+passwords.
 
 The only module that reads settings; everything else is handed what it needs.
 """
@@ -11,17 +12,19 @@ from pathlib import Path
 import sqlalchemy as sa
 import structlog
 from lipanet.router_control.v1 import router_control_service_pb2_grpc as pb_grpc
+from servicekit.selftest import Readiness, SelfTest
 from servicekit.serve import Server, run_until_signal
 
 import router_control
 from router_control import adoption
 from router_control.access import AccessControl
+from router_control.models import metadata
 from router_control.routers import Defaults, Registry
 from router_control.servicer import RouterControlServicer
 from router_control.settings import Settings
 from router_control.vault import UnreadablePassword, Vault
 from router_control.workers import Workers
-from servicekit import database, logs, migrate
+from servicekit import database, doctor, logs, migrate
 
 log = structlog.get_logger()
 
@@ -41,16 +44,23 @@ def main(arguments: list[str]) -> None:
             serve(settings.address(settings.router_control_port), engine, registry)
         case ["migrate", *options] if options in ([], ["--check"]):
             bring_up_to_date(settings.database_url, options)
+        case ["doctor"]:
+            sys.exit(doctor.examine(selftest_of(engine)))
         case ["reencrypt"]:
             reencrypt(registry)
         case _:
-            sys.exit("usage: python -m router_control [migrate [--check] | reencrypt]")
+            sys.exit("usage: python -m router_control [migrate [--check] | doctor | reencrypt]")
+
+
+def selftest_of(engine: sa.Engine) -> SelfTest:
+    """The self-test of router-control's database."""
+    return SelfTest(engine, "router_control", metadata)
 
 
 def serve(address: str, engine: sa.Engine, registry: Registry) -> None:
     """Serve until told to stop."""
     workers = Workers()
-    server = Server(address, threads=THREADS, probe=lambda: database.answers(engine))
+    server = Server(address, threads=THREADS, probe=Readiness(selftest_of(engine)))
     servicer = RouterControlServicer(registry, AccessControl(registry, workers), workers)
     pb_grpc.add_RouterControlServiceServicer_to_server(servicer, server.grpc)
     run_until_signal(server, "router-control", after=workers.close)
