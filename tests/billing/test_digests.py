@@ -92,18 +92,26 @@ def test_it_holds_for_many_processes_together(desk, dispatcher):
 
 def test_each_kind_and_each_isp_is_counted_apart(desk, dispatcher):
     pay_strangely(desk, "A", LIMIT)
-    desk.pay_batch(*(payment(f"B{number}", "ACC001", "10") for number in range(4)), payment("C1", "ACC002", "20"))
+    desk.pay_batch(*(payment(f"B{number}", "ACC001", "10") for number in range(5)), payment("C1", "ACC002", "20"))
     dispatcher.run()
     told = dispatcher.told()
     assert told["admins"].count("unmatched_payment") == LIMIT
-    assert sorted(told[ISP_1]) == ["receipt_digest"] + ["service_payment"] * 2
+    assert sorted(told[ISP_1]) == ["receipt_digest"] + ["service_payment"] * LIMIT
     assert told[ISP_2] == ["service_payment"]
     digests_told = {m.phone: m.facts for m in dispatcher.inbox.values() if m.template == "receipt_digest"}
     assert {phone: (facts["count"], facts["amount"]) for phone, facts in digests_told.items()} == {
         ISP_1: ("2", "20.00"),
-        ADMINS[0]: ("3", "40.00"),  # of five receipts the admins get two
+        ADMINS[0]: ("3", "40.00"),  # of six the admins get three
         ADMINS[1]: ("3", "40.00"),
     }
+
+
+def test_receipts_of_packages_have_a_limit_of_their_own_and_every_customer_is_told(desk, dispatcher):
+    desk.pay_batch(*(payment(f"A{number}", "0949AQ") for number in range(6)))
+    dispatcher.run()
+    told = dispatcher.told()
+    assert told.pop(CUSTOMER_PHONE) == ["customer_connected"] * 6
+    assert told == dict.fromkeys((ISP_1, "admins"), ["payment_notice"] * 2 + ["receipt_digest"])
 
 
 def test_shillings_for_somebody_else_s_account_do_not_flood_its_owner(desk, dispatcher):
@@ -114,6 +122,8 @@ def test_shillings_for_somebody_else_s_account_do_not_flood_its_owner(desk, disp
         "customer_connected", "customer_connected", "customer_partial", "customer_partial_digest",
     ]  # fmt: skip
     assert dispatcher.facts("customer_partial_digest")["amount"] == "19.00"
+    # Nor the ISP, and what it hears of whole packages is not the less for it.
+    assert sorted(dispatcher.told()[ISP_1]) == ["payment_notice"] * (LIMIT + 2) + ["receipt_digest"]
 
 
 def test_the_limits_are_settings(desk, serve, monkeypatch):
@@ -121,12 +131,11 @@ def test_the_limits_are_settings(desk, serve, monkeypatch):
     for name, limit in limits.items():
         monkeypatch.setenv(f"LIPANET_{name}_PER_HOUR", str(limit))
     client = serve(desk.engine)
-    for reference, cents in (("HELLO", 100), ("ACC001", 100), ("0949AQ", 100)):
+    for reference, cents in (("HELLO", 100), ("ACC001", 100), ("0949AQ", 100), ("12BC", 150_050)):
         client.record(*(serving.payment(f"{reference}X{number}", reference, cents) for number in range(5)))
     sent = Counter(one.template for task in client.lease().tasks for one in task.messages.messages)
-    # Receipts to two admins and an ISP, of which part payments are some.
-    assert (sent["unmatched_payment"], sent["customer_partial"]) == (2, 3)
-    assert sent["service_payment"] + sent["payment_notice"] == 2 * 3
+    assert (sent["unmatched_payment"], sent["customer_partial"]) == (2, 3)  # there are two admins
+    assert (sent["service_payment"], sent["payment_notice"]) == (3, 3 * (1 + 2))  # one part payment, two packages
 
 
 def test_without_a_limit_all_are_told_one_by_one(desk, dispatcher):

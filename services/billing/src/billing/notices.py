@@ -73,6 +73,8 @@ _OTHER_EVENTS = {
     "unmatched": ("", "unmatched_payment"),
     "conflict": ("", "conflicting_payment"),
     "receipt_digest": ("", "receipt_digest"),
+    "part_receipt_digest": ("", "receipt_digest"),
+    "account_receipt_digest": ("", "receipt_digest"),
     "reconnection_digest": ("", "reconnection_digest"),
     "unmatched_digest": ("", "unmatched_digest"),
     "conflict_digest": ("", "conflict_digest"),

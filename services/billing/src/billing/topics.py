@@ -21,19 +21,21 @@ ADMINS = "admins"
 class Topic(StrEnum):
     """What messages are about, as far as they are counted apart. The digest's event is `<topic>_digest`."""
 
-    RECEIPT = "receipt"
+    RECEIPT = "receipt"  # of a package: who causes one pays for it
+    PART_RECEIPT = "part_receipt"
+    ACCOUNT_RECEIPT = "account_receipt"  # of what is paid into an ISP's own accounts
     RECONNECTION = "reconnection"
     UNMATCHED = "unmatched"
     CONFLICT = "conflict"
     LINE = "line"
-    PART_PAYMENT = "part_payment"
+    PART_PAYMENT = "part_payment"  # to the customer
     UNREADABLE = "unreadable"
 
 
 _OF_STAFF = {
     "payment": Topic.RECEIPT,
-    "credits": Topic.RECEIPT,
-    "service": Topic.RECEIPT,
+    "credits": Topic.ACCOUNT_RECEIPT,
+    "service": Topic.ACCOUNT_RECEIPT,
     "reconnected": Topic.RECONNECTION,
     "unmatched": Topic.UNMATCHED,
     "conflict": Topic.CONFLICT,
@@ -99,9 +101,10 @@ class Share:
 
 def shares(notice: Notice, variant: str | None) -> Iterator[Share]:
     """The parts of a notice that are counted."""
-    if topic := _OF_STAFF.get(notice.event.partition(":")[0]):
+    is_part = variant == Variant.PARTIAL
+    if topic := Topic.PART_RECEIPT if is_part else _OF_STAFF.get(notice.event.partition(":")[0]):
         yield from (Share(topic, role, notice) for role in ("isp", "admins") if getattr(notice, role))
-    if variant == Variant.PARTIAL and notice.customer:
+    if is_part and notice.customer:
         yield Share(Topic.PART_PAYMENT, "customer", notice)
 
 
