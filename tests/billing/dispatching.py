@@ -24,6 +24,7 @@ class Dispatcher:
         self.switched: list[tuple[int, str]] = []
         self.inbox: dict[str, Message] = {}
         self.notify_is_up = True
+        self.tower = "Tower"
 
     def carry_out(self) -> int:
         """Carry out what is due now, and what becomes due by it; how many tasks that were."""
@@ -70,7 +71,9 @@ class Dispatcher:
                     )
                 if answers[router_id] in CONFIRMED:
                     self.switched.append((router_id, task.work.username))
-                yield Report(task.task_id, task.epoch, access=answers[router_id], router_name=f"Tower {router_id}")
+                yield Report(
+                    task.task_id, task.epoch, access=answers[router_id], router_name=f"{self.tower} {router_id}"
+                )
             else:
                 yield self._hand_over(task)
 

@@ -217,17 +217,18 @@ def _others_keys(there: Table, wanted: sa.Table) -> Iterator[str]:
     identity = {name.lower() for name in wanted.info.get("identity", ())}
     for index in there.indexes:
         names = {name.lower() for name in index.columns}
-        if index.unique and identity and not names & identity and not _stays_empty(there, wanted, names):
+        if index.unique and identity and not names & identity and not _is_never_doubled(there, wanted, names):
             yield (
                 f"{there.name} has the unique key {index.name} on {', '.join(index.columns)}, which two payments may"
                 f" share. Drop it: ALTER TABLE {there.name} DROP INDEX {index.name}"
             )
 
 
-def _stays_empty(there: Table, wanted: sa.Table, names: set[str]) -> bool:
-    """Whether a key holds a column that we do not write and that is NULL then: such keys are never doubled."""
+def _is_never_doubled(there: Table, wanted: sa.Table, names: set[str]) -> bool:
+    """Whether a key holds a column that we do not write and that the server numbers, or leaves NULL."""
     ours = {column.name.lower() for column in wanted.columns}
-    return any(there.columns[name].nullable and there.columns[name].default is None for name in names - ours - {""})
+    others = [there.columns[name] for name in names - ours - {""}]
+    return any(one.auto_increment or (one.nullable and one.default is None) for one in others)
 
 
 def _sizes(there: Table, wanted: sa.Table, clauses: Mapping[str, str]) -> Iterator[str]:

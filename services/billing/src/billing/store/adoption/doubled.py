@@ -4,19 +4,22 @@ A row that is set aside is copied to a table beside first, and whatever refers t
 stays; see references.py.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import sqlalchemy as sa
 import structlog
+from servicekit.schema import tables
 from servicekit.schema.adoption import foreign_keys_unchecked
 from servicekit.schema.findings import Findings
 from servicekit.schema.rights import Rights
 from servicekit.schema.snapshot import Schema
 from sqlalchemy import Connection
+from sqlalchemy.exc import IntegrityError
 
 from billing.store.adoption import references
 from billing.store.adoption.predecessor import compared
+from billing.store.adoption.references import Repointing
 
 log = structlog.get_logger()
 
@@ -70,8 +73,31 @@ def _obstacles(connection: Connection, schema: Schema, rights: Rights, once: Onc
             " Drop the trigger, and create it again after the migration"
         )
     pairs = _find(connection, once) if "id" in there.columns else {}
-    for repointing in references.repointings(connection, schema, once.table, pairs):
-        yield from references.obstacles(connection, schema, rights, repointing)
+    known = list(references.repointings(connection, schema, once.table, pairs))
+    found = [words for one in known for words in references.obstacles(connection, schema, rights, one)]
+    yield from found
+    may_try = there.engine == tables.TRANSACTIONAL and not rights.missing(schema.name, "*", ["UPDATE"])
+    if not found and may_try and _unseen_refer(connection, once, pairs, known):
+        yield (
+            f"{once.table} has doubled rows, which are set aside, and a table that the database's user cannot see"
+            " refers to them, in another schema. Run the migration as a user with rights on all schemas"
+        )
+
+
+def _unseen_refer(connection: Connection, once: OncePerKey, pairs: Pairs, known: Iterable[Repointing]) -> bool:
+    """Whether a foreign key that is not known refers to rows that go: it keeps their ids. What is tried is undone."""
+    try:
+        for repointing in known:
+            references.repoint(connection, repointing)
+        for gone in pairs:
+            for now, then in ((gone, 0), (0, gone)):
+                update = sa.text(f"UPDATE {once.table} SET id = :then WHERE id = :now")  # noqa: S608
+                connection.execute(update, {"now": now, "then": then})
+    except IntegrityError:
+        return True
+    finally:
+        connection.rollback()
+    return False
 
 
 def _count(connection: Connection, once: OncePerKey) -> int:
