@@ -3,6 +3,8 @@
 import sqlalchemy as sa
 from billing.__main__ import MIGRATIONS
 from billing.models import metadata
+from billing.store import adoption
+from billing.store.adoption import predecessor
 
 from servicekit import database, migrate
 
@@ -26,6 +28,13 @@ BESIDE = ("alembic_version_billing", "selftest_billing")
 def test_the_models_are_what_the_migrations_make(engine):
     made = {name: columns for name, columns in layout(engine).items() if name not in BESIDE}
     assert {name: {c.name: c.nullable for c in table.columns} for name, table in metadata.tables.items()} == made
+
+
+def test_the_look_before_adoption_tells_every_table_of_ours_from_one_of_the_isp_s_own():
+    ours = {name: table for name, table in metadata.tables.items() if name not in predecessor.metadata.tables}
+    known = {name: columns for name, columns in adoption._OWN.items() if name in ours}
+    assert known.keys() == ours.keys()
+    assert all(set(columns) <= set(ours[name].columns.keys()) for name, columns in known.items())
 
 
 def layout(engine):

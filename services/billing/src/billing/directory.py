@@ -106,14 +106,14 @@ def create_customers(
 
     def work(connection: Connection) -> list[CustomerResult]:
         store.lock_directory(connection)
-        known = _known(connection, customers)
+        known, now = _known(connection, customers), current_time(connection)
         results: dict[int, CustomerResult] = {}
         # The wanted ids first, so that no row gets by chance what another one names.
         for number in sorted(range(len(customers)), key=lambda number: not customers[number].customer_id):
             customer = customers[number]
             result = _check(customer, known)
             if not result.error and not result.unchanged:
-                created = 0 if validate_only else store.insert_customer(connection, customer, current_time(connection))
+                created = 0 if validate_only else store.insert_customer(connection, customer, now)
                 result = CustomerResult(created)
                 known.add(replace(customer, customer_id=created or customer.customer_id))
             results[number] = result

@@ -23,6 +23,7 @@ _OWN = {
     "wallet_entries": ("isp_id", "trans_id", "kind", "balance_after"),
     "tasks": ("kind", "trans_id", "payload", "epoch", "due_at"),
     "quarantine": ("callback_body", "truncated", "fault", "source_address"),
+    "notice_tallies": ("topic", "recipient", "held_back", "digest_id"),
     version_table("billing"): ("version_num",),
 }
 _KEPT: adoption.Known = {MISNAMED_CREDITS: (), **{once.beside: ("id", once.column) for once in doubled.ONCE}}
