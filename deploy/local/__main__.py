@@ -43,7 +43,7 @@ def _say(code: int, *sentences: str) -> int:
 
 def _run(values: Mapping[str, str], stop: threading.Event) -> int:
     """Start, and keep it up until told to stop. Where something stands in the way, nothing is started or migrated."""
-    if obstacles := ports.obstacles(settings.host(values), settings.ports(values)):
+    if obstacles := ports.obstacles(settings.addresses(values)):
         return _say(1, *obstacles)
     if settings.is_demo(values) and settings.has_given_database(os.environ):
         demo.refuse_business(settings.billing_database(values))

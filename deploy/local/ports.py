@@ -9,9 +9,10 @@ from pathlib import Path
 _LISTENING = "0A"
 
 
-def obstacles(host: str, ports: Mapping[str, int]) -> list[str]:
-    """Which of these ports, by the name of their setting, cannot be listened on, and who has them."""
-    return [f"port {port} ({setting}) {why}" for setting, port in ports.items() if (why := _why_not(host, port))]
+def obstacles(addresses: Mapping[str, tuple[str, int]]) -> list[str]:
+    """Which of these hosts and ports, by the name of their setting, cannot be listened on, and who has them."""
+    whys = {setting: _why_not(host, port) for setting, (host, port) in addresses.items()}
+    return [f"port {addresses[setting][1]} ({setting}) {why}" for setting, why in whys.items() if why]
 
 
 def _why_not(host: str, port: int) -> str:

@@ -30,6 +30,7 @@ _SERVICE_PORTS = {
 }
 _ROUTER_PORTS = {DEMO_ROUTER_PORT: "18728", DEMO_ROUTER_CONTROL_PORT: "18080"}
 _TEXTSMS_PORTS = {DEMO_TEXTSMS_PORT: "18090"}
+_LOOPBACK = "127.0.0.1"
 _SERVICES = ("BILLING", "ROUTER_CONTROL", "NOTIFY")
 _BIND, _SANDBOX = "LIPANET_BIND", "LIPANET_SANDBOX"
 # Read here, and so not left to the services to read from a file.
@@ -70,7 +71,8 @@ def complete(given: Mapping[str, str]) -> dict[str, str]:
 
 def state_directory(given: Mapping[str, str]) -> Path:
     """Where state, secrets and logs are kept."""
-    return Path(given.get(STATE_DIRECTORY) or "var").absolute()
+    path = given.get(f"{STATE_DIRECTORY}_FILE")
+    return Path(given.get(STATE_DIRECTORY) or (path and _content(path)) or "var").absolute()
 
 
 def is_demo(values: Mapping[str, str]) -> bool:
@@ -94,7 +96,7 @@ def billing_database(values: Mapping[str, str]) -> str:
         if name in values:
             return values[name]
         if path := values.get(f"{name}_FILE"):
-            return Path(path).read_text(encoding="utf-8").strip()
+            return _content(path)
     raise AssertionError("complete settings have a database")
 
 
@@ -108,18 +110,19 @@ def reaches_people(values: Mapping[str, str]) -> bool:
     return values.get("LIPANET_NOTIFY_SENDER") != "console" and not has_simulated_textsms(values)
 
 
-def ports(values: Mapping[str, str]) -> dict[str, int]:
-    """The ports that this run listens on, by the name of their setting."""
-    names = [*_SERVICE_PORTS]
-    names += _ROUTER_PORTS if is_demo(values) else []
-    names += _TEXTSMS_PORTS if has_simulated_textsms(values) else []
-    return {name: int(values[name]) for name in names}
+def addresses(values: Mapping[str, str]) -> dict[str, tuple[str, int]]:
+    """The hosts and ports that this run listens on, by the name of the port's setting."""
+    bind = values.get(_BIND, _LOOPBACK).strip("[] ")
+    simulated = [*(_ROUTER_PORTS if is_demo(values) else ())]
+    simulated += _TEXTSMS_PORTS if has_simulated_textsms(values) else []
+    services = {name: (bind, int(values[name])) for name in _SERVICE_PORTS}
+    return services | {name: (_LOOPBACK, int(values[name])) for name in simulated}
 
 
 def host(values: Mapping[str, str]) -> str:
     """Where this machine reaches the services."""
-    bind = values.get(_BIND, "127.0.0.1").strip("[] ")
-    return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(bind, bind)  # noqa: S104  # compared, not listened on
+    bind = values.get(_BIND, _LOOPBACK).strip("[] ")
+    return {"0.0.0.0": _LOOPBACK, "::": "::1"}.get(bind, bind)  # noqa: S104  # compared, not listened on
 
 
 def url_host(values: Mapping[str, str]) -> str:
@@ -132,10 +135,14 @@ def _read_files(values: MutableMapping[str, str]) -> None:
     for name in _READ_HERE:
         path = values.pop(f"{name}_FILE", "")
         if path and name not in values:
-            try:
-                values[name] = Path(path).read_text(encoding="utf-8").strip()
-            except OSError as error:
-                raise Incomplete([f"{name}_FILE cannot be read: {path}: {error.strerror}."]) from error
+            values[name] = _content(path)
+
+
+def _content(path: str) -> str:
+    try:
+        return Path(path).read_text(encoding="utf-8").strip()
+    except OSError as error:
+        raise Incomplete([f"a settings file cannot be read: {path}: {error.strerror}."]) from error
 
 
 def _choose_places(values: MutableMapping[str, str]) -> None:
@@ -228,7 +235,7 @@ def _is_true(text: str) -> bool:
 
 
 def _has(values: Mapping[str, str], name: str) -> bool:
-    return name in values or f"{name}_FILE" in values
+    return bool(values.get(name) or values.get(f"{name}_FILE"))
 
 
 def _default(values: MutableMapping[str, str], name: str, value: str) -> None:

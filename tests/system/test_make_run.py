@@ -125,13 +125,16 @@ def test_a_stranger_who_answers_on_the_port_does_not_make_a_process_ready(tmp_pa
         stranger.stop()
 
 
-@pytest.mark.parametrize("service", ["billing", "router_control", "notify"])
+@pytest.mark.parametrize("service", ["gateway", "billing", "router_control", "notify"])
 def test_a_service_on_a_taken_port_ends_with_a_sentence(service, tmp_path):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         given = BUSINESS | {
             f"LIPANET_{service.upper()}_PORT": str(port),
             "LIPANET_DATABASE_URL": f"sqlite:///{tmp_path}/some.db",
+            "LIPANET_API_TOKEN": SECRETS["LIPANET_API_TOKEN"],
+            "LIPANET_GATEWAY_SPOOL": str(tmp_path / "spool"),
+            **{f"LIPANET_{name}_TARGET": "127.0.0.1:9" for name in ("BILLING", "ROUTER_CONTROL", "NOTIFY")},
             "LIPANET_ROUTER_CONTROL_KEYS": "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=",
         }
         command = [sys.executable, "-m", service]
@@ -142,6 +145,7 @@ def test_a_service_on_a_taken_port_ends_with_a_sentence(service, tmp_path):
     assert f"cannot listen on 127.0.0.1:{port}: it is taken" in done.stderr
     assert f"LIPANET_{service.upper()}_PORT" in done.stderr
     assert "Traceback" not in done.stderr
+    assert not (tmp_path / "spool").exists()
 
 
 def test_what_dies_is_started_again_by_a_run(sandbox):

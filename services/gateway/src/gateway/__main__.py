@@ -1,6 +1,7 @@
 """Runs the gateway until it is told to stop. The only reader of its settings."""
 
 import signal
+import socket
 import sys
 
 from servicekit.garbage import collect_seldom
@@ -10,7 +11,7 @@ from servicekit.logs import configure
 from gateway.app import Plan, create_app
 from gateway.clients import Targets
 from gateway.lifecycle import Lifecycle
-from gateway.server import Server, configuration, limits_of_this_process
+from gateway.server import Server, configuration, limits_of_this_process, listening
 from gateway.settings import GatewaySettings, Role
 from gateway.sources import Sources, networks
 from gateway.spool.database import DiskFailed
@@ -23,6 +24,7 @@ def main() -> None:
         sys.exit("gateway takes no arguments: it has no database to migrate")
     settings = GatewaySettings.load()
     configure("gateway", log_format=settings.log_format, level=settings.log_level)
+    door = _listen(settings)
     warn_of_plaintext(settings.bind)
     lifecycle = Lifecycle()
     app = create_app(_plan(settings), lifecycle)
@@ -31,7 +33,18 @@ def main() -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: None)
     collect_seldom()
-    Server(config, lifecycle, settings.gateway_drain_seconds).run()
+    Server(config, lifecycle, settings.gateway_drain_seconds).run(sockets=[door])
+
+
+def _listen(settings: GatewaySettings) -> socket.socket:
+    try:
+        return listening(settings.bind, settings.gateway_port)
+    except OSError:
+        address = settings.address(settings.gateway_port)
+        sys.exit(
+            f"lipanet: gateway cannot listen on {address}: it is taken, or not this machine's"
+            " (LIPANET_BIND, LIPANET_GATEWAY_PORT)"
+        )
 
 
 def _plan(settings: GatewaySettings) -> Plan:

@@ -1,6 +1,7 @@
 """The HTTP server under the application: how it listens, whom it lets in, and how it ends."""
 
 import asyncio
+import socket
 
 import uvicorn
 from starlette.types import ASGIApp
@@ -11,6 +12,8 @@ from gateway.room import Limits, Room, raise_file_limit
 
 # How long requests under way may take to end after a stop was asked for, in seconds.
 _GRACE = 10
+# How many connections may wait to be accepted; uvicorn's own figure.
+_BACKLOG = 2048
 
 
 class Server(uvicorn.Server):
@@ -44,6 +47,12 @@ def configuration(app: ASGIApp, host: str, port: int, limits: Limits) -> uvicorn
         server_header=False,
         timeout_graceful_shutdown=_GRACE,
     )
+
+
+def listening(host: str, port: int) -> socket.socket:
+    """A socket that listens already: where the port is taken, nothing is kept and no task leased. Raises OSError."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    return socket.create_server((host, port), family=family, backlog=_BACKLOG)
 
 
 def limits_of_this_process() -> Limits:
