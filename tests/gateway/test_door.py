@@ -139,7 +139,7 @@ async def test_an_address_registered_with_a_slash_at_its_end_is_the_same_address
 
 
 async def test_after_an_unforeseen_error_the_same_connection_serves_on(gateway, line, monkeypatch):
-    def stumble(body, source):
+    def stumble(*_arguments):
         raise RuntimeError("stumbled")
 
     with structlog.testing.capture_logs() as events, monkeypatch.context() as broken:
