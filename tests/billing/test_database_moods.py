@@ -2,12 +2,14 @@
 
 from contextlib import contextmanager
 
+import grpc
 import pytest
 import sqlalchemy as sa
 from billing.models import quarantine as quarantine_table
 from billing.models import tasks, wallet_entries
 from lipanet.billing.v1 import directory_service_pb2 as directory_pb
 from lipanet.billing.v1 import payment_service_pb2 as pb
+from servicekit.errors import reason_of
 from sqlalchemy.exc import DataError, InternalError, OperationalError, ProgrammingError
 
 from servicekit import database
@@ -87,6 +89,26 @@ def test_a_database_that_refuses_all_means_try_again_and_nothing_done(client, de
     assert answer == ("UNAVAILABLE", reason)
     assert desk.rows(quarantine_table) == desk.rows(wallet_entries) == []
     assert client.outcome(payment("A1"), payment("A2")) == ["customer_paid"] * 2
+
+
+def test_a_column_without_a_default_is_named_to_the_caller_and_no_payment_is_blamed(client, desk, engine, capfd):
+    if engine.dialect.name == "sqlite":
+        pytest.skip("SQLite adds no such column to a table that has rows")
+    with engine.begin() as connection:
+        connection.exec_driver_sql("ALTER TABLE user_transactions_in ADD COLUMN branch VARCHAR(9) NOT NULL")
+    try:
+        for number in range(3):
+            with pytest.raises(grpc.RpcError) as answer:
+                client.record(payment("A1"), payment(f"B{number}"))
+            assert reason_of(answer.value) == "DATABASE_REFUSES"
+            said = "the database refuses: 1364 Field 'branch' doesn't have a default value"
+            assert answer.value.details() == said
+    finally:
+        with engine.begin() as connection:
+            connection.exec_driver_sql("ALTER TABLE user_transactions_in DROP COLUMN branch")
+    assert desk.rows(quarantine_table) == desk.rows(wallet_entries) == []
+    assert capfd.readouterr().out.count("database_fault") <= 1  # not once a call
+    assert client.outcome(payment("A1")) == ["customer_paid"]
 
 
 def test_without_a_database_every_service_says_unavailable(serve):
