@@ -97,7 +97,7 @@ class Sender:
         self._note(number, "sent", attempt.sent_at, **given)
         try:
             async with asyncio.timeout(self._deadline):
-                attempt.status, body = await _post(attempt.port, self._path, callback.body())
+                attempt.status, body = await post(attempt.port, self._path, callback.body())
             _read_result(attempt, body)
         except (OSError, EOFError, ValueError, TimeoutError) as error:
             attempt.fault = type(error).__name__
@@ -148,7 +148,7 @@ def _read_result(attempt: Attempt, body: bytes) -> None:
     attempt.outcome, attempt.repeated = result.get("outcome", ""), bool(result.get("repeated"))
 
 
-async def _post(port: int, path: str, body: bytes) -> tuple[int, bytes]:
+async def post(port: int, path: str, body: bytes) -> tuple[int, bytes]:
     """Status and body of one POST on a connection of its own. Raises EOFError when the answer is cut off."""
     reader, writer = await asyncio.open_connection(_HOST, port)
     try:

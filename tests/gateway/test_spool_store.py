@@ -198,6 +198,11 @@ def test_junk_takes_no_more_than_a_quarter_of_the_disk_also_once_it_is_rejected(
     assert open_store(4 * MIB).due_malformed(1.0, 50)  # a start tries once more
 
 
+def test_only_its_owner_can_read_what_is_spooled(open_store, tmp_path):
+    insert(open_store(), numbered(0, 1))
+    assert {path.stat().st_mode & 0o077 for path in (tmp_path / "spool", *(tmp_path / "spool").iterdir())} == {0}
+
+
 def test_only_one_process_may_own_the_directory(open_store, tmp_path):
     open_store()
     with pytest.raises(SpoolInUse, match="another gateway"):

@@ -131,7 +131,8 @@ class Alarm:
             self._rejected.look(trouble.rejected(state), now, now),
         )
         for notice in filter(None, found):
-            log.error(notice.template, cause=notice.trouble.cause, count=notice.trouble.count, since=notice.since)
+            told, since = notice.trouble, notice.since.isoformat(timespec="seconds")
+            log.error("admins_told", of=notice.template, cause=told.cause, count=told.count, since=since)
             self._pending.extend(_message(notice, self._host, phone) for phone in self._phones)
 
     async def _send(self) -> None:

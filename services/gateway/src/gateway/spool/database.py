@@ -86,6 +86,7 @@ class FileDamaged(DiskFailed):
 def connect(path: Path) -> sqlite3.Connection:
     """The file, open for one thread at a time and made when it is missing. Raises DiskFailed, FileDamaged."""
     with translated():
+        path.touch(mode=0o600)  # it holds personal data; SQLite gives its journal the same rights
         connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
     # What a disk has garbled must still be read, to be laid aside.
     connection.text_factory = lambda text: text.decode(errors="replace")

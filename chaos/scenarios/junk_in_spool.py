@@ -1,0 +1,117 @@
+"""Junk with the live secret fills the spool while billing is away: honest payments must not notice when it is back."""
+
+import asyncio
+import statistics
+import time
+
+from chaos.faults import wait_for_success
+from chaos.findings import Findings
+from chaos.scenarios.scenario import Form, Scenario
+from chaos.sender import Attempt, post
+from chaos.stage import Plan, Stage
+
+_SECRET = "the-chaos-secret-0123456789"  # noqa: S105  # opens nothing but the stage
+_RATE = 50
+_JUNK_RATE = 50
+_JUNK_AT_ONCE = 50
+_SOON = 5.0  # seconds; a loaded machine starts billing's threads slowly
+_MOST_TIMES_NORMAL = 3
+# The short form's p99 is the second worst of its samples: there the slow tenth is looked at.
+_SLACK_OF_FEW_SAMPLES = 0.5
+
+
+def _run(stage: Stage, form: Form, findings: Findings) -> None:
+    count = form.pick(150, 1_500)
+    _pay(stage, 50)  # warm
+    normal = _pay(stage, count)
+    stage["billing"].kill()
+    junk = form.pick(3_158, 8_000)
+    with stage.load(_RATE):
+        stage.background.do(_flood(stage, junk))
+        waiting = stage.spooled() or 0
+        stage["billing"].start()
+        stage["billing"].wait_ready()
+        began = time.monotonic()
+        back = wait_for_success(stage, began)
+    more = stage.background.begin(_flow(stage, junk, count * _JUNK_RATE // _RATE))
+    beside = _pay(stage, count)
+    junk += more.result(60)
+    findings.note(junk=junk, waiting_at_most=waiting, seconds_to_first_success=round(back, 2))
+    findings.must("junk_waited", waiting >= form.pick(3_000, 7_000), f"only {waiting} waited")
+    findings.must("payments_go_first", back <= _SOON, f"the first payment was recorded after {back:.1f} s")
+    _compare(findings, normal, beside, form)
+    others = [a for a in stage.sender.attempts if not a.is_acknowledged]
+    findings.must_be_none("other_than_200", [f"{a.callback.trans_id} {a.status} {a.fault}" for a in others])
+    _bring_the_digest_forward(stage)
+    stage.drain()
+    ((kept, different),) = stage.query(
+        "SELECT count(*), count(DISTINCT callback_body) FROM quarantine WHERE callback_body LIKE '[junk%%'"
+    )
+    findings.must("junk_is_kept_once", kept == different == junk, f"{kept} kept, {different} different, {junk} sent")
+
+
+def _bring_the_digest_forward(stage: Stage) -> None:
+    """The admins are told of unreadable callbacks once in ten minutes; nobody here waits for that."""
+    with stage.engine.begin() as connection:
+        connection.exec_driver_sql(
+            "UPDATE tasks SET due_at = UTC_TIMESTAMP(6) WHERE state = 'open' AND due_at > UTC_TIMESTAMP(6)"
+            " AND id IN (SELECT digest_id FROM notice_tallies)"
+        )
+
+
+def _compare(findings: Findings, normal: list[Attempt], beside: list[Attempt], form: Form) -> None:
+    usual, troubled = _spread(normal), _spread(beside)
+    measure, slack = ("p90", _SLACK_OF_FEW_SAMPLES) if form.quick else ("p99", 0)
+    spooled = sum(attempt.outcome == "spooled" for attempt in beside)
+    findings.note(normal=usual, beside=troubled, samples=len(beside), spooled_beside=spooled)
+    findings.must("recorded_directly", not spooled, f"{spooled} were still spooled after billing was back")
+    findings.must(
+        "honest_unaffected",
+        troubled[measure] <= max(_MOST_TIMES_NORMAL * usual[measure], usual[measure] + slack),
+        f"{measure} {usual[measure]:.3f} s normally, {troubled[measure]:.3f} s beside junk",
+    )
+
+
+def _pay(stage: Stage, count: int) -> list[Attempt]:
+    before = len(stage.sender.attempts)
+    stage.background.do(stage.sender.pour(stage.callbacks.mixed(), rate=_RATE, until=lambda: False, most=count))
+    return stage.sender.attempts[before:]
+
+
+async def _flood(stage: Stage, count: int) -> None:
+    """So many malformed callbacks, as fast as they are answered."""
+    slots = asyncio.Semaphore(_JUNK_AT_ONCE)
+
+    async def one(number: int) -> None:
+        async with slots:
+            await _send_junk(stage, number)
+
+    await asyncio.gather(*map(one, range(count)))
+
+
+async def _flow(stage: Stage, first: int, count: int) -> int:
+    """So many more at an even pace; how many."""
+    for number in range(first, first + count):
+        await _send_junk(stage, number)
+        await asyncio.sleep(1 / _JUNK_RATE)
+    return count
+
+
+async def _send_junk(stage: Stage, number: int) -> None:
+    status, _ = await post(stage.sender.doors.ports[0], f"/callbackprocess/{_SECRET}", b"[junk %d" % number)
+    assert status == 400
+
+
+def _spread(attempts: list[Attempt]) -> dict[str, float]:
+    cuts = statistics.quantiles([attempt.seconds for attempt in attempts], n=100)
+    return {"p50": round(cuts[49], 3), "p90": round(cuts[89], 3), "p99": round(cuts[98], 3)}
+
+
+SCENARIOS = {
+    "junk-in-spool": Scenario(
+        "junk with the secret while billing is away, and after",
+        _run,
+        Plan(environment={"LIPANET_CALLBACK_SECRETS": _SECRET}),
+        alone=True,
+    )
+}
