@@ -45,6 +45,7 @@ class FakeBilling(payment_service_pb2_grpc.PaymentServiceServicer, task_service_
     busy_router_ids: list[list[int]] = field(default_factory=list)
     # Faults on demand.
     delay: float = 0.0
+    database_refuses: str = ""  # the TransID with which no batch can be stored
     hangs: str = ""  # the TransID that RecordPayments never answers
     fail_with: grpc.StatusCode | None = None
     fails_because: tuple[str, ...] = ("DATABASE_UNAVAILABLE",)  # the reason, and what it says
@@ -94,6 +95,8 @@ class FakeBilling(payment_service_pb2_grpc.PaymentServiceServicer, task_service_
             self.refuses in (payment.trans_id, payment.bill_ref_number) for payment in request.payments
         ):
             await abort(context, grpc.StatusCode.INVALID_ARGUMENT, "INVALID_PAYMENT", "said no")
+        if any(payment.trans_id == self.database_refuses for payment in request.payments):
+            await abort(context, grpc.StatusCode.UNAVAILABLE, "DATABASE_REFUSES", "1644")
         if any(payment.trans_id == self.hangs for payment in request.payments):
             await asyncio.sleep(3600)
         if any(payment.trans_id == self.breaks for payment in request.payments):

@@ -3,8 +3,12 @@
 import asyncio
 import json
 import sqlite3
+import threading
+import time
 
+import grpc
 import pytest
+from gateway.spool.store import Store
 from gateway_rig import callback, run_gateway, until_answered
 from spooling import drained, pay, state
 
@@ -67,3 +71,17 @@ async def test_a_full_spool_refuses_and_loses_nothing_that_it_took(world):
         await drained(gateway)
         assert (await state(gateway))["state"] == "ok"
     assert sorted(world.billing.fake.payments) == taken
+
+
+async def test_a_disk_that_hangs_costs_a_bounded_time_and_then_503(world, monkeypatch):
+    released = threading.Event()
+    monkeypatch.setattr("gateway.spool.spool._WRITE_SECONDS", 0.5)
+    monkeypatch.setattr(Store, "insert", lambda _store, arrivals: [released.wait(60)] * len(arrivals))
+    world.billing.fake.fail_with = grpc.StatusCode.UNAVAILABLE
+    async with run_gateway(world.plan()) as gateway:
+        began = time.monotonic()
+        posts = (gateway.post("/callbackprocess", json=callback(f"HUNG{number:04}")) for number in range(5))
+        assert {answer.status_code for answer in await asyncio.gather(*posts)} == {503}
+        assert (await gateway.get("/health")).status_code == 200
+        assert time.monotonic() - began < 10
+        released.set()

@@ -47,15 +47,16 @@ async def test_after_an_outage_a_locked_row_holds_no_other_payment_back_and_clos
     assert len(world.billing.fake.payments) == 301
 
 
-async def test_a_payment_that_keeps_billing_waiting_is_left_behind_and_the_rest_is_recorded(world):
+@pytest.mark.parametrize("fault", ["hangs", "database_refuses"])
+async def test_a_payment_that_keeps_billing_waiting_is_left_behind_and_the_rest_is_recorded(world, fault):
     world.billing.fake.fail_with = grpc.StatusCode.UNAVAILABLE
     async with run_gateway(world.plan(intake_deadline=0.3)) as gateway:
         for number in range(20):
             assert await pay(gateway, f"SLOW{number:06}") == "spooled"
-        world.billing.fake.hangs = "SLOW000000"
+        setattr(world.billing.fake, fault, "SLOW000000")
         world.billing.fake.fail_with = None
         await until(lambda: len(world.billing.fake.payments) == 19, 20)
-        world.billing.fake.hangs = ""
+        setattr(world.billing.fake, fault, "")
         await drained(gateway)
     assert len(world.billing.fake.payments) == 20
 

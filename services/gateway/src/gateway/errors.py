@@ -5,6 +5,9 @@ from collections.abc import Callable
 import grpc
 from servicekit.errors import reason_of
 
+# The one reason of an Unavailable that no waiting mends.
+DATABASE_REFUSES = "DATABASE_REFUSES"
+
 
 class CallFailed(Exception):
     """Another service did not do what it was asked. `reason`: machine-readable, such as DATABASE_UNAVAILABLE."""

@@ -105,7 +105,7 @@ class Recording:
 
     async def _put_off(self, payment: Payment) -> Receipt:
         """Leave it to the drain, which tries it again by itself; the others do not wait for it."""
-        return await self._spool(payment, due=time.time() + self.first_deferral)
+        return await self._spool(payment, due=time.monotonic() + self.first_deferral)
 
     async def _spool(self, payment: Payment, due: float = 0.0) -> Receipt:
         await self.spool.put(_callback(payment), due)

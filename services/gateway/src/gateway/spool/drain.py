@@ -14,7 +14,7 @@ import structlog
 
 from gateway.backoff import Backoff, wait_for
 from gateway.billing import DEFERRED, Billing, Receipt
-from gateway.errors import Broken, CallFailed, Locked, Refused, TimedOut, Unavailable
+from gateway.errors import DATABASE_REFUSES, Broken, CallFailed, Locked, Refused, TimedOut, Unavailable
 from gateway.parsing import MalformedCallback, Payment, parse_callback
 from gateway.recording import QUARANTINE_FULL
 from gateway.splitting import carry_all
@@ -122,7 +122,7 @@ class Drain:
 
     async def _round(self) -> None:
         self._spool.filled.clear()
-        now = time.time()
+        now = time.monotonic()
         if payments := await self._spool.due_payments(now, LARGEST_BATCH):
             await self._hand_over(payments)
         elif malformed := await self._spool.due_malformed(now, _LARGEST_MALFORMED_BATCH):
@@ -135,7 +135,7 @@ class Drain:
         if self._breaker.open_for > self._pace.longest_pause:
             self._breaker.retry()
         due = await self._spool.next_due()
-        pause = self._pace.poll if due is None else min(self._pace.poll, max(0.0, due - time.time()))
+        pause = self._pace.poll if due is None else min(self._pace.poll, max(0.0, due - time.monotonic()))
         await wait_for(self._spool.filled, pause)
 
     async def _hand_over(self, entries: Sequence[Entry]) -> None:
@@ -144,12 +144,9 @@ class Drain:
         readable, doubtful = _read(entries)
         try:
             results = await carry_all(readable, self._record, _blame)
-        except TimedOut as error:
-            # Perhaps one of them keeps billing waiting: fewer are tried, and who is left alone lets others go first.
-            alone = len(entries) == 1 if isinstance(error, Locked) else self._sizes[deferred] == 1
-            if alone and self._spool.state.payments > 1:
-                await self._put_off(entries)
-            self._sizes[deferred] = max(1, self._sizes[deferred] // 2)
+        except (TimedOut, Unavailable) as error:
+            if isinstance(error, TimedOut) or error.reason == DATABASE_REFUSES:
+                await self._try_fewer(entries, at_once=isinstance(error, Locked))
             raise
         self._sizes[deferred] = min(LARGEST_BATCH, 2 * self._sizes[deferred])
         await self._settle(readable, results)
@@ -157,6 +154,17 @@ class Drain:
             if isinstance(result, CallFailed):
                 doubtful.append((one.entry, f"payment: {result.detail or result.reason}"))
         await self._quarantine(doubtful)
+
+    async def _try_fewer(self, entries: Sequence[Entry], *, at_once: bool) -> None:
+        """Perhaps it is one of them: fewer are tried the next time, and who is left alone lets the others go first.
+
+        Without `at_once` that takes some rounds, for an outage looks the same and should keep them in their order.
+        """
+        deferred = bool(entries[0].deferrals)
+        alone = len(entries) == 1 and (at_once or self._sizes[deferred] == 1)
+        if alone and self._spool.state.payments > 1:
+            await self._put_off(entries)
+        self._sizes[deferred] = max(1, self._sizes[deferred] // 2)
 
     async def _settle(self, readable: Sequence[_Readable], results: Sequence[Receipt | CallFailed]) -> None:
         """Let go of what was recorded, and put off what was deferred."""
@@ -176,7 +184,7 @@ class Drain:
         await self._put_off(deferred)
 
     async def _put_off(self, entries: Sequence[Entry]) -> None:
-        now = time.time()
+        now = time.monotonic()
         due = [now + self._pace.deferral(entry.deferrals) for entry in entries]
         await self._spool.postpone([replace(entry, deferrals=entry.deferrals + 1) for entry in entries], due)
 

@@ -2,11 +2,10 @@
 
 from dataclasses import dataclass
 
+from gateway.errors import DATABASE_REFUSES
 from gateway.spool.breaker import Breaker
 from gateway.spool.entries import State
 
-# Of the reasons that billing gives: the one that no waiting mends.
-_PERMANENT = "DATABASE_REFUSES"
 _WORDS = {
     "UNAVAILABLE": "billing cannot be reached",
     "CANCELLED": "billing cannot be reached",
@@ -30,7 +29,7 @@ def waiting(state: State, breaker: Breaker) -> Trouble | None:
     """Why payments are not recorded at once; None when they are."""
     if breaker.is_open:
         reason = breaker.cause.partition(":")[0]
-        cause = _WORDS.get(reason) or breaker.cause.removeprefix(f"{_PERMANENT}: ")
+        cause = _WORDS.get(reason) or breaker.cause.removeprefix(f"{DATABASE_REFUSES}: ")
     elif state.deferred:
         cause = "billing cannot record them yet: others hold their rows, or it takes too long"
     elif state.waiting:
@@ -39,7 +38,7 @@ def waiting(state: State, breaker: Breaker) -> Trouble | None:
         return None
     if state.failure or state.full:
         cause = f"{cause}; the spool is {state.word}"
-    return Trouble(cause, state.waiting, breaker.cause.startswith(_PERMANENT))
+    return Trouble(cause, state.waiting, breaker.cause.startswith(DATABASE_REFUSES))
 
 
 def rejected(state: State) -> Trouble | None:
