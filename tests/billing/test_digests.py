@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
+import sqlalchemy as sa
 from billing import digests, notices, quarantine
 from billing.callbacks import Callback
 from billing.models import notice_tallies, payment_debug_log, tasks
@@ -88,6 +89,21 @@ def test_it_holds_for_many_processes_together(desk, dispatcher):
     dispatcher.run()
     assert dispatcher.told() == {"admins": ["unmatched_payment"] * LIMIT + ["unmatched_digest"]}
     assert dispatcher.facts("unmatched_digest")["count"] == str(80 - LIMIT)
+
+
+def test_a_count_that_another_transaction_holds_holds_up_no_other_message(desk):
+    pay_strangely(desk, "A", 1)
+    desk.lease()
+    pay_strangely(desk, "B", 1)
+    desk.pay("C1", "ACC001")
+    counted = sa.select(notice_tallies).where(notice_tallies.c.topic == "unmatched").with_for_update()
+    if desk.engine.dialect.name != "sqlite":
+        with desk.engine.begin() as other:
+            other.execute(counted).all()
+            assert [task.trans_id for task in desk.lease()] == ["C1"]
+            assert desk.lease() == []
+    assert "B0" in {task.trans_id for task in desk.lease()}
+    assert desk.one(notice_tallies, topic="unmatched").sent == 2
 
 
 def test_each_kind_and_each_isp_is_counted_apart(desk, dispatcher):

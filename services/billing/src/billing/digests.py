@@ -6,7 +6,7 @@ singly is in the digest's count and in the payment's log.
 """
 
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -44,17 +44,31 @@ def hour_of(now: datetime) -> datetime:
     return now.replace(minute=0, second=0, microsecond=0)
 
 
-def hold_back(connection: Connection, policy: Policy, fresh: Sequence[tuple[Any, Notice]], now: datetime) -> None:
+def hold_back(connection: Connection, policy: Policy, fresh: Sequence[tuple[Any, Notice]], now: datetime) -> set[int]:
     """Strike from notices whoever has been sent enough in this hour; a task that is left with nobody to tell ends.
 
-    `fresh`: the rows of message tasks that nobody leased before, and their notices.
+    `fresh`: the rows of message tasks that nobody leased before, and their notices. Answers the ids of those that must
+    wait, because another transaction is counting the same messages: they are to be left as they are.
     """
     shares = [(row, share) for row, notice in fresh for share in topics.shares(notice, row.variant)]
     shares = [(row, share) for row, share in shares if topics.limit(policy, share.topic)]
     if not shares:
-        return
+        return set()
     hour = hour_of(now)
-    locked = tallies.lock(connection, {(share.topic, share.recipient) for _, share in shares}, hour)
+    locked = tallies.lock_free(connection, {(share.topic, share.recipient) for _, share in shares}, hour)
+    waiting = {row.id for row, share in shares if (share.topic, share.recipient) not in locked}
+    held = _count(policy, [(row, share) for row, share in shares if row.id not in waiting], locked, hour)
+    with together(connection) as writes:
+        if held:
+            _leave_to_digests(connection, writes, held, hour + HOUR, now)
+        tallies.save(writes, locked.values())
+    return waiting
+
+
+def _count(
+    policy: Policy, shares: Sequence[tuple[Any, Share]], locked: Mapping[tallies.Key, Tally], hour: datetime
+) -> list[_Held]:
+    """Count messages as sent, as long as there are not too many; answers the others."""
     for tally in locked.values():
         if tally.since != hour:
             tally.begin(hour)
@@ -65,10 +79,7 @@ def hold_back(connection: Connection, policy: Policy, fresh: Sequence[tuple[Any,
             tally.sent += 1
         else:
             held.append(_Held(row, share, tally))
-    with together(connection) as writes:
-        if held:
-            _leave_to_digests(connection, writes, held, hour + HOUR, now)
-        tallies.save(writes, locked.values())
+    return held
 
 
 def _leave_to_digests(
@@ -116,8 +127,7 @@ def tell_unreadable(connection: Connection, policy: Policy, count: int, now: dat
     """Have the admins told of callbacks that were put in quarantine: with those of ten minutes, in one message."""
     if not policy.admin_phones:
         return
-    key = Topic.UNREADABLE, ADMINS
-    tally = tallies.lock(connection, {key}, now)[key]
+    tally = tallies.lock(connection, (Topic.UNREADABLE, ADMINS), now)
     last = tasks.lock_digests(connection, {tally.digest_id}).get(tally.digest_id) if tally.digest_id else None
     if not _still_waits(last):
         tally.begin(now)

@@ -51,7 +51,7 @@ def lease(engine: Engine, policy: Policy, owner: str, duration: timedelta, wante
         live = _without_early_messages(connection, [row for row in rows if row.expires_at > now], now)
         _expire(connection, policy, [row for row in rows if row.expires_at <= now], now)
         notices_ = _take_notices(connection, policy, live, now)
-        live = [row for row in live if row.id not in notices_ or notices_[row.id].has_recipients]
+        live = [row for row in live if row.kind == Kind.SET_ACCESS or _has_recipients(notices_.get(row.id))]
         tasks.lease(connection, [row.id for row in live], owner, now + duration)
         with together(connection) as writes:
             debug_log.insert(writes, [_attempt(row) for row in live if _is_first_attempt(row)], now)
@@ -63,10 +63,14 @@ def lease(engine: Engine, policy: Policy, owner: str, duration: timedelta, wante
 
 
 def _take_notices(connection: Connection, policy: Policy, rows: Sequence[Any], now: datetime) -> dict[int, Notice]:
-    """What message tasks have to tell, without those who have been sent enough in this hour; by the tasks' ids."""
+    """What message tasks have to tell, without those who have been sent enough in this hour; by the tasks' ids.
+
+    Without those that must wait.
+    """
     messages = [(row, _notice(row)) for row in rows if row.kind == Kind.SEND_MESSAGES]
-    digests.hold_back(connection, policy, [(row, notice) for row, notice in messages if row.epoch == 0], now)
-    return {row.id: notice for row, notice in messages}
+    fresh = [(row, notice) for row, notice in messages if row.epoch == 0]
+    waiting = digests.hold_back(connection, policy, fresh, now)
+    return {row.id: notice for row, notice in messages if row.id not in waiting}
 
 
 def _without_early_messages(connection: Connection, rows: Sequence[Any], now: datetime) -> list[Any]:
@@ -94,6 +98,10 @@ def _attempt(row: Any) -> Step:
     line = line_of(row)
     message = f"Asking router {line.router_id} to enable {line.username}"
     return Step(row.trans_id, "MIKROTIK_ATTEMPT", message, {"router_id": line.router_id, "username": line.username})
+
+
+def _has_recipients(notice: Notice | None) -> bool:
+    return notice is not None and notice.has_recipients
 
 
 def _task(row: Any, notice: Notice | None) -> Task:

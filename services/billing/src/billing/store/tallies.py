@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterable
 from datetime import datetime
+from typing import Any
 
 import sqlalchemy as sa
 from servicekit.writes import Writes
@@ -13,33 +14,38 @@ from billing.topics import Tally, Topic
 Key = tuple[Topic, str]
 
 _n = notice_tallies.c
-_LOCK = (
-    sa.select(notice_tallies)
-    .where(sa.tuple_(_n.topic, _n.recipient).in_(sa.bindparam("keys", expanding=True)))
-    .order_by(_n.topic, _n.recipient)
-    .with_for_update()
-)
-
-
-def lock(connection: Connection, keys: Collection[Key], since: datetime) -> dict[Key, Tally]:
-    """The tallies of these topics and recipients, locked until the transaction ends: call it as late as possible.
-
-    A missing one is created and begins at `since`.
-    """
-    found = _find(connection, keys)
-    if missing := sorted(set(keys) - found.keys()):
-        # Another transaction may create the same one just now: the doubled key has this one run again.
-        rows = [{"topic": topic, "recipient": name, "since": since, **_NOTHING} for topic, name in missing]
-        connection.execute(sa.insert(notice_tallies), rows)
-        found |= _find(connection, missing)
-    return found
-
-
+_AMONG = sa.tuple_(_n.topic, _n.recipient).in_(sa.bindparam("keys", expanding=True))
+_LOCK = sa.select(notice_tallies).where(_AMONG).order_by(_n.topic, _n.recipient).with_for_update()
+_LOCK_FREE = _LOCK.with_for_update(skip_locked=True)
+_EXISTING = sa.select(_n.topic, _n.recipient).where(_AMONG)
 _NOTHING = {"sent": 0, "held_back": 0, "held_back_cents": 0, "digest_id": None}
 
 
-def _find(connection: Connection, keys: Collection[Key]) -> dict[Key, Tally]:
-    rows = connection.execute(_LOCK, {"keys": sorted(keys)})
+def lock(connection: Connection, key: Key, since: datetime) -> Tally:
+    """The tally of a topic and recipient, locked until the transaction ends; a missing one begins at `since`."""
+    found = _find(connection, _LOCK, [key]) or _create(connection, [key], since)
+    return found[key]
+
+
+def lock_free(connection: Connection, keys: Collection[Key], since: datetime) -> dict[Key, Tally]:
+    """Likewise those of these tallies that no other transaction holds. Waits for nobody."""
+    found = _find(connection, _LOCK_FREE, keys)
+    if rest := set(keys) - found.keys():
+        held = {(Topic(topic), name) for topic, name in connection.execute(_EXISTING, {"keys": sorted(rest)})}
+        if missing := rest - held:
+            found |= _create(connection, missing, since)
+    return found
+
+
+def _create(connection: Connection, keys: Collection[Key], since: datetime) -> dict[Key, Tally]:
+    # Another transaction may create the same one just now: the doubled key has this one run again.
+    rows = [{"topic": topic, "recipient": name, "since": since, **_NOTHING} for topic, name in sorted(keys)]
+    connection.execute(sa.insert(notice_tallies), rows)
+    return _find(connection, _LOCK, keys)
+
+
+def _find(connection: Connection, query: "sa.Select[Any]", keys: Collection[Key]) -> dict[Key, Tally]:
+    rows = connection.execute(query, {"keys": sorted(keys)})
     return {
         (Topic(row.topic), row.recipient): Tally(
             row.id, Topic(row.topic), row.recipient, row.since,
