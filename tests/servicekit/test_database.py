@@ -3,7 +3,9 @@ from datetime import UTC, datetime
 import pytest
 import sqlalchemy as sa
 from servicekit.database import UtcDateTime, create_engine, transact
-from servicekit.errors import DatabaseUnavailable
+from servicekit.database_errors import describe
+from servicekit.errors import DatabaseRefuses, DatabaseUnavailable
+from sqlalchemy.exc import IntegrityError
 
 things = sa.Table(
     "things",
@@ -99,3 +101,20 @@ def test_a_lost_race_for_a_key_is_run_again_and_sees_the_winner(engine):
     transact(engine, lambda connection: connection.execute(sa.insert(things), [{"name": "winner"}]))
     assert transact(engine, work) == ["winner"]
     assert len(runs) == 2
+
+
+def test_what_is_said_of_an_error_names_tables_and_columns_and_no_row(engine):
+    with engine.begin() as connection:
+        connection.execute(sa.insert(things), [{"name": "WANJIKU"}])
+    named = {
+        "SELECT * FROM people": ("people", DatabaseRefuses),
+        "SELECT WANJIKU FROM": ("", DatabaseRefuses),  # quotes the statement
+        "INSERT INTO things (name) VALUES ('WANJIKU')": ("", IntegrityError),
+    }
+    for statement, (name, kind) in named.items():
+        with pytest.raises(kind) as refused:
+            transact(engine, lambda connection, text=statement: connection.exec_driver_sql(text))
+        said = str(refused.value) if kind is DatabaseRefuses else describe(refused.value)
+        assert name in said
+        assert "WANJIKU" not in said
+        assert any(number in said for number in ("1146", "1064", "1062", "SQLITE_"))

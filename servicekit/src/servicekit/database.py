@@ -20,6 +20,7 @@ from sqlalchemy.sql.functions import FunctionElement
 
 from servicekit import deadline
 from servicekit.database_errors import (
+    describe,
     is_of_a_useless_connection,
     meaning,
     refuses_a_row,
@@ -208,7 +209,8 @@ def transact(engine: sa.Engine, work: Callable[[sa.Connection], T]) -> T:
                 if refuses_a_row(error):
                     raise
                 raise meaning_of(error) from error
-            log.info("transaction_repeated", attempt=attempt, cause=type(error).__name__, lost_connection=lost)
+            if times := _told.times(f"repeated after {describe(error)}"):
+                log.info("transaction_repeated", cause=describe(error), lost_connection=lost, times=times)
             may_reconnect = may_reconnect and not lost
             if not lost:
                 time.sleep(random.uniform(0, 0.01 * 2**attempt))  # noqa: S311

@@ -15,7 +15,7 @@ from alembic.config import Config
 from sqlalchemy.exc import DBAPIError
 
 from servicekit import selftest
-from servicekit.database_errors import error_code
+from servicekit.database_errors import describe, error_code
 from servicekit.schema.findings import Findings, Refused
 
 # A look at the database before a migration, which changes nothing.
@@ -68,9 +68,10 @@ _ADVICE = {
 
 
 def _in_words(error: DBAPIError) -> str:
-    code, said = error_code(error), str(error.orig.args[1]) if error.orig and len(error.orig.args) > 1 else ""
-    advice = _ADVICE.get(code, "What was done so far stays and is right. Mend the cause, and run it again.")
-    return f"The database said: {said.rstrip('.')} ({code}). {advice}"
+    advice = _ADVICE.get(
+        error_code(error), "What was done so far stays and is right. Mend the cause, and run it again."
+    )
+    return f"The database said: {describe(error).rstrip('.')}. {advice}"
 
 
 def upgrade(engine: sa.Engine, service: str, migrations: Path, revision: str = "head") -> None:
