@@ -124,7 +124,7 @@ def test_three_gateways_full_of_payments_for_a_held_wallet_leave_billing_free_fo
     assert {isp for isp, outcome in answered if outcome == "deferred"} == {1}
     assert {outcome for isp, outcome in answered if isp == 2} == {"customer_paid", "service_payment"}
     assert sum(n for (isp, _), n in answered.items() if isp == 2) > 50
-    assert sorted(slowest)[len(slowest) * 9 // 10] < 1
+    assert sorted(slowest)[len(slowest) * 9 // 10] < 3  # mostly each other, for the wallet that is free
     until_recorded(
         lambda some: (
             client.record(*some[:100]) + client.record(*some[100:]) if len(some) > 100 else client.record(*some)
