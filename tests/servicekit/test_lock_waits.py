@@ -73,11 +73,14 @@ def serving(work):
 @pytest.mark.mysql
 def test_a_write_that_waits_in_vain_tells_its_caller_so_before_the_deadline(engine):
     def write():
+        calls.append(1)
         transact(engine, lambda connection: connection.execute(sa.update(things).values(n=2)))
 
+    calls = []
     with second_row_held(engine), serving(write) as stub, pytest.raises(grpc.RpcError) as refused:
         stub.Check(health_pb2.HealthCheckRequest(), timeout=5)
     assert (refused.value.code(), reason_of(refused.value)) == (grpc.StatusCode.UNAVAILABLE, "ROW_LOCKED")
+    assert len(calls) == 1  # no channel asks again on its own
 
 
 def test_work_that_nobody_waits_for_any_more_is_not_begun():

@@ -109,6 +109,11 @@ class ErrorInterceptor(grpc.ServerInterceptor):
         )
 
 
+# To the caller's channel: do not try again by yourself. It does when it could not reach us; once we have answered, the
+# caller knows better what to do, and when.
+_TRY_NO_MORE = ("grpc-retry-pushback-ms", "-1")
+
+
 def abort(context: grpc.ServicerContext, error: ServiceError) -> NoReturn:
     """End an RPC with an error's status and reason."""
     detail = any_pb2.Any()
@@ -118,7 +123,8 @@ def abort(context: grpc.ServicerContext, error: ServiceError) -> NoReturn:
         message=str(error) or error.reason,
         details=[detail],
     )
-    context.abort_with_status(rpc_status.to_status(status))
+    told: Any = rpc_status.to_status(status)
+    context.abort_with_status(told._replace(trailing_metadata=(*told.trailing_metadata, _TRY_NO_MORE)))
     raise AssertionError("abort_with_status raises")
 
 
