@@ -2,13 +2,16 @@
 
 import fcntl
 import os
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 _LOCK = "make-run.lock"
-# A directory that holds others' files must not have its rights changed; these tell one of ours.
-_OURS = {_LOCK, "api-token", "router-control-key", "run.env", "billing.db"}
+# A directory that holds others' files must not have its rights changed. These names tell one of ours ...
+_OURS = {_LOCK, "api-token", "router-control-key", "run.env"}
+# ... and these alone, which others use as well, tell nothing.
+_ALSO_OURS = re.compile(r"log|spool|router\.json|sms-inbox\.json|\w+\.db(-wal|-shm|-journal)?")
 _OTHERS_RIGHTS = 0o077
 
 
@@ -35,7 +38,7 @@ def taken(path: Path) -> Iterator[None]:
 def _make(path: Path) -> None:
     path.mkdir(mode=0o700, parents=True, exist_ok=True)
     there = {entry.name for entry in path.iterdir()}
-    if there and not there & _OURS:
+    if not there & _OURS and not all(map(_ALSO_OURS.fullmatch, there)):
         raise StateUnusable(f"{path} holds other files: name a directory that holds nothing else")
 
 

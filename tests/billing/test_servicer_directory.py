@@ -1,6 +1,10 @@
 """DirectoryService through a real gRPC server: good rows are created, bad ones named."""
 
+from datetime import UTC, datetime
+
 import pytest
+import sqlalchemy as sa
+from billing.models import isp_wallet
 from lipanet.billing.v1 import directory_service_pb2 as directory_pb
 
 from tests.billing.desk import at_once
@@ -23,6 +27,8 @@ def create_isp(client, name="Third", **fields):
         {"sms_account": "XYZ1"},
         {"wa_account": "SMS9"},
         {"pay_account_number": "ACC" + "1" * 98},
+        {"isp_id": -1},
+        {"isp_id": 2**31},
     ],
 )
 def test_an_isp_that_nobody_could_pay_is_refused(client, bad):
@@ -50,6 +56,7 @@ def customer(account, **fields):
 
 BAD_CUSTOMERS = {
     "account_name": [customer(""), customer(" \t"), customer("x" * 101), customer("SMS123"), customer("acc 1")],
+    "customer_id": [customer("9AB", customer_id=number) for number in (-1, 2**31, 2**62)],
     "isp_id": [customer("9AB", isp_id=0), customer("9AB", isp_id=99), customer("9AB", isp_id=2**62)],
     "full_name": [customer("9AB", full_name="x" * 256)],
     "username": [customer("9AB", username="x" * 101)],
@@ -81,6 +88,25 @@ def test_a_dry_run_says_the_same_and_creates_nothing(client, desk):
     assert [bool(result.error) for result in wet] == [False, False, True, True, True]
     again = client.create_customers(rows[0])[0]
     assert (again.unchanged, again.customer_id) == (True, wet[0].customer_id)
+
+
+def test_a_row_gets_the_id_that_it_wants_and_no_other_row_gets_it_first(client, desk):
+    free = client.create_customers(customer("8AA"))[0].customer_id + 1
+    rows = [customer("8BB"), customer("8CC", customer_id=free), customer("8DD", customer_id=free)]
+    dry, wet = client.create_customers(*rows, validate_only=True), client.create_customers(*rows)
+    assert [result.error for result in dry] == [result.error for result in wet]
+    assert [desk.customer(account).id == free for account in ("8BB", "8CC")] == [False, True]
+    assert wet[2].error == f"customer_id: id {free} belongs to 8CC already"
+
+
+def test_an_isp_that_comes_back_under_its_id_finds_its_wallet(client, desk):
+    """Where only the tables of money were adopted, the ISPs come from a file."""
+    with desk.engine.begin() as connection:
+        connection.execute(sa.insert(isp_wallet), [{"isp_id": 9, "balance": 12_300, "last_updated": datetime.now(UTC)}])
+    request = directory_pb.CreateIspRequest(isp=directory_pb.Isp(isp_id=9, name="Ninth"), validate_only=True)
+    assert client.directory.CreateIsp(request).isp.isp_id == 9
+    assert (create_isp(client, "Ninth", isp_id=9).wallet_cents) == 12_300
+    assert refused(lambda: create_isp(client, "Other", isp_id=9)) == ("ALREADY_EXISTS", "ID_TAKEN")
 
 
 def test_a_customer_cannot_have_an_isp_s_account(client):
