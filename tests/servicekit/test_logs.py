@@ -1,6 +1,7 @@
 """No log line holds a secret or a whole phone number; nothing else is changed."""
 
 import json
+import re
 import subprocess
 import sys
 import timeit
@@ -16,6 +17,9 @@ NUMBERS = [
     "+254712345678",
     "+254 712 345 678",
     "+254-712-345-678",
+    "+254 71 234 5678",
+    "+254 7 12 34 56 78",
+    "+254(0)712345678",
     "254 712345678",
     "(+254) 712 345678",
     "+254 (0) 712 345 678",
@@ -40,7 +44,7 @@ def masked(**event):
 
 def middle(value):
     """Whether the digits in the middle of the number can be read from a line."""
-    return "345" in json.dumps(value, default=repr)
+    return "345" in re.sub(r"[ -]", "", json.dumps(value, default=repr))
 
 
 @pytest.mark.parametrize("number", NUMBERS)
@@ -56,7 +60,7 @@ def test_a_number_is_masked_wherever_it_stands_in_a_line(number):
         body=f'{{"MSISDN": "{number}"}}',
     )
     assert not middle(line)
-    assert "678" in json.dumps(line, default=repr)  # enough to find a customer by
+    assert "***678" in line["one"]  # enough to find a customer by
 
 
 @pytest.mark.parametrize("number", [254712345678, 254112345678])

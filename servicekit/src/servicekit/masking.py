@@ -20,13 +20,15 @@ _MAX_DEPTH = 8
 _LEFT_OUT = "***"
 
 _GAP = r"[ \t\u00a0\u2010-\u2015-]?"
+# Whose country is named may be written in any groups; elsewhere those would be found in dates and times as well.
 _PHONE = re.compile(
     rf"""(
-          (?<![\d.]) \(? (?:\+|00)? 254 \)? {_GAP} (?: \(?0\)? {_GAP} )?  # also amid letters, as in tel%2B254712345678
-        | (?<![^\W_]) (?<!\.) (?: \(0\){_GAP} | 0 )
-        | (?<![^\W_]) (?<![.=]) (?= \d{{9}} (?![^\W_]) )  # bare: unbroken; after a = it is some other field's
+          (?<![\d.]) \(? (?:\+|00) [ ]? 254 \)? {_GAP} (?: \(?0\)? {_GAP} )? [17] {_GAP} \d {_GAP} \d
+        | (?<![\d.]) \(? 254 \)? {_GAP} (?: \(?0\)? {_GAP} )? [17]\d\d  # also amid letters, as in tel%2B254712345678
+        | (?<![^\W_]) (?<!\.) (?: \(0\){_GAP} | 0 ) [17]\d\d
+        | (?<![^\W_]) (?<![.=]) (?= \d{{9}} (?![^\W_]) ) [17]\d\d  # bare: unbroken; after a = it is another field's
     )
-    ([17]\d\d) (?:{_GAP}\d){{3}} {_GAP} (\d) {_GAP} (\d) {_GAP} (\d) (?!\d)""",
+    (?:{_GAP}\d){{3}} {_GAP} (\d) {_GAP} (\d) {_GAP} (\d) (?!\d)""",
     re.VERBOSE | re.ASCII,
 )
 # Every number has three digits in a row; looking for those first is what keeps a usual line cheap.
@@ -49,7 +51,7 @@ def mask(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> Mutable
 
 def mask_phones(text: str) -> str:
     """Hide the middle of every Kenyan mobile number: 254712345678 becomes 254712***678."""
-    return _PHONE.sub(r"\1\2***\3\4\5", text) if _THREE_DIGITS.search(text) else text
+    return _PHONE.sub(r"\1***\2\3\4", text) if _THREE_DIGITS.search(text) else text
 
 
 class _Key(NamedTuple):
