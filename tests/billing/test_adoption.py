@@ -179,6 +179,10 @@ def upgrade_one_step(url):
         if word in {"INSERT", "UPDATE", "DELETE"} and cursor.rowcount:
             wrote.append(statement)
 
+    @sa.event.listens_for(engine, "rollback")
+    def _rollback(connection):
+        wrote.clear()
+
     @sa.event.listens_for(engine, "commit")
     def _commit(connection):
         if wrote:
