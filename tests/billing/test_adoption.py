@@ -1,5 +1,6 @@
 """The predecessor's database is adopted: nothing is lost, nothing is guessed, and payments run on it."""
 
+import re
 from decimal import Decimal
 
 import pytest
@@ -205,6 +206,7 @@ def everything(engine):
     for table in sorted(sa.inspect(engine).get_table_names()):
         with engine.connect() as connection:
             ddl = connection.exec_driver_sql(f"SHOW CREATE TABLE {table}").one()[1]
+        ddl = re.sub(r" AUTO_INCREMENT=\d+", "", ddl)  # what was rolled back leaves a gap
         columns = [name for name in predecessor.columns_of(engine, table) if name not in {"created_at", "last_updated"}]
         columns = [name for name in columns if name != "received_at"]
         keys = sorted(line.strip(" ,") for line in ddl.splitlines())  # the order of columns follows the order of steps

@@ -3,7 +3,9 @@
 import pytest
 import sqlalchemy as sa
 from router_control.__main__ import MIGRATIONS
+from router_control.adoption import inspect
 from router_control.models import routers
+from servicekit.schema.findings import Refused
 
 from servicekit import database, migrate
 
@@ -137,3 +139,56 @@ def test_a_migration_that_broke_off_half_way_can_be_run_again(predecessor):
         connection.exec_driver_sql("ALTER TABLE routers ADD COLUMN port INT COMMENT 'added by router-control'")
     up(predecessor)
     assert set(routers.columns.keys()) <= set(columns(predecessor))
+
+
+@pytest.mark.parametrize(
+    ("statements", "said"),
+    [
+        (["ALTER TABLE routers ADD port VARCHAR(10)"], "routers.port (varchar(10)) must hold whole numbers"),
+        (["ALTER TABLE routers MODIFY local_ip INT UNSIGNED"], "routers.local_ip (int"),
+        (["ALTER TABLE routers ADD owner INT NOT NULL"], "routers.owner must be filled"),
+        (["DROP TABLE routers", "CREATE VIEW routers AS SELECT 1 AS router_name"], "routers is a view"),
+        (["ALTER TABLE routers RENAME COLUMN router_name TO title"], "routers is a table of your own"),
+    ],
+)
+def test_what_keeps_routers_from_being_adopted_is_named_and_nothing_is_changed(server_url, statements, said):
+    engine = database.create_engine(server_url)
+    with engine.begin() as connection:
+        for statement in [PREDECESSOR, *statements]:
+            connection.exec_driver_sql(statement)
+        (obstacle,) = inspect(connection).obstacles
+    assert said in obstacle
+    before = list(columns(engine))
+    with pytest.raises(Refused):
+        up(engine)
+    assert list(columns(engine)) == before
+    engine.dispose()
+
+
+@pytest.mark.parametrize("charset", ["latin1", "utf8mb3"])
+@pytest.mark.parametrize("statements", [[], [PREDECESSOR.rstrip() + " ENGINE=MyISAM"]], ids=["new", "adopted"])
+def test_a_router_s_name_may_be_of_any_alphabet_and_its_table_has_transactions(server_url, statements, charset):
+    engine = database.create_engine(server_url)
+    with engine.begin() as connection:
+        connection.exec_driver_sql(f"ALTER DATABASE {engine.url.database} CHARACTER SET {charset}")
+        for statement in statements:
+            connection.exec_driver_sql(statement)
+    up(engine)
+    insert(engine, ("Kĩambu 🗼", "10.0.0.1"), ("Kĩambu 🏠", "10.0.0.2"))
+    assert [name for _, name, _ in rows(engine)] == ["Kĩambu 🗼", "Kĩambu 🏠"]
+    with engine.connect() as connection:
+        kinds = connection.exec_driver_sql(
+            "SELECT DISTINCT ENGINE FROM information_schema.TABLES WHERE TABLE_SCHEMA = DATABASE()"
+        )
+        assert kinds.scalars().all() == ["InnoDB"]
+    engine.dispose()
+
+
+def test_logins_that_are_not_ours_are_told(server_url):
+    engine = database.create_engine(server_url)
+    with engine.begin() as connection:
+        connection.exec_driver_sql(PREDECESSOR)
+        connection.exec_driver_sql("ALTER TABLE routers ADD username VARCHAR(20)")
+        connection.exec_driver_sql("INSERT INTO routers (username) VALUES ('admin')")
+        assert "logins of your own" in str(inspect(connection))
+    engine.dispose()

@@ -3,15 +3,16 @@
 Each step looks before it acts, because MySQL commits each ALTER by itself: one that was cut off is run again.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 
 import sqlalchemy as sa
 import structlog
 from sqlalchemy import Connection
 
-from servicekit.schema import rights, tables
-from servicekit.schema.findings import Findings, Question
+from servicekit.schema import rights, snapshot, tables
+from servicekit.schema.findings import Findings, Question, Refused
 from servicekit.schema.rights import Rights
 from servicekit.schema.snapshot import Schema
 from servicekit.schema.tables import Fit
@@ -22,35 +23,64 @@ log = structlog.get_logger()
 Known = Mapping[str, Collection[str]]
 
 
-def fits(connection: Connection, schema: Schema, wanted: sa.MetaData, own: Known, kept: Known) -> list[Fit]:
-    """What each table needs that is there.
+def nothing_more(connection: Connection, schema: Schema) -> Findings:  # noqa: ARG001  # stands for those that look
+    """What a service finds that has nothing of its own to look for."""
+    return Findings()
 
-    `wanted` are those that others may have made and filled, `own` what our migrations make, `kept` those whose columns
-    are left as they are.
+
+@dataclass(frozen=True, slots=True)
+class Adoption:
+    """What a service makes of a schema that is there.
+
+    `wanted` are tables that others may have made and filled, `own` what its migrations make, `kept` those whose columns
+    are left as they are. `look_further` finds what the rows have to say; it is asked when they may be read.
     """
-    there = schema.tables
-    return [
-        *(tables.fit(schema, table, connection.dialect) for table in wanted.sorted_tables if table.name in there),
-        *(tables.fit_own(there[name], ours) for name, ours in own.items() if name in there),
-        *(
-            tables.fit_kept(there[name], ours)
-            for name, ours in kept.items()
-            if name in there and not there[name].is_view
-        ),
-    ]
 
+    wanted: sa.MetaData
+    own: Known
+    kept: Known = field(default_factory=dict)
+    look_further: Callable[[Connection, Schema], Findings] = nothing_more
 
-def look(connection: Connection, schema: Schema, found: Iterable[Fit]) -> Findings:
-    """What stands in the way of making the tables fit, and what will be done."""
-    held = rights.read(connection)
-    obstacles = list(_server(connection, schema, held))
-    may_read = not held.missing(schema.name, "*", ["SELECT"])
-    changes: list[str] = []
-    for fit in found:
-        obstacles += fit.obstacles
-        obstacles += [one.obstacle for one in fit.questions if may_read and answer(connection, one)]
-        changes += [f"{fit.table}: {change.words}" for change in fit.changes]
-    return Findings(obstacles, changes=changes)
+    def inspect(self, connection: Connection) -> Findings:
+        """What stands in the way of a migration, and what it will do. Changes nothing."""
+        if connection.dialect.name != "mysql":
+            return Findings()
+        schema = snapshot.read(connection)
+        return self._look(connection, schema, self._fits(connection, schema))
+
+    def prepare(self, connection: Connection) -> None:
+        """Make the tables that are there what the migrations expect. Raises Refused before anything is changed."""
+        if connection.dialect.name != "mysql":
+            return
+        schema = snapshot.read(connection)
+        fits = self._fits(connection, schema)
+        findings = self._look(connection, schema, fits)
+        if findings.obstacles:
+            raise Refused(findings)
+        for warning in findings.warnings:
+            log.warning("adoption_warning", warning=warning)
+        connection.commit()
+        _alter(connection, fits)
+
+    def _fits(self, connection: Connection, schema: Schema) -> list[Fit]:
+        there, dialect = schema.tables, connection.dialect
+        return [
+            *(tables.fit(schema, table, dialect) for table in self.wanted.sorted_tables if table.name in there),
+            *(tables.fit_own(there[name], ours) for name, ours in self.own.items() if name in there),
+            *(tables.fit_kept(there[name], ours) for name, ours in self.kept.items() if name in there),
+        ]
+
+    def _look(self, connection: Connection, schema: Schema, fits: Iterable[Fit]) -> Findings:
+        held = rights.read(connection)
+        obstacles = list(_server(connection, schema, held))
+        may_read = not held.missing(schema.name, "*", ["SELECT"])
+        changes: list[str] = []
+        for fit in fits:
+            obstacles += fit.obstacles
+            obstacles += [one.obstacle for one in fit.questions if may_read and answer(connection, one)]
+            changes += [f"{fit.table}: {change.words}" for change in fit.changes]
+        found = Findings(obstacles, changes=changes)
+        return found + self.look_further(connection, schema) if may_read else found
 
 
 def _server(connection: Connection, schema: Schema, held: Rights) -> Iterator[str]:
@@ -69,7 +99,7 @@ def answer(connection: Connection, question: Question) -> bool:
     return connection.execute(sa.text(question.query)).first() is not None
 
 
-def alter(connection: Connection, found: Iterable[Fit]) -> None:
+def _alter(connection: Connection, found: Iterable[Fit]) -> None:
     """Make the changes: one ALTER for each table."""
     with _lenient(connection), foreign_keys_unchecked(connection):
         for fit in found:

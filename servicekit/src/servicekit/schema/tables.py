@@ -5,7 +5,7 @@ with its name; `identity` are columns of which every unique key must have one. A
 NULL there, or leave it out; its `info["words"]`: what we write there, where that is a few words.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -38,9 +38,9 @@ class Fit:
     questions: list[Question] = field(default_factory=list)
 
 
-def is_somebody_elses(there: Table, ours: Iterable[str]) -> str:
-    """Why a table that has our table's name is not ours; empty when it is."""
-    if there.is_view:
+def is_somebody_elses(there: Table, ours: Collection[str]) -> str:
+    """Why a table that has our table's name is not ours; empty when it is. Without columns of ours, any will do."""
+    if there.is_view and ours:
         return (
             f"{there.name} is a view, and we need a table of that name."
             f" Rename the view: RENAME TABLE {there.name} TO {there.name}_view"
@@ -70,7 +70,7 @@ def fit(schema: Schema, wanted: sa.Table, dialect: Dialect) -> Fit:
     return found
 
 
-def fit_own(there: Table, ours: Iterable[str]) -> Fit:
+def fit_own(there: Table, ours: Collection[str]) -> Fit:
     """What a table of our own making needs, should it be older than what we say of engines and character sets."""
     found = fit_kept(there, ours)
     if not found.obstacles and any(column.charset not in {None, "utf8mb4"} for column in there.columns.values()):
@@ -79,12 +79,12 @@ def fit_own(there: Table, ours: Iterable[str]) -> Fit:
     return found
 
 
-def fit_kept(there: Table, ours: Iterable[str]) -> Fit:
+def fit_kept(there: Table, ours: Collection[str]) -> Fit:
     """What a table needs whose columns we leave as they are: transactions."""
     found = Fit(there.name)
     if reason := is_somebody_elses(there, ours):
         found.obstacles.append(reason)
-    else:
+    elif not there.is_view:
         _storage(there, found)
     return found
 

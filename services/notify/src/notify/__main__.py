@@ -2,6 +2,7 @@
 
 import sys
 import threading
+from collections.abc import Sequence
 from pathlib import Path
 
 from lipanet.notify.v1 import notify_service_pb2_grpc as pb_grpc
@@ -10,6 +11,7 @@ from servicekit.serve import Server, run_until_signal
 from sqlalchemy import Engine
 
 import notify
+from notify import adoption
 from notify.console import Console
 from notify.models import metadata
 from notify.provider import Provider
@@ -35,18 +37,18 @@ def main() -> None:
     match sys.argv[1:]:
         case []:
             serve(NotifySettings.load())
-        case ["migrate"]:
-            bring_up_to_date(MigrationSettings.load())
+        case ["migrate", *options] if options in ([], ["--check"]):
+            bring_up_to_date(MigrationSettings.load(), options)
         case ["doctor"]:
             sys.exit(examine(MigrationSettings.load()))
         case _:
-            sys.exit("usage: python -m notify [migrate | doctor]")
+            sys.exit("usage: python -m notify [migrate [--check] | doctor]")
 
 
-def bring_up_to_date(settings: MigrationSettings) -> None:
+def bring_up_to_date(settings: MigrationSettings, options: Sequence[str]) -> None:
     logs.configure("notify", log_format=settings.log_format, level=settings.log_level)
     engine = database.create_engine(settings.database_url, answer_seconds=database.PATIENT)
-    migrate.upgrade(engine, "notify", MIGRATIONS)
+    migrate.command_line(engine, "notify", MIGRATIONS, adoption.inspect, options)
 
 
 def examine(settings: MigrationSettings) -> int:

@@ -8,11 +8,10 @@ from typing import Any
 import sqlalchemy as sa
 from servicekit.database import UtcDateTime
 from servicekit.migrate import version_table
-from servicekit.schema import adoption, snapshot
+from servicekit.schema.adoption import Adoption, answer
 from servicekit.schema.columns import READABLE
-from servicekit.schema.findings import Findings, Question, Refused
+from servicekit.schema.findings import Findings, Question
 from servicekit.schema.snapshot import Schema
-from servicekit.schema.tables import Fit
 from sqlalchemy import Connection
 
 # Marks on MySQL which columns of an adopted table are ours, for the way back.
@@ -50,41 +49,18 @@ routers = sa.Table(
     mysql_collate=READABLE,
 )
 
-_OWN = {version_table("router_control"): ("version_num",)}
 _OTHERS_LOGINS = Question(
     "SELECT 1 FROM routers WHERE username <> '' LIMIT 1",
     "routers.username holds logins of your own. We will log in with them and without a password until you give each"
-    " router its own: lipanet router update ID --username … --password-file FILE",
+    " router its own: lipanet router update ID --username … --password-file …",
 )
 
 
-def inspect(connection: Connection) -> Findings:
-    """What stands in the way of a migration, and what it will do. Changes nothing."""
-    if connection.dialect.name != "mysql":
-        return Findings()
-    schema = snapshot.read(connection)
-    return _look(connection, schema, _fits(connection, schema))
+def _look_at_logins(connection: Connection, schema: Schema) -> Findings:
+    not_ours = schema.has("routers", "username") and not schema.has("routers", "password_encrypted")
+    return Findings(warnings=[_OTHERS_LOGINS.obstacle] if not_ours and answer(connection, _OTHERS_LOGINS) else [])
 
 
-def prepare(connection: Connection) -> None:
-    """Make the table, where there is one, what the migrations expect. Raises Refused before anything is changed."""
-    if connection.dialect.name != "mysql":
-        return
-    schema = snapshot.read(connection)
-    fits = _fits(connection, schema)
-    findings = _look(connection, schema, fits)
-    if findings.obstacles:
-        raise Refused(findings)
-    connection.commit()
-    adoption.alter(connection, fits)
-
-
-def _fits(connection: Connection, schema: Schema) -> list[Fit]:
-    return adoption.fits(connection, schema, metadata, _OWN, {})
-
-
-def _look(connection: Connection, schema: Schema, fits: list[Fit]) -> Findings:
-    found = adoption.look(connection, schema, fits)
-    if schema.has("routers", "username") and not schema.has("routers", "password_encrypted"):
-        found += Findings(warnings=[one.obstacle for one in [_OTHERS_LOGINS] if adoption.answer(connection, one)])
-    return found
+_adoption = Adoption(metadata, {version_table("router_control"): ("version_num",)}, look_further=_look_at_logins)
+inspect = _adoption.inspect
+prepare = _adoption.prepare
