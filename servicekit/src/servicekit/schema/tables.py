@@ -67,6 +67,7 @@ def fit(schema: Schema, wanted: sa.Table, dialect: Dialect) -> Fit:
     _missing(there, wanted, found, dialect)
     found.obstacles += [*_others_columns(there, wanted), *_others_keys(there, wanted)]
     found.obstacles += _sizes(there, wanted, clauses)
+    found.questions += _what_becomes_one(there, clauses)
     return found
 
 
@@ -246,6 +247,26 @@ def _sizes(there: Table, wanted: sa.Table, clauses: Mapping[str, str]) -> Iterat
         yield (
             f"{there.name} is partitioned, and cannot have the unique key that we need."
             f" Undo it: ALTER TABLE {there.name} REMOVE PARTITIONING"
+        )
+
+
+def _what_becomes_one(there: Table, clauses: Mapping[str, str]) -> Iterator[Question]:
+    """Texts that are two for the old collation of a unique key may be one for the new one: ä and a, for example."""
+    for index in there.indexes:
+        if not index.unique or not any("COLLATE" in clauses.get(name.lower(), "") for name in index.columns):
+            continue
+        new = [
+            f"CONVERT(`{name}` USING utf8mb4) COLLATE {columns.collation(there.columns[name.lower()], clause)}"
+            if "COLLATE" in (clause := clauses.get(name.lower(), ""))
+            else f"`{name}`"
+            for name in index.columns
+            if name
+        ]
+        all_there = " AND ".join(f"`{name}` IS NOT NULL" for name in index.columns if name)
+        yield Question(
+            f"SELECT 1 FROM `{there.name}` WHERE {all_there} GROUP BY {', '.join(new)} HAVING COUNT(*) > 1 LIMIT 1",  # noqa: S608
+            f"{there.name}: some rows would be the same for the unique key {index.name} in utf8mb4, where ä is an a."
+            " Change them, or drop the key",
         )
 
 
