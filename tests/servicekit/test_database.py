@@ -118,3 +118,13 @@ def test_what_is_said_of_an_error_names_tables_and_columns_and_no_row(engine):
         assert name in said
         assert "WANJIKU" not in said
         assert any(number in said for number in ("1146", "1064", "1062", "SQLITE_"))
+
+
+@pytest.mark.mariadb
+@pytest.mark.parametrize("scheme", ["mysql", "mysql+pymysql", "mariadb", "mariadb+pymysql"])
+def test_both_names_of_the_server_s_kind_mean_the_same(mariadb_url, scheme):
+    engine = create_engine(mariadb_url.replace("mysql+pymysql", scheme))
+    things.metadata.create_all(engine)
+    transact(engine, lambda connection: connection.execute(sa.insert(things), [{"name": "a", "at": NOW, "body": b""}]))
+    assert transact(engine, lambda connection: connection.execute(sa.select(things.c.at)).scalar_one()) == NOW
+    engine.dispose()
