@@ -183,7 +183,8 @@ class Store:
         """Let the disk have what is free in the file."""
         with suppress(DiskFailed), translated():
             while self._one("PRAGMA freelist_count"):
-                self._connection.execute(f"PRAGMA incremental_vacuum({_PAGES_A_STEP})").fetchall()
+                # execute() would stop after the first page, because the pragma gives no rows.
+                self._connection.executescript(f"PRAGMA incremental_vacuum({_PAGES_A_STEP})")
         self._look()
 
     def _start_over_when_empty(self) -> None:
