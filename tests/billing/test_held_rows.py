@@ -18,8 +18,6 @@ from tests.billing.desk import at_once
 from tests.billing.desk import payment as desk_payment
 from tests.billing.serving import payment, refused
 
-pytestmark = pytest.mark.mysql
-
 CUSTOMERS_OF_ISP_1 = {"0949AQ", "12BC", "WAIRIMU1"}
 REFERENCES = ["0949AQ", "12BC", "WAIRIMU1", "77XY", "SMS001", "WA001", "ACC001", "SMS002", "ACC002", "HELLO"]
 OF_ISP_1 = CUSTOMERS_OF_ISP_1 | {"SMS001", "WA001", "ACC001"}
@@ -27,7 +25,7 @@ AMOUNTS = ["700", "1000", "1600"]
 # What somebody else does without a COMMIT, and who needs what is held by it.
 HOLDERS = {
     "a wallet": ("SELECT * FROM isp_wallet WHERE isp_id = 1 FOR UPDATE", OF_ISP_1),
-    "a wallet, shared": ("SELECT * FROM isp_wallet WHERE isp_id = 1 FOR SHARE", OF_ISP_1),
+    "a wallet, shared": ("SELECT * FROM isp_wallet WHERE isp_id = 1 LOCK IN SHARE MODE", OF_ISP_1),
     "a customer": ("UPDATE pppoe_users SET phone = '0700000000' WHERE account_name = '0949AQ'", {"0949AQ"}),
     "a customer, deleted": ("DELETE FROM pppoe_users WHERE account_name = '12BC'", {"12BC"}),
     "all customers of an ISP": ("UPDATE pppoe_users SET status = 'active' WHERE isp_id = 1", CUSTOMERS_OF_ISP_1),
@@ -36,9 +34,11 @@ HOLDERS = {
 }  # fmt: skip
 
 
-@pytest.fixture
-def engine(mysql_engine):
-    return mysql_engine
+@pytest.fixture(
+    params=[pytest.param("mysql", marks=pytest.mark.mysql), pytest.param("mariadb", marks=pytest.mark.mariadb)]
+)
+def engine(request):
+    return request.getfixturevalue(f"{request.param}_engine")
 
 
 @contextmanager
@@ -64,6 +64,8 @@ def until_recorded(record, batch):
 
 @pytest.mark.parametrize("holder", HOLDERS)
 def test_only_payments_that_need_the_held_row_are_deferred(client, desk, engine, holder):
+    if holder == "a payment, inserted" and engine.dialect.is_mariadb:
+        pytest.skip("there, its neighbours in the index sometimes wait with it, and the whole batch is spooled")
     desk.pay("FIRST1", "SMS001", "1")
     statement, waiting = HOLDERS[holder]
     batch = [payment(f"T{reference}", reference) for reference in REFERENCES]
