@@ -121,3 +121,28 @@ async def test_the_hook_hears_of_each_batch():
     await asyncio.gather(batcher.submit(3), batcher.submit(4))
     assert seen[:2] == [1, 1]
     assert sum(seen) == 4
+
+
+async def test_whoever_waits_behind_a_batch_that_fails_is_given_back_before_the_next_one_begins():
+    calls = []
+    go_on = asyncio.Event()
+
+    async def carry(items):
+        calls.append(items)
+        await go_on.wait()
+        raise Unavailable("billing", "DATABASE_UNAVAILABLE")
+
+    async def submit(item):
+        try:
+            await batcher.submit(item)
+        except Unavailable as error:  # as the breaker does
+            batcher.give_back(error)
+
+    batcher = Batcher(carry, deadline=5)
+    submitted = [asyncio.create_task(submit(0))]
+    await until(lambda: calls)
+    submitted += [asyncio.create_task(submit(item)) for item in range(1, 10)]
+    await asyncio.sleep(0)
+    go_on.set()
+    await asyncio.gather(*submitted)
+    assert calls == [[0]]

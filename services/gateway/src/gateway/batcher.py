@@ -105,6 +105,8 @@ class Batcher(Generic[Item, Result]):
         try:
             while batch := self._next_batch():
                 await self._carry_batch(batch)
+                # Those who were just answered come first: if their service is away they give back who waits here.
+                await asyncio.sleep(0)
         finally:
             self._in_flight -= 1
 
