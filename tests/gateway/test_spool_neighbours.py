@@ -31,6 +31,17 @@ async def test_one_locked_row_spools_only_its_own_payments_and_they_follow_when_
     assert [payment.trans_id for payment in world.billing.fake.conflicts] == ["LOCKED0000"]
 
 
+async def test_a_batch_that_billing_refuses_for_a_locked_row_is_no_outage(world, authorized):
+    world.billing.fake.fail_with, world.billing.fake.fails_because = grpc.StatusCode.UNAVAILABLE, ("ROW_LOCKED",)
+    async with run_gateway(world.plan()) as gateway:
+        assert await pay(gateway) == "spooled"
+        assert (await gateway.get("/spool", headers=authorized)).json()["billing"] == "reachable"
+        world.billing.fake.fail_with = None
+        assert await pay(gateway, "OTHER00001") == "customer_paid"
+        await drained(gateway)
+    assert len(world.billing.fake.payments) == 2
+
+
 async def test_after_an_outage_a_locked_row_holds_no_other_payment_back_and_closes_nothing(world):
     world.billing.fake.fail_with = grpc.StatusCode.UNAVAILABLE
     async with run_gateway(world.plan()) as gateway:

@@ -85,23 +85,10 @@ def test_what_was_stored_comes_out_in_its_order_also_after_a_restart(open_store)
     assert drain(open_store()) == []
 
 
-def test_every_answer_waits_for_the_disk(open_store, tmp_path):
-    """What the file holds when the process is gone without a word is what was stored."""
-    script = (
-        "import os, pathlib, sys\n"
-        "from gateway.spool.store import Store\n"
-        "from test_spool_store import insert, numbered\n"
-        "store = Store.open(pathlib.Path(sys.argv[1]), 16_000_000)\n"
-        "sys.stdin.readline()\n"
-        "insert(store, numbered(0, 3))\n"
-        "os._exit(9)\n"
-    )
-    run = ["strace", "-f", "-e", "trace=fsync,fdatasync", sys.executable, "-c", script, tmp_path / "spool"]
-    if subprocess.run(["which", "strace"], capture_output=True, check=False).returncode:
-        run = run[4:]
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
-    subprocess.run(run, env=environment, input=b"\n", check=False, capture_output=True)
-    assert drain(open_store()) == names(numbered(0, 3))
+def test_every_commit_waits_for_the_disk_and_no_log_grows_beside_the_file(open_store):
+    connection = open_store()._connection
+    settings = [connection.execute(f"PRAGMA {name}").fetchone()[0] for name in ("synchronous", "journal_mode")]
+    assert settings == [2, "truncate"]  # 2: FULL
 
 
 def test_a_payment_put_off_holds_up_only_what_contradicts_it(open_store):
