@@ -32,7 +32,9 @@ def mysql_server() -> Iterator[sa.URL]:
     os.environ.setdefault("TESTCONTAINERS_RYUK_DISABLED", "true")
     from testcontainers.community.mysql import MySqlContainer
 
-    with MySqlContainer(MYSQL_IMAGE, dialect="pymysql", username="root", root_password="root") as container:
+    # In memory: thousands of tables are made, and each waits for a disk otherwise. No test pulls the plug.
+    server = MySqlContainer(MYSQL_IMAGE, dialect="pymysql", username="root", root_password="root")
+    with server.with_tmpfs_mount("/var/lib/mysql") as container:
         yield sa.make_url(container.get_connection_url())
 
 

@@ -3,7 +3,6 @@
 import os
 import pwd
 import shutil
-import socket
 import subprocess
 import tempfile
 import time
@@ -14,6 +13,8 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 from sqlalchemy.exc import OperationalError
+
+from chaos.ports import free_port
 
 PACKAGE = "mariadb-server"
 
@@ -30,7 +31,7 @@ def running() -> Iterator[sa.URL]:
     # Not pytest's own directory: that one is closed to the user whom the server runs as.
     home = Path(tempfile.mkdtemp(prefix="lipanet-mariadb-"))
     try:
-        url = sa.make_url(f"mysql+pymysql://root@127.0.0.1:{_free_port()}/mysql")
+        url = sa.make_url(f"mysql+pymysql://root@127.0.0.1:{free_port()}/mysql")
         process = _start(home, url)
         try:
             _wait(process, url, home)
@@ -78,8 +79,3 @@ def _wait(process: subprocess.Popen, url: sa.URL, home: Path) -> None:
 
 def _find(program: str) -> str | None:
     return shutil.which(program, path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin")
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return listener.getsockname()[1]

@@ -3,7 +3,6 @@
 import os
 import random
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -14,6 +13,7 @@ from contextlib import contextmanager
 import grpc
 from billing.models import paybill_payments, tasks
 
+from chaos.ports import free_port
 from tests.billing.desk import ADMINS, SHORTCODE, Desk
 from tests.billing.dispatching import Dispatcher
 from tests.billing.serving import Client, connect, payment
@@ -38,12 +38,6 @@ def process(database_url: str, port: int) -> Iterator[subprocess.Popen[bytes]]:
             yield running
         finally:
             running.send_signal(signal.SIGKILL)
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 class Stream:

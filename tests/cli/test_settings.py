@@ -12,6 +12,8 @@ from lipanet_cli.channels import Channels, Service
 from lipanet_cli.errors import ServiceUnreachable
 from lipanet_cli.settings import Settings
 
+from chaos.ports import free_port
+
 TIMELINE = {"payment": {"transactionId": "QGH7SK61SU", "outcome": "unmatched"}, "timeline": [], "tasks": []}
 
 
@@ -65,9 +67,7 @@ def test_a_file_that_is_not_there_is_a_usage_error(lipanet, monkeypatch):
 @pytest.fixture
 def nobody_there() -> str:
     """An address that refuses connections."""
-    with socket.socket() as server:
-        server.bind(("127.0.0.1", 0))
-        return f"127.0.0.1:{server.getsockname()[1]}"
+    return f"127.0.0.1:{free_port()}"
 
 
 @pytest.mark.parametrize(

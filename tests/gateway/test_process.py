@@ -13,6 +13,8 @@ import pytest
 from gateway.room import raise_file_limit
 from gateway_rig import TOKEN, callback, post_raw, until
 
+from chaos.ports import free_port
+
 pytestmark = pytest.mark.anyio
 
 SECRET = "a-live-secret-0123456789"
@@ -36,11 +38,7 @@ def environment(world, unused_port, tmp_path):
 
 @pytest.fixture
 def unused_port():
-    import socket
-
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    return free_port()
 
 
 async def start(environment, *arguments, **options):

@@ -4,12 +4,13 @@ import asyncio
 import os
 import random
 import signal
-import socket
 import sys
 
 import httpx
 import pytest
 from gateway_rig import TOKEN, callback, until, until_answered
+
+from chaos.ports import free_port
 
 pytestmark = pytest.mark.anyio
 
@@ -20,9 +21,7 @@ class Process:
     """A gateway process on a port of its own, with a spool that outlasts it."""
 
     def __init__(self, world, directory):
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = probe.getsockname()[1]
+        self.port = free_port()
         ours = {name: value for name, value in os.environ.items() if not name.startswith("LIPANET_")}
         self.environment = {
             **ours,

@@ -1,7 +1,6 @@
 """notify's parts over a real database and a simulated TextSMS, and notify as a real process."""
 
 import os
-import socket
 import subprocess
 import sys
 import time
@@ -14,6 +13,7 @@ from lipanet.notify.v1 import notify_service_pb2_grpc as pb_grpc
 from notify.__main__ import MIGRATIONS
 from notify.textsms import TextSms
 
+from chaos import ports
 from servicekit import channel, database, migrate
 from simulators.textsms import TextSmsSimulator
 from simulators.textsms.exchange import Account
@@ -78,12 +78,7 @@ def until():
 @pytest.fixture
 def free_port():
     """A port on which nobody listens."""
-    return _free_port()
-
-
-def _free_port():
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return listener.getsockname()[1]
+    return ports.free_port()
 
 
 class NotifyProcess:
@@ -153,7 +148,7 @@ def _environment(database_url, textsms_url, settings):
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("LIPANET_")}
     ours = {
         "NOTIFY_DATABASE_URL": database_url,
-        "NOTIFY_PORT": _free_port(),
+        "NOTIFY_PORT": ports.free_port(),
         "TEXTSMS_URL": textsms_url,
         "TEXTSMS_API_KEY": ACCOUNT.api_key,
         "TEXTSMS_PARTNER_ID": ACCOUNT.partner_id,

@@ -16,6 +16,7 @@ from cryptography.fernet import Fernet
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from lipanet.router_control.v1 import router_control_service_pb2_grpc as pb_grpc
 
+from chaos.ports import free_port
 from simulators.routeros import Router, RouterServer, User, tls
 from simulators.routeros.framing import encode_length, encode_sentence
 from tests.router_control.conftest import PASSWORD, Service
@@ -104,9 +105,7 @@ class Process(Service):
 
 @pytest.fixture
 def process(sqlite_url, tmp_path):
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     environment = {name: value for name, value in os.environ.items() if not name.startswith("LIPANET_")} | {
         "LIPANET_DATABASE_URL": sqlite_url,
         "LIPANET_ROUTER_CONTROL_PORT": str(port),

@@ -2,7 +2,6 @@
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 
@@ -13,18 +12,17 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from lipanet.router_control.v1 import router_control_service_pb2 as pb
 from lipanet.router_control.v1 import router_control_service_pb2_grpc as pb_grpc
 
+from chaos.ports import free_port
+
 KEY = Fernet.generate_key().decode()
 
 
 @pytest.fixture
 def environment(database_url):
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
     clean = {name: value for name, value in os.environ.items() if not name.startswith("LIPANET_")}
     return clean | {
         "LIPANET_DATABASE_URL": database_url,
-        "LIPANET_ROUTER_CONTROL_PORT": str(port),
+        "LIPANET_ROUTER_CONTROL_PORT": str(free_port()),
         "LIPANET_ROUTER_CONTROL_KEYS": KEY,
         "LIPANET_LOG_LEVEL": "DEBUG",
         "LIPANET_ROUTEROS_USER": "lipanet",

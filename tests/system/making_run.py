@@ -1,7 +1,6 @@
 """`make run` as a process, seen from outside."""
 
 import os
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -9,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from chaos.ports import free_port
 from deploy.local import settings
 
 PORTS = (
@@ -22,17 +22,9 @@ PORTS = (
 )
 
 
-def free_ports(count: int) -> list[int]:
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [one.getsockname()[1] for one in sockets]
-    for one in sockets:
-        one.close()
-    return ports
-
-
 def own_ports() -> dict[str, str]:
     """Settings that let a run have ports of its own."""
-    return dict(zip(PORTS, map(str, free_ports(len(PORTS))), strict=True))
+    return {name: str(free_port()) for name in PORTS}
 
 
 def _environment(given: Mapping[str, str]) -> dict[str, str]:

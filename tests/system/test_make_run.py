@@ -13,9 +13,10 @@ import httpx
 import pytest
 import sqlalchemy as sa
 
+from chaos.ports import free_port
 from deploy.local import demo
 from deploy.local.processes import NotReady, Process, answering
-from tests.system.making_run import PORTS, ended, free_ports, own_ports, running
+from tests.system.making_run import PORTS, ended, own_ports, running
 
 SECRETS = {
     "LIPANET_CALLBACK_SECRETS": "a-secret-of-the-callbacks-path",
@@ -111,7 +112,7 @@ def test_the_address_of_another_installation_s_service_is_not_used(tmp_path):
 
 
 def test_a_stranger_who_answers_on_the_port_does_not_make_a_process_ready(tmp_path):
-    theirs, ours = free_ports(2)
+    theirs, ours = free_port(), free_port()
     stranger = Process("stranger", ["http.server", str(theirs), "--bind", "127.0.0.1"], {}, tmp_path / "stranger")
     ready = answering(f"http://127.0.0.1:{theirs}/")
     process = Process("ours", ["http.server", str(ours), "--bind", "127.0.0.1"], {}, tmp_path / "ours", ready, theirs)
