@@ -73,14 +73,14 @@ def _choose(wanted: str) -> Sequence[Case]:
 def _bench(extent: Extent) -> Iterator[Bench]:
     """Everything that the cases need, up and filled; gone afterwards, whatever happens."""
     with ExitStack() as running:
-        directory = Path(tempfile.mkdtemp(prefix="lipanet-bench-"))
+        directory = Path(tempfile.mkdtemp(prefix="rejesha-bench-"))
         running.callback(shutil.rmtree, directory, ignore_errors=True)
         (directory / "log").mkdir()
         size = _SIZES[extent.quick]
         mysql_port, x_port, *predecessor_ports = free_ports(5)
         _say("starting MySQL")
         mysql = running.enter_context(MySqlServer(mysql_port, x_port))
-        _say("starting Lipanet, its simulated routers and SMS provider")
+        _say("starting Rejesha, its simulated routers and SMS provider")
         ours = Ours(mysql, directory, size)
         running.callback(ours.stop)
         ours.start()

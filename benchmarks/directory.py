@@ -7,8 +7,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import grpc
-from lipanet.billing.v1 import directory_service_pb2 as pb
-from lipanet.billing.v1.directory_service_pb2_grpc import DirectoryServiceStub
+from rejesha.billing.v1 import directory_service_pb2 as pb
+from rejesha.billing.v1.directory_service_pb2_grpc import DirectoryServiceStub
 
 PACKAGE_CENTS = 100_000
 _PER_CALL = 500

@@ -35,7 +35,7 @@ class MySqlServer:
     def __init__(self, port: int, x_port: int) -> None:
         self.port = port
         self._x_port = x_port
-        self.name = f"lipanet-bench-{secrets.token_hex(4)}"
+        self.name = f"rejesha-bench-{secrets.token_hex(4)}"
         self.pid = 0
 
     def __enter__(self) -> Self:

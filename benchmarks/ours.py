@@ -8,8 +8,8 @@ from pathlib import Path
 
 import grpc
 import httpx
-from lipanet.router_control.v1 import router_control_service_pb2 as routers
-from lipanet.router_control.v1.router_control_service_pb2_grpc import RouterControlServiceStub
+from rejesha.router_control.v1 import router_control_service_pb2 as routers
+from rejesha.router_control.v1.router_control_service_pb2_grpc import RouterControlServiceStub
 
 from benchmarks import directory
 from benchmarks.machine import CpuMeter, resident_mb
@@ -19,7 +19,7 @@ from deploy.local import settings
 from deploy.local.processes import Process, answering
 from deploy.local.system import System
 
-SCHEMA = "lipanet"
+SCHEMA = "rejesha"
 ADMINS = ("254700000001", "254700000002")
 PASSWORD = "benchmark"  # noqa: S105  # of simulated routers
 SERVICES = ("gateway", "billing", "router-control", "notify")
@@ -36,7 +36,7 @@ class NotDrained(Exception):
 
 
 class Ours:
-    """Lipanet on a MySQL schema of its own."""
+    """Rejesha on a MySQL schema of its own."""
 
     def __init__(self, mysql: MySqlServer, state: Path, size: "directory.Size") -> None:
         self.mysql, self.size = mysql, size
@@ -75,7 +75,7 @@ class Ours:
         self.system.start()
         self.router_ids = self._create_routers()
         self.at_rest = {name: round(resident_mb(pid), 1) for name, pid in self.pids()}
-        directory.create(self.values["LIPANET_BILLING_TARGET"], self.size, self.router_ids)
+        directory.create(self.values["REJESHA_BILLING_TARGET"], self.size, self.router_ids)
 
     def stop(self) -> None:
         self.system.stop()
@@ -129,7 +129,7 @@ class Ours:
 
     def disable_on(self, router_id: int, usernames: list[str]) -> None:
         """Switch lines off on one router."""
-        with grpc.insecure_channel(self.values["LIPANET_ROUTER_CONTROL_TARGET"]) as channel:
+        with grpc.insecure_channel(self.values["REJESHA_ROUTER_CONTROL_TARGET"]) as channel:
             stub = RouterControlServiceStub(channel)
             for start in range(0, len(usernames), _ACCESS_PER_CALL):
                 changes = [
@@ -168,10 +168,10 @@ class Ours:
         ports = dict(
             zip(
                 (
-                    "LIPANET_GATEWAY_PORT",
-                    "LIPANET_BILLING_PORT",
-                    "LIPANET_ROUTER_CONTROL_PORT",
-                    "LIPANET_NOTIFY_PORT",
+                    "REJESHA_GATEWAY_PORT",
+                    "REJESHA_BILLING_PORT",
+                    "REJESHA_ROUTER_CONTROL_PORT",
+                    "REJESHA_NOTIFY_PORT",
                 ),
                 map(str, self._ports),
                 strict=False,
@@ -180,24 +180,24 @@ class Ours:
         return ports | {
             settings.STATE_DIRECTORY: str(state),
             settings.DEMO: "false",
-            "LIPANET_SANDBOX": "true",
-            "LIPANET_LOG_FORMAT": "json",
-            "LIPANET_DATABASE_URL": self.mysql.url(SCHEMA),
-            "LIPANET_ADMIN_PHONES": ",".join(ADMINS),
+            "REJESHA_SANDBOX": "true",
+            "REJESHA_LOG_FORMAT": "json",
+            "REJESHA_DATABASE_URL": self.mysql.url(SCHEMA),
+            "REJESHA_ADMIN_PHONES": ",".join(ADMINS),
             # As many as the predecessor sends.
-            "LIPANET_STAFF_MESSAGES_PER_HOUR": "0",
-            "LIPANET_RECEIPTS_PER_HOUR": "0",
-            "LIPANET_PART_PAYMENTS_PER_HOUR": "0",
-            "LIPANET_TEXTSMS_URL": f"{self.sms_api}/api/services/",
-            "LIPANET_TEXTSMS_API_KEY": "benchmark",
-            "LIPANET_TEXTSMS_PARTNER_ID": "1",
-            "LIPANET_TEXTSMS_SHORTCODE": "LIPANET",
+            "REJESHA_STAFF_MESSAGES_PER_HOUR": "0",
+            "REJESHA_RECEIPTS_PER_HOUR": "0",
+            "REJESHA_PART_PAYMENTS_PER_HOUR": "0",
+            "REJESHA_TEXTSMS_URL": f"{self.sms_api}/api/services/",
+            "REJESHA_TEXTSMS_API_KEY": "benchmark",
+            "REJESHA_TEXTSMS_PARTNER_ID": "1",
+            "REJESHA_TEXTSMS_SHORTCODE": "REJESHA",
         }
 
     def _simulator(self, name: str, ports: list[int], control: int, suffixes: tuple[str, ...]) -> Process:
         """A process of its own with some routers; each holds a disabled secret for every customer."""
         flags = ["--port", str(ports[0]), "--routers", str(len(ports)), "--control-port", str(control)]
-        flags += ["--user", "lipanet", "--password", PASSWORD]
+        flags += ["--user", "rejesha", "--password", PASSWORD]
         for suffix in suffixes:
             for number in range(self.size.of(suffix)):
                 flags += ["--secret", f"{number:04d}{suffix}:disabled"]
@@ -209,13 +209,13 @@ class Ours:
 
     def _create_routers(self) -> list[int]:
         ports = [*self._ports[8 : 8 + TOWERS], *self.returning_ports]
-        with grpc.insecure_channel(self.values["LIPANET_ROUTER_CONTROL_TARGET"]) as channel:
+        with grpc.insecure_channel(self.values["REJESHA_ROUTER_CONTROL_TARGET"]) as channel:
             stub = RouterControlServiceStub(channel)
             return [stub.CreateRouter(_router(number, port)).router.router_id for number, port in enumerate(ports)]
 
 
 def _router(number: int, port: int) -> routers.CreateRouterRequest:
     router = routers.Router(
-        name=f"Tower {number}", address="127.0.0.1", port=port, username="lipanet", password=PASSWORD
+        name=f"Tower {number}", address="127.0.0.1", port=port, username="rejesha", password=PASSWORD
     )
     return routers.CreateRouterRequest(router=router)

@@ -27,8 +27,8 @@ from benchmarks.results import Spread, figure
 _BARS = "hot_wallet"
 _OURS = "ours"
 # Text stays text and follows the reader's fonts; ids are hashes of what they name, not random.
-_STYLE = {"svg.fonttype": "none", "svg.hashsalt": "lipanet", "text.parse_math": False, "font.size": 9}
-_METADATA = {"Title": "What Lipanet's benchmarks found", "Date": None, "Creator": None}
+_STYLE = {"svg.fonttype": "none", "svg.hashsalt": "rejesha", "text.parse_math": False, "font.size": 9}
+_METADATA = {"Title": "What Rejesha's benchmarks found", "Date": None, "Creator": None}
 # Told apart by shape and word as well; the colours are those that colour-blind people tell apart too.
 _MARKS = {"goal": ("o", "#0072b2"), "met": ("s", "#007a59"), "short": ("X", "#c44e00")}
 _GOAL: dict[str, Any] = {"color": "#595959", "marker": "|", "markersize": 17, "markeredgewidth": 2, "linestyle": ""}
@@ -196,7 +196,7 @@ def _head(page: _Page, result: Mapping[str, Any]) -> None:
     machine = result["machine"]
     page.skip(0.1)
     if result["quick"]:
-        page.write("A SHORT RUN: it shows that the benchmarks work, not how fast Lipanet is.", weight="bold")
+        page.write("A SHORT RUN: it shows that the benchmarks work, not how fast Rejesha is.", weight="bold")
     page.write("Payments acknowledged a second, all to one wallet", weight="bold", size=11)
     page.write("Median and lowest to highest round. “raw” is MySQL alone, writing the same rows.", color=_GREY)
     processor = f"{machine['cpus']} CPUs ({machine['cpu']}), {machine['fdatasync_per_second']:,} fdatasync a second"

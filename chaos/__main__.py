@@ -89,10 +89,10 @@ def _run_lanes(options: argparse.Namespace, names: list[str]) -> bool:
 
 def _run_here(options: argparse.Namespace, names: list[str]) -> bool:
     """One scenario after the other on one MySQL; whether all held. What broke leaves its logs behind."""
-    state = Path(tempfile.mkdtemp(prefix="lipanet-chaos-"))
+    state = Path(tempfile.mkdtemp(prefix="rejesha-chaos-"))
     background = Background()
     try:
-        with Mysqld(f"lipanet-chaos-{secrets.token_hex(4)}") as mysqld:
+        with Mysqld(f"rejesha-chaos-{secrets.token_hex(4)}") as mysqld:
             runs = [Run(name, SCENARIOS[name], Form(options.quick), options.seed) for name in names]
             results = [run.carry_out(mysqld, background, state) for run in runs]
     except NoDocker as error:

@@ -4,10 +4,10 @@ from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
 
 import grpc
-from lipanet.billing.v1 import directory_service_pb2 as directory
-from lipanet.billing.v1.directory_service_pb2_grpc import DirectoryServiceStub
-from lipanet.router_control.v1 import router_control_service_pb2 as registry
-from lipanet.router_control.v1.router_control_service_pb2_grpc import RouterControlServiceStub
+from rejesha.billing.v1 import directory_service_pb2 as directory
+from rejesha.billing.v1.directory_service_pb2_grpc import DirectoryServiceStub
+from rejesha.router_control.v1 import router_control_service_pb2 as registry
+from rejesha.router_control.v1.router_control_service_pb2_grpc import RouterControlServiceStub
 
 from chaos import simulated
 from chaos.callbacks import OTHER_ISP, PACKAGE_CENTS, Customer
@@ -28,10 +28,10 @@ def customers(count: int, routers: int) -> list[Customer]:
 
 def create(values: Mapping[str, str], ports: Sequence[int], people: Sequence[Customer]) -> None:
     """Make all of it."""
-    with grpc.insecure_channel(values["LIPANET_ROUTER_CONTROL_TARGET"]) as channel:
+    with grpc.insecure_channel(values["REJESHA_ROUTER_CONTROL_TARGET"]) as channel:
         stub = RouterControlServiceStub(channel)
         router_ids = [_router(stub, number, port) for number, port in enumerate(ports)]
-    with grpc.insecure_channel(values["LIPANET_BILLING_TARGET"]) as channel:
+    with grpc.insecure_channel(values["REJESHA_BILLING_TARGET"]) as channel:
         _isp_with_customers(DirectoryServiceStub(channel), router_ids, people)
         _other_isp(DirectoryServiceStub(channel))
 

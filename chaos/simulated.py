@@ -11,7 +11,7 @@ from chaos.callbacks import Customer
 from chaos.ports import free_port
 from deploy.local.processes import Process, answering
 
-USER = "lipanet"
+USER = "rejesha"
 PASSWORD = "sandbox"  # noqa: S105  # of simulated routers
 
 
@@ -71,12 +71,12 @@ class TextSms:
     def settings(self) -> dict[str, str]:
         """What notify needs to use it."""
         return {
-            "LIPANET_TEXTSMS_URL": f"{self._root}/api/services/",
-            "LIPANET_TEXTSMS_API_KEY": "sandbox",
-            "LIPANET_TEXTSMS_PARTNER_ID": "1",
-            "LIPANET_TEXTSMS_SHORTCODE": "LIPANET",
+            "REJESHA_TEXTSMS_URL": f"{self._root}/api/services/",
+            "REJESHA_TEXTSMS_API_KEY": "sandbox",
+            "REJESHA_TEXTSMS_PARTNER_ID": "1",
+            "REJESHA_TEXTSMS_SHORTCODE": "REJESHA",
             # A short one, so that a claim left by a killed sender runs out soon.
-            "LIPANET_TEXTSMS_DEADLINE": "2",
+            "REJESHA_TEXTSMS_DEADLINE": "2",
         }
 
     def break_it(self, kind: str, **options: Any) -> None:

@@ -28,7 +28,7 @@ from deploy.local.environment import of_service
 from deploy.local.processes import Process, answering
 from deploy.local.system import System
 
-_PORTS = ("LIPANET_GATEWAY_PORT", "LIPANET_BILLING_PORT", "LIPANET_ROUTER_CONTROL_PORT", "LIPANET_NOTIFY_PORT")
+_PORTS = ("REJESHA_GATEWAY_PORT", "REJESHA_BILLING_PORT", "REJESHA_ROUTER_CONTROL_PORT", "REJESHA_NOTIFY_PORT")
 
 
 class NotDrained(Exception):
@@ -93,28 +93,28 @@ class Stage:
                 connection.exec_driver_sql(statement)
         self.system.start_processes()
         directory.create(self.system.values, self.routers.ports(), self.customers)
-        ports = [self.system.values["LIPANET_GATEWAY_PORT"]]
+        ports = [self.system.values["REJESHA_GATEWAY_PORT"]]
         if self.plan.second_gateway in {"both", "intake"}:
             ports.append(self._second_port)
-        secret = self.plan.environment.get("LIPANET_CALLBACK_SECRETS", "")
+        secret = self.plan.environment.get("REJESHA_CALLBACK_SECRETS", "")
         self.sender = Sender(Doors([int(port) for port in ports]), self.state / "sender.jsonl", secret=secret)
 
     def _system(self) -> System:
         given = {port: str(free_port()) for port in _PORTS} | self.textsms.settings
         given |= {
-            "LIPANET_VAR": str(self.state),
-            "LIPANET_DEMO": "false",
-            "LIPANET_SANDBOX": "true",
-            "LIPANET_LOG_FORMAT": "json",
-            "LIPANET_ADMIN_PHONES": directory.ADMIN,
+            "REJESHA_VAR": str(self.state),
+            "REJESHA_DEMO": "false",
+            "REJESHA_SANDBOX": "true",
+            "REJESHA_LOG_FORMAT": "json",
+            "REJESHA_ADMIN_PHONES": directory.ADMIN,
             # Each message is asked for by itself.
-            "LIPANET_STAFF_MESSAGES_PER_HOUR": "0",
-            "LIPANET_RECEIPTS_PER_HOUR": "0",
-            "LIPANET_PART_PAYMENTS_PER_HOUR": "0",
-            "LIPANET_SHORTCODES": SHORTCODE,
-            "LIPANET_DATABASE_URL": self.mysqld.url(self._schema),
-            "LIPANET_BILLING_DATABASE_URL": self.mysqld.url(self._schema, self.proxy.port),
-            "LIPANET_GATEWAY_SPOOL": str(self.state / "spool"),
+            "REJESHA_STAFF_MESSAGES_PER_HOUR": "0",
+            "REJESHA_RECEIPTS_PER_HOUR": "0",
+            "REJESHA_PART_PAYMENTS_PER_HOUR": "0",
+            "REJESHA_SHORTCODES": SHORTCODE,
+            "REJESHA_DATABASE_URL": self.mysqld.url(self._schema),
+            "REJESHA_BILLING_DATABASE_URL": self.mysqld.url(self._schema, self.proxy.port),
+            "REJESHA_GATEWAY_SPOOL": str(self.state / "spool"),
         }
         system = System(settings.complete(given | dict(self.plan.environment)))
         simulators = {process.name: process for process in (self.routers.process, self.textsms.process)}
@@ -130,9 +130,9 @@ class Stage:
     def _second_gateway(self, system: System) -> Process:
         self._second_port = str(free_port())
         values = of_service("gateway", system.values) | {
-            "LIPANET_GATEWAY_PORT": self._second_port,
-            "LIPANET_GATEWAY_ROLE": self.plan.second_gateway,
-            "LIPANET_GATEWAY_SPOOL": str(self.state / "spool-2"),
+            "REJESHA_GATEWAY_PORT": self._second_port,
+            "REJESHA_GATEWAY_ROLE": self.plan.second_gateway,
+            "REJESHA_GATEWAY_SPOOL": str(self.state / "spool-2"),
         }
         ready = answering(f"http://127.0.0.1:{self._second_port}/readyz")
         return Process("gateway-2", ["gateway"], values, self.state / "log" / "gateway-2.log", ready)
@@ -186,7 +186,7 @@ class Stage:
 
     def health(self) -> dict[str, Any]:
         """What the gateway says of the system."""
-        url = f"http://127.0.0.1:{self.system.values['LIPANET_GATEWAY_PORT']}/health"
+        url = f"http://127.0.0.1:{self.system.values['REJESHA_GATEWAY_PORT']}/health"
         return dict(httpx.get(url, timeout=10).json())
 
     def query(self, statement: str) -> Sequence[Any]:

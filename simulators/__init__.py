@@ -1,1 +1,1 @@
-"""Faithful stand-ins for the parties Lipanet talks to, with faults on demand; no service imports them."""
+"""Faithful stand-ins for the parties Rejesha talks to, with faults on demand; no service imports them."""

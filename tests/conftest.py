@@ -1,7 +1,7 @@
 """Databases for tests: an embedded SQLite, a real MySQL and a real MariaDB, each test in a schema of its own.
 
-MySQL is started once a run with testcontainers, MariaDB as a plain process; LIPANET_TEST_MYSQL_URL and
-LIPANET_TEST_MARIADB_URL name servers that run already.
+MySQL is started once a run with testcontainers, MariaDB as a plain process; REJESHA_TEST_MYSQL_URL and
+REJESHA_TEST_MARIADB_URL name servers that run already.
 """
 
 import os
@@ -16,8 +16,8 @@ from tests import mariadb
 from tests.databases import DATABASES, SERVERS, schema_on
 
 # How long an example takes says more of the machine than of us.
-hypothesis.settings.register_profile("lipanet", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
-hypothesis.settings.load_profile("lipanet")
+hypothesis.settings.register_profile("rejesha", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
+hypothesis.settings.load_profile("rejesha")
 
 MYSQL_IMAGE = "mysql:9.7"
 
@@ -25,7 +25,7 @@ MYSQL_IMAGE = "mysql:9.7"
 @pytest.fixture(scope="session")
 def mysql_server() -> Iterator[sa.URL]:
     """A MySQL 9.7 server with default durability; as root, so that tests can make schemas."""
-    if given := os.environ.get("LIPANET_TEST_MYSQL_URL"):
+    if given := os.environ.get("REJESHA_TEST_MYSQL_URL"):
         yield sa.make_url(given)
         return
     _do_without("MySQL", _why_no_docker())
@@ -41,7 +41,7 @@ def mysql_server() -> Iterator[sa.URL]:
 @pytest.fixture(scope="session")
 def mariadb_server() -> Iterator[sa.URL]:
     """A MariaDB 10.11 server with its defaults, latin1 among them; as root, so that tests can make schemas."""
-    if given := os.environ.get("LIPANET_TEST_MARIADB_URL"):
+    if given := os.environ.get("REJESHA_TEST_MARIADB_URL"):
         yield sa.make_url(given).set(drivername="mysql+pymysql")
         return
     _do_without("MariaDB", mariadb.why_not())

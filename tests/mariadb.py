@@ -29,7 +29,7 @@ def why_not() -> str:
 def running() -> Iterator[sa.URL]:
     """Start a server on a free port of loopback; stop it and remove its data at the end."""
     # Not pytest's own directory: that one is closed to the user whom the server runs as.
-    home = Path(tempfile.mkdtemp(prefix="lipanet-mariadb-"))
+    home = Path(tempfile.mkdtemp(prefix="rejesha-mariadb-"))
     try:
         url = sa.make_url(f"mysql+pymysql://root@127.0.0.1:{free_port()}/mysql")
         process = _start(home, url)

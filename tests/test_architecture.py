@@ -75,7 +75,7 @@ def test_protobuf_stops_at_the_servicer(service):
     borders = {"servicer", "servicer.py", "__main__.py"}
     for path in service_files(service):
         if not borders & set(path.parts):
-            foreign = {module for module in imports(path) if module.startswith(("lipanet.", "google.protobuf"))}
+            foreign = {module for module in imports(path) if module.startswith(("rejesha.", "google.protobuf"))}
             assert not foreign, f"{name(path)} imports {foreign}"
 
 
@@ -84,7 +84,7 @@ def test_protobuf_stops_at_the_servicer(service):
 )
 def test_billing_s_rules_are_pure(module):
     path = ROOT / f"services/billing/src/billing/{module}.py"
-    impure = {"sqlalchemy", "grpc", "servicekit", "lipanet", "time", "os", "billing.store", "billing.models"}
+    impure = {"sqlalchemy", "grpc", "servicekit", "rejesha", "time", "os", "billing.store", "billing.models"}
     found = {one for one in imports(path) if any(one == bad or one.startswith(bad + ".") for bad in impure)}
     assert not found
 

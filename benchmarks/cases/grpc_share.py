@@ -17,7 +17,7 @@ from billing.policy import Policy
 from gateway.billing import Billing
 from gateway.parsing import Payment as GatewayPayment
 from gateway.parsing import parse_callback
-from lipanet.billing.v1.payment_service_pb2_grpc import PaymentServiceStub
+from rejesha.billing.v1.payment_service_pb2_grpc import PaymentServiceStub
 from servicekit.channel import connect_async
 
 from benchmarks.bench import Bench
@@ -39,8 +39,8 @@ def run(bench: Bench) -> list[Measure]:
     (port,) = free_ports(1)
     url = bench.mysql.url(SCHEMA)
     environment = of_service("billing", bench.ours.values) | {
-        "LIPANET_BILLING_PORT": str(port),
-        "LIPANET_DATABASE_URL": url,
+        "REJESHA_BILLING_PORT": str(port),
+        "REJESHA_DATABASE_URL": url,
     }
     target = f"127.0.0.1:{port}"
     process = Process("billing", ["billing"], environment, bench.directory / "log" / "raw-billing.log", serving(target))

@@ -34,7 +34,7 @@ def _once(bench: Bench, seconds: int, medians: list[float]) -> float:
     finally:
         bench.ours.delay_routers(0)
     rows = bench.mysql.query(
-        "lipanet",
+        "rejesha",
         "SELECT trans_id, UNIX_TIMESTAMP(ended_at) AS ended FROM tasks"
         " WHERE trans_id LIKE %s AND kind = 'set_access' AND state = 'done'",
         f"{prefix}%",

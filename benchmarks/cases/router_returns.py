@@ -58,7 +58,7 @@ def _until(condition: Callable[[], bool], seconds: float) -> None:
 def _by_hand(bench: Bench, names: list[str]) -> float:
     bench.ours.disable_on(bench.ours.router_ids[-1], names)
     bench.ours.delay_routers(_DELAY, router=1)
-    api = librouteros.connect("127.0.0.1", "lipanet", PASSWORD, port=bench.ours.returning_ports[1])
+    api = librouteros.connect("127.0.0.1", "rejesha", PASSWORD, port=bench.ours.returning_ports[1])
     began = time.monotonic()
     secrets = api.path("ppp", "secret")
     for name in names:

@@ -145,7 +145,7 @@ async function tellEverybody(callback, amount, { customer, balance, connected })
 
 async function sendSms(phone, message) {
   try {
-    const body = { apikey: "benchmark", partnerID: "1", shortcode: "LIPANET", mobile: phone, message };
+    const body = { apikey: "benchmark", partnerID: "1", shortcode: "REJESHA", mobile: phone, message };
     await outside.post(`${settings.smsApi}/api/services/sendsms/`, body);
   } catch (error) {
     console.error("sms", error.message);

@@ -32,7 +32,7 @@ def create(mysql: MySqlServer, directory_schema: str, admins: tuple[str, ...]) -
 
 def migrate(url: str) -> None:
     """Let billing make its tables in a schema."""
-    environment = os.environ | {"LIPANET_DATABASE_URL": url, "LIPANET_BILLING_DATABASE_URL": url}
+    environment = os.environ | {"REJESHA_DATABASE_URL": url, "REJESHA_BILLING_DATABASE_URL": url}
     subprocess.run([sys.executable, "-m", "billing", "migrate"], env=environment, check=True, capture_output=True)
 
 

@@ -63,7 +63,7 @@ SCENARIOS = {
     "held-door": Scenario(
         "strangers stream, send heads without end, and idle",
         _run,
-        Plan(environment={"LIPANET_CALLBACK_SECRETS": _SECRET}),
+        Plan(environment={"REJESHA_CALLBACK_SECRETS": _SECRET}),
         alone=True,
     )
 }

@@ -116,7 +116,7 @@ SCENARIOS = {
     "junk-in-spool": Scenario(
         "junk with the secret while billing is away, and after",
         _run,
-        Plan(environment={"LIPANET_CALLBACK_SECRETS": _SECRET}),
+        Plan(environment={"REJESHA_CALLBACK_SECRETS": _SECRET}),
         alone=True,
     )
 }

@@ -31,6 +31,6 @@ SCENARIOS = {
     "rolling-restart": Scenario(
         "rolling SIGTERM of every service",
         _run,
-        Plan(second_gateway="both", environment={"LIPANET_GATEWAY_DRAIN_SECONDS": "1"}),
+        Plan(second_gateway="both", environment={"REJESHA_GATEWAY_DRAIN_SECONDS": "1"}),
     )
 }

@@ -15,8 +15,8 @@ from deploy.local.watching import Watch
 
 # What the operator's command reads from the state directory.
 _FOR_THE_COMMAND = (
-    "LIPANET_BILLING_TARGET", "LIPANET_ROUTER_CONTROL_TARGET", "LIPANET_NOTIFY_TARGET", "LIPANET_API_TOKEN",
-    "LIPANET_CALLBACK_SECRETS",
+    "REJESHA_BILLING_TARGET", "REJESHA_ROUTER_CONTROL_TARGET", "REJESHA_NOTIFY_TARGET", "REJESHA_API_TOKEN",
+    "REJESHA_CALLBACK_SECRETS",
 )  # fmt: skip
 
 
@@ -37,7 +37,7 @@ def main() -> int:
 
 def _say(code: int, *sentences: str) -> int:
     for sentence in sentences:
-        print(f"lipanet: {sentence}", file=sys.stderr)
+        print(f"rejesha: {sentence}", file=sys.stderr)
     return code
 
 
@@ -66,25 +66,25 @@ def _prepare(values: Mapping[str, str]) -> None:
 
 
 def _gateway_url(values: Mapping[str, str]) -> str:
-    return f"http://{settings.url_host(values)}:{values['LIPANET_GATEWAY_PORT']}"
+    return f"http://{settings.url_host(values)}:{values['REJESHA_GATEWAY_PORT']}"
 
 
 def _run_env(values: Mapping[str, str]) -> str:
     lines = [f"{name}={values[name]}" for name in _FOR_THE_COMMAND if name in values]
-    return "\n".join([f"LIPANET_GATEWAY_URL={_gateway_url(values)}", *lines, ""])
+    return "\n".join([f"REJESHA_GATEWAY_URL={_gateway_url(values)}", *lines, ""])
 
 
 def _banner(values: Mapping[str, str], directory: Path) -> str:
     gateway = _gateway_url(values)
-    secret = values.get("LIPANET_CALLBACK_SECRETS", "").split(",")[0].strip()
+    secret = values.get("REJESHA_CALLBACK_SECRETS", "").split(",")[0].strip()
     callback = f"{gateway}/callbackprocess" + (f"/{secret}" if secret else "")
     lines = [
         "",
-        "Lipanet is up. Ctrl-C stops it.",
+        "Rejesha is up. Ctrl-C stops it.",
         "",
         f"  payments     {callback}",
         f"  API          {gateway}/docs   health {gateway}/health",
-        f"  API token    {values.get('LIPANET_API_TOKEN', '(in its file)')}",
+        f"  API token    {values.get('REJESHA_API_TOKEN', '(in its file)')}",
         f"  database     {_databases(values)}",
         f"  logs         {directory}/log/",
     ]
@@ -94,7 +94,7 @@ def _banner(values: Mapping[str, str], directory: Path) -> str:
         lines.append(f"  router       http://127.0.0.1:{values[settings.DEMO_ROUTER_CONTROL_PORT]}/secrets (simulated)")
     if settings.has_simulated_textsms(values):
         lines.append(f"  SMS inbox    http://127.0.0.1:{values[settings.DEMO_TEXTSMS_PORT]}/inbox (simulated)")
-    sample = _sample(callback) if settings.is_demo(values) else ["Try it: .venv/bin/lipanet status"]
+    sample = _sample(callback) if settings.is_demo(values) else ["Try it: .venv/bin/rejesha status"]
     return "\n".join([*lines, "", *sample, ""])
 
 
@@ -112,7 +112,7 @@ def _sample(callback: str) -> list[str]:
         '    "TransAmount": "1000.00", "BusinessShortCode": "600100", "BillRefNumber": "0949AQ",',
         '    "MSISDN": "2547 ***** 126", "FirstName": "JANE"}\'',
         "",
-        "  .venv/bin/lipanet payment show TKE34A5QM8",
+        "  .venv/bin/rejesha payment show TKE34A5QM8",
     ]
 
 

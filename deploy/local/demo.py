@@ -6,10 +6,10 @@ from typing import Any
 
 import grpc
 import sqlalchemy as sa
-from lipanet.billing.v1 import directory_service_pb2 as directory
-from lipanet.billing.v1.directory_service_pb2_grpc import DirectoryServiceStub
-from lipanet.router_control.v1 import router_control_service_pb2 as routers
-from lipanet.router_control.v1.router_control_service_pb2_grpc import RouterControlServiceStub
+from rejesha.billing.v1 import directory_service_pb2 as directory
+from rejesha.billing.v1.directory_service_pb2_grpc import DirectoryServiceStub
+from rejesha.router_control.v1 import router_control_service_pb2 as routers
+from rejesha.router_control.v1.router_control_service_pb2_grpc import RouterControlServiceStub
 
 from deploy.local import settings
 from deploy.local.settings import DEMO_ROUTER_PORT
@@ -63,9 +63,9 @@ def create(values: Mapping[str, str]) -> None:
     # The numbers are made up, and may be somebody's.
     phones = not settings.reaches_people(values)
     try:
-        with grpc.insecure_channel(values["LIPANET_ROUTER_CONTROL_TARGET"]) as channel:
+        with grpc.insecure_channel(values["REJESHA_ROUTER_CONTROL_TARGET"]) as channel:
             router_id = _router(RouterControlServiceStub(channel), int(values[DEMO_ROUTER_PORT]))
-        with grpc.insecure_channel(values["LIPANET_BILLING_TARGET"]) as channel:
+        with grpc.insecure_channel(values["REJESHA_BILLING_TARGET"]) as channel:
             stub = DirectoryServiceStub(channel)
             _customers(stub, _isp(stub, phones=phones), router_id, phones=phones)
     except grpc.RpcError as error:
@@ -79,7 +79,7 @@ def _router(stub: RouterControlServiceStub, port: int) -> int:
     if there:
         return there[0].router_id
     router = routers.Router(
-        name=ROUTER, address="127.0.0.1", port=port, username="lipanet", password=DEMO_ROUTER_PASSWORD
+        name=ROUTER, address="127.0.0.1", port=port, username="rejesha", password=DEMO_ROUTER_PASSWORD
     )
     return stub.CreateRouter(routers.CreateRouterRequest(router=router)).router.router_id
 

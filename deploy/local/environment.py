@@ -25,8 +25,8 @@ MIGRATIONS: Mapping[str, type[Settings]] = {
 }
 
 # A service that has a database of its own has no need of the others'.
-_OF_ONE_SERVICE = re.compile(r"LIPANET_\w+_DATABASE_URL(_FILE)?")
-_FOR_ALL_SERVICES = ("LIPANET_DATABASE_URL", "LIPANET_DATABASE_URL_FILE")
+_OF_ONE_SERVICE = re.compile(r"REJESHA_\w+_DATABASE_URL(_FILE)?")
+_FOR_ALL_SERVICES = ("REJESHA_DATABASE_URL", "REJESHA_DATABASE_URL_FILE")
 
 _EVERYBODY_S = (
     "PATH", "HOME", "USER", "LOGNAME", "LANG", "LANGUAGE", "TZ", "TMPDIR", "VIRTUAL_ENV", "LD_LIBRARY_PATH",

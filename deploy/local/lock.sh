@@ -6,9 +6,9 @@ uv=${UV:-.venv/bin/uv}
 compile() { # output, inputs...
     out=locks/$1.txt; shift
     "$uv" pip compile --quiet --universal --generate-hashes --no-header --python-version 3.11 \
-        --no-emit-package lipanet --no-emit-package lipanet-protos --no-emit-package lipanet-servicekit \
-        --no-emit-package lipanet-billing --no-emit-package lipanet-router-control --no-emit-package lipanet-notify \
-        --no-emit-package lipanet-gateway --no-emit-package lipanet-cli \
+        --no-emit-package rejesha --no-emit-package rejesha-protos --no-emit-package rejesha-servicekit \
+        --no-emit-package rejesha-billing --no-emit-package rejesha-router-control --no-emit-package rejesha-notify \
+        --no-emit-package rejesha-gateway --no-emit-package rejesha-cli \
         --output-file "$out" "$@"
 }
 for service in billing router-control notify gateway; do

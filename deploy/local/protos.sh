@@ -6,7 +6,7 @@ out=protos
 if [ "${1:-}" = --check ]; then out=$(mktemp -d); trap 'rm -rf "$out"' EXIT; fi
 PATH=$PWD/.venv/bin:$PATH .venv/bin/python -m grpc_tools.protoc --proto_path=protos \
     --python_out="$out" --grpc_python_out="$out" --mypy_out="quiet:$out" --mypy_grpc_out="quiet:$out" \
-    $(find protos/lipanet -name '*.proto')
+    $(find protos/rejesha -name '*.proto')
 [ "$out" != protos ] || exit 0
 cd "$out"
 find . -name '*_pb2*' | while read -r file; do

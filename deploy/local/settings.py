@@ -16,33 +16,33 @@ from deploy.local.environment import wrong_settings
 from deploy.local.state import kept
 
 # Our variables: what only a local run knows.
-STATE_DIRECTORY = "LIPANET_VAR"
-DEMO = "LIPANET_DEMO"
-DEMO_ROUTER_PORT = "LIPANET_DEMO_ROUTER_PORT"
-DEMO_ROUTER_CONTROL_PORT = "LIPANET_DEMO_ROUTER_CONTROL_PORT"
-DEMO_TEXTSMS_PORT = "LIPANET_DEMO_TEXTSMS_PORT"
+STATE_DIRECTORY = "REJESHA_VAR"
+DEMO = "REJESHA_DEMO"
+DEMO_ROUTER_PORT = "REJESHA_DEMO_ROUTER_PORT"
+DEMO_ROUTER_CONTROL_PORT = "REJESHA_DEMO_ROUTER_CONTROL_PORT"
+DEMO_TEXTSMS_PORT = "REJESHA_DEMO_TEXTSMS_PORT"
 
 _SERVICE_PORTS = {
-    "LIPANET_GATEWAY_PORT": "8080",
-    "LIPANET_BILLING_PORT": "50051",
-    "LIPANET_ROUTER_CONTROL_PORT": "50052",
-    "LIPANET_NOTIFY_PORT": "50053",
+    "REJESHA_GATEWAY_PORT": "8080",
+    "REJESHA_BILLING_PORT": "50051",
+    "REJESHA_ROUTER_CONTROL_PORT": "50052",
+    "REJESHA_NOTIFY_PORT": "50053",
 }
 _ROUTER_PORTS = {DEMO_ROUTER_PORT: "18728", DEMO_ROUTER_CONTROL_PORT: "18080"}
 _TEXTSMS_PORTS = {DEMO_TEXTSMS_PORT: "18090"}
 _LOOPBACK = "127.0.0.1"
 _SERVICES = ("BILLING", "ROUTER_CONTROL", "NOTIFY")
-_BIND, _SANDBOX = "LIPANET_BIND", "LIPANET_SANDBOX"
+_BIND, _SANDBOX = "REJESHA_BIND", "REJESHA_SANDBOX"
 # Read here, and so not left to the services to read from a file.
 _READ_HERE = (
     STATE_DIRECTORY, DEMO, _SANDBOX, _BIND, *_SERVICE_PORTS, *_ROUTER_PORTS, *_TEXTSMS_PORTS,
-    *(f"LIPANET_{service}_TARGET" for service in _SERVICES),
+    *(f"REJESHA_{service}_TARGET" for service in _SERVICES),
 )  # fmt: skip
 
-_DATABASE = "LIPANET_DATABASE_URL"
-_DATABASES = tuple(f"LIPANET_{service}_DATABASE_URL" for service in _SERVICES)
-_ACCOUNT = ("LIPANET_TEXTSMS_API_KEY", "LIPANET_TEXTSMS_PARTNER_ID", "LIPANET_TEXTSMS_SHORTCODE")
-_TEXTSMS_URL = "LIPANET_TEXTSMS_URL"
+_DATABASE = "REJESHA_DATABASE_URL"
+_DATABASES = tuple(f"REJESHA_{service}_DATABASE_URL" for service in _SERVICES)
+_ACCOUNT = ("REJESHA_TEXTSMS_API_KEY", "REJESHA_TEXTSMS_PARTNER_ID", "REJESHA_TEXTSMS_SHORTCODE")
+_TEXTSMS_URL = "REJESHA_TEXTSMS_URL"
 
 
 class Incomplete(Exception):
@@ -54,7 +54,7 @@ class Incomplete(Exception):
 
 
 def complete(given: Mapping[str, str]) -> dict[str, str]:
-    """The given LIPANET_… variables and a working choice for each that may be chosen. Raises Incomplete."""
+    """The given REJESHA_… variables and a working choice for each that may be chosen. Raises Incomplete."""
     values = {name: value for name, value in given.items() if name.startswith(PREFIX) and value}
     _read_files(values)
     _choose_places(values)
@@ -92,7 +92,7 @@ def has_given_database(values: Mapping[str, str]) -> bool:
 
 def billing_database(values: Mapping[str, str]) -> str:
     """The database that holds the ISPs and the money."""
-    for name in ("LIPANET_BILLING_DATABASE_URL", _DATABASE):
+    for name in ("REJESHA_BILLING_DATABASE_URL", _DATABASE):
         if name in values:
             return values[name]
         if path := values.get(f"{name}_FILE"):
@@ -107,7 +107,7 @@ def has_simulated_textsms(values: Mapping[str, str]) -> bool:
 
 def reaches_people(values: Mapping[str, str]) -> bool:
     """Whether messages go out to real telephones."""
-    return values.get("LIPANET_NOTIFY_SENDER") != "console" and not has_simulated_textsms(values)
+    return values.get("REJESHA_NOTIFY_SENDER") != "console" and not has_simulated_textsms(values)
 
 
 def addresses(values: Mapping[str, str]) -> dict[str, tuple[str, int]]:
@@ -150,11 +150,11 @@ def _choose_places(values: MutableMapping[str, str]) -> None:
     for name, port in {**_SERVICE_PORTS, **_ROUTER_PORTS, **_TEXTSMS_PORTS}.items():
         values.setdefault(name, port)
     for service in _SERVICES:
-        values.setdefault(f"LIPANET_{service}_TARGET", _own_target(values, service))
+        values.setdefault(f"REJESHA_{service}_TARGET", _own_target(values, service))
 
 
 def _own_target(values: Mapping[str, str], service: str) -> str:
-    return f"{url_host(values)}:{values[f'LIPANET_{service}_PORT']}"
+    return f"{url_host(values)}:{values[f'REJESHA_{service}_PORT']}"
 
 
 def _choose_kind(values: MutableMapping[str, str]) -> None:
@@ -165,11 +165,11 @@ def _choose_kind(values: MutableMapping[str, str]) -> None:
 
 
 def _choose_demo(values: MutableMapping[str, str]) -> None:
-    own_sender = ("LIPANET_NOTIFY_SENDER", _TEXTSMS_URL, *_ACCOUNT)
+    own_sender = ("REJESHA_NOTIFY_SENDER", _TEXTSMS_URL, *_ACCOUNT)
     if not any(_has(values, name) for name in own_sender):
         values.update(dict.fromkeys(_ACCOUNT, "sandbox") | {_TEXTSMS_URL: _simulator_url(values)})
     if not reaches_people(values):  # a made-up number may be somebody's
-        _default(values, "LIPANET_ADMIN_PHONES", "254700000001,254700000002")
+        _default(values, "REJESHA_ADMIN_PHONES", "254700000001,254700000002")
 
 
 def _simulator_url(values: Mapping[str, str]) -> str:
@@ -185,7 +185,7 @@ def _wrong_places(values: Mapping[str, str]) -> Iterator[str]:
         elif (other := settings_by_port.setdefault(port, name)) != name:
             yield f"{name} is wrong: {port} is {other} already."
     for service in _SERVICES:
-        name, own = f"LIPANET_{service}_TARGET", _own_target(values, service)
+        name, own = f"REJESHA_{service}_TARGET", _own_target(values, service)
         if values[name].replace("localhost:", "127.0.0.1:") != own:
             yield f"{name} is {values[name]}, but make run starts a service of its own at {own}: leave it out."
 
@@ -196,17 +196,17 @@ def _missing(values: Mapping[str, str]) -> Iterator[str]:
             yield f"{name} is missing, as others were given, and so is {_DATABASE}."
     if not is_sandbox(values):
         yield from _missing_for_business(values)
-    if values.get("LIPANET_NOTIFY_SENDER") != "console":
+    if values.get("REJESHA_NOTIFY_SENDER") != "console":
         for name in _lacking(values, *_ACCOUNT):
-            yield f"{name} is missing: the TextSMS account; LIPANET_NOTIFY_SENDER=console prints messages instead."
+            yield f"{name} is missing: the TextSMS account; REJESHA_NOTIFY_SENDER=console prints messages instead."
 
 
 def _missing_for_business(values: Mapping[str, str]) -> Iterator[str]:
-    for _ in _lacking(values, "LIPANET_SHORTCODES"):
-        yield "LIPANET_SHORTCODES is missing: the paybills and tills that are yours."
-    for _ in _lacking(values, "LIPANET_ADMIN_PHONES"):
-        yield "LIPANET_ADMIN_PHONES is missing: who is told of receipts, payments that are held, and errors."
-    in_path, networks = "LIPANET_CALLBACK_SECRETS", "LIPANET_CALLBACK_NETWORKS"
+    for _ in _lacking(values, "REJESHA_SHORTCODES"):
+        yield "REJESHA_SHORTCODES is missing: the paybills and tills that are yours."
+    for _ in _lacking(values, "REJESHA_ADMIN_PHONES"):
+        yield "REJESHA_ADMIN_PHONES is missing: who is told of receipts, payments that are held, and errors."
+    in_path, networks = "REJESHA_CALLBACK_SECRETS", "REJESHA_CALLBACK_NETWORKS"
     if len(_lacking(values, in_path, networks)) > 1:
         yield f"{in_path} is missing, and so is {networks}: anyone could send payments."
 
@@ -222,12 +222,12 @@ def _choose_embedded(values: MutableMapping[str, str]) -> None:
     for service, name in zip(_SERVICES, _DATABASES, strict=True):
         if not _has(values, _DATABASE):
             _default(values, name, f"sqlite:///{state}/{service.lower()}.db")
-    _default(values, "LIPANET_GATEWAY_SPOOL", str(state / "spool"))
-    _default(values, "LIPANET_LOG_FORMAT", "console")
-    if not _has(values, "LIPANET_API_TOKEN"):
-        values["LIPANET_API_TOKEN"] = kept(state / "api-token", secrets.token_urlsafe)
-    if not _has(values, "LIPANET_ROUTER_CONTROL_KEYS"):
-        values["LIPANET_ROUTER_CONTROL_KEYS"] = kept(state / "router-control-key", _fernet_key)
+    _default(values, "REJESHA_GATEWAY_SPOOL", str(state / "spool"))
+    _default(values, "REJESHA_LOG_FORMAT", "console")
+    if not _has(values, "REJESHA_API_TOKEN"):
+        values["REJESHA_API_TOKEN"] = kept(state / "api-token", secrets.token_urlsafe)
+    if not _has(values, "REJESHA_ROUTER_CONTROL_KEYS"):
+        values["REJESHA_ROUTER_CONTROL_KEYS"] = kept(state / "router-control-key", _fernet_key)
 
 
 def _is_true(text: str) -> bool:

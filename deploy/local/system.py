@@ -51,9 +51,9 @@ class System:
     def _services(self) -> list[Process]:
         url = f"http://{settings.url_host(self.values)}:{self._port('GATEWAY')}/readyz"
         return [
-            self._service("billing", serving(self.values["LIPANET_BILLING_TARGET"])),
-            self._service("router-control", serving(self.values["LIPANET_ROUTER_CONTROL_TARGET"])),
-            self._service("notify", serving(self.values["LIPANET_NOTIFY_TARGET"])),
+            self._service("billing", serving(self.values["REJESHA_BILLING_TARGET"])),
+            self._service("router-control", serving(self.values["REJESHA_ROUTER_CONTROL_TARGET"])),
+            self._service("notify", serving(self.values["REJESHA_NOTIFY_TARGET"])),
             self._service("gateway", answering(url)),
         ]
 
@@ -68,7 +68,7 @@ class System:
     def _router(self) -> Process:
         control = self.values[settings.DEMO_ROUTER_CONTROL_PORT]
         flags = ["--port", self.values[settings.DEMO_ROUTER_PORT], "--control-port", control]
-        flags += ["--user", "lipanet", "--password", DEMO_ROUTER_PASSWORD]
+        flags += ["--user", "rejesha", "--password", DEMO_ROUTER_PASSWORD]
         flags += ["--state-file", str(self.state / "router.json")]
         for account in DEMO_ACCOUNTS:
             flags += ["--secret", f"{account}:disabled"]
@@ -87,7 +87,7 @@ class System:
         return self._process(name, [module], of_service(name, self.values), ready, port)
 
     def _port(self, service: str) -> int:
-        return int(self.values[f"LIPANET_{service}_PORT"])
+        return int(self.values[f"REJESHA_{service}_PORT"])
 
     def _process(
         self,

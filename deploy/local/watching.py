@@ -43,6 +43,6 @@ class Watch:
         pause = min(2.0 ** (record.deaths - 2), MAX_PAUSE) if record.deaths > 1 else 0.0
         record.due = self._now() + pause
         again = f"again in {pause:.0f} s" if pause else "again"
-        print(f"lipanet: {process.name} ended with {process.exit_code()}; starting it {again}", file=sys.stderr)
+        print(f"rejesha: {process.name} ended with {process.exit_code()}; starting it {again}", file=sys.stderr)
         if record.deaths > 1:
-            print(f"lipanet: its last words: {process.last_lines(1)}", file=sys.stderr, flush=True)
+            print(f"rejesha: its last words: {process.last_lines(1)}", file=sys.stderr, flush=True)

@@ -91,7 +91,7 @@ def _arguments() -> argparse.Namespace:
     )
     add("--routers", type=int, default=1, help="how many routers, on consecutive ports (default: %(default)s)")
     add("--version", default="7.20", help="RouterOS version to behave as (default: %(default)s)")
-    add("--user", default="lipanet", help="API user (default: %(default)s)")
+    add("--user", default="rejesha", help="API user (default: %(default)s)")
     add("--password", required=True, help="the user's password")
     add("--policies", default=",".join(sorted(ALL_POLICIES)), help="what the user may do (default: %(default)s)")
     add("--max-sessions", type=int, default=20, help="connections at once (default: %(default)s)")

@@ -62,7 +62,7 @@ def test_right_is_better_whichever_way_a_requirement_goes(result):
 def test_it_tells_every_figure_verdict_and_gap_in_words(result, tmp_path):
     told = words(drawn(result, tmp_path / "plot.svg"))
     for text in (
-        "A SHORT RUN: it shows that the benchmarks work, not how fast Lipanet is.",
+        "A SHORT RUN: it shows that the benchmarks work, not how fast Rejesha is.",
         "2,200 (2,000 to 2,400)",
         "9,000 (5,000 to 11,000)",
         "What is required: 1 at the goal, 1 met, 2 short, 1 case failed, 1 case not run",

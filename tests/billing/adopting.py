@@ -62,7 +62,7 @@ def look(engine: sa.Engine) -> Findings:
 
 def command(url: str, *arguments: str) -> subprocess.CompletedProcess[str]:
     """`python -m billing …`, as an operator runs it."""
-    environment = os.environ | {"LIPANET_BILLING_DATABASE_URL": url}
+    environment = os.environ | {"REJESHA_BILLING_DATABASE_URL": url}
     process = [sys.executable, "-m", "billing", *arguments]
     return subprocess.run(process, env=environment, capture_output=True, text=True, check=False, timeout=120)
 

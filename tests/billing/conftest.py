@@ -102,10 +102,10 @@ def dispatcher(desk: Desk) -> Dispatcher:
 @pytest.fixture
 def serve(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[sa.Engine], Client]]:
     """Serves an engine in this process, on a port of its own; answers a client."""
-    monkeypatch.setenv("LIPANET_BILLING_DATABASE_URL", "sqlite://")
-    monkeypatch.setenv("LIPANET_BILLING_PORT", "0")
-    monkeypatch.setenv("LIPANET_SHORTCODES", SHORTCODE)
-    monkeypatch.setenv("LIPANET_ADMIN_PHONES", ",".join(ADMINS))
+    monkeypatch.setenv("REJESHA_BILLING_DATABASE_URL", "sqlite://")
+    monkeypatch.setenv("REJESHA_BILLING_PORT", "0")
+    monkeypatch.setenv("REJESHA_SHORTCODES", SHORTCODE)
+    monkeypatch.setenv("REJESHA_ADMIN_PHONES", ",".join(ADMINS))
     with ExitStack() as stack:
 
         def start(engine: sa.Engine) -> Client:

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import grpc
-from lipanet.billing.v1 import directory_service_pb2 as directory_pb
-from lipanet.billing.v1 import directory_service_pb2_grpc, payment_service_pb2_grpc, task_service_pb2_grpc
-from lipanet.billing.v1 import payment_service_pb2 as pb
-from lipanet.billing.v1 import task_service_pb2 as task_pb
+from rejesha.billing.v1 import directory_service_pb2 as directory_pb
+from rejesha.billing.v1 import directory_service_pb2_grpc, payment_service_pb2_grpc, task_service_pb2_grpc
+from rejesha.billing.v1 import payment_service_pb2 as pb
+from rejesha.billing.v1 import task_service_pb2 as task_pb
 from servicekit.errors import reason_of
 
 from servicekit import channel

@@ -7,8 +7,8 @@ import pytest
 import sqlalchemy as sa
 from billing.models import quarantine as quarantine_table
 from billing.models import tasks, wallet_entries
-from lipanet.billing.v1 import directory_service_pb2 as directory_pb
-from lipanet.billing.v1 import payment_service_pb2 as pb
+from rejesha.billing.v1 import directory_service_pb2 as directory_pb
+from rejesha.billing.v1 import payment_service_pb2 as pb
 from servicekit.errors import reason_of
 from sqlalchemy.exc import DataError, InternalError, OperationalError, ProgrammingError
 

@@ -145,7 +145,7 @@ def test_shillings_for_somebody_else_s_account_do_not_flood_its_owner(desk, disp
 def test_the_limits_are_settings(desk, serve, monkeypatch):
     limits = {"STAFF_MESSAGES": 1, "RECEIPTS": 2, "PART_PAYMENTS": 3}
     for name, limit in limits.items():
-        monkeypatch.setenv(f"LIPANET_{name}_PER_HOUR", str(limit))
+        monkeypatch.setenv(f"REJESHA_{name}_PER_HOUR", str(limit))
     client = serve(desk.engine)
     for reference, cents in (("HELLO", 100), ("ACC001", 100), ("0949AQ", 100), ("12BC", 150_050)):
         client.record(*(serving.payment(f"{reference}X{number}", reference, cents) for number in range(5)))

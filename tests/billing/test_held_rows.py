@@ -10,8 +10,8 @@ import pytest
 from billing.followups import Line
 from billing.models import isp_wallet, paybill_payments, pppoe_users, tasks
 from billing.payments import Outcome
-from lipanet.billing.v1 import payment_service_pb2 as pb
-from lipanet.billing.v1 import task_service_pb2 as task_pb
+from rejesha.billing.v1 import payment_service_pb2 as pb
+from rejesha.billing.v1 import task_service_pb2 as task_pb
 
 from tests.billing import model
 from tests.billing.desk import at_once

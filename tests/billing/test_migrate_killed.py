@@ -37,7 +37,7 @@ def test_a_migration_killed_at_random_moments_ends_as_an_undisturbed_one(server_
 
 def is_done(engine, url):
     """Run a migration, and kill it at some moment after it has connected; whether it was done by then."""
-    environment = os.environ | {"LIPANET_BILLING_DATABASE_URL": url, "LIPANET_LOG_LEVEL": "ERROR"}
+    environment = os.environ | {"REJESHA_BILLING_DATABASE_URL": url, "REJESHA_LOG_LEVEL": "ERROR"}
     with subprocess.Popen([sys.executable, "-m", "billing", "migrate"], env=environment) as process:
         wait_until(lambda: process.poll() is not None or sessions(engine) > 0)
         try:

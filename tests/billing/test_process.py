@@ -27,11 +27,11 @@ ACCOUNTS = ["0949AQ", "12BC", "77XY", "SMS001", "WA002", "ACC001", "NOBODY"]
 def process(database_url: str, port: int) -> Iterator[subprocess.Popen[bytes]]:
     """`python -m billing`, killed at the end."""
     settings = {
-        "LIPANET_BILLING_DATABASE_URL": database_url,
-        "LIPANET_BILLING_PORT": str(port),
-        "LIPANET_SHORTCODES": SHORTCODE,
-        "LIPANET_ADMIN_PHONES": ",".join(ADMINS),
-        "LIPANET_LOG_LEVEL": "ERROR",
+        "REJESHA_BILLING_DATABASE_URL": database_url,
+        "REJESHA_BILLING_PORT": str(port),
+        "REJESHA_SHORTCODES": SHORTCODE,
+        "REJESHA_ADMIN_PHONES": ",".join(ADMINS),
+        "REJESHA_LOG_LEVEL": "ERROR",
     }
     with subprocess.Popen([sys.executable, "-m", "billing"], env=os.environ | settings) as running:
         try:

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import pytest
 import sqlalchemy as sa
 from billing.models import isp_wallet
-from lipanet.billing.v1 import directory_service_pb2 as directory_pb
+from rejesha.billing.v1 import directory_service_pb2 as directory_pb
 
 from tests.billing.desk import at_once
 from tests.billing.serving import pages, payment, refused

@@ -4,7 +4,7 @@ from functools import partial
 
 import pytest
 from google.protobuf.duration_pb2 import Duration
-from lipanet.billing.v1 import task_service_pb2 as task_pb
+from rejesha.billing.v1 import task_service_pb2 as task_pb
 
 from tests.billing.serving import payment, refused
 

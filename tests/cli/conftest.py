@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 import structlog
-from lipanet.billing.v1 import directory_service_pb2 as directory
-from lipanet.billing.v1 import directory_service_pb2_grpc, payment_service_pb2_grpc, task_service_pb2_grpc
-from lipanet.notify.v1 import notify_service_pb2_grpc
-from lipanet.router_control.v1 import router_control_service_pb2 as routers
-from lipanet.router_control.v1 import router_control_service_pb2_grpc
-from lipanet_cli.__main__ import main
+from rejesha.billing.v1 import directory_service_pb2 as directory
+from rejesha.billing.v1 import directory_service_pb2_grpc, payment_service_pb2_grpc, task_service_pb2_grpc
+from rejesha.notify.v1 import notify_service_pb2_grpc
+from rejesha.router_control.v1 import router_control_service_pb2 as routers
+from rejesha.router_control.v1 import router_control_service_pb2_grpc
+from rejesha_cli.__main__ import main
 
 from tests.cli.fakes import FakeBilling, FakeNotify, FakeRouterControl, serve
 
@@ -77,13 +77,13 @@ class Ended:
         return json.loads(self.out)
 
 
-Lipanet = Callable[..., Ended]
+Rejesha = Callable[..., Ended]
 
 
 @pytest.fixture
-def lipanet(monkeypatch, capsys, tmp_path) -> Lipanet:
+def rejesha(monkeypatch, capsys, tmp_path) -> Rejesha:
     """Runs the command in an empty directory with an environment that sets nothing."""
-    for name in [name for name in os.environ if name.startswith("LIPANET_")]:
+    for name in [name for name in os.environ if name.startswith("REJESHA_")]:
         monkeypatch.delenv(name)
     monkeypatch.chdir(tmp_path)
 
@@ -99,11 +99,11 @@ def lipanet(monkeypatch, capsys, tmp_path) -> Lipanet:
 
 
 @pytest.fixture
-def installation(lipanet, monkeypatch, billing_target, router_control_target, notify_target, httpserver) -> Lipanet:
+def installation(rejesha, monkeypatch, billing_target, router_control_target, notify_target, httpserver) -> Rejesha:
     """Runs the command beside all fakes."""
-    monkeypatch.setenv("LIPANET_BILLING_TARGET", billing_target)
-    monkeypatch.setenv("LIPANET_ROUTER_CONTROL_TARGET", router_control_target)
-    monkeypatch.setenv("LIPANET_NOTIFY_TARGET", notify_target)
-    monkeypatch.setenv("LIPANET_GATEWAY_URL", httpserver.url_for(""))
-    monkeypatch.setenv("LIPANET_API_TOKEN", "operators-token")
-    return lipanet
+    monkeypatch.setenv("REJESHA_BILLING_TARGET", billing_target)
+    monkeypatch.setenv("REJESHA_ROUTER_CONTROL_TARGET", router_control_target)
+    monkeypatch.setenv("REJESHA_NOTIFY_TARGET", notify_target)
+    monkeypatch.setenv("REJESHA_GATEWAY_URL", httpserver.url_for(""))
+    monkeypatch.setenv("REJESHA_API_TOKEN", "operators-token")
+    return rejesha

@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import grpc
-from lipanet.billing.v1 import directory_service_pb2 as directory
-from lipanet.billing.v1 import payment_service_pb2 as payment
-from lipanet.billing.v1 import task_service_pb2 as task
-from lipanet.notify.v1 import notify_service_pb2 as notify
-from lipanet.router_control.v1 import router_control_service_pb2 as routers
+from rejesha.billing.v1 import directory_service_pb2 as directory
+from rejesha.billing.v1 import payment_service_pb2 as payment
+from rejesha.billing.v1 import task_service_pb2 as task
+from rejesha.notify.v1 import notify_service_pb2 as notify
+from rejesha.router_control.v1 import router_control_service_pb2 as routers
 from servicekit.errors import DatabaseUnavailable, NotFound, ServiceError
 from servicekit.serve import Server
 

@@ -1,8 +1,8 @@
 """ISPs, routers and customers: added, listed, changed, by id or by name."""
 
 import pytest
-from lipanet.billing.v1 import directory_service_pb2 as directory
-from lipanet.router_control.v1 import router_control_service_pb2 as routers
+from rejesha.billing.v1 import directory_service_pb2 as directory
+from rejesha.router_control.v1 import router_control_service_pb2 as routers
 
 
 def test_an_isp_is_added_and_listed_with_its_wallet_in_shillings(installation, billing):
@@ -43,7 +43,7 @@ def test_a_customer_s_package_is_not_set_when_it_is_not_given(installation, bill
 def test_a_refused_customer_names_the_fault_and_exits_with_1(installation):
     refused = installation("customer", "add", "0949AQ")
     assert (refused.code, refused.out) == (1, "")
-    assert refused.err == "lipanet: 0949AQ is not added: isp_id: there is no such ISP.\n"
+    assert refused.err == "rejesha: 0949AQ is not added: isp_id: there is no such ISP.\n"
 
 
 @pytest.mark.parametrize(("given", "sentence"), [("Nobody", "there is no ISP 'Nobody'"), ("9", "there is no ISP '9'")])
@@ -71,17 +71,17 @@ def test_customers_are_shown_with_the_names_of_their_isp_and_router(installation
 
 def test_a_customer_is_shown_without_the_router_s_name_when_router_control_is_down(installation, billing, monkeypatch):
     billing.customers["0949AQ"] = directory.Customer(account_name="0949AQ", router_id=1, isp_id=1)
-    monkeypatch.setenv("LIPANET_ROUTER_CONTROL_TARGET", "127.0.0.1:1")
+    monkeypatch.setenv("REJESHA_ROUTER_CONTROL_TARGET", "127.0.0.1:1")
     shown = installation("customer", "list")
     assert shown.code == 0
     assert "#1" in shown.out
-    assert "LIPANET_ROUTER_CONTROL_TARGET" in shown.err
+    assert "REJESHA_ROUTER_CONTROL_TARGET" in shown.err
 
 
 def test_an_unknown_customer_is_named_with_the_contract_s_reason(installation):
     refused = installation("customer", "show", "0000ZZ")
     assert refused.code == 1
-    assert refused.err == "lipanet: billing: no customer 0000ZZ (CUSTOMER_NOT_FOUND)\n"
+    assert refused.err == "rejesha: billing: no customer 0000ZZ (CUSTOMER_NOT_FOUND)\n"
 
 
 def test_lists_are_read_page_by_page_up_to_the_limit(installation, billing):
@@ -174,7 +174,7 @@ def test_a_router_that_shows_no_certificate_cannot_be_trusted(installation, rout
 def test_a_taken_name_is_refused_with_the_contract_s_reason(installation):
     refused = installation("router", "add", "Tower 1", "10.0.0.2", "--username", "api")
     assert (refused.code, refused.out) == (1, "")
-    assert refused.err == "lipanet: router-control: Tower 1 is taken (ROUTER_NAME_TAKEN)\n"
+    assert refused.err == "rejesha: router-control: Tower 1 is taken (ROUTER_NAME_TAKEN)\n"
 
 
 def test_a_router_is_only_removed_when_that_is_confirmed(installation, router_control):

@@ -1,7 +1,7 @@
 """Imports: dry runs that change nothing, every bad line named, good lines created, repeats harmless."""
 
 import pytest
-from lipanet.router_control.v1 import router_control_service_pb2 as routers
+from rejesha.router_control.v1 import router_control_service_pb2 as routers
 
 CUSTOMERS = """\ufeffAccount;Full Name;Package;Router;ISP;Phone;Next Payment Date;Status;Colour
 0949AQ;Jane Wanjiku;1,000.00;Tower 1;demo networks;0712 345 678;2026-11-30;Active;red
@@ -146,4 +146,4 @@ def test_a_router_that_is_there_with_another_address_says_how_to_change_it(insta
     router_control.registry[1].MergeFrom(routers.Router(port=8729))
     (tmp_path / "routers.csv").write_text("name,address\nTower 1,10.9.9.9\n")
     error = installation("router", "import", "routers.csv", "--json").document["lines"][0]["error"]
-    assert error == "is there already with another address and port: `lipanet router update 1` changes it"
+    assert error == "is there already with another address and port: `rejesha router update 1` changes it"

@@ -5,9 +5,9 @@ import pytest
 from billing.__main__ import MIGRATIONS as BILLING_MIGRATIONS
 from billing.servicer.directory import DirectoryServicer
 from cryptography.fernet import Fernet
-from lipanet.billing.v1 import directory_service_pb2 as directory
-from lipanet.billing.v1 import directory_service_pb2_grpc
-from lipanet.router_control.v1 import router_control_service_pb2_grpc
+from rejesha.billing.v1 import directory_service_pb2 as directory
+from rejesha.billing.v1 import directory_service_pb2_grpc
+from rejesha.router_control.v1 import router_control_service_pb2_grpc
 from router_control.__main__ import MIGRATIONS as ROUTER_MIGRATIONS
 from router_control.routers import Defaults, Registry
 from router_control.servicer import RouterControlServicer
@@ -42,18 +42,18 @@ def directory_target(database_url):
 
 
 @pytest.fixture
-def run(lipanet, monkeypatch, directory_target, tmp_path):
+def run(rejesha, monkeypatch, directory_target, tmp_path):
     """Runs the command; `run.file` imports a text and answers the report."""
-    monkeypatch.setenv("LIPANET_BILLING_TARGET", directory_target)
-    monkeypatch.setenv("LIPANET_ROUTER_CONTROL_TARGET", directory_target)
+    monkeypatch.setenv("REJESHA_BILLING_TARGET", directory_target)
+    monkeypatch.setenv("REJESHA_ROUTER_CONTROL_TARGET", directory_target)
 
     def import_(noun, text, *options):
         (tmp_path / "file.csv").write_text(text)
-        return lipanet(noun, "import", "file.csv", "--json", *options)
+        return rejesha(noun, "import", "file.csv", "--json", *options)
 
-    lipanet_run = lambda *arguments: lipanet(*arguments, "--json").document  # noqa: E731
-    lipanet_run.file = import_
-    return lipanet_run
+    rejesha_run = lambda *arguments: rejesha(*arguments, "--json").document  # noqa: E731
+    rejesha_run.file = import_
+    return rejesha_run
 
 
 def isps(run):
@@ -137,10 +137,10 @@ def test_whoever_has_no_id_never_gets_one_that_the_file_names(run):
     assert isps(run).keys() == {"First", "Second", "Third", "Fourth", "Seventh"}
 
 
-def test_new_ids_are_told_where_a_file_names_none(run, lipanet, tmp_path):
+def test_new_ids_are_told_where_a_file_names_none(run, rejesha, tmp_path):
     (tmp_path / "isps.csv").write_text("name\nAcme\n")
-    assert "let a customers' file name them" in lipanet("isp", "import", "isps.csv").err
-    assert lipanet("isp", "import", "isps.csv").err == ""
+    assert "let a customers' file name them" in rejesha("isp", "import", "isps.csv").err
+    assert rejesha("isp", "import", "isps.csv").err == ""
 
 
 def test_a_reference_that_means_two_things_is_refused(run):

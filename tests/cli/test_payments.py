@@ -9,12 +9,12 @@ from gateway import timeline as gateway_timeline
 from google.protobuf.timestamp_pb2 import Timestamp
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from lipanet.billing.v1 import directory_service_pb2 as directory
-from lipanet.billing.v1 import payment_service_pb2 as payment
-from lipanet.billing.v1 import task_service_pb2 as task
-from lipanet.notify.v1 import notify_service_pb2 as notify
-from lipanet_cli.timeline import Timeline, judge
-from lipanet_cli.timeline_view import show_timeline
+from rejesha.billing.v1 import directory_service_pb2 as directory
+from rejesha.billing.v1 import payment_service_pb2 as payment
+from rejesha.billing.v1 import task_service_pb2 as task
+from rejesha.notify.v1 import notify_service_pb2 as notify
+from rejesha_cli.timeline import Timeline, judge
+from rejesha_cli.timeline_view import show_timeline
 from werkzeug import Request, Response
 
 CODE = "QGH7SK61SU"
@@ -115,7 +115,7 @@ def test_programs_get_the_gateway_s_document_as_it_is(tell):
         (
             story(tasks=[line_task(task.TASK_STATE_GIVEN_UP, "no_such_secret")]),
             "bad",
-            ["could not be switched on: no such secret", f"lipanet payment retry {CODE}"],
+            ["could not be switched on: no such secret", f"rejesha payment retry {CODE}"],
         ),
         (story(tasks=[line_task(task.TASK_STATE_EXPIRED, "unreachable")]), "bad", ["ran out", "unreachable"]),
         (story(), "wait", ["no router or username on record"]),
@@ -123,7 +123,7 @@ def test_programs_get_the_gateway_s_document_as_it_is(tell):
         (
             story(payment.PAYMENT_OUTCOME_UNMATCHED, unmatched_reason=payment.UNMATCHED_REASON_USER_NOT_FOUND),
             "bad",
-            ["Held", "user not found", f"lipanet payment assign {CODE} ACCOUNT"],
+            ["Held", "user not found", f"rejesha payment assign {CODE} ACCOUNT"],
         ),
         (story(payment.PAYMENT_OUTCOME_SMS_CREDITS), "good", ["SMS credits"]),
         (story(payment.PAYMENT_OUTCOME_PREDECESSOR), "good", ["system before"]),
@@ -175,7 +175,7 @@ def test_a_document_that_nobody_expected_is_still_shown(unexpected):
     ("status", "answer", "why"),
     [
         (404, {"success": False, "error": "No such payment"}, f"there is no payment {CODE}"),
-        (401, {"success": False, "error": "Unauthorized"}, "LIPANET_API_TOKEN"),
+        (401, {"success": False, "error": "Unauthorized"}, "REJESHA_API_TOKEN"),
         (503, {"success": False, "error": "billing cannot be asked right now"}, "billing cannot be asked right now"),
     ],
 )
@@ -188,8 +188,8 @@ def test_a_story_that_cannot_be_told_is_one_sentence(installation, httpserver, s
 
 
 def test_a_missing_token_is_named(installation, monkeypatch):
-    monkeypatch.delenv("LIPANET_API_TOKEN")
-    assert "LIPANET_API_TOKEN_FILE, is missing" in installation("payment", "show", CODE).err
+    monkeypatch.delenv("REJESHA_API_TOKEN")
+    assert "REJESHA_API_TOKEN_FILE, is missing" in installation("payment", "show", CODE).err
 
 
 def test_payments_are_listed_by_outcome(installation, billing):
@@ -211,7 +211,7 @@ def test_payments_are_listed_by_outcome(installation, billing):
     unmatched = installation("payment", "unmatched")
     assert "user not found" in unmatched.out
     assert CODE not in unmatched.out
-    assert "lipanet payment assign" in unmatched.err
+    assert "rejesha payment assign" in unmatched.err
 
 
 def test_an_outcome_that_there_is_not_lists_those_that_there_are(installation):
@@ -265,8 +265,8 @@ def test_a_sample_payment_is_sent_as_m_pesa_sends_one(installation, httpserver):
 
 
 def test_a_sample_goes_to_our_own_shortcode_and_through_the_secret_path(installation, httpserver, monkeypatch):
-    monkeypatch.setenv("LIPANET_CALLBACK_SECRET", "from-the-environment")
-    monkeypatch.setenv("LIPANET_SHORTCODES", "123456,654321")
+    monkeypatch.setenv("REJESHA_CALLBACK_SECRET", "from-the-environment")
+    monkeypatch.setenv("REJESHA_SHORTCODES", "123456,654321")
     for secret in ("from-the-environment", "from-the-option"):
         httpserver.expect_request(f"/callbackprocess/{secret}", method="POST").respond_with_handler(accept)
     assert installation("payment", "send-sample", "--json").document["success"] is True
@@ -278,7 +278,7 @@ def test_a_sample_goes_to_our_own_shortcode_and_through_the_secret_path(installa
     ("status", "answer", "why"),
     [
         (400, {"success": False, "error": "TransAmount: not a number"}, "TransAmount: not a number (HTTP 400)"),
-        (403, {"success": False, "error": "Forbidden"}, "LIPANET_CALLBACK_SECRET"),
+        (403, {"success": False, "error": "Forbidden"}, "REJESHA_CALLBACK_SECRET"),
         (503, {"success": False, "error": "could not be stored"}, "could not be stored"),
     ],
 )

@@ -2,9 +2,9 @@
 
 import pytest
 from google.protobuf.timestamp_pb2 import Timestamp
-from lipanet.billing.v1 import directory_service_pb2 as directory
-from lipanet.billing.v1 import payment_service_pb2 as payment
-from lipanet.notify.v1 import notify_service_pb2 as notify
+from rejesha.billing.v1 import directory_service_pb2 as directory
+from rejesha.billing.v1 import payment_service_pb2 as payment
+from rejesha.notify.v1 import notify_service_pb2 as notify
 
 TOKEN = {"Authorization": "Bearer operators-token"}
 BODY = b'{"TransID": "QGH7SK61SU",\n "TransAmount": "lots\x1b[2J"}'
@@ -65,7 +65,7 @@ def test_a_replay_of_which_no_payment_came_says_why(installation, httpserver, st
 
 def test_a_mended_body_that_is_not_there_is_one_sentence(installation):
     ended = installation("quarantine", "replay", "5", "--body", "nowhere.json")
-    assert (ended.code, ended.err) == (1, "lipanet: nowhere.json cannot be read: No such file or directory.\n")
+    assert (ended.code, ended.err) == (1, "rejesha: nowhere.json cannot be read: No such file or directory.\n")
 
 
 def test_a_callback_is_dismissed_with_a_name_and_a_reason(installation, quarantined):
@@ -74,7 +74,7 @@ def test_a_callback_is_dismissed_with_a_name_and_a_reason(installation, quaranti
     assert (dismissed.code, dismissed.out) == (0, "Callback 5 is dismissed.\n")
     assert quarantined.note == "Amina: a scanner"
     refused = installation("quarantine", "dismiss", "7", "--note", "x")
-    assert refused.err == "lipanet: billing: no callback 7 (CALLBACK_NOT_FOUND)\n"
+    assert refused.err == "rejesha: billing: no callback 7 (CALLBACK_NOT_FOUND)\n"
 
 
 def test_messages_are_found_by_payment_and_state(installation, notifier):
@@ -137,10 +137,10 @@ def test_status_says_that_payments_wait_since_when_and_why_and_exits_with_1(inst
 def test_status_says_what_is_down_and_exits_with_1(installation, httpserver, monkeypatch):
     answer = {"status": "unhealthy", "error": "billing is unreachable"}
     httpserver.expect_request("/health").respond_with_json(answer, status=503)
-    monkeypatch.setenv("LIPANET_BILLING_TARGET", "127.0.0.1:1")
+    monkeypatch.setenv("REJESHA_BILLING_TARGET", "127.0.0.1:1")
     ended = installation("status")
     assert ended.code == 1
-    assert "LIPANET_BILLING_TARGET" in ended.out
+    assert "REJESHA_BILLING_TARGET" in ended.out
     assert "billing is unreachable" in ended.out
     document = installation("status", "--json").document
     assert (document["healthy"], document["counts"]) == (False, None)

@@ -76,4 +76,4 @@ def test_a_gateway_that_cannot_read_its_spool_is_one_sentence(installation, http
     httpserver.expect_request("/spool").respond_with_json(refusal, status=503)
     ended = installation("spool")
     assert ended.code == 1
-    assert ended.err == "lipanet: the gateway: The spool cannot be read: Input/output error (HTTP 503).\n"
+    assert ended.err == "rejesha: the gateway: The spool cannot be read: Input/output error (HTTP 503).\n"

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 
 import grpc
 from gateway_fakes import FakeService, abort, now
-from lipanet.billing.v1 import payment_service_pb2 as pb
-from lipanet.billing.v1 import payment_service_pb2_grpc, task_service_pb2_grpc
-from lipanet.billing.v1 import task_service_pb2 as task_pb
+from rejesha.billing.v1 import payment_service_pb2 as pb
+from rejesha.billing.v1 import payment_service_pb2_grpc, task_service_pb2_grpc
+from rejesha.billing.v1 import task_service_pb2 as task_pb
 
 
 @dataclass

@@ -11,16 +11,16 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from google.rpc import code_pb2, error_details_pb2, status_pb2
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_status import rpc_status
-from lipanet.notify.v1 import notify_service_pb2 as notify_pb
-from lipanet.notify.v1 import notify_service_pb2_grpc
-from lipanet.router_control.v1 import router_control_service_pb2 as router_pb
-from lipanet.router_control.v1 import router_control_service_pb2_grpc
+from rejesha.notify.v1 import notify_service_pb2 as notify_pb
+from rejesha.notify.v1 import notify_service_pb2_grpc
+from rejesha.router_control.v1 import router_control_service_pb2 as router_pb
+from rejesha.router_control.v1 import router_control_service_pb2_grpc
 
 
 async def abort(context, code, reason, message="said the fake"):
     """End an RPC as servicekit does."""
     status = status_pb2.Status(code=code_pb2.Code.Value(code.name), message=message)
-    status.details.add().Pack(error_details_pb2.ErrorInfo(reason=reason, domain="lipanet"))
+    status.details.add().Pack(error_details_pb2.ErrorInfo(reason=reason, domain="rejesha"))
     await context.abort_with_status(rpc_status.to_status(status))
 
 

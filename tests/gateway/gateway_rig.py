@@ -22,7 +22,7 @@ from gateway.room import Limits
 from gateway.server import configuration
 from gateway.spool.drain import DrainPace
 from gateway.spool.store import Store
-from lipanet.billing.v1 import task_service_pb2 as task_pb
+from rejesha.billing.v1 import task_service_pb2 as task_pb
 
 TOKEN = "operators-token-for-tests"
 # Quick, so that pauses and leases end within a test.

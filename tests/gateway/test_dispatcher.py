@@ -11,7 +11,7 @@ from gateway.dispatcher.pace import Beat
 from gateway_rig import PACE, all_done, callback, dispatching, results, run_gateway, until
 from hypothesis import given
 from hypothesis import strategies as st
-from lipanet.billing.v1 import task_service_pb2 as pb
+from rejesha.billing.v1 import task_service_pb2 as pb
 
 pytestmark = pytest.mark.anyio
 

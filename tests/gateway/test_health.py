@@ -20,7 +20,7 @@ async def test_all_serving_is_healthy(gateway):
     assert told == {
         "status": "healthy",
         "database": "connected",
-        "service": "lipanet-gateway",
+        "service": "rejesha-gateway",
         "services": {"billing": "serving", "router-control": "serving", "notify": "serving"},
         "spool": {"state": "ok", "waiting": 0, "deferred": 0, "oldest": None, "rejected": 0, "cause": None},
         "waiting": {"openCallbacks": 0, "unmatchedPayments": 0},

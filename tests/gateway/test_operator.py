@@ -2,8 +2,8 @@ import json
 
 import pytest
 from gateway_rig import TOKEN, callback, run_gateway
-from lipanet.billing.v1 import payment_service_pb2 as pb
-from lipanet.notify.v1 import notify_service_pb2 as notify_pb
+from rejesha.billing.v1 import payment_service_pb2 as pb
+from rejesha.notify.v1 import notify_service_pb2 as notify_pb
 
 pytestmark = pytest.mark.anyio
 

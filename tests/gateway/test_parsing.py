@@ -6,7 +6,7 @@ from gateway.parsing import MOST_BODY_BYTES, MalformedCallback, Payment, parse_c
 from gateway_rig import callback
 from hypothesis import given
 from hypothesis import strategies as st
-from lipanet.billing.v1 import payment_service_pb2 as pb
+from rejesha.billing.v1 import payment_service_pb2 as pb
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),

@@ -23,16 +23,16 @@ PHONE = "254700000126"
 
 @pytest.fixture
 def environment(world, unused_port, tmp_path):
-    ours = {name: value for name, value in os.environ.items() if not name.startswith("LIPANET_")}
+    ours = {name: value for name, value in os.environ.items() if not name.startswith("REJESHA_")}
     return {
         **ours,
-        "LIPANET_GATEWAY_PORT": str(unused_port),
-        "LIPANET_BILLING_TARGET": world.billing.target,
-        "LIPANET_ROUTER_CONTROL_TARGET": world.router_control.target,
-        "LIPANET_NOTIFY_TARGET": world.notify.target,
-        "LIPANET_API_TOKEN": TOKEN,
-        "LIPANET_GATEWAY_SPOOL": str(tmp_path / "spool"),
-        "LIPANET_CALLBACK_SECRETS": SECRET,
+        "REJESHA_GATEWAY_PORT": str(unused_port),
+        "REJESHA_BILLING_TARGET": world.billing.target,
+        "REJESHA_ROUTER_CONTROL_TARGET": world.router_control.target,
+        "REJESHA_NOTIFY_TARGET": world.notify.target,
+        "REJESHA_API_TOKEN": TOKEN,
+        "REJESHA_GATEWAY_SPOOL": str(tmp_path / "spool"),
+        "REJESHA_CALLBACK_SECRETS": SECRET,
     }
 
 
@@ -120,7 +120,7 @@ async def test_the_process_has_nothing_to_migrate(environment):
 
 
 async def test_without_a_lock_on_the_door_the_process_does_not_start(environment):
-    process = await start({**environment, "LIPANET_CALLBACK_SECRETS": ""})
+    process = await start({**environment, "REJESHA_CALLBACK_SECRETS": ""})
     _, errors = await process.communicate()
     assert process.returncode == 2
-    assert b"LIPANET_CALLBACK_SECRETS" in errors
+    assert b"REJESHA_CALLBACK_SECRETS" in errors

@@ -17,9 +17,9 @@ def load(monkeypatch):
     def load(**changes):
         for name, value in {**BASE, **changes}.items():
             if value is ...:
-                monkeypatch.delenv(f"LIPANET_{name}", raising=False)
+                monkeypatch.delenv(f"REJESHA_{name}", raising=False)
             else:
-                monkeypatch.setenv(f"LIPANET_{name}", value)
+                monkeypatch.setenv(f"REJESHA_{name}", value)
         return GatewaySettings.load()
 
     return load
@@ -48,28 +48,28 @@ def test_a_locked_door_a_sandbox_or_no_door_at_all_may_boot(load, changes):
 @pytest.mark.parametrize(
     ("changes", "named"),
     [
-        ({"BILLING_TARGET": ...}, "LIPANET_BILLING_TARGET is missing"),
-        ({"API_TOKEN": ...}, "LIPANET_API_TOKEN is missing"),
-        ({"GATEWAY_SPOOL": ..., "SANDBOX": "true"}, "LIPANET_GATEWAY_SPOOL is missing"),
-        ({"GATEWAY_SPOOL_BYTES": "1000"}, "LIPANET_GATEWAY_SPOOL_BYTES is wrong"),
-        ({"CALLBACK_SECRETS": ...}, "LIPANET_CALLBACK_SECRETS or LIPANET_CALLBACK_NETWORKS"),
-        ({"CALLBACK_SECRETS": STRONG[1:]}, "LIPANET_CALLBACK_SECRETS is wrong"),
-        ({"CALLBACK_SECRETS": f"{STRONG},{STRONG[1:]}"}, "LIPANET_CALLBACK_SECRETS is wrong"),
-        ({"API_TOKEN": STRONG[1:]}, "LIPANET_API_TOKEN is wrong"),
-        ({"API_TOKEN": f"{STRONG[1:]}  "}, "LIPANET_API_TOKEN is wrong"),
-        ({"API_TOKEN": STRONG[1:], "SANDBOX": "true", "GATEWAY_ROLE": "dispatcher"}, "LIPANET_API_TOKEN is wrong"),
-        ({"API_TOKEN": " " * 24}, "LIPANET_API_TOKEN is missing"),
-        ({"CALLBACK_SECRETS": f"{STRONG}/x"}, "LIPANET_CALLBACK_SECRETS is wrong"),
-        ({"CALLBACK_SECRETS": f"{STRONG}1,{STRONG}2,{STRONG}3"}, "LIPANET_CALLBACK_SECRETS is wrong"),
-        ({"CALLBACK_NETWORKS": "196.201.214.0/99"}, "LIPANET_CALLBACK_NETWORKS is wrong"),
-        ({"TRUSTED_PROXIES": "proxy.example"}, "LIPANET_TRUSTED_PROXIES is wrong"),
-        ({"TRUSTED_PROXIES": "0.0.0.0/0"}, "LIPANET_TRUSTED_PROXIES is wrong"),
-        ({"TRUSTED_PROXIES": "10.0.0.1, ::/0"}, "LIPANET_TRUSTED_PROXIES is wrong"),
-        ({"TRUSTED_PROXIES": "128.0.0.0/1"}, "LIPANET_TRUSTED_PROXIES is wrong"),
-        ({"TRUSTED_PROXIES": "2000::/3"}, "LIPANET_TRUSTED_PROXIES is wrong"),
-        ({"TRUSTED_PROXIES": ",".join(f"{n}.0.0.0/8" for n in range(256))}, "LIPANET_TRUSTED_PROXIES is wrong"),
-        ({"CALLBACK_SECRETS": ..., "CALLBACK_NETWORKS": "0.0.0.0/0"}, "LIPANET_CALLBACK_NETWORKS is wrong"),
-        ({"GATEWAY_ROLE": "all"}, "LIPANET_GATEWAY_ROLE is wrong"),
+        ({"BILLING_TARGET": ...}, "REJESHA_BILLING_TARGET is missing"),
+        ({"API_TOKEN": ...}, "REJESHA_API_TOKEN is missing"),
+        ({"GATEWAY_SPOOL": ..., "SANDBOX": "true"}, "REJESHA_GATEWAY_SPOOL is missing"),
+        ({"GATEWAY_SPOOL_BYTES": "1000"}, "REJESHA_GATEWAY_SPOOL_BYTES is wrong"),
+        ({"CALLBACK_SECRETS": ...}, "REJESHA_CALLBACK_SECRETS or REJESHA_CALLBACK_NETWORKS"),
+        ({"CALLBACK_SECRETS": STRONG[1:]}, "REJESHA_CALLBACK_SECRETS is wrong"),
+        ({"CALLBACK_SECRETS": f"{STRONG},{STRONG[1:]}"}, "REJESHA_CALLBACK_SECRETS is wrong"),
+        ({"API_TOKEN": STRONG[1:]}, "REJESHA_API_TOKEN is wrong"),
+        ({"API_TOKEN": f"{STRONG[1:]}  "}, "REJESHA_API_TOKEN is wrong"),
+        ({"API_TOKEN": STRONG[1:], "SANDBOX": "true", "GATEWAY_ROLE": "dispatcher"}, "REJESHA_API_TOKEN is wrong"),
+        ({"API_TOKEN": " " * 24}, "REJESHA_API_TOKEN is missing"),
+        ({"CALLBACK_SECRETS": f"{STRONG}/x"}, "REJESHA_CALLBACK_SECRETS is wrong"),
+        ({"CALLBACK_SECRETS": f"{STRONG}1,{STRONG}2,{STRONG}3"}, "REJESHA_CALLBACK_SECRETS is wrong"),
+        ({"CALLBACK_NETWORKS": "196.201.214.0/99"}, "REJESHA_CALLBACK_NETWORKS is wrong"),
+        ({"TRUSTED_PROXIES": "proxy.example"}, "REJESHA_TRUSTED_PROXIES is wrong"),
+        ({"TRUSTED_PROXIES": "0.0.0.0/0"}, "REJESHA_TRUSTED_PROXIES is wrong"),
+        ({"TRUSTED_PROXIES": "10.0.0.1, ::/0"}, "REJESHA_TRUSTED_PROXIES is wrong"),
+        ({"TRUSTED_PROXIES": "128.0.0.0/1"}, "REJESHA_TRUSTED_PROXIES is wrong"),
+        ({"TRUSTED_PROXIES": "2000::/3"}, "REJESHA_TRUSTED_PROXIES is wrong"),
+        ({"TRUSTED_PROXIES": ",".join(f"{n}.0.0.0/8" for n in range(256))}, "REJESHA_TRUSTED_PROXIES is wrong"),
+        ({"CALLBACK_SECRETS": ..., "CALLBACK_NETWORKS": "0.0.0.0/0"}, "REJESHA_CALLBACK_NETWORKS is wrong"),
+        ({"GATEWAY_ROLE": "all"}, "REJESHA_GATEWAY_ROLE is wrong"),
     ],
 )
 def test_a_wrong_setting_stops_the_boot_and_is_named_without_its_value(load, capsys, changes, named):

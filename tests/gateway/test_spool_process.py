@@ -22,17 +22,17 @@ class Process:
 
     def __init__(self, world, directory):
         self.port = free_port()
-        ours = {name: value for name, value in os.environ.items() if not name.startswith("LIPANET_")}
+        ours = {name: value for name, value in os.environ.items() if not name.startswith("REJESHA_")}
         self.environment = {
             **ours,
-            "LIPANET_GATEWAY_PORT": str(self.port),
-            "LIPANET_BILLING_TARGET": world.billing.target,
-            "LIPANET_ROUTER_CONTROL_TARGET": world.router_control.target,
-            "LIPANET_NOTIFY_TARGET": world.notify.target,
-            "LIPANET_GATEWAY_ROLE": "intake",
-            "LIPANET_SANDBOX": "true",
-            "LIPANET_API_TOKEN": TOKEN,
-            "LIPANET_GATEWAY_SPOOL": str(directory / "spool"),
+            "REJESHA_GATEWAY_PORT": str(self.port),
+            "REJESHA_BILLING_TARGET": world.billing.target,
+            "REJESHA_ROUTER_CONTROL_TARGET": world.router_control.target,
+            "REJESHA_NOTIFY_TARGET": world.notify.target,
+            "REJESHA_GATEWAY_ROLE": "intake",
+            "REJESHA_SANDBOX": "true",
+            "REJESHA_API_TOKEN": TOKEN,
+            "REJESHA_GATEWAY_SPOOL": str(directory / "spool"),
         }
         self.client = httpx.AsyncClient(base_url=f"http://127.0.0.1:{self.port}", timeout=30)
         self.running = None
@@ -130,11 +130,11 @@ async def test_a_second_gateway_with_the_same_spool_does_not_start(process):
     await process.start()
     await process.ready()
     first = process.running
-    second = await process.start(LIPANET_GATEWAY_PORT="1")
+    second = await process.start(REJESHA_GATEWAY_PORT="1")
     _, said = await second.communicate()
     process.running = first
     assert second.returncode == 1
-    assert "lipanet: LIPANET_GATEWAY_SPOOL cannot be used" in said.decode()
+    assert "rejesha: REJESHA_GATEWAY_SPOOL cannot be used" in said.decode()
     assert "belongs to another gateway" in said.decode()
     assert "Traceback" not in said.decode()
     await process.end(signal.SIGTERM)

@@ -2,9 +2,9 @@ import orjson
 import pytest
 from gateway.timeline import compose
 from google.protobuf.timestamp_pb2 import Timestamp
-from lipanet.billing.v1 import payment_service_pb2 as pb
-from lipanet.billing.v1 import task_service_pb2 as task_pb
-from lipanet.notify.v1 import notify_service_pb2 as notify_pb
+from rejesha.billing.v1 import payment_service_pb2 as pb
+from rejesha.billing.v1 import task_service_pb2 as task_pb
+from rejesha.notify.v1 import notify_service_pb2 as notify_pb
 
 
 def at(second):

@@ -8,17 +8,17 @@ from contextlib import ExitStack, contextmanager
 
 import grpc
 import pytest
-from lipanet.notify.v1 import notify_service_pb2 as pb
-from lipanet.notify.v1 import notify_service_pb2_grpc as pb_grpc
 from notify.__main__ import MIGRATIONS
 from notify.textsms import TextSms
+from rejesha.notify.v1 import notify_service_pb2 as pb
+from rejesha.notify.v1 import notify_service_pb2_grpc as pb_grpc
 
 from chaos import ports
 from servicekit import channel, database, migrate
 from simulators.textsms import TextSmsSimulator
 from simulators.textsms.exchange import Account
 
-ACCOUNT = Account(api_key="the-key", partner_id="77", shortcode="LIPANET")
+ACCOUNT = Account(api_key="the-key", partner_id="77", shortcode="REJESHA")
 
 
 @pytest.fixture
@@ -145,7 +145,7 @@ def run_notify(database_url):
 
 
 def _environment(database_url, textsms_url, settings):
-    inherited = {name: value for name, value in os.environ.items() if not name.startswith("LIPANET_")}
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("REJESHA_")}
     ours = {
         "NOTIFY_DATABASE_URL": database_url,
         "NOTIFY_PORT": ports.free_port(),
@@ -155,15 +155,15 @@ def _environment(database_url, textsms_url, settings):
         "TEXTSMS_SHORTCODE": ACCOUNT.shortcode,
         "TEXTSMS_DEADLINE": 2,
     }
-    return inherited | {f"LIPANET_{name}": str(value) for name, value in (ours | settings).items()}
+    return inherited | {f"REJESHA_{name}": str(value) for name, value in (ours | settings).items()}
 
 
 @contextmanager
 def _running(environment, tmp_path):
-    log_file = tmp_path / f"notify-{environment['LIPANET_NOTIFY_PORT']}.log"
+    log_file = tmp_path / f"notify-{environment['REJESHA_NOTIFY_PORT']}.log"
     with log_file.open("w") as log:
         process = subprocess.Popen([sys.executable, "-m", "notify"], env=environment, stderr=log)
-    with channel.connect(f"127.0.0.1:{environment['LIPANET_NOTIFY_PORT']}") as connection:
+    with channel.connect(f"127.0.0.1:{environment['REJESHA_NOTIFY_PORT']}") as connection:
         grpc.channel_ready_future(connection).result(timeout=30)
         try:
             yield NotifyProcess(process, pb_grpc.NotifyServiceStub(connection), log_file)

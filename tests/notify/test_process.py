@@ -7,8 +7,8 @@ from concurrent.futures import ThreadPoolExecutor
 import grpc
 import pytest
 import sqlalchemy as sa
-from lipanet.notify.v1 import notify_service_pb2 as pb
 from notify.__main__ import CALLS_AT_ONCE
+from rejesha.notify.v1 import notify_service_pb2 as pb
 from servicekit.errors import reason_of
 
 from simulators.textsms import Fault, TextSmsSimulator
@@ -144,7 +144,7 @@ def test_an_accepted_message_goes_out_at_once_and_can_be_read_back(start_sqlite_
     message = notify.message("m1")
     assert (message.phone, message.text, message.segments) == (PHONE, received.message, 1)
     assert (message.provider_message_id, message.template) == (str(received.messageid), "customer_connected")
-    assert received.shortcode == "LIPANET"
+    assert received.shortcode == "REJESHA"
 
 
 def test_errors_carry_their_code_and_reason(start_sqlite_notify, sms):
@@ -206,8 +206,8 @@ def test_the_console_sender_prints_with_the_number_masked(start_sqlite_notify, s
 @pytest.mark.parametrize(
     ("settings", "named"),
     [
-        ({"TEXTSMS_PARTNER_ID": ""}, "LIPANET_TEXTSMS_PARTNER_ID is missing"),
-        ({"TEXTSMS_URL": "sms.example"}, "LIPANET_TEXTSMS_URL is wrong"),
+        ({"TEXTSMS_PARTNER_ID": ""}, "REJESHA_TEXTSMS_PARTNER_ID is missing"),
+        ({"TEXTSMS_URL": "sms.example"}, "REJESHA_TEXTSMS_URL is wrong"),
     ],
 )
 def test_a_missing_or_wrong_setting_stops_the_boot_and_names_itself(run_notify, settings, named):

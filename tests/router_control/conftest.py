@@ -7,8 +7,8 @@ from types import SimpleNamespace
 import grpc
 import pytest
 from cryptography.fernet import Fernet
-from lipanet.router_control.v1 import router_control_service_pb2 as pb
-from lipanet.router_control.v1 import router_control_service_pb2_grpc as pb_grpc
+from rejesha.router_control.v1 import router_control_service_pb2 as pb
+from rejesha.router_control.v1 import router_control_service_pb2_grpc as pb_grpc
 from router_control.__main__ import MIGRATIONS, THREADS
 from router_control.access import AccessControl
 from router_control.routers import Defaults, Registry
@@ -30,7 +30,7 @@ class Service:
         self.stub, self.workers = stub, workers
         self.pb = pb
 
-    def register(self, server, name="r1", *, port=None, username="lipanet", password=PASSWORD, **registration):
+    def register(self, server, name="r1", *, port=None, username="rejesha", password=PASSWORD, **registration):
         router = pb.Router(
             name=name,
             address="127.0.0.1",
@@ -111,7 +111,7 @@ def service(sqlite_url):
 
 @pytest.fixture
 def router():
-    return Router(User("lipanet", PASSWORD))
+    return Router(User("rejesha", PASSWORD))
 
 
 @pytest.fixture

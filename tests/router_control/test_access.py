@@ -35,7 +35,7 @@ def test_setting_the_same_again_writes_nothing(service, router, router_id):
 
 @pytest.mark.parametrize("version", ["6.42.12", "6.44", "6.49.10", "7.17", "7.18", "7.20"])
 def test_every_generation_of_routeros_is_understood(service, version):
-    router = Router(User("lipanet", "mango-tree-7"), version=version)
+    router = Router(User("rejesha", "mango-tree-7"), version=version)
     router.add_secret("off", disabled=True)
     with RouterServer(router) as server:
         router_id = service.register(server)
@@ -55,7 +55,7 @@ def test_a_password_beyond_ascii_opens_old_and_new_routers(service):
 
 @pytest.mark.parametrize("version", ["6.49.10", "7.20"])
 def test_names_are_text_whatever_they_look_like(service, version):
-    router = Router(User("lipanet", "mango-tree-7"), version=version)
+    router = Router(User("rejesha", "mango-tree-7"), version=version)
     for name in NAMES:
         router.add_secret(name, disabled=True)
     with RouterServer(router) as server:
@@ -147,7 +147,7 @@ def test_calls_for_one_router_wait_their_turn_on_one_connection(service, router,
 
 
 def test_a_login_without_the_right_to_write_is_not_permitted_and_says_what_the_router_holds(service):
-    router = Router(User("lipanet", "mango-tree-7", policies=frozenset({"api", "read"})))
+    router = Router(User("rejesha", "mango-tree-7", policies=frozenset({"api", "read"})))
     router.add_secret("off", disabled=True)
     router.add_secret("on")
     with RouterServer(router) as server:
@@ -160,7 +160,7 @@ def test_a_login_without_the_right_to_write_is_not_permitted_and_says_what_the_r
 
 
 def test_a_login_that_may_not_read_is_not_permitted(service):
-    router = Router(User("lipanet", "mango-tree-7", policies=frozenset({"api", "write"})))
+    router = Router(User("rejesha", "mango-tree-7", policies=frozenset({"api", "write"})))
     router.add_secret("off", disabled=True)
     with RouterServer(router) as server:
         router_id = service.register(server)
@@ -215,7 +215,7 @@ CHANGING_THE_ROUTER = ["vanish", "restart"]
     faults=st.lists(st.sampled_from(LOSING_THE_ANSWER + CHANGING_THE_ROUTER), max_size=2),
 )
 def test_whatever_breaks_once_what_is_reported_is_what_the_router_holds(service, held, dialled, wanted, faults):
-    router = Router(User("lipanet", "mango-tree-7"))
+    router = Router(User("rejesha", "mango-tree-7"))
     for name in held:
         router.add_secret(name)
     for name in dialled:

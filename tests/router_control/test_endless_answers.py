@@ -14,7 +14,7 @@ import grpc
 import pytest
 from cryptography.fernet import Fernet
 from grpc_health.v1 import health_pb2, health_pb2_grpc
-from lipanet.router_control.v1 import router_control_service_pb2_grpc as pb_grpc
+from rejesha.router_control.v1 import router_control_service_pb2_grpc as pb_grpc
 
 from chaos.ports import free_port
 from simulators.routeros import Router, RouterServer, User, tls
@@ -106,10 +106,10 @@ class Process(Service):
 @pytest.fixture
 def process(sqlite_url, tmp_path):
     port = free_port()
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("LIPANET_")} | {
-        "LIPANET_DATABASE_URL": sqlite_url,
-        "LIPANET_ROUTER_CONTROL_PORT": str(port),
-        "LIPANET_ROUTER_CONTROL_KEYS": Fernet.generate_key().decode(),
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("REJESHA_")} | {
+        "REJESHA_DATABASE_URL": sqlite_url,
+        "REJESHA_ROUTER_CONTROL_PORT": str(port),
+        "REJESHA_ROUTER_CONTROL_KEYS": Fernet.generate_key().decode(),
     }
     command = [sys.executable, "-m", "router_control"]
     subprocess.run([*command, "migrate"], env=environment, capture_output=True, timeout=60, check=True)
@@ -202,7 +202,7 @@ def test_a_router_with_20000_users_is_understood_even_if_it_tells_all_about_all_
 
 
 def test_a_busy_router_with_many_users_and_sessions_is_read_and_switched(service):
-    router = Router(User("lipanet", PASSWORD))
+    router = Router(User("rejesha", PASSWORD))
     for number in range(2_000):
         router.add_secret(f"user{number}")
     for _ in range(3_000):

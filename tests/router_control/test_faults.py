@@ -52,7 +52,7 @@ def test_a_refused_login_is_tried_once_until_the_registration_is_mended(service,
 
 
 def test_an_old_router_refuses_a_wrong_password_too(service):
-    router = Router(User("lipanet", PASSWORD), version="6.42")
+    router = Router(User("rejesha", PASSWORD), version="6.42")
     with RouterServer(router) as server:
         assert service.check(service.register(server, password="wrong")).outcome == "LOGIN_REFUSED"
 
@@ -60,7 +60,7 @@ def test_an_old_router_refuses_a_wrong_password_too(service):
 def test_a_router_mended_at_its_own_end_is_tried_again_when_its_registration_is_saved(service, router, server):
     router_id = service.register(server, password="new-one")
     assert service.get(router_id, "u")["u"].outcome == "LOGIN_REFUSED"
-    router.users["lipanet"] = User("lipanet", "new-one")
+    router.users["rejesha"] = User("rejesha", "new-one")
     service.update(router_id)
     assert service.get(router_id, "u")["u"].outcome == "NO_SUCH_SECRET"
 
@@ -69,13 +69,13 @@ def test_a_router_without_any_login_says_which_setting_is_missing(service, route
     router_id = service.register(server, username="", password="")
     result = service.set(router_id, {"u": True})["u"]
     assert result.outcome == "LOGIN_REFUSED"
-    assert "LIPANET_ROUTEROS_USER" in result.detail
+    assert "REJESHA_ROUTEROS_USER" in result.detail
 
 
 def test_a_changed_address_is_used_by_the_next_call(service, router, server, router_id):
     router.add_secret("u")
     assert service.get(router_id, "u")["u"].outcome == "ALREADY_SO"
-    with RouterServer(Router(User("lipanet", PASSWORD))) as other:
+    with RouterServer(Router(User("rejesha", PASSWORD))) as other:
         service.update(router_id, port=other.port, password=PASSWORD)
         assert service.get(router_id, "u")["u"].outcome == "NO_SUCH_SECRET"
 
@@ -100,7 +100,7 @@ def test_a_router_that_drips_its_answer_stretches_nobody_s_deadline(service, rou
 
 def test_one_dead_router_does_not_delay_another(service, router, router_id):
     router.add_secret("u", disabled=True)
-    dead = Router(User("lipanet", PASSWORD))
+    dead = Router(User("rejesha", PASSWORD))
     dead.faults.set("half-open")
     with RouterServer(dead) as dead_server, ThreadPoolExecutor(5) as callers:
         dead_id = service.register(dead_server, "dead")

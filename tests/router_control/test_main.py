@@ -9,8 +9,8 @@ import grpc
 import pytest
 from cryptography.fernet import Fernet
 from grpc_health.v1 import health_pb2, health_pb2_grpc
-from lipanet.router_control.v1 import router_control_service_pb2 as pb
-from lipanet.router_control.v1 import router_control_service_pb2_grpc as pb_grpc
+from rejesha.router_control.v1 import router_control_service_pb2 as pb
+from rejesha.router_control.v1 import router_control_service_pb2_grpc as pb_grpc
 
 from chaos.ports import free_port
 
@@ -19,14 +19,14 @@ KEY = Fernet.generate_key().decode()
 
 @pytest.fixture
 def environment(database_url):
-    clean = {name: value for name, value in os.environ.items() if not name.startswith("LIPANET_")}
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("REJESHA_")}
     return clean | {
-        "LIPANET_DATABASE_URL": database_url,
-        "LIPANET_ROUTER_CONTROL_PORT": str(free_port()),
-        "LIPANET_ROUTER_CONTROL_KEYS": KEY,
-        "LIPANET_LOG_LEVEL": "DEBUG",
-        "LIPANET_ROUTEROS_USER": "lipanet",
-        "LIPANET_ROUTEROS_PASSWORD": "mango-tree-7",
+        "REJESHA_DATABASE_URL": database_url,
+        "REJESHA_ROUTER_CONTROL_PORT": str(free_port()),
+        "REJESHA_ROUTER_CONTROL_KEYS": KEY,
+        "REJESHA_LOG_LEVEL": "DEBUG",
+        "REJESHA_ROUTEROS_USER": "rejesha",
+        "REJESHA_ROUTEROS_PASSWORD": "mango-tree-7",
     }
 
 
@@ -40,7 +40,7 @@ def test_it_migrates_serves_switches_a_line_with_the_default_login_and_stops_whe
     router.add_secret("u", disabled=True)
     process = subprocess.Popen([sys.executable, "-m", "router_control"], env=environment, stderr=subprocess.PIPE)
     try:
-        with grpc.insecure_channel(f"127.0.0.1:{environment['LIPANET_ROUTER_CONTROL_PORT']}") as channel:
+        with grpc.insecure_channel(f"127.0.0.1:{environment['REJESHA_ROUTER_CONTROL_PORT']}") as channel:
             health = health_pb2_grpc.HealthStub(channel)
             answer = health.Check(health_pb2.HealthCheckRequest(), timeout=30, wait_for_ready=True)
             assert answer.status == health_pb2.HealthCheckResponse.SERVING
@@ -62,16 +62,16 @@ def test_it_migrates_serves_switches_a_line_with_the_default_login_and_stops_whe
 
 def test_passwords_are_put_under_a_new_key_on_command(environment):
     assert run(environment, "migrate").returncode == 0
-    rotated = run(environment | {"LIPANET_ROUTER_CONTROL_KEYS": f"{Fernet.generate_key().decode()},{KEY}"}, "reencrypt")
+    rotated = run(environment | {"REJESHA_ROUTER_CONTROL_KEYS": f"{Fernet.generate_key().decode()},{KEY}"}, "reencrypt")
     assert rotated.returncode == 0
     assert '"count": 0' in rotated.stderr
 
 
 @pytest.mark.parametrize("keys", ["", "not-a-key", f"{KEY},short"])
 def test_a_missing_or_malformed_key_stops_the_boot_and_is_not_shown(sqlite_url, keys):
-    result = run({"PATH": os.environ["PATH"], "LIPANET_DATABASE_URL": sqlite_url, "LIPANET_ROUTER_CONTROL_KEYS": keys})
+    result = run({"PATH": os.environ["PATH"], "REJESHA_DATABASE_URL": sqlite_url, "REJESHA_ROUTER_CONTROL_KEYS": keys})
     assert result.returncode == 2
-    assert "LIPANET_ROUTER_CONTROL_KEYS" in result.stderr
+    assert "REJESHA_ROUTER_CONTROL_KEYS" in result.stderr
     assert not keys or keys not in result.stderr
 
 

@@ -15,7 +15,7 @@ def test_a_router_is_created_read_listed_replaced_and_deleted_without_its_passwo
     pb, stub = service.pb, service.stub
     router_id = service.register(server, tls=False)
     got = stub.GetRouter(pb.GetRouterRequest(router_id=router_id)).router
-    assert (got.name, got.username, got.has_password) == ("r1", "lipanet", True)
+    assert (got.name, got.username, got.has_password) == ("r1", "rejesha", True)
     assert not got.HasField("password")
     assert list(stub.ListRouters(pb.ListRoutersRequest()).routers) == [got]
     got.name = "renamed"

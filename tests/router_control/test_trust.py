@@ -38,7 +38,7 @@ def serve(certificates):
 
     def start(which, port=0):
         context = tls.anonymous() if which is None else tls.with_certificate(certificates[which])
-        router = Router(User("lipanet", PASSWORD))
+        router = Router(User("rejesha", PASSWORD))
         router.add_secret("u", disabled=True)
         return router, running.enter_context(RouterServer(router, tls=context, tls_port=port))
 
@@ -69,7 +69,7 @@ def test_another_certificate_than_the_first_or_none_gets_no_password(service, se
     impostor, _ = serve(instead, server.tls_port)
     check, result = service.check(router_id), service.set(router_id, {"u": False})["u"]
     assert (check.outcome, result.outcome) == ("CERTIFICATE_CHANGED", "CERTIFICATE_CHANGED")
-    assert "lipanet router trust" in check.detail
+    assert "rejesha router trust" in check.detail
     assert fingerprint(certificates[0]) in check.detail
     assert impostor.counts == {}
     assert service.router(router_id).certificate_sha256 == fingerprint(certificates[0])
@@ -149,7 +149,7 @@ def test_of_two_certificates_seen_at_the_same_moment_one_is_remembered_and_only_
     """As when several router-controls meet a new router at once, and somebody stands in its way."""
     (first, one), (second, two) = serve(0), serve(1)
     crossroads = Crossroads(one.tls_port, two.tls_port)
-    wanted = Registration("r1", "127.0.0.1", port=crossroads.port, tls=True, username="lipanet", password=PASSWORD)
+    wanted = Registration("r1", "127.0.0.1", port=crossroads.port, tls=True, username="rejesha", password=PASSWORD)
     router_id = registry.create(wanted).router_id
     instances = [AccessControl(registry, Workers()) for _ in range(12)]
     together = threading.Barrier(len(instances))

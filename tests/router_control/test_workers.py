@@ -13,7 +13,7 @@ PASSWORD = "mango-tree-7"
 
 def test_a_worker_ends_when_idle_with_its_connection_and_starts_again(router, server, wait_until):
     workers = Workers(idle_seconds=0.1)
-    target = Target("127.0.0.1", server.port, tls=False, verify_certificate=False, login=Login("lipanet", PASSWORD))
+    target = Target("127.0.0.1", server.port, tls=False, verify_certificate=False, login=Login("rejesha", PASSWORD))
     for round_ in (1, 2):
         introduction = Introduction()
         workers.perform(1, introduction, target, Deadline.after(5))
@@ -25,7 +25,7 @@ def test_a_worker_ends_when_idle_with_its_connection_and_starts_again(router, se
 
 def test_stopping_ends_every_connection_and_turns_nobody_away_who_is_being_served(router, server, wait_until):
     workers = Workers()
-    target = Target("127.0.0.1", server.port, tls=False, verify_certificate=False, login=Login("lipanet", PASSWORD))
+    target = Target("127.0.0.1", server.port, tls=False, verify_certificate=False, login=Login("rejesha", PASSWORD))
     router.faults.set("delay", seconds=0.3, commands=("/system",))
     introduction = Introduction()
     call = threading.Thread(target=workers.perform, args=(1, introduction, target, Deadline.after(5)))
@@ -43,7 +43,7 @@ def test_a_fault_of_ours_reaches_whoever_waits_and_the_worker_lives_on(router, s
             raise ZeroDivisionError
 
     workers = Workers()
-    target = Target("127.0.0.1", server.port, tls=False, verify_certificate=False, login=Login("lipanet", PASSWORD))
+    target = Target("127.0.0.1", server.port, tls=False, verify_certificate=False, login=Login("rejesha", PASSWORD))
     with pytest.raises(ZeroDivisionError):
         workers.perform(1, Broken(), target, Deadline.after(5))
     workers.perform(1, Introduction(), target, Deadline.after(5))

@@ -18,20 +18,20 @@ SERVICES = ["billing", "router_control", "notify", "gateway"]
 @pytest.fixture
 def environment(tmp_path):
     """Everything that any of the services asks for."""
-    ours = {name: value for name, value in os.environ.items() if not name.startswith("LIPANET_")}
-    targets = {f"LIPANET_{name}_TARGET": "127.0.0.1:9" for name in ("BILLING", "ROUTER_CONTROL", "NOTIFY")}
-    ports = {f"LIPANET_{name}_PORT": "0" for name in ("GATEWAY", "BILLING", "ROUTER_CONTROL", "NOTIFY")}
+    ours = {name: value for name, value in os.environ.items() if not name.startswith("REJESHA_")}
+    targets = {f"REJESHA_{name}_TARGET": "127.0.0.1:9" for name in ("BILLING", "ROUTER_CONTROL", "NOTIFY")}
+    ports = {f"REJESHA_{name}_PORT": "0" for name in ("GATEWAY", "BILLING", "ROUTER_CONTROL", "NOTIFY")}
     return {
         **ours,
         **targets,
         **ports,
-        "LIPANET_DATABASE_URL": f"sqlite:///{tmp_path}/one.db",
-        "LIPANET_SHORTCODES": "600000",
-        "LIPANET_ROUTER_CONTROL_KEYS": Fernet.generate_key().decode(),
-        "LIPANET_NOTIFY_SENDER": "console",
-        "LIPANET_API_TOKEN": TOKEN,
-        "LIPANET_CALLBACK_SECRETS": TOKEN,
-        "LIPANET_GATEWAY_SPOOL": str(tmp_path / "spool"),
+        "REJESHA_DATABASE_URL": f"sqlite:///{tmp_path}/one.db",
+        "REJESHA_SHORTCODES": "600000",
+        "REJESHA_ROUTER_CONTROL_KEYS": Fernet.generate_key().decode(),
+        "REJESHA_NOTIFY_SENDER": "console",
+        "REJESHA_API_TOKEN": TOKEN,
+        "REJESHA_CALLBACK_SECRETS": TOKEN,
+        "REJESHA_GATEWAY_SPOOL": str(tmp_path / "spool"),
     }
 
 
@@ -40,22 +40,22 @@ def environment(tmp_path):
 def test_a_service_that_others_could_reach_unencrypted_does_not_start(environment, service, bind):
     done = subprocess.run(
         [sys.executable, "-m", service],
-        env={**environment, "LIPANET_BIND": bind},
+        env={**environment, "REJESHA_BIND": bind},
         capture_output=True,
         text=True,
         timeout=60,
         check=False,
     )
     assert done.returncode == 2
-    assert "LIPANET_BIND" in done.stderr
-    assert "LIPANET_PLAINTEXT=true" in done.stderr
+    assert "REJESHA_BIND" in done.stderr
+    assert "REJESHA_PLAINTEXT=true" in done.stderr
 
 
 @pytest.mark.parametrize("service", SERVICES)
 def test_a_service_that_was_told_to_speak_in_plain_text_warns_at_each_start(environment, service):
     process = subprocess.Popen(
         [sys.executable, "-m", service],
-        env={**environment, "LIPANET_BIND": "0.0.0.0", "LIPANET_PLAINTEXT": "true"},
+        env={**environment, "REJESHA_BIND": "0.0.0.0", "REJESHA_PLAINTEXT": "true"},
         stderr=subprocess.PIPE,
         text=True,
     )

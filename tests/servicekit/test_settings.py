@@ -11,7 +11,7 @@ class Example(Settings):
 
 def load(monkeypatch, **environment):
     for name, value in environment.items():
-        monkeypatch.setenv(f"LIPANET_{name}", value)
+        monkeypatch.setenv(f"REJESHA_{name}", value)
     return Example.load()
 
 
@@ -33,9 +33,9 @@ def test_a_list_is_split_at_commas(monkeypatch):
 @pytest.mark.parametrize(
     ("environment", "named"),
     [
-        ({"DATABASE_URL": "a"}, "LIPANET_API_KEY is missing"),
-        ({"API_KEY": "k"}, "LIPANET_EXAMPLE_DATABASE_URL is missing"),
-        ({"DATABASE_URL": "a", "API_KEY": "k", "PORT": "x"}, "LIPANET_PORT is wrong"),
+        ({"DATABASE_URL": "a"}, "REJESHA_API_KEY is missing"),
+        ({"API_KEY": "k"}, "REJESHA_EXAMPLE_DATABASE_URL is missing"),
+        ({"DATABASE_URL": "a", "API_KEY": "k", "PORT": "x"}, "REJESHA_PORT is wrong"),
         ({"DATABASE_URL": "a", "API_KEY_FILE": "/nowhere/key"}, "/nowhere/key"),
     ],
 )

@@ -7,7 +7,7 @@ import pytest
 
 from simulators.routeros import Router, RouterServer, User
 
-USER, PASSWORD = "lipanet", "router-pass"
+USER, PASSWORD = "rejesha", "router-pass"
 
 
 class RawClient:

@@ -23,14 +23,14 @@ NODE = Path(__file__).with_name("node")
 
 
 def serve(version="7.20", **options):
-    router = Router(User("lipanet", "router-pass"), version=version)
+    router = Router(User("rejesha", "router-pass"), version=version)
     router.add_secret("0949AQ", disabled=True)
     router.add_secret("other", disabled=True)
     return RouterServer(router, **options)
 
 
 def routeros_api_pool(port, **options):
-    return routeros_api.RouterOsApiPool("127.0.0.1", "lipanet", "router-pass", port=port, **options)
+    return routeros_api.RouterOsApiPool("127.0.0.1", "rejesha", "router-pass", port=port, **options)
 
 
 @pytest.mark.parametrize(
@@ -72,7 +72,7 @@ def test_routeros_api_adds_removes_and_sees_errors():
 @pytest.mark.parametrize("version", ["7.20", "7.17", "6.44"])
 def test_librouteros_does_all_that_a_reconnection_needs(version):
     with serve(version) as server:
-        api = librouteros.connect("127.0.0.1", "lipanet", "router-pass", port=server.port, encoding="utf-8")
+        api = librouteros.connect("127.0.0.1", "rejesha", "router-pass", port=server.port, encoding="utf-8")
         secrets = api.path("ppp", "secret")
         found = secrets.select(Key(".id"), Key("disabled")).where(Key("name").In("0949AQ", "nobody"))
         assert list(found) == [{".id": "*1", "disabled": True}]
@@ -94,11 +94,11 @@ def test_librouteros_does_all_that_a_reconnection_needs(version):
 def test_librouteros_logs_in_with_the_old_challenge():
     with serve("6.42") as server:
         login = {"port": server.port, "login_method": token}
-        api = librouteros.connect("127.0.0.1", "lipanet", "router-pass", **login)
+        api = librouteros.connect("127.0.0.1", "rejesha", "router-pass", **login)
         assert list(api.path("ppp", "active")) == []
         api.close()
         with pytest.raises(TrapError, match="cannot log in"):
-            librouteros.connect("127.0.0.1", "lipanet", "wrong", **login)
+            librouteros.connect("127.0.0.1", "rejesha", "wrong", **login)
 
 
 def test_tls_without_a_certificate_is_anonymous():
@@ -116,7 +116,7 @@ def test_tls_with_a_certificate_is_verified(certificate):
     context = ssl.create_default_context(cafile=certificate)
     wrapper = functools.partial(context.wrap_socket, server_hostname="localhost")
     with serve(tls=with_certificate(certificate)) as server:
-        api = librouteros.connect("127.0.0.1", "lipanet", "router-pass", port=server.tls_port, ssl_wrapper=wrapper)
+        api = librouteros.connect("127.0.0.1", "rejesha", "router-pass", port=server.tls_port, ssl_wrapper=wrapper)
         assert len(list(api.path("ppp", "secret"))) == 2
         api.close()
 

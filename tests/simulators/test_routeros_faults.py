@@ -18,7 +18,7 @@ def api(server):
 
 
 def dial_api(server, timeout=5.0):
-    return librouteros.connect("127.0.0.1", "lipanet", "router-pass", port=server.port, timeout=timeout)
+    return librouteros.connect("127.0.0.1", "rejesha", "router-pass", port=server.port, timeout=timeout)
 
 
 def wait_until(condition):

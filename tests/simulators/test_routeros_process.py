@@ -35,7 +35,7 @@ def start():
 
 
 def connect(router, **options):
-    return librouteros.connect("127.0.0.1", "lipanet", "router-pass", port=router["port"], **options)
+    return librouteros.connect("127.0.0.1", "rejesha", "router-pass", port=router["port"], **options)
 
 
 def test_a_killed_process_comes_back_with_its_secrets_and_other_ids(start, tmp_path):

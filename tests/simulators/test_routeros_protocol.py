@@ -153,8 +153,8 @@ def test_the_fifth_bad_login_ends_the_connection(connect):
     client = connect()
     refused = [["!trap", "=message=invalid user name or password (6)"], ["!done"]]
     for _ in range(4):
-        assert client.ask("/login", "=name=lipanet", "=password=wrong") == refused
-    assert client.ask("/login", "=name=lipanet", "=password=wrong") == [["!fatal", "too many commands before login"]]
+        assert client.ask("/login", "=name=rejesha", "=password=wrong") == refused
+    assert client.ask("/login", "=name=rejesha", "=password=wrong") == [["!fatal", "too many commands before login"]]
     assert client.sentence() == []
 
 

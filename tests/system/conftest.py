@@ -19,23 +19,23 @@ from tests.system.running import Running
 def running(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     """A system of its own for each test module and database, with demo data."""
     state = tmp_path_factory.mktemp("system")
-    given = own_ports() | {"LIPANET_VAR": str(state)}
+    given = own_ports() | {"REJESHA_VAR": str(state)}
     with ExitStack() as stack:
         if request.param != "sqlite":
             given[settings.DEMO] = "true"
             server = request.getfixturevalue(f"{request.param}_server")
-            given["LIPANET_DATABASE_URL"] = stack.enter_context(schema_on(server))
+            given["REJESHA_DATABASE_URL"] = stack.enter_context(schema_on(server))
         yield from _run(given, state)
 
 
 def _run(given: dict[str, str], state: Path) -> Iterator[Running]:
     values = settings.complete(given)
     system = System(values)
-    url = values.get("LIPANET_DATABASE_URL") or values["LIPANET_BILLING_DATABASE_URL"]
+    url = values.get("REJESHA_DATABASE_URL") or values["REJESHA_BILLING_DATABASE_URL"]
     engine = database.create_engine(url)
     http = httpx.Client(
-        base_url=f"http://127.0.0.1:{values['LIPANET_GATEWAY_PORT']}",
-        headers={"Authorization": f"Bearer {values['LIPANET_API_TOKEN']}"},
+        base_url=f"http://127.0.0.1:{values['REJESHA_GATEWAY_PORT']}",
+        headers={"Authorization": f"Bearer {values['REJESHA_API_TOKEN']}"},
         timeout=30,
     )
 

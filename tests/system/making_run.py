@@ -12,10 +12,10 @@ from chaos.ports import free_port
 from deploy.local import settings
 
 PORTS = (
-    "LIPANET_GATEWAY_PORT",
-    "LIPANET_BILLING_PORT",
-    "LIPANET_ROUTER_CONTROL_PORT",
-    "LIPANET_NOTIFY_PORT",
+    "REJESHA_GATEWAY_PORT",
+    "REJESHA_BILLING_PORT",
+    "REJESHA_ROUTER_CONTROL_PORT",
+    "REJESHA_NOTIFY_PORT",
     settings.DEMO_ROUTER_PORT,
     settings.DEMO_ROUTER_CONTROL_PORT,
     settings.DEMO_TEXTSMS_PORT,
@@ -28,7 +28,7 @@ def own_ports() -> dict[str, str]:
 
 
 def _environment(given: Mapping[str, str]) -> dict[str, str]:
-    return {name: value for name, value in os.environ.items() if not name.startswith("LIPANET_")} | dict(given)
+    return {name: value for name, value in os.environ.items() if not name.startswith("REJESHA_")} | dict(given)
 
 
 def ended(given: Mapping[str, str]) -> tuple[int, str]:
@@ -77,7 +77,7 @@ def running(given: Mapping[str, str], umask: int = 0o022) -> Iterator[Run]:
                 said += line
                 if "see what happened" in line or "Try it" in line:
                     break
-            assert "Lipanet is up" in said, process.wait(60)
+            assert "Rejesha is up" in said, process.wait(60)
             yield Run(dict(given), process, said)
         finally:
             process.terminate()

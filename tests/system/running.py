@@ -51,7 +51,7 @@ class Running:
         """Read back from the router by a client that is not ours."""
         port = int(self.system.values[settings.DEMO_ROUTER_PORT])
         pool = routeros_api.RouterOsApiPool(
-            "127.0.0.1", "lipanet", DEMO_ROUTER_PASSWORD, port=port, plaintext_login=True
+            "127.0.0.1", "rejesha", DEMO_ROUTER_PASSWORD, port=port, plaintext_login=True
         )
         try:
             (secret,) = pool.get_api().get_resource("/ppp/secret").get(name=username)

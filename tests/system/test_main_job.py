@@ -47,8 +47,8 @@ def test_the_timeline_tells_the_story_over_http_and_on_the_command_line(running)
     for word in ("PAYMENT_RECEIVED", "WALLET_UPDATED", "MIKROTIK_ATTEMPT", "RECONNECTION_SUCCESS", "customer_paid"):
         assert word in told
     environment = {**os.environ, **running.system.values}
-    environment["LIPANET_GATEWAY_URL"] = str(running.http.base_url)
-    command = [sys.executable, "-m", "lipanet_cli", "payment", "show", "tke34a5qm8"]
+    environment["REJESHA_GATEWAY_URL"] = str(running.http.base_url)
+    command = [sys.executable, "-m", "rejesha_cli", "payment", "show", "tke34a5qm8"]
     shown = subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout
     for word in ("RECONNECTION_SUCCESS", "KES 1,000.00", "0949AQ"):
         assert word in shown
@@ -68,7 +68,7 @@ def test_the_same_payment_again_is_answered_again_and_changes_nothing(running):
 def test_an_unmatched_payment_is_held_and_does_everything_once_it_is_assigned(running):
     assert running.pay("95OAR", trans_id="HELD000001").json()["processingResult"]["outcome"] == "unmatched"
     environment = {**os.environ, **running.system.values}
-    command = [sys.executable, "-m", "lipanet_cli", "payment", "assign", "HELD000001", "0950AR", "--by", "Jane"]
+    command = [sys.executable, "-m", "rejesha_cli", "payment", "assign", "HELD000001", "0950AR", "--by", "Jane"]
     subprocess.run(command, env=environment, check=True, capture_output=True)
     eventually(lambda: running.is_enabled("0950AR"))
     eventually(lambda: [text for text in running.inbox("254712000002") if "on until" in text])
@@ -124,4 +124,4 @@ def test_a_callback_that_cannot_be_read_is_kept_and_the_admins_hear_of_it(runnin
     answer = running.http.post("/callbackprocess", content=b'{"TransID": "TKE34A5QZZ", "TransAmount": "1000 KES"')
     assert answer.status_code == 400
     for phone in ADMINS:
-        eventually(lambda phone=phone: any("lipanet quarantine list" in text for text in running.inbox(phone)), 60)
+        eventually(lambda phone=phone: any("rejesha quarantine list" in text for text in running.inbox(phone)), 60)

@@ -19,17 +19,17 @@ from deploy.local.processes import NotReady, Process, answering
 from tests.system.making_run import PORTS, ended, own_ports, running
 
 SECRETS = {
-    "LIPANET_CALLBACK_SECRETS": "a-secret-of-the-callbacks-path",
-    "LIPANET_API_TOKEN": "a-token-that-opens-the-timeline",
-    "LIPANET_ROUTEROS_USER": "admin",
-    "LIPANET_ROUTEROS_PASSWORD": "a-password-of-the-routers",
+    "REJESHA_CALLBACK_SECRETS": "a-secret-of-the-callbacks-path",
+    "REJESHA_API_TOKEN": "a-token-that-opens-the-timeline",
+    "REJESHA_ROUTEROS_USER": "admin",
+    "REJESHA_ROUTEROS_PASSWORD": "a-password-of-the-routers",
     "AWS_SECRET_ACCESS_KEY": "somebody-else-s",
 }
 BUSINESS = {
-    "LIPANET_SHORTCODES": "600100",
-    "LIPANET_ADMIN_PHONES": "254722000001",
-    "LIPANET_CALLBACK_SECRETS": SECRETS["LIPANET_CALLBACK_SECRETS"],
-    "LIPANET_NOTIFY_SENDER": "console",
+    "REJESHA_SHORTCODES": "600100",
+    "REJESHA_ADMIN_PHONES": "254722000001",
+    "REJESHA_CALLBACK_SECRETS": SECRETS["REJESHA_CALLBACK_SECRETS"],
+    "REJESHA_NOTIFY_SENDER": "console",
 }
 SERVICES = {"billing", "router_control", "notify", "gateway"}
 
@@ -43,13 +43,13 @@ def sandbox(tmp_path_factory):
         (state / name).touch()
         (state / name).chmod(0o666)
     state.chmod(0o755)
-    with running(own_ports() | SECRETS | {"LIPANET_VAR": str(state)}, umask=0) as run:
+    with running(own_ports() | SECRETS | {"REJESHA_VAR": str(state)}, umask=0) as run:
         yield run
 
 
 def test_everything_in_the_state_directory_is_its_owner_s_alone(sandbox):
-    state = Path(sandbox.values["LIPANET_VAR"])
-    url = f"http://127.0.0.1:{sandbox.values['LIPANET_GATEWAY_PORT']}/callbackprocess/{SECRETS['LIPANET_CALLBACK_SECRETS']}"
+    state = Path(sandbox.values["REJESHA_VAR"])
+    url = f"http://127.0.0.1:{sandbox.values['REJESHA_GATEWAY_PORT']}/callbackprocess/{SECRETS['REJESHA_CALLBACK_SECRETS']}"
     httpx.post(url, content=b"no callback")
     found = [state, *state.rglob("*")]
     assert {"billing.db", "billing.db-wal", "run.env", "log", "spool", "router-control-key"} <= {
@@ -68,19 +68,19 @@ def test_a_process_has_its_own_settings_and_secrets_only(sandbox):
         name: {module for module, environment in known.items() if name in environment}
         for name in {name for environment in known.values() for name in environment}
     }
-    assert who_knows["LIPANET_CALLBACK_SECRETS"] == who_knows["LIPANET_API_TOKEN"] == {"gateway"}
-    assert who_knows["LIPANET_ROUTEROS_PASSWORD"] == who_knows["LIPANET_ROUTER_CONTROL_KEYS"] == {"router_control"}
-    assert who_knows["LIPANET_TEXTSMS_API_KEY"] == {"notify"}
-    assert who_knows["LIPANET_BILLING_DATABASE_URL"] == {"billing"}
-    assert who_knows["LIPANET_ADMIN_PHONES"] >= {"billing"}
-    assert "notify" not in who_knows["LIPANET_ADMIN_PHONES"]
+    assert who_knows["REJESHA_CALLBACK_SECRETS"] == who_knows["REJESHA_API_TOKEN"] == {"gateway"}
+    assert who_knows["REJESHA_ROUTEROS_PASSWORD"] == who_knows["REJESHA_ROUTER_CONTROL_KEYS"] == {"router_control"}
+    assert who_knows["REJESHA_TEXTSMS_API_KEY"] == {"notify"}
+    assert who_knows["REJESHA_BILLING_DATABASE_URL"] == {"billing"}
+    assert who_knows["REJESHA_ADMIN_PHONES"] >= {"billing"}
+    assert "notify" not in who_knows["REJESHA_ADMIN_PHONES"]
     assert "AWS_SECRET_ACCESS_KEY" not in who_knows
     assert who_knows["PATH"] == known.keys()
-    assert not [name for module in known.keys() - SERVICES for name in known[module] if name.startswith("LIPANET_")]
+    assert not [name for module in known.keys() - SERVICES for name in known[module] if name.startswith("REJESHA_")]
 
 
 def test_a_second_run_on_taken_ports_stops_before_it_starts_or_migrates_anything(sandbox, tmp_path):
-    given = {name: sandbox.values[name] for name in PORTS} | {"LIPANET_VAR": str(tmp_path / "var")}
+    given = {name: sandbox.values[name] for name in PORTS} | {"REJESHA_VAR": str(tmp_path / "var")}
     code, words = ended(given)
     assert code == 1
     for name in PORTS:
@@ -92,23 +92,23 @@ def test_a_second_run_on_taken_ports_stops_before_it_starts_or_migrates_anything
 
 
 def test_a_second_run_on_one_state_directory_is_refused(sandbox):
-    code, words = ended(own_ports() | {"LIPANET_VAR": sandbox.values["LIPANET_VAR"]})
+    code, words = ended(own_ports() | {"REJESHA_VAR": sandbox.values["REJESHA_VAR"]})
     assert (code, f"in use by another make run, process {sandbox.process.pid}" in words) == (1, True)
 
 
 def test_a_directory_of_somebody_s_own_files_is_left_alone(tmp_path):
     (tmp_path / "diary.txt").touch(mode=0o644)
-    code, words = ended(own_ports() | {"LIPANET_VAR": str(tmp_path)})
+    code, words = ended(own_ports() | {"REJESHA_VAR": str(tmp_path)})
     assert (code, "holds other files" in words) == (1, True)
     assert (tmp_path / "diary.txt").stat().st_mode & 0o777 == 0o644
 
 
 def test_the_address_of_another_installation_s_service_is_not_used(tmp_path):
-    given = own_ports() | {"LIPANET_VAR": str(tmp_path), "LIPANET_BILLING_TARGET": "127.0.0.1:50999"}
-    code, words = ended(given | {"LIPANET_NOTIFY_PORT": given["LIPANET_GATEWAY_PORT"]})
+    given = own_ports() | {"REJESHA_VAR": str(tmp_path), "REJESHA_BILLING_TARGET": "127.0.0.1:50999"}
+    code, words = ended(given | {"REJESHA_NOTIFY_PORT": given["REJESHA_GATEWAY_PORT"]})
     assert code == 2
-    assert "LIPANET_BILLING_TARGET is 127.0.0.1:50999, but make run starts a service of its own" in words
-    assert f"LIPANET_NOTIFY_PORT is wrong: {given['LIPANET_GATEWAY_PORT']} is LIPANET_GATEWAY_PORT already" in words
+    assert "REJESHA_BILLING_TARGET is 127.0.0.1:50999, but make run starts a service of its own" in words
+    assert f"REJESHA_NOTIFY_PORT is wrong: {given['REJESHA_GATEWAY_PORT']} is REJESHA_GATEWAY_PORT already" in words
 
 
 def test_a_stranger_who_answers_on_the_port_does_not_make_a_process_ready(tmp_path):
@@ -133,12 +133,12 @@ def test_a_service_on_a_taken_port_ends_with_a_sentence(service, tmp_path):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         given = BUSINESS | {
-            f"LIPANET_{service.upper()}_PORT": str(port),
-            "LIPANET_DATABASE_URL": f"sqlite:///{tmp_path}/some.db",
-            "LIPANET_API_TOKEN": SECRETS["LIPANET_API_TOKEN"],
-            "LIPANET_GATEWAY_SPOOL": str(tmp_path / "spool"),
-            **{f"LIPANET_{name}_TARGET": "127.0.0.1:9" for name in ("BILLING", "ROUTER_CONTROL", "NOTIFY")},
-            "LIPANET_ROUTER_CONTROL_KEYS": "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=",
+            f"REJESHA_{service.upper()}_PORT": str(port),
+            "REJESHA_DATABASE_URL": f"sqlite:///{tmp_path}/some.db",
+            "REJESHA_API_TOKEN": SECRETS["REJESHA_API_TOKEN"],
+            "REJESHA_GATEWAY_SPOOL": str(tmp_path / "spool"),
+            **{f"REJESHA_{name}_TARGET": "127.0.0.1:9" for name in ("BILLING", "ROUTER_CONTROL", "NOTIFY")},
+            "REJESHA_ROUTER_CONTROL_KEYS": "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=",
         }
         command = [sys.executable, "-m", service]
         done = subprocess.run(
@@ -146,7 +146,7 @@ def test_a_service_on_a_taken_port_ends_with_a_sentence(service, tmp_path):
         )
     assert done.returncode == 1
     assert f"cannot listen on 127.0.0.1:{port}: it is taken" in done.stderr
-    assert f"LIPANET_{service.upper()}_PORT" in done.stderr
+    assert f"REJESHA_{service.upper()}_PORT" in done.stderr
     assert "Traceback" not in done.stderr
     assert not (tmp_path / "spool").exists()
 
@@ -175,30 +175,30 @@ def tables(path: Path) -> list[str]:
 
 def test_on_a_given_database_all_that_is_missing_is_named_before_anything_is_started(tmp_path):
     url = business_database(tmp_path / "given.db")
-    given = own_ports() | {"LIPANET_VAR": str(tmp_path / "var"), "LIPANET_BILLING_DATABASE_URL": url}
+    given = own_ports() | {"REJESHA_VAR": str(tmp_path / "var"), "REJESHA_BILLING_DATABASE_URL": url}
     code, words = ended(given)
     assert code == 2
     for name in (
         "ROUTER_CONTROL_DATABASE_URL", "NOTIFY_DATABASE_URL", "SHORTCODES", "ADMIN_PHONES", "CALLBACK_SECRETS",
         "TEXTSMS_API_KEY", "TEXTSMS_PARTNER_ID", "TEXTSMS_SHORTCODE",
     ):  # fmt: skip
-        assert f"LIPANET_{name} is missing" in words
+        assert f"REJESHA_{name} is missing" in words
     assert tables(tmp_path / "given.db") == ["isps"]
 
-    weak = BUSINESS | {"LIPANET_DATABASE_URL": url, "LIPANET_CALLBACK_SECRETS": "weak", "LIPANET_ADMIN_PHONES": ""}
-    code, words = ended(own_ports() | {"LIPANET_VAR": str(tmp_path / "var")} | weak)
-    assert (code, words.count("LIPANET_")) == (2, 1)
-    code, words = ended(own_ports() | {"LIPANET_VAR": str(tmp_path / "var")} | weak | {"LIPANET_ADMIN_PHONES": "0722"})
-    assert (code, "LIPANET_CALLBACK_SECRETS is wrong" in words) == (2, True)
+    weak = BUSINESS | {"REJESHA_DATABASE_URL": url, "REJESHA_CALLBACK_SECRETS": "weak", "REJESHA_ADMIN_PHONES": ""}
+    code, words = ended(own_ports() | {"REJESHA_VAR": str(tmp_path / "var")} | weak)
+    assert (code, words.count("REJESHA_")) == (2, 1)
+    code, words = ended(own_ports() | {"REJESHA_VAR": str(tmp_path / "var")} | weak | {"REJESHA_ADMIN_PHONES": "0722"})
+    assert (code, "REJESHA_CALLBACK_SECRETS is wrong" in words) == (2, True)
     assert tables(tmp_path / "given.db") == ["isps"]
 
 
 def test_demo_data_is_not_put_into_a_database_that_is_in_use(tmp_path):
     url = business_database(tmp_path / "given.db")
-    given = own_ports() | {"LIPANET_VAR": str(tmp_path / "var"), "LIPANET_DATABASE_URL": url, "LIPANET_DEMO": "true"}
+    given = own_ports() | {"REJESHA_VAR": str(tmp_path / "var"), "REJESHA_DATABASE_URL": url, "REJESHA_DEMO": "true"}
     code, words = ended(given)
     assert code == 1
-    assert "LIPANET_DEMO=true would put made-up ISPs" in words
+    assert "REJESHA_DEMO=true would put made-up ISPs" in words
     assert "Traceback" not in words
     assert tables(tmp_path / "given.db") == ["isps"]
 
@@ -212,15 +212,15 @@ def test_on_a_given_database_nothing_is_made_up(tmp_path, mysql_url):
             " waaccount VARCHAR(100), pay_account_number VARCHAR(100), contact_phone VARCHAR(20)) ENGINE=InnoDB"
         )
         connection.exec_driver_sql("INSERT INTO isps (name, smsaccount) VALUES ('Nyota', 'SMS001')")
-    given = own_ports() | BUSINESS | {"LIPANET_VAR": str(tmp_path), "LIPANET_DATABASE_URL": mysql_url}
+    given = own_ports() | BUSINESS | {"REJESHA_VAR": str(tmp_path), "REJESHA_DATABASE_URL": mysql_url}
     with running(given) as run:
         assert run.children().keys() == SERVICES
         assert "0949AQ" not in run.said
-        callback = f"http://127.0.0.1:{given['LIPANET_GATEWAY_PORT']}/callbackprocess"
+        callback = f"http://127.0.0.1:{given['REJESHA_GATEWAY_PORT']}/callbackprocess"
         assert not httpx.post(callback, json={}).is_success
         environment = Path(f"/proc/{run.children()['billing']}/environ").read_text()
-        assert "LIPANET_SANDBOX" not in environment
-        assert BUSINESS["LIPANET_ADMIN_PHONES"] in environment
+        assert "REJESHA_SANDBOX" not in environment
+        assert BUSINESS["REJESHA_ADMIN_PHONES"] in environment
     with engine.connect() as connection:
         assert connection.exec_driver_sql("SELECT name FROM isps").scalars().all() == ["Nyota"]
         assert connection.exec_driver_sql("SELECT count(*) FROM pppoe_users").scalar() == 0
@@ -230,11 +230,11 @@ def test_on_a_given_database_nothing_is_made_up(tmp_path, mysql_url):
 
 
 def test_with_the_real_sender_no_number_is_made_up(tmp_path):
-    account = {f"LIPANET_TEXTSMS_{name}": "real" for name in ("API_KEY", "PARTNER_ID", "SHORTCODE")}
-    given = own_ports() | account | {"LIPANET_VAR": str(tmp_path), "LIPANET_TEXTSMS_URL": "http://127.0.0.1:9/"}
+    account = {f"REJESHA_TEXTSMS_{name}": "real" for name in ("API_KEY", "PARTNER_ID", "SHORTCODE")}
+    given = own_ports() | account | {"REJESHA_VAR": str(tmp_path), "REJESHA_TEXTSMS_URL": "http://127.0.0.1:9/"}
     with running(given) as run:
         assert "simulators.textsms" not in run.children()
-        assert "LIPANET_ADMIN_PHONES" not in Path(f"/proc/{run.children()['billing']}/environ").read_text()
+        assert "REJESHA_ADMIN_PHONES" not in Path(f"/proc/{run.children()['billing']}/environ").read_text()
     with sqlite3.connect(tmp_path / "billing.db") as connection:
         numbers = "SELECT contact_phone FROM isps UNION ALL SELECT phone FROM pppoe_users"
         assert set(connection.execute(numbers)) == {(None,)}
@@ -244,10 +244,10 @@ def test_with_the_real_sender_no_number_is_made_up(tmp_path):
 
 
 def test_an_isp_with_the_demo_s_account_is_a_sentence(tmp_path):
-    with running(own_ports() | {"LIPANET_VAR": str(tmp_path)}):
+    with running(own_ports() | {"REJESHA_VAR": str(tmp_path)}):
         pass
     with sqlite3.connect(tmp_path / "billing.db") as connection:
         connection.execute("UPDATE isps SET name = 'Nyota' WHERE name = ?", (demo.ISP,))
-    code, words = ended(own_ports() | {"LIPANET_VAR": str(tmp_path)})
+    code, words = ended(own_ports() | {"REJESHA_VAR": str(tmp_path)})
     assert (code, "Traceback" in words) == (1, False)
-    assert "is another ISP's account; LIPANET_DEMO=false leaves it out" in words
+    assert "is another ISP's account; REJESHA_DEMO=false leaves it out" in words

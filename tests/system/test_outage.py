@@ -24,8 +24,8 @@ def outcome(answer):
 
 
 def spool(running):
-    environment = {**os.environ, **running.system.values, "LIPANET_GATEWAY_URL": str(running.http.base_url)}
-    command = [sys.executable, "-m", "lipanet_cli", "spool", "--json"]
+    environment = {**os.environ, **running.system.values, "REJESHA_GATEWAY_URL": str(running.http.base_url)}
+    command = [sys.executable, "-m", "rejesha_cli", "spool", "--json"]
     return json.loads(subprocess.run(command, env=environment, check=False, capture_output=True).stdout)
 
 
@@ -70,6 +70,6 @@ def test_a_malformed_callback_during_an_outage_reaches_the_quarantine_once_billi
     running["billing"].wait_ready()
     eventually(lambda: spool(running)["state"] == "ok")
     environment = {**os.environ, **running.system.values}
-    command = [sys.executable, "-m", "lipanet_cli", "quarantine", "list", "--json"]
+    command = [sys.executable, "-m", "rejesha_cli", "quarantine", "list", "--json"]
     listed = json.loads(subprocess.run(command, env=environment, check=True, capture_output=True).stdout)
     assert [callback["fault"] for callback in listed["callbacks"]] == ["TransAmount: is not a number"]

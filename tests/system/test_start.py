@@ -21,7 +21,7 @@ SERVICES = {
 
 def run(service, url, *arguments):
     """What a process of a service says until it ends: its exit code, standard output and standard error."""
-    inherited = {name: value for name, value in os.environ.items() if not name.startswith("LIPANET_")}
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("REJESHA_")}
     ours = {
         "DATABASE_URL": url,
         "SANDBOX": "true",
@@ -29,7 +29,7 @@ def run(service, url, *arguments):
         "ROUTER_CONTROL_KEYS": Fernet.generate_key().decode(),
         **{f"{name.upper()}_PORT": "0" for name in SERVICES},
     }
-    environment = inherited | {f"LIPANET_{name}": value for name, value in ours.items()}
+    environment = inherited | {f"REJESHA_{name}": value for name, value in ours.items()}
     command = (sys.executable, "-m", service, *arguments)
     ended = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
     return ended.returncode, ended.stdout, ended.stderr

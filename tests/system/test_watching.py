@@ -24,7 +24,7 @@ class Dying:
         return 1
 
     def last_lines(self, count):
-        return "lipanet: billing cannot listen"
+        return "rejesha: billing cannot listen"
 
 
 def test_who_does_not_stay_up_is_started_again_ever_more_seldom_and_its_last_words_are_told(capsys):
@@ -43,7 +43,7 @@ def test_who_does_not_stay_up_is_started_again_ever_more_seldom_and_its_last_wor
     assert pauses[:6] == [1, 2, 4, 8, 16, 32]
     assert set(pauses[6:]) == {MAX_PAUSE}
     assert "billing ended with 1; starting it again in 4 s" in (told := capsys.readouterr().err)
-    assert "its last words: lipanet: billing cannot listen" in told
+    assert "its last words: rejesha: billing cannot listen" in told
 
     process.alive = True
     now += STEADY

@@ -1,1 +1,1 @@
-"""What every Lipanet process shares. Knows nothing of payments, routers or messages."""
+"""What every Rejesha process shares. Knows nothing of payments, routers or messages."""

@@ -1,6 +1,6 @@
 """Client channels to the other services: kept alive, spread over all addresses, retried only when UNAVAILABLE.
 
-Every RPC of Lipanet is safe to repeat, so a transport failure may be retried here; nothing else is.
+Every RPC of Rejesha is safe to repeat, so a transport failure may be retried here; nothing else is.
 """
 
 import json

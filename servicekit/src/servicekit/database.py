@@ -50,7 +50,7 @@ _ATTEMPTS = 8
 
 _MOST_SECONDS = "most_seconds"
 
-_SQLITE_CLOCK = "lipanet_now"
+_SQLITE_CLOCK = "rejesha_now"
 
 # The `answer_seconds` of a migration: an ALTER of a large table takes as long as it takes.
 PATIENT = 24 * 60 * 60

@@ -126,7 +126,7 @@ def _alone(connection: sa.Connection) -> Iterator[None]:
         yield
         return
     # A lock's name holds for the whole server, and has 64 letters at most.
-    name = "CONCAT('lipanet_migrate_', LEFT(SHA2(DATABASE(), 256), 32))"
+    name = "CONCAT('rejesha_migrate_', LEFT(SHA2(DATABASE(), 256), 32))"
     if connection.exec_driver_sql(f"SELECT GET_LOCK({name}, 120)").scalar() != 1:
         raise AnotherIsRunning("another migration of this database has been running for two minutes")
     # For Alembic's own table too: it says no engine.

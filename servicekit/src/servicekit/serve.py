@@ -166,7 +166,7 @@ def run_until_signal(server: Server, name: str, *, after: Callable[[], None] = l
     except CannotListen as error:
         after()
         variable = f"{PREFIX}{name.upper().replace('-', '_')}_PORT"
-        sys.exit(f"lipanet: {name} {error} ({PREFIX}BIND, {variable})")
+        sys.exit(f"rejesha: {name} {error} ({PREFIX}BIND, {variable})")
     if server.unfit is None:
         log.info("serving", name=name, port=server.port)
     server.ended.wait()
@@ -180,5 +180,5 @@ def run_until_signal(server: Server, name: str, *, after: Callable[[], None] = l
 
 def _refuse(name: str, unfit: UnfitDatabase) -> int:
     for fault in unfit.faults:
-        sys.stderr.write(f"lipanet: {name} does not work on this database: {fault}\n")
+        sys.stderr.write(f"rejesha: {name} does not work on this database: {fault}\n")
     return 2

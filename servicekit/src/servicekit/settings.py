@@ -1,4 +1,4 @@
-"""Settings come from the environment, prefix LIPANET_; any of them also as a file, suffix _FILE.
+"""Settings come from the environment, prefix REJESHA_; any of them also as a file, suffix _FILE.
 
 A process reads its settings once, in its `__main__`. A missing or wrong one stops the boot and names itself.
 """
@@ -14,7 +14,7 @@ from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource
 
 from servicekit.listening import is_loopback, joined
 
-PREFIX = "LIPANET_"
+PREFIX = "REJESHA_"
 
 
 def _split(value: object) -> object:
@@ -40,7 +40,7 @@ def _variables(name: str, field: FieldInfo) -> list[str]:
 
 
 class FileSource(PydanticBaseSettingsSource):
-    """Reads LIPANET_X from the file that LIPANET_X_FILE names, so that secrets stay out of the environment."""
+    """Reads REJESHA_X from the file that REJESHA_X_FILE names, so that secrets stay out of the environment."""
 
     def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
         for variable in _variables(field_name, field):
@@ -80,7 +80,7 @@ class Settings(BaseSettings):
     def load(cls) -> Self:
         """Read the settings, or say which one is missing or wrong and exit with 2."""
         if wrong := cls.faults():
-            sys.stderr.write("lipanet: " + "\n".join(wrong) + "\n")
+            sys.stderr.write("rejesha: " + "\n".join(wrong) + "\n")
             sys.exit(2)
         return cls()
 

@@ -5,7 +5,7 @@ const [port, name] = process.argv.slice(2);
 
 async function main() {
   const router = new RouterOSAPI({
-    host: "127.0.0.1", port: Number(port), user: "lipanet", password: "router-pass", timeout: 1, keepalive: true,
+    host: "127.0.0.1", port: Number(port), user: "rejesha", password: "router-pass", timeout: 1, keepalive: true,
   });
   await router.connect();
   const [secret] = await router.write("/ppp/secret/print", [`?name=${name}`]);

@@ -31,5 +31,5 @@ class BillingSettings(ServerSettings, MigrationSettings):
     @model_validator(mode="after")
     def _own_shortcodes_are_named(self) -> Self:
         if not self.shortcodes and not self.sandbox:
-            raise ValueError("LIPANET_SHORTCODES is missing: name the paybills and tills that are yours.")
+            raise ValueError("REJESHA_SHORTCODES is missing: name the paybills and tills that are yours.")
         return self

@@ -42,8 +42,8 @@ def _listen(settings: GatewaySettings) -> socket.socket:
     except OSError:
         address = settings.address(settings.gateway_port)
         sys.exit(
-            f"lipanet: gateway cannot listen on {address}: it is taken, or not this machine's"
-            " (LIPANET_BIND, LIPANET_GATEWAY_PORT)"
+            f"rejesha: gateway cannot listen on {address}: it is taken, or not this machine's"
+            " (REJESHA_BIND, REJESHA_GATEWAY_PORT)"
         )
 
 
@@ -69,7 +69,7 @@ def _store(settings: GatewaySettings) -> Store | None:
     try:
         return Store.open(settings.gateway_spool, settings.gateway_spool_bytes)
     except (SpoolInUse, OldSpool, DiskFailed, OSError) as error:
-        sys.exit(f"lipanet: LIPANET_GATEWAY_SPOOL cannot be used: {error}")
+        sys.exit(f"rejesha: REJESHA_GATEWAY_SPOOL cannot be used: {error}")
 
 
 if __name__ == "__main__":

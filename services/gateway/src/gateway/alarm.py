@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 
 import grpc
 import structlog
-from lipanet.notify.v1.notify_service_pb2 import OutgoingMessage, SendMessagesRequest, Template
+from rejesha.notify.v1.notify_service_pb2 import OutgoingMessage, SendMessagesRequest, Template
 
 from gateway.backoff import Backoff, wait_for
 from gateway.errors import Refused, from_rpc
@@ -25,7 +25,7 @@ from gateway.spool.spool import Spool
 from gateway.spool.trouble import Trouble
 
 if TYPE_CHECKING:
-    from lipanet.notify.v1.notify_service_pb2_grpc import NotifyServiceAsyncStub
+    from rejesha.notify.v1.notify_service_pb2_grpc import NotifyServiceAsyncStub
 
 log = structlog.get_logger()
 

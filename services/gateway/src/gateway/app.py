@@ -76,7 +76,7 @@ def create_api(plan: Plan, lifecycle: Lifecycle) -> FastAPI:
         async with _running(app, plan, lifecycle):
             yield
 
-    app = FastAPI(title="Lipanet gateway", version="1", description=_DESCRIPTION, lifespan=lifespan)
+    app = FastAPI(title="Rejesha gateway", version="1", description=_DESCRIPTION, lifespan=lifespan)
     app.state.lifecycle = lifecycle
     app.include_router(health.router)
     if plan.takes_in:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import grpc
 from google.protobuf.timestamp_pb2 import Timestamp
-from lipanet.billing.v1 import payment_service_pb2 as pb
+from rejesha.billing.v1 import payment_service_pb2 as pb
 
 from gateway.errors import from_rpc
 from gateway.parsing import MOST_BODY_BYTES, Payment
@@ -15,7 +15,7 @@ from gateway.spool.callback import Callback
 from gateway.words import outcome_word, quarantine_word, reason_word
 
 if TYPE_CHECKING:
-    from lipanet.billing.v1.payment_service_pb2_grpc import PaymentServiceAsyncStub
+    from rejesha.billing.v1.payment_service_pb2_grpc import PaymentServiceAsyncStub
 
 Response = TypeVar("Response")
 

@@ -5,17 +5,17 @@ from typing import TYPE_CHECKING, Self
 
 import grpc
 from grpc_health.v1.health_pb2_grpc import HealthStub
-from lipanet.billing.v1.payment_service_pb2_grpc import PaymentServiceStub
-from lipanet.billing.v1.task_service_pb2_grpc import TaskServiceStub
-from lipanet.notify.v1.notify_service_pb2_grpc import NotifyServiceStub
-from lipanet.router_control.v1.router_control_service_pb2_grpc import RouterControlServiceStub
+from rejesha.billing.v1.payment_service_pb2_grpc import PaymentServiceStub
+from rejesha.billing.v1.task_service_pb2_grpc import TaskServiceStub
+from rejesha.notify.v1.notify_service_pb2_grpc import NotifyServiceStub
+from rejesha.router_control.v1.router_control_service_pb2_grpc import RouterControlServiceStub
 from servicekit.channel import connect_async
 
 if TYPE_CHECKING:
-    from lipanet.billing.v1.payment_service_pb2_grpc import PaymentServiceAsyncStub
-    from lipanet.billing.v1.task_service_pb2_grpc import TaskServiceAsyncStub
-    from lipanet.notify.v1.notify_service_pb2_grpc import NotifyServiceAsyncStub
-    from lipanet.router_control.v1.router_control_service_pb2_grpc import RouterControlServiceAsyncStub
+    from rejesha.billing.v1.payment_service_pb2_grpc import PaymentServiceAsyncStub
+    from rejesha.billing.v1.task_service_pb2_grpc import TaskServiceAsyncStub
+    from rejesha.notify.v1.notify_service_pb2_grpc import NotifyServiceAsyncStub
+    from rejesha.router_control.v1.router_control_service_pb2_grpc import RouterControlServiceAsyncStub
 
 
 @dataclass(frozen=True)

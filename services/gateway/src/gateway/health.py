@@ -51,7 +51,7 @@ def describe(states: dict[str, str], intake: Intake | None, waiting: Waiting | N
     body: Body = {
         "status": "healthy" if all_well else "degraded" if stored else "unhealthy",
         "database": "connected" if stored else "disconnected",
-        "service": "lipanet-gateway",
+        "service": "rejesha-gateway",
         "services": states,
         "timestamp": timestamp(now),
     }

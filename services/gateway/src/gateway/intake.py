@@ -15,7 +15,7 @@ from gateway.spool.drain import Drain
 from gateway.spool.spool import Spool
 
 if TYPE_CHECKING:
-    from lipanet.notify.v1.notify_service_pb2_grpc import NotifyServiceAsyncStub
+    from rejesha.notify.v1.notify_service_pb2_grpc import NotifyServiceAsyncStub
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import grpc
 import structlog
 from fastapi import APIRouter, Depends, Path, Request
-from lipanet.notify.v1 import notify_service_pb2
+from rejesha.notify.v1 import notify_service_pb2
 
 from gateway import schemas, timeline
 from gateway.answers import JsonResponse
@@ -15,7 +15,7 @@ from gateway.requests import refuse
 from gateway.tokens import require_token
 
 if TYPE_CHECKING:
-    from lipanet.notify.v1.notify_service_pb2_grpc import NotifyServiceAsyncStub
+    from rejesha.notify.v1.notify_service_pb2_grpc import NotifyServiceAsyncStub
 
 log = structlog.get_logger()
 

@@ -70,12 +70,12 @@ class GatewaySettings(ServerSettings):
         if self.gateway_role is Role.DISPATCHER:
             return self
         if not self.api_token.get_secret_value().strip():
-            raise ValueError("LIPANET_API_TOKEN is missing and has no default.")
+            raise ValueError("REJESHA_API_TOKEN is missing and has no default.")
         if self.gateway_spool is None:
-            raise ValueError("LIPANET_GATEWAY_SPOOL is missing and has no default.")
+            raise ValueError("REJESHA_GATEWAY_SPOOL is missing and has no default.")
         if not (self.sandbox or self.callback_secrets or self.callback_networks):
             raise ValueError(
-                "Anyone could send payments: set LIPANET_CALLBACK_SECRETS or LIPANET_CALLBACK_NETWORKS, "
-                "or LIPANET_SANDBOX=true where no real money is."
+                "Anyone could send payments: set REJESHA_CALLBACK_SECRETS or REJESHA_CALLBACK_NETWORKS, "
+                "or REJESHA_SANDBOX=true where no real money is."
             )
         return self

@@ -7,8 +7,8 @@ from typing import Any
 
 import orjson
 from google.protobuf.timestamp_pb2 import Timestamp
-from lipanet.billing.v1 import payment_service_pb2, task_service_pb2
-from lipanet.notify.v1 import notify_service_pb2
+from rejesha.billing.v1 import payment_service_pb2, task_service_pb2
+from rejesha.notify.v1 import notify_service_pb2
 
 from gateway.amounts import in_shillings
 from gateway.answers import timestamp

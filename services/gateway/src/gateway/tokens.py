@@ -1,4 +1,4 @@
-"""Lets operators in: `Authorization: Bearer <LIPANET_API_TOKEN>`."""
+"""Lets operators in: `Authorization: Bearer <REJESHA_API_TOKEN>`."""
 
 from hmac import compare_digest
 from typing import Annotated
@@ -11,7 +11,7 @@ from gateway.requests import refuse
 
 log = structlog.get_logger()
 
-_bearer = HTTPBearer(auto_error=False, description="LIPANET_API_TOKEN")
+_bearer = HTTPBearer(auto_error=False, description="REJESHA_API_TOKEN")
 
 
 def require_token(request: Request, given: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]) -> None:

@@ -2,8 +2,8 @@
 
 from typing import Any, Protocol
 
-from lipanet.billing.v1 import payment_service_pb2, task_service_pb2
-from lipanet.notify.v1 import notify_service_pb2
+from rejesha.billing.v1 import payment_service_pb2, task_service_pb2
+from rejesha.notify.v1 import notify_service_pb2
 
 
 class _Enum(Protocol):

@@ -5,7 +5,7 @@ import threading
 from collections.abc import Sequence
 from pathlib import Path
 
-from lipanet.notify.v1 import notify_service_pb2_grpc as pb_grpc
+from rejesha.notify.v1 import notify_service_pb2_grpc as pb_grpc
 from servicekit.selftest import Readiness, SelfTest
 from servicekit.serve import Server, run_until_signal
 from sqlalchemy import Engine

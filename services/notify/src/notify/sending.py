@@ -215,7 +215,7 @@ def _tell(calls: Sequence[EndedCall], ignored: int) -> None:
     for (verdict, detail), message_ids in unsent.items():
         log.warning("messages_not_sent", verdict=verdict, detail=detail, message_ids=_joined(message_ids))
         if verdict is Verdict.ACCOUNT_REFUSED:
-            remedy = "check LIPANET_TEXTSMS_API_KEY, _PARTNER_ID and _SHORTCODE; messages wait until they expire"
+            remedy = "check REJESHA_TEXTSMS_API_KEY, _PARTNER_ID and _SHORTCODE; messages wait until they expire"
             log.error("provider_refuses_our_account", detail=detail, remedy=remedy)
 
 

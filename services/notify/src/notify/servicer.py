@@ -6,8 +6,8 @@ from typing import Any
 import grpc
 import sqlalchemy as sa
 from google.protobuf import timestamp_pb2
-from lipanet.notify.v1 import notify_service_pb2 as pb
-from lipanet.notify.v1 import notify_service_pb2_grpc as pb_grpc
+from rejesha.notify.v1 import notify_service_pb2 as pb
+from rejesha.notify.v1 import notify_service_pb2_grpc as pb_grpc
 
 from notify import messages
 from notify.drafts import Draft

@@ -118,12 +118,12 @@ TEMPLATES = {
     # From a gateway, about what waits on its disk.
     "payments_waiting": Template(
         "{count} callbacks wait on {host}, the first since {since}: {cause}. They are kept, and follow by themselves "
-        "once that is mended. See: lipanet spool",
+        "once that is mended. See: rejesha spool",
         resend=True,
     ),
     "payments_waiting_over": Template("No callback waits on {host} any more; the first had come at {since}."),
     "callbacks_rejected": Template(
-        "{count} callbacks on {host}: {cause}. There may be money in them. They are kept. See: lipanet spool",
+        "{count} callbacks on {host}: {cause}. There may be money in them. They are kept. See: rejesha spool",
         resend=True,
     ),
     "system_error": Template("System error at payment {trans_id}: {error}"),
@@ -132,16 +132,16 @@ TEMPLATES = {
     "reconnection_digest": Template("{count} more lines came back on from {since} to {until}."),
     "unmatched_digest": Template(
         "{count} more payments could not be placed from {since} to {until}: KES {amount} in all, held until assigned. "
-        "See: lipanet payment unmatched"
+        "See: rejesha payment unmatched"
     ),
     "conflict_digest": Template(
         "{count} more deliveries contradicted a payment from {since} to {until}. Only the first ones count. "
         "See payment_conflict in the log of billing."
     ),
     "line_digest": Template(
-        "{count} more lines could not be switched from {since} to {until}. See: lipanet customer list --paid-but-not-on"
+        "{count} more lines could not be switched from {since} to {until}. See: rejesha customer list --paid-but-not-on"
     ),
     "unreadable_digest": Template(
-        "{count} callbacks since {since} could not be read; there may be money in them. See: lipanet quarantine list"
+        "{count} callbacks since {since} could not be read; there may be money in them. See: rejesha quarantine list"
     ),
 }

@@ -20,7 +20,7 @@ _CONNECT_SECONDS = 5.0
 _HEADERS = {
     "Content-Type": "application/json",
     "Accept": "*/*",
-    "User-Agent": "lipanet-notify",
+    "User-Agent": "rejesha-notify",
     # On a kept connection that the other side closes meanwhile nobody knows what became of the request.
     "Connection": "close",
 }

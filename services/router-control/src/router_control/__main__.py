@@ -11,7 +11,7 @@ from pathlib import Path
 
 import sqlalchemy as sa
 import structlog
-from lipanet.router_control.v1 import router_control_service_pb2_grpc as pb_grpc
+from rejesha.router_control.v1 import router_control_service_pb2_grpc as pb_grpc
 from servicekit.selftest import Readiness, SelfTest
 from servicekit.serve import Server, run_until_signal
 
@@ -76,7 +76,7 @@ def reencrypt(registry: Registry) -> None:
     try:
         log.info("passwords_reencrypted", count=registry.reencrypt())
     except UnreadablePassword:
-        sys.exit("lipanet: a stored password is under none of LIPANET_ROUTER_CONTROL_KEYS; nothing was changed")
+        sys.exit("rejesha: a stored password is under none of REJESHA_ROUTER_CONTROL_KEYS; nothing was changed")
 
 
 def _defaults(settings: Settings) -> Defaults:

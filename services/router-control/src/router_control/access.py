@@ -129,9 +129,9 @@ class AccessControl:
         try:
             return self._registry.target(registration)
         except NoLogin as error:
-            raise LoginRefused("the router has no login, and LIPANET_ROUTEROS_USER names no default") from error
+            raise LoginRefused("the router has no login, and REJESHA_ROUTEROS_USER names no default") from error
         except UnreadablePassword as error:
-            raise LoginRefused("no key of LIPANET_ROUTER_CONTROL_KEYS opens the stored password") from error
+            raise LoginRefused("no key of REJESHA_ROUTER_CONTROL_KEYS opens the stored password") from error
 
 
 def check_names(names: Sequence[str]) -> None:

@@ -52,7 +52,7 @@ routers = sa.Table(
 _OTHERS_LOGINS = Question(
     "SELECT 1 FROM routers WHERE username <> '' LIMIT 1",
     "routers.username holds logins of your own. We will log in with them and without a password until you give each"
-    " router its own: lipanet router update ID --username … --password-file …",
+    " router its own: rejesha router update ID --username … --password-file …",
 )
 
 

@@ -5,8 +5,8 @@
 from collections.abc import Iterable
 
 import grpc
-from lipanet.router_control.v1 import router_control_service_pb2 as pb
-from lipanet.router_control.v1 import router_control_service_pb2_grpc as pb_grpc
+from rejesha.router_control.v1 import router_control_service_pb2 as pb
+from rejesha.router_control.v1 import router_control_service_pb2_grpc as pb_grpc
 
 from router_control.access import AccessControl, Answer, InvalidAccessRequest, check_names
 from router_control.deadline import Deadline

@@ -27,5 +27,5 @@ class Settings(servicekit.settings.ServerSettings):
         try:
             Vault(self.router_control_keys)
         except ValueError as error:  # says what a key looks like, never the key
-            raise ValueError(f"LIPANET_ROUTER_CONTROL_KEYS is wrong: {error}") from None
+            raise ValueError(f"REJESHA_ROUTER_CONTROL_KEYS is wrong: {error}") from None
         return self

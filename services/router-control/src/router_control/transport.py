@@ -51,7 +51,7 @@ def _recognised(shown: str, target: Target) -> str:
         raise Unreachable("the router's registration was changed while it was being connected to")
     what = f"another certificate, SHA-256 {shown}," if shown else "no certificate"
     raise CertificateChanged(
-        f"the router shows {what} and the one remembered is {remembered}; if it was replaced: lipanet router trust ID"
+        f"the router shows {what} and the one remembered is {remembered}; if it was replaced: rejesha router trust ID"
     )
 
 

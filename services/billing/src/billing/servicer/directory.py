@@ -4,8 +4,8 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 import grpc
-from lipanet.billing.v1 import directory_service_pb2 as pb
-from lipanet.billing.v1 import directory_service_pb2_grpc
+from rejesha.billing.v1 import directory_service_pb2 as pb
+from rejesha.billing.v1 import directory_service_pb2_grpc
 from sqlalchemy import Engine
 
 from billing import directory, followups

@@ -4,8 +4,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import grpc
-from lipanet.billing.v1 import payment_service_pb2 as pb
-from lipanet.billing.v1 import payment_service_pb2_grpc
+from rejesha.billing.v1 import payment_service_pb2 as pb
+from rejesha.billing.v1 import payment_service_pb2_grpc
 from servicekit.errors import InvalidArgument
 from sqlalchemy import Engine
 

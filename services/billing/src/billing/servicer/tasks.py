@@ -6,8 +6,8 @@ from typing import Any
 
 import grpc
 from google.protobuf.duration_pb2 import Duration
-from lipanet.billing.v1 import task_service_pb2 as pb
-from lipanet.billing.v1 import task_service_pb2_grpc
+from rejesha.billing.v1 import task_service_pb2 as pb
+from rejesha.billing.v1 import task_service_pb2_grpc
 from servicekit.errors import InvalidArgument
 from sqlalchemy import Engine
 

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import grpc
 import structlog
-from lipanet.billing.v1 import task_service_pb2 as billing_pb
-from lipanet.billing.v1.task_service_pb2 import AccessReport, Task, TaskReport
-from lipanet.router_control.v1 import router_control_service_pb2 as router_pb
+from rejesha.billing.v1 import task_service_pb2 as billing_pb
+from rejesha.billing.v1.task_service_pb2 import AccessReport, Task, TaskReport
+from rejesha.router_control.v1 import router_control_service_pb2 as router_pb
 
 from gateway.backoff import Backoff, wait_for
 from gateway.dispatcher.pace import Pace
@@ -18,7 +18,7 @@ from gateway.errors import Broken, CallFailed, Refused, TimedOut, from_rpc
 from gateway.splitting import carry_all
 
 if TYPE_CHECKING:
-    from lipanet.router_control.v1.router_control_service_pb2_grpc import RouterControlServiceAsyncStub
+    from rejesha.router_control.v1.router_control_service_pb2_grpc import RouterControlServiceAsyncStub
 
 log = structlog.get_logger()
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import grpc
 import structlog
 from google.protobuf.duration_pb2 import Duration
-from lipanet.billing.v1.task_service_pb2 import LeaseTasksRequest, LeaseTasksResponse, Task, TaskKind
+from rejesha.billing.v1.task_service_pb2 import LeaseTasksRequest, LeaseTasksResponse, Task, TaskKind
 
 from gateway.backoff import Backoff, jittered, wait_for
 from gateway.dispatcher.pace import Beat, Pace
@@ -15,7 +15,7 @@ from gateway.dispatcher.reports import Lease
 from gateway.errors import from_rpc
 
 if TYPE_CHECKING:
-    from lipanet.billing.v1.task_service_pb2_grpc import TaskServiceAsyncStub
+    from rejesha.billing.v1.task_service_pb2_grpc import TaskServiceAsyncStub
 
 log = structlog.get_logger()
 

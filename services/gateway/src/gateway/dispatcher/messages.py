@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 import grpc
 import structlog
-from lipanet.billing.v1.task_service_pb2 import (
+from rejesha.billing.v1.task_service_pb2 import (
     TASK_KIND_SEND_MESSAGES,
     MessageReport,
     Task,
     TaskMessage,
     TaskReport,
 )
-from lipanet.notify.v1.notify_service_pb2 import OutgoingMessage, SendMessagesRequest, Template
+from rejesha.notify.v1.notify_service_pb2 import OutgoingMessage, SendMessagesRequest, Template
 
 from gateway.backoff import Backoff, wait_for
 from gateway.dispatcher.pace import Pace
@@ -22,7 +22,7 @@ from gateway.errors import Broken, CallFailed, Refused, from_rpc
 from gateway.splitting import carry_all
 
 if TYPE_CHECKING:
-    from lipanet.notify.v1.notify_service_pb2_grpc import NotifyServiceAsyncStub
+    from rejesha.notify.v1.notify_service_pb2_grpc import NotifyServiceAsyncStub
 
 log = structlog.get_logger()
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import grpc
 import structlog
-from lipanet.billing.v1.task_service_pb2 import CompleteTasksRequest, ReleaseReport, Task, TaskReport
+from rejesha.billing.v1.task_service_pb2 import CompleteTasksRequest, ReleaseReport, Task, TaskReport
 
 from gateway.backoff import Backoff, wait_for
 from gateway.dispatcher.pace import Pace
@@ -16,7 +16,7 @@ from gateway.errors import Broken, CallFailed, Refused, from_rpc
 from gateway.splitting import carry_all
 
 if TYPE_CHECKING:
-    from lipanet.billing.v1.task_service_pb2_grpc import TaskServiceAsyncStub
+    from rejesha.billing.v1.task_service_pb2_grpc import TaskServiceAsyncStub
 
 log = structlog.get_logger()
 

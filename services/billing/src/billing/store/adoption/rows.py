@@ -52,7 +52,7 @@ def _without_isp(connection: Connection, schema: Schema) -> Iterator[str]:
     missing = "" if schema.has("isps", "id") else "There is no table isps; the migration creates it, empty. "
     yield (
         f"{missing}{customers} customers belong to {whose}: each payment of theirs will be held as isp_not_found until"
-        " there is one. After the migration, import the ISPs with these ids (lipanet isp import), or set the"
+        " there is one. After the migration, import the ISPs with these ids (rejesha isp import), or set the"
         " customers' isp_id"
     )
 

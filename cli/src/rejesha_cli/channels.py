@@ -1,0 +1,126 @@
+"""The way to the three services: one stub each, a deadline on every call, and failures as sentences.
+
+Nothing else in this package knows gRPC's errors.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, NamedTuple
+
+import grpc
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+from rejesha.billing.v1.directory_service_pb2_grpc import DirectoryServiceStub
+from rejesha.billing.v1.payment_service_pb2_grpc import PaymentServiceStub
+from rejesha.billing.v1.task_service_pb2_grpc import TaskServiceStub
+from rejesha.notify.v1.notify_service_pb2_grpc import NotifyServiceStub
+from rejesha.router_control.v1.router_control_service_pb2_grpc import RouterControlServiceStub
+from servicekit.channel import connect
+from servicekit.errors import reason_of
+
+from rejesha_cli.errors import CommandFailed, ServiceRefused, ServiceUnreachable
+from rejesha_cli.settings import Settings
+
+
+@dataclass(frozen=True)
+class Service:
+    """A service as the operator knows it: its name, where it is, the setting that says so, how long it may take."""
+
+    name: str
+    target: str
+    setting: str
+    deadline_seconds: float = 30
+
+
+class Channels:
+    """The stubs of all services; a channel is opened when it is first used."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.billing = Service("billing", settings.billing_target, "REJESHA_BILLING_TARGET")
+        # A call waits for the router's own time-outs, one after the other.
+        self.router_control = Service(
+            "router-control", settings.router_control_target, "REJESHA_ROUTER_CONTROL_TARGET", deadline_seconds=120
+        )
+        self.notify = Service("notify", settings.notify_target, "REJESHA_NOTIFY_TARGET")
+        self._open: dict[Service, grpc.Channel] = {}
+
+    @cached_property
+    def payments(self) -> PaymentServiceStub:
+        return PaymentServiceStub(self._channel(self.billing))
+
+    @cached_property
+    def tasks(self) -> TaskServiceStub:
+        return TaskServiceStub(self._channel(self.billing))
+
+    @cached_property
+    def directory(self) -> DirectoryServiceStub:
+        return DirectoryServiceStub(self._channel(self.billing))
+
+    @cached_property
+    def routers(self) -> RouterControlServiceStub:
+        return RouterControlServiceStub(self._channel(self.router_control))
+
+    @cached_property
+    def messages(self) -> NotifyServiceStub:
+        return NotifyServiceStub(self._channel(self.notify))
+
+    def health(self, service: Service) -> str:
+        """The word of gRPC's health check, such as "serving"."""
+        answer = health_pb2_grpc.HealthStub(self._channel(service)).Check(health_pb2.HealthCheckRequest())
+        return str(health_pb2.HealthCheckResponse.ServingStatus.Name(answer.status)).lower()
+
+    def close(self) -> None:
+        for channel in self._open.values():
+            channel.close()
+
+    def _channel(self, service: Service) -> grpc.Channel:
+        if service not in self._open:
+            self._open[service] = grpc.intercept_channel(connect(service.target), _Caller(service))
+        return self._open[service]
+
+
+class _CallDetails(NamedTuple):
+    method: str
+    timeout: float | None
+    metadata: Any
+    credentials: Any
+    wait_for_ready: bool | None
+    compression: Any
+
+
+class _Caller(grpc.UnaryUnaryClientInterceptor):
+    """Gives every call of a service its deadline, and every failure its sentence."""
+
+    def __init__(self, service: Service) -> None:
+        self._service = service
+
+    def intercept_unary_unary(self, continuation: Callable[..., Any], client_call_details: Any, request: Any) -> Any:
+        asked = client_call_details
+        call = continuation(
+            _CallDetails(
+                method=asked.method,
+                timeout=self._service.deadline_seconds,
+                metadata=asked.metadata,
+                credentials=asked.credentials,
+                wait_for_ready=asked.wait_for_ready,
+                compression=asked.compression,
+            ),
+            request,
+        )
+        if (error := call.exception()) is not None:
+            raise explain(self._service, error)
+        return call
+
+
+def explain(service: Service, error: grpc.RpcError) -> CommandFailed:
+    """What a failed call means for the operator, and which setting to look at."""
+    code, reason = error.code(), reason_of(error)
+    where = f"{service.setting} says where it is"
+    if code is grpc.StatusCode.UNAVAILABLE and reason == code.name:
+        return ServiceUnreachable(f"{service.name} cannot be reached at {service.target}: {where}.")
+    if code is grpc.StatusCode.DEADLINE_EXCEEDED:
+        seconds = f"{service.deadline_seconds:g} seconds"
+        return ServiceUnreachable(f"{service.name} at {service.target} did not answer within {seconds}: {where}.")
+    if code is grpc.StatusCode.UNIMPLEMENTED:
+        return ServiceUnreachable(f"what answers at {service.target} is not {service.name}, or an older one: {where}.")
+    return ServiceRefused(f"{service.name}: {error.details()}", reason)

@@ -1,0 +1,158 @@
+"""`rejesha isp …`: the internet providers that are paid."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rejesha.billing.v1.directory_service_pb2 import CreateIspRequest, Isp, ListIspsRequest
+
+from rejesha_cli.channels import Channels
+from rejesha_cli.context import AsJson, DryRun, connections
+from rejesha_cli.csv_rows import BadValue, Field, Line, bounded, phone, wanted_id
+from rejesha_cli.errors import ServiceRefused
+from rejesha_cli.imports import LineResult, Parsed, run_import
+from rejesha_cli.records import record
+from rejesha_cli.tables import Column, money, print_json, say, show_list
+
+app = typer.Typer(no_args_is_help=True, help="Internet providers.")
+
+COLUMNS = (
+    Column("Id", "isp_id"),
+    Column("Name", "name"),
+    Column("SMS account", "sms_account"),
+    Column("WhatsApp account", "wa_account"),
+    Column("Wallet account", "pay_account_number"),
+    Column("Contact", "contact_phone"),
+    Column("Wallet KES", "wallet", money),
+    Column("SMS credits", "sms_credits"),
+    Column("WhatsApp credits", "whatsapp_credits"),
+)
+
+FIELDS = (
+    Field("id", also=("isp_id", "isp_no", "no", "#")),
+    Field("name", also=("isp", "isp_name"), required=True),
+    Field("sms_account", also=("smsaccount",)),
+    Field("wa_account", also=("waaccount", "whatsapp_account")),
+    Field("pay_account_number", also=("pay_account", "acc_account", "wallet_account")),
+    Field("contact_phone", also=("phone", "contact")),
+)
+_PREFIXES = {"sms_account": "SMS", "wa_account": "WA", "pay_account_number": "ACC"}
+
+
+@app.command("add")
+def add(
+    ctx: typer.Context,
+    name: Annotated[str, typer.Argument(help="The ISP's name.")],
+    sms_account: Annotated[str, typer.Option(help="Reference that buys SMS credits, such as SMS001.")] = "",
+    wa_account: Annotated[str, typer.Option(help="Reference that buys WhatsApp credits, such as WA001.")] = "",
+    pay_account: Annotated[str, typer.Option(help="Reference that pays into the wallet, such as ACC001.")] = "",
+    contact_phone: Annotated[
+        str, typer.Option(parser=phone, metavar="PHONE", help="Where the ISP gets its messages.")
+    ] = "",
+    as_json: AsJson = False,
+) -> None:
+    """Add an ISP."""
+    isp = Isp(
+        name=name,
+        sms_account=sms_account,
+        wa_account=wa_account,
+        pay_account_number=pay_account,
+        contact_phone=contact_phone,
+    )
+    created = connections(ctx).channels.directory.CreateIsp(CreateIspRequest(isp=isp)).isp
+    if as_json:
+        print_json(record(created))
+    else:
+        say(f"ISP {created.isp_id} is added: {created.name}.")
+
+
+@app.command("list")
+def list_isps(ctx: typer.Context, as_json: AsJson = False) -> None:
+    """List the ISPs with their wallets and credits."""
+    isps = connections(ctx).channels.directory.ListIsps(ListIspsRequest()).isps
+    show_list("isps", COLUMNS, ([record(isp) for isp in isps], False), as_json=as_json, title="ISPs")
+
+
+@app.command("import")
+def import_isps(
+    ctx: typer.Context,
+    file: Annotated[Path, typer.Argument(help="CSV with a header row; columns: id, name, sms_account, …")],
+    dry_run: DryRun = False,
+    as_json: AsJson = False,
+) -> None:
+    """Add the ISPs of a CSV file, with its ids; those that are there already stay as they are."""
+    channels = connections(ctx).channels
+
+    def create(items: Sequence[Parsed[Isp]], *, dry_run: bool) -> Iterator[LineResult]:
+        return _create(channels, items, dry_run=dry_run)
+
+    remark = "ISPs that have no id in the file get a new one: let a customers' file name them, not their ids."
+    run_import(file, FIELDS, _read, create, dry_run=dry_run, as_json=as_json, about_new_ids=remark)
+
+
+def _read(line: Line) -> Parsed[Isp]:
+    isp = Isp(
+        isp_id=wanted_id(line.get("id")),
+        name=bounded(line.get("name"), "name", 255),
+        sms_account=_account(line, "sms_account"),
+        wa_account=_account(line, "wa_account"),
+        pay_account_number=_account(line, "pay_account_number"),
+        contact_phone=phone(line.get("contact_phone")),
+    )
+    return Parsed(line.number, isp.name, isp.name.casefold(), isp, isp.isp_id)
+
+
+def _account(line: Line, name: str) -> str:
+    account, prefix = line.get(name), _PREFIXES[name]
+    if account and not account.upper().startswith(prefix):
+        raise BadValue(f"the {name} {account!r} does not start with {prefix}")
+    return account
+
+
+def _create(channels: Channels, isps: Sequence[Parsed[Isp]], *, dry_run: bool) -> Iterator[LineResult]:
+    known = list(channels.directory.ListIsps(ListIspsRequest()).isps)
+    for row in isps:
+        there = next((isp for isp in known if _same_name(isp, row.item)), None)
+        error = _objection(row.item, known)
+        if error or there:
+            yield LineResult(row.number, row.name, "bad" if error else "unchanged", error, there.isp_id if there else 0)
+            continue
+        request = CreateIspRequest(isp=row.item, validate_only=dry_run)
+        try:
+            known.append(channels.directory.CreateIsp(request).isp)
+        except ServiceRefused as refusal:
+            yield LineResult(row.number, row.name, "bad", str(refusal))
+        else:
+            yield LineResult(row.number, row.name, "created", id=known[-1].isp_id)
+
+
+def _objection(isp: Isp, known: Sequence[Isp]) -> str:
+    """Why `isp` cannot stand beside those that there are; empty when it can, or is one of them, unchanged."""
+    for other in known:
+        if _same_name(isp, other):
+            if isp.isp_id not in {0, other.isp_id}:
+                return f"there is an ISP of this name already, with the id {other.isp_id}"
+            if not _unchanged(isp, other):
+                return "there is an ISP of this name already, with other accounts or another contact"
+            continue
+        if isp.isp_id and isp.isp_id == other.isp_id:
+            return f"id {isp.isp_id} belongs to {other.name!r} already"
+        if shared := [name for name in _PREFIXES if getattr(isp, name) and _same(isp, other, name)]:
+            return f"{shared[0]} {getattr(isp, shared[0])!r} is the account of {other.name!r}"
+    return ""
+
+
+def _same_name(isp: Isp, other: Isp) -> bool:
+    return isp.name.strip().casefold() == other.name.strip().casefold()
+
+
+def _unchanged(isp: Isp, other: Isp) -> bool:
+    """Whether all that the line says is on record; what it leaves empty it does not say."""
+    same_phone = not isp.contact_phone or isp.contact_phone[-9:] == other.contact_phone[-9:]
+    return same_phone and all(_same(isp, other, name) for name in _PREFIXES if getattr(isp, name))
+
+
+def _same(isp: Isp, other: Isp, name: str) -> bool:
+    ours, theirs = getattr(isp, name), getattr(other, name)
+    return bool("".join(ours.split()).casefold() == "".join(theirs.split()).casefold())

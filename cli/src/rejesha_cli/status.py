@@ -1,0 +1,96 @@
+"""`rejesha status`: whether everything runs, and what waits for somebody."""
+
+from collections.abc import Callable
+from typing import Any
+
+import typer
+from rejesha.billing.v1.directory_service_pb2 import ListCustomersRequest
+from rejesha.billing.v1.payment_service_pb2 import CountWaitingRequest
+from rejesha.billing.v1.task_service_pb2 import GetTaskCountsRequest
+
+from rejesha_cli.channels import Channels, Service
+from rejesha_cli.context import AsJson, connections
+from rejesha_cli.errors import CommandFailed
+from rejesha_cli.gateway import Gateway
+from rejesha_cli.pages import read_pages
+from rejesha_cli.records import Record, record
+from rejesha_cli.spool import STATE_COLUMNS
+from rejesha_cli.tables import Column, print_json, show_record, show_table, state
+
+SERVICE_COLUMNS = (
+    Column("Service", "service"),
+    Column("State", "state", state),
+    Column("At", "target"),
+    Column("Detail", "detail"),
+)
+COUNT_COLUMNS = (
+    Column("Lines to be switched", "open_access_tasks"),
+    Column("Messages to be handed over", "open_message_tasks"),
+    Column("Work given up (rejesha payment retry)", "given_up_tasks"),
+    Column("Paid but not on (rejesha customer list --paid-but-not-on)", "paid_but_not_on"),
+    Column("Payments held (rejesha payment unmatched)", "unmatched_payments"),
+    Column("Callbacks to look at (rejesha quarantine list)", "open_callbacks"),
+)
+
+
+def status(ctx: typer.Context, as_json: AsJson = False) -> None:
+    """Show whether every service runs, and what waits. Exit code 1 when something is down or payments wait."""
+    connected = connections(ctx)
+    channels = connected.channels
+    services = [_service(channels, service) for service in (channels.billing, channels.router_control, channels.notify)]
+    counts = _counts(channels) if services[0]["ok"] else None
+    gateway, spool = _gateway(connected.gateway)
+    services.append(gateway)
+    healthy = counts is not None and all(service["ok"] for service in services)
+    if as_json:
+        print_json({"healthy": healthy, "services": services, "counts": counts, "spool": spool})
+    else:
+        show_table("Services", SERVICE_COLUMNS, services)
+        if spool and (spool.get("waiting") or spool.get("rejected")):
+            show_record("Payments on the gateway's disk (rejesha spool)", STATE_COLUMNS, spool)
+        if counts is not None:
+            show_record("Waiting", COUNT_COLUMNS, counts)
+    if not healthy:
+        raise typer.Exit(1)
+
+
+def _service(channels: Channels, service: Service) -> Record:
+    try:
+        found, detail = channels.health(service), ""
+    except CommandFailed as error:
+        found, detail = "unreachable", str(error)
+    return _state(service.name, found, service.target, detail, ok=found == "serving")
+
+
+def _gateway(gateway: Gateway) -> tuple[Record, Record | None]:
+    """The gateway's state, and its spool's where it has one."""
+    try:
+        answer = gateway.health()
+    except CommandFailed as error:
+        return _state("gateway", "unreachable", gateway.url, str(error), ok=False), None
+    found = str(answer.document.get("status") or f"http_{answer.status}")
+    spool: Record | None = answer.document.get("spool")
+    detail = str(answer.document.get("error") or (spool or {}).get("cause") or "")
+    return _state("gateway", found, gateway.url, detail, ok=found == "healthy"), spool
+
+
+def _state(service: str, found: str, target: str, detail: str, *, ok: bool) -> Record:
+    return {"service": service, "state": found, "ok": ok, "target": target, "detail": detail}
+
+
+def _counts(channels: Channels) -> Record:
+    return {
+        **record(channels.tasks.GetTaskCounts(GetTaskCountsRequest())),
+        "paid_but_not_on": _count(
+            "customers",
+            lambda size, token: channels.directory.ListCustomers(
+                ListCustomersRequest(paid_but_not_on=True, page_size=size, page_token=token)
+            ),
+        ),
+        **record(channels.payments.CountWaiting(CountWaitingRequest())),
+    }
+
+
+def _count(field: str, fetch: Callable[[int, str], Any]) -> int:
+    records, _ = read_pages(fetch, field, 0)
+    return len(records)
