@@ -67,7 +67,7 @@ def test_passwords_are_put_under_a_new_key_on_command(environment):
     assert '"count": 0' in rotated.stderr
 
 
-@pytest.mark.parametrize("keys", ["", "not-a-key", f"{KEY},short"])
+@pytest.mark.parametrize("keys", ["", "not-a-key", f"{KEY},short"], ids=["none", "no key", "one of two"])
 def test_a_missing_or_malformed_key_stops_the_boot_and_is_not_shown(sqlite_url, keys):
     result = run({"PATH": os.environ["PATH"], "REJESHA_DATABASE_URL": sqlite_url, "REJESHA_ROUTER_CONTROL_KEYS": keys})
     assert result.returncode == 2
