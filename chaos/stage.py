@@ -21,7 +21,7 @@ from chaos.callbacks import SHORTCODE, Callback, Callbacks
 from chaos.mysqld import Mysqld
 from chaos.ports import free_port
 from chaos.proxy import MysqlProxy
-from chaos.sender import Doors, Sender
+from chaos.sender import Attempt, Doors, Sender
 from chaos.simulated import Routers, TextSms
 from deploy.local import settings
 from deploy.local.environment import of_service
@@ -178,6 +178,12 @@ class Stage:
             left = {name: int(connection.exec_driver_sql(query).scalar_one()) for name, query in counted.items()}
         left["spooled"] = self.spooled() or 0
         return {name: number for name, number in left.items() if number}
+
+    def pay(self, count: int, rate: float) -> list[Attempt]:
+        """So many payments of every kind at so many a second; the attempts, when all are answered."""
+        before = len(self.sender.attempts)
+        self.background.do(self.sender.pour(self.callbacks.mixed(), rate=rate, until=lambda: False, most=count))
+        return self.sender.attempts[before:]
 
     def spooled(self) -> int | None:
         """How many callbacks wait in the gateway's spool; None when it has none."""

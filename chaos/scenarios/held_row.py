@@ -78,7 +78,12 @@ def _unrecorded(stage: Stage, attempts: Sequence[Attempt]) -> set[str]:
 def _judge(stage: Stage, form: Form, findings: Findings, normal: Sequence[Attempt], beside: Sequence[Attempt]) -> None:
     waiting = [attempt for attempt in beside if _needs_held(stage, attempt)]
     others = [attempt for attempt in beside if attempt not in waiting]
-    answers.compare(findings, [a for a in normal if not _needs_held(stage, a)], others, few=form.quick)
+    answers.compare(
+        findings,
+        [a for a in normal if not _needs_held(stage, a)],
+        others,
+        answers.FEW_SAMPLES if form.quick else answers.FULL,
+    )
     slow = [a for a in waiting if a.seconds > _MOST_SECONDS]
     findings.note(waiting=len(waiting), slowest_waiting=round(max(a.seconds for a in waiting), 3))
     spooled = [a.callback.trans_id for a in others if a.outcome == "spooled"]

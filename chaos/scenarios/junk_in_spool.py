@@ -1,9 +1,9 @@
 """Junk with the live secret fills the spool while billing is away: honest payments must not notice when it is back."""
 
 import asyncio
-import statistics
 import time
 
+from chaos import answers
 from chaos.faults import wait_for_success
 from chaos.findings import Findings
 from chaos.scenarios.scenario import Form, Scenario
@@ -17,15 +17,12 @@ _RATE_MEANWHILE = 5
 _JUNK_RATE = 50
 _JUNK_AT_ONCE = 50
 _SOON = 5.0  # seconds; a loaded machine starts billing's threads slowly
-_MOST_TIMES_NORMAL = 3
-# The short form's p99 is the second worst of its samples: there the slow tenth is looked at.
-_SLACK_OF_FEW_SAMPLES = 0.5
 
 
 def _run(stage: Stage, form: Form, findings: Findings) -> None:
     count = form.pick(150, 1_500)
-    _pay(stage, 50)  # warm
-    normal = _pay(stage, count)
+    stage.pay(50, _RATE)  # warm
+    normal = stage.pay(count, _RATE)
     stage["billing"].kill()
     junk = form.pick(3_158, 8_000)
     with stage.load(_RATE_MEANWHILE):
@@ -36,12 +33,13 @@ def _run(stage: Stage, form: Form, findings: Findings) -> None:
         began = time.monotonic()
         back = wait_for_success(stage, began)
     more = stage.background.begin(_flow(stage, junk, count * _JUNK_RATE // _RATE))
-    beside = _pay(stage, count)
+    beside = stage.pay(count, _RATE)
     junk += more.result(60)
     findings.note(junk=junk, waiting_at_most=waiting, seconds_to_first_success=round(back, 2))
     findings.must("junk_waited", waiting >= form.pick(3_000, 7_000), f"only {waiting} waited")
     findings.must("payments_go_first", back <= _SOON, f"the first payment was recorded after {back:.1f} s")
-    _compare(findings, normal, beside, form)
+    answers.compare(findings, normal, beside, answers.VERY_FEW_SAMPLES if form.quick else answers.FULL, "junk")
+    _judge_spooled(findings, beside)
     others = [a for a in stage.sender.attempts if not a.is_acknowledged]
     findings.must_be_none("other_than_200", [f"{a.callback.trans_id} {a.status} {a.fault}" for a in others])
     stage.wait_until(lambda: not stage.spooled())
@@ -62,25 +60,12 @@ def _all_is_told(stage: Stage) -> bool:
         return not connection.exec_driver_sql("SELECT count(*) FROM tasks WHERE state = 'open'").scalar_one()
 
 
-def _compare(findings: Findings, normal: list[Attempt], beside: list[Attempt], form: Form) -> None:
-    usual, troubled = _spread(normal), _spread(beside)
-    measure, slack = ("p90", _SLACK_OF_FEW_SAMPLES) if form.quick else ("p99", 0)
+def _judge_spooled(findings: Findings, beside: list[Attempt]) -> None:
     spooled = sum(attempt.outcome == "spooled" for attempt in beside)
-    findings.note(normal=usual, beside=troubled, samples=len(beside), spooled_beside=spooled)
+    findings.note(spooled_beside=spooled)
     # Another delivery of a payment that waits must wait as well; and on a loaded machine a call may time out.
     few = len(beside) // 10
     findings.must("recorded_directly", spooled <= few, f"{spooled} were still spooled after billing was back")
-    findings.must(
-        "honest_unaffected",
-        troubled[measure] <= max(_MOST_TIMES_NORMAL * usual[measure], usual[measure] + slack),
-        f"{measure} {usual[measure]:.3f} s normally, {troubled[measure]:.3f} s beside junk",
-    )
-
-
-def _pay(stage: Stage, count: int) -> list[Attempt]:
-    before = len(stage.sender.attempts)
-    stage.background.do(stage.sender.pour(stage.callbacks.mixed(), rate=_RATE, until=lambda: False, most=count))
-    return stage.sender.attempts[before:]
 
 
 async def _flood(stage: Stage, count: int) -> None:
@@ -105,11 +90,6 @@ async def _flow(stage: Stage, first: int, count: int) -> int:
 async def _send_junk(stage: Stage, number: int) -> None:
     status, _ = await post(stage.sender.doors.ports[0], f"/callbackprocess/{_SECRET}", b"[junk %d" % number)
     assert status == 400
-
-
-def _spread(attempts: list[Attempt]) -> dict[str, float]:
-    cuts = statistics.quantiles([attempt.seconds for attempt in attempts], n=100)
-    return {"p50": round(cuts[49], 3), "p90": round(cuts[89], 3), "p99": round(cuts[98], 3)}
 
 
 SCENARIOS = {

@@ -23,7 +23,7 @@ def _run(stage: Stage, form: Form, findings: Findings) -> None:
         read_only = _beside(stage, lambda: _no_writes(stage, findings, form.pick(6, 60)))
     spooled = sum(attempt.outcome == "spooled" for attempt in read_only)
     findings.must("writes_were_refused", spooled > 0, "nothing was spooled")
-    answers.compare(findings, normal, [*clinging, *read_only], few=form.quick)
+    answers.compare(findings, normal, [*clinging, *read_only], answers.FEW_SAMPLES if form.quick else answers.FULL)
     others = [a for a in stage.sender.attempts if not a.is_acknowledged]
     findings.must_be_none("other_than_200", [f"{a.callback.trans_id} {a.status} {a.fault}" for a in others])
 
