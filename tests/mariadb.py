@@ -46,7 +46,8 @@ def running() -> Iterator[sa.URL]:
 def _start(home: Path, url: sa.URL) -> subprocess.Popen:
     user = _user()
     shutil.chown(home, user)
-    common = ("--no-defaults", f"--datadir={home}", f"--user={user}")
+    # A temporary directory of its own: at its start a server deletes what others have in theirs, and those crash.
+    common = ("--no-defaults", f"--datadir={home}", f"--tmpdir={home}", f"--user={user}")
     install = (_find("mariadb-install-db"), *common, "--auth-root-authentication-method=normal", "--skip-test-db")
     subprocess.run(install, check=True, capture_output=True)
     local = (f"--socket={home}/server.sock", f"--pid-file={home}/server.pid")
