@@ -5,11 +5,12 @@ Owns the one place where gRPC's deadline enters. What runs outside an RPC has no
 
 import math
 import time
-from collections.abc import Callable
 from contextvars import ContextVar
 from typing import Any
 
 import grpc
+
+from servicekit.unary import Behave, UnaryInterceptor
 
 # On the clock of time.monotonic.
 _ends: ContextVar[float] = ContextVar("ends", default=math.inf)
@@ -20,32 +21,15 @@ def remaining() -> float:
     return _ends.get() - time.monotonic()
 
 
-class DeadlineInterceptor(grpc.ServerInterceptor):
+class DeadlineInterceptor(UnaryInterceptor):
     """Lets the work on a unary RPC know the caller's deadline."""
 
-    def intercept_service(
-        self,
-        # Quoted: only the type checker's stubs make this class generic.
-        continuation: Callable[[grpc.HandlerCallDetails], "grpc.RpcMethodHandler[Any, Any] | None"],
-        handler_call_details: grpc.HandlerCallDetails,
-    ) -> "grpc.RpcMethodHandler[Any, Any] | None":
-        handler = continuation(handler_call_details)
-        if handler is None or handler.unary_unary is None:
-            return handler
-        behave = handler.unary_unary
-
-        def answer(request: Any, context: grpc.ServicerContext) -> Any:
-            left = context.time_remaining()
-            if left is not None and left <= 0:  # it waited in vain for a thread
-                context.abort(grpc.StatusCode.DEADLINE_EXCEEDED, "nobody waits for it any more")
-            token = _ends.set(math.inf if left is None else time.monotonic() + left)
-            try:
-                return behave(request, context)
-            finally:
-                _ends.reset(token)
-
-        return grpc.unary_unary_rpc_method_handler(
-            answer,
-            request_deserializer=handler.request_deserializer,
-            response_serializer=handler.response_serializer,
-        )
+    def around(self, behave: Behave, method: str, request: Any, context: grpc.ServicerContext) -> Any:  # noqa: ARG002
+        left = context.time_remaining()
+        if left is not None and left <= 0:  # it waited in vain for a thread
+            context.abort(grpc.StatusCode.DEADLINE_EXCEEDED, "nobody waits for it any more")
+        token = _ends.set(math.inf if left is None else time.monotonic() + left)
+        try:
+            return behave(request, context)
+        finally:
+            _ends.reset(token)

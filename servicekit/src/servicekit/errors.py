@@ -4,7 +4,6 @@ Services raise small subclasses of ServiceError; the interceptor turns them into
 google.rpc.ErrorInfo. Anything else becomes INTERNAL and is logged, and its text never leaves the process.
 """
 
-from collections.abc import Callable
 from typing import Any, NoReturn
 
 import grpc
@@ -12,6 +11,8 @@ import structlog
 from google.protobuf import any_pb2
 from google.rpc import code_pb2, error_details_pb2, status_pb2
 from grpc_status import rpc_status
+
+from servicekit.unary import Behave, UnaryInterceptor
 
 DOMAIN = "rejesha"
 
@@ -73,40 +74,22 @@ class RowLocked(DatabaseUnavailable):
     reason = "ROW_LOCKED"
 
 
-class ErrorInterceptor(grpc.ServerInterceptor):
+class ErrorInterceptor(UnaryInterceptor):
     """Answers every error of a unary RPC with its status and reason."""
 
-    def intercept_service(
-        self,
-        # Quoted: only the type checker's stubs make this class generic.
-        continuation: Callable[[grpc.HandlerCallDetails], "grpc.RpcMethodHandler[Any, Any] | None"],
-        handler_call_details: grpc.HandlerCallDetails,
-    ) -> "grpc.RpcMethodHandler[Any, Any] | None":
-        handler = continuation(handler_call_details)
-        if handler is None or handler.unary_unary is None:
-            return handler
-        method = handler_call_details.method
-        behave = handler.unary_unary
-
-        def answer(request: Any, context: grpc.ServicerContext) -> Any:
-            try:
-                return behave(request, context)
-            except ServiceError as error:
-                # What is wrong with the database was logged where it was met, and not once a call.
-                level = log.debug if type(error) in (DatabaseUnavailable, DatabaseRefuses) else log.info
-                level("rpc_refused", method=method, reason=error.reason, detail=str(error))
-                abort(context, error)
-            except Exception:
-                if context.code() is None:  # type: ignore[attr-defined]  # not aborted on purpose
-                    log.exception("rpc_failed", method=method)
-                    abort(context, ServiceError("internal error"))
-                raise
-
-        return grpc.unary_unary_rpc_method_handler(
-            answer,
-            request_deserializer=handler.request_deserializer,
-            response_serializer=handler.response_serializer,
-        )
+    def around(self, behave: Behave, method: str, request: Any, context: grpc.ServicerContext) -> Any:
+        try:
+            return behave(request, context)
+        except ServiceError as error:
+            # What is wrong with the database was logged where it was met, and not once a call.
+            level = log.debug if type(error) in (DatabaseUnavailable, DatabaseRefuses) else log.info
+            level("rpc_refused", method=method, reason=error.reason, detail=str(error))
+            abort(context, error)
+        except Exception:
+            if context.code() is None:  # type: ignore[attr-defined]  # not aborted on purpose
+                log.exception("rpc_failed", method=method)
+                abort(context, ServiceError("internal error"))
+            raise
 
 
 # To the caller's channel: do not try again by yourself. It does when it could not reach us; once we have answered, the

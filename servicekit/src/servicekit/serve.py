@@ -23,6 +23,7 @@ from servicekit.garbage import collect_seldom
 from servicekit.listening import warn_of_plaintext
 from servicekit.selftest import UnfitDatabase
 from servicekit.settings import PREFIX
+from servicekit.unary import Behave, UnaryInterceptor
 
 log = structlog.get_logger()
 
@@ -47,22 +48,16 @@ _PROBE_SECONDS = 2
 _HEALTH = f"/{health_pb2.DESCRIPTOR.services_by_name['Health'].full_name}/"
 
 
-class _Gate(grpc.ServerInterceptor):
+class _Gate(UnaryInterceptor):
     """Refuses every RPC but those about health as long as there is a `fault`."""
 
     def __init__(self) -> None:
         self.fault: ServiceError | None = DatabaseUnavailable("the database was not looked at yet")
 
-    def intercept_service(
-        self,
-        # Quoted: only the type checker's stubs make this class generic.
-        continuation: Callable[[grpc.HandlerCallDetails], "grpc.RpcMethodHandler[Any, Any] | None"],
-        handler_call_details: grpc.HandlerCallDetails,
-    ) -> "grpc.RpcMethodHandler[Any, Any] | None":
-        handler, fault = continuation(handler_call_details), self.fault
-        if fault is None or handler is None or handler_call_details.method.startswith(_HEALTH):
-            return handler
-        return grpc.unary_unary_rpc_method_handler(lambda _request, context: abort(context, fault))
+    def around(self, behave: Behave, method: str, request: Any, context: grpc.ServicerContext) -> Any:
+        if self.fault and not method.startswith(_HEALTH):
+            abort(context, self.fault)
+        return behave(request, context)
 
 
 class CannotListen(Exception):
