@@ -1,4 +1,4 @@
-"""Gathers single items into batches while earlier batches are under way. No timer: an idle batcher sends at once."""
+"""Gathers single items into batches while earlier batches are under way. An idle batcher sends at once."""
 
 import asyncio
 from collections import deque
