@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from types import SimpleNamespace
 
 import grpc
@@ -18,7 +19,8 @@ from router_control.workers import Workers
 from servicekit.serve import Server
 
 from servicekit import database, migrate
-from simulators.routeros import Router, RouterServer, User
+from simulators.routeros import Router, RouterServer, User, tls
+from tests.router_control.certificates import self_signed
 
 PASSWORD = "mango-tree-7"
 
@@ -134,3 +136,37 @@ def wait_until() -> Callable[[Callable[[], bool]], None]:
             time.sleep(0.01)
 
     return wait
+
+
+@pytest.fixture(scope="module")
+def certificates(tmp_path_factory):
+    path = tmp_path_factory.mktemp("certificates")
+    return self_signed(path / "first.pem"), self_signed(path / "second.pem")
+
+
+@pytest.fixture
+def serve(certificates):
+    """Start a router at a port, which shows the first or the second certificate, or None; answers it and its server."""
+    running = ExitStack()
+
+    def start(which, port=0):
+        context = tls.anonymous() if which is None else tls.with_certificate(certificates[which])
+        router = Router(User("rejesha", PASSWORD))
+        router.add_secret("u", disabled=True)
+        return router, running.enter_context(RouterServer(router, tls=context, tls_port=port))
+
+    with running:
+        yield start
+
+
+@pytest.fixture
+def engine(database_url):
+    engine = database.create_engine(database_url, pool_size=20)
+    migrate.upgrade(engine, "router_control", MIGRATIONS)
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture
+def registry(engine):
+    return Registry(engine, Vault([Fernet.generate_key().decode()]), Defaults("apiuser", "default-word"))

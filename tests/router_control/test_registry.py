@@ -21,14 +21,6 @@ KISUMU = Registration("Kisumu", "10.0.0.1", username="api", password="mango-tree
 
 
 @pytest.fixture
-def engine(database_url):
-    engine = database.create_engine(database_url)
-    migrate.upgrade(engine, "router_control", MIGRATIONS)
-    yield engine
-    engine.dispose()
-
-
-@pytest.fixture
 def registry(engine):
     return Registry(engine, Vault([OLD]), Defaults())
 
