@@ -43,11 +43,6 @@ def key(name: str, expression: str) -> "sa.Column[str]":
     return sa.Column(name, type_, sa.Computed(expression, persisted=False))
 
 
-def trans_key() -> "sa.Column[str]":
-    """The key of a payment; one without TransID has none."""
-    return key("trans_key", f"nullif({compared('TransID')}, '')")
-
-
 metadata = sa.MetaData()
 
 sa.Table(
@@ -109,8 +104,8 @@ sa.Table(
     sa.Column("isp_id", sa.Integer, **null),
     sa.Column("pppoe_user_id", sa.Integer, **null),
     sa.Column("assigned_reference", sa.String(100), **null),
-    # The predecessor stored TransIDs as they came: "TKE1 " and "tke1" are the payment TKE1.
-    trans_key(),
+    # The predecessor stored TransIDs as they came: "TKE1 " and "tke1" are the payment TKE1. One without has no key.
+    key("trans_key", f"nullif({compared('TransID')}, '')"),
     sa.Index("uq_paybill_payments_trans_key", "trans_key", unique=True),
     sa.Index("ix_paybill_payments_outcome", "outcome"),
     info={"ours": ("TransID",), "identity": ("id", "TransID", "trans_key")},
