@@ -12,7 +12,7 @@ from pathlib import Path
 from benchmarks.load.plan import Answers, Load
 from benchmarks.mysql_server import MySqlServer
 from benchmarks.ours import Ours
-from benchmarks.predecessor.running import MOST_CONNECTIONS, Predecessor
+from benchmarks.predecessor.running import MAX_CONNECTIONS, Predecessor
 from benchmarks.raw.rows import PaymentRows
 
 _LETTERS = string.ascii_uppercase + string.digits
@@ -112,4 +112,4 @@ class Bench:
         return answers.per_second
 
 
-_CONNECTIONS = {"ours": (128, 256, 512), "predecessor": (8, 16, MOST_CONNECTIONS)}
+_CONNECTIONS = {"ours": (128, 256, 512), "predecessor": (8, 16, MAX_CONNECTIONS)}

@@ -8,7 +8,7 @@ from chaos.findings import Findings
 from chaos.sender import Attempt
 
 # So many times as long as normally may an answer take beside a fault that does not concern its sender.
-_MOST_TIMES_NORMAL = 3
+_MAX_TIMES_NORMAL = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ def compare(
     judged = f"p{measure.percent}"
     findings.must(
         f"others_unaffected_by_{fault}",
-        during[judged] <= max(_MOST_TIMES_NORMAL * usual[judged], usual[judged] + measure.slack),
+        during[judged] <= max(_MAX_TIMES_NORMAL * usual[judged], usual[judged] + measure.slack),
         f"{judged} {usual[judged]:.3f} s normally, {during[judged]:.3f} s beside the {fault}",
     )
 

@@ -16,7 +16,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager, suppress
 
 _HOST = "127.0.0.1"
-_MOST_BYTES = 4 * 1024**3
+_MAX_BYTES = 4 * 1024**3
 _FEW, _MANY = 8, 1_100
 # In seconds: how long a stranger who is not listened to goes on, and when he comes back.
 _INSIST, _BACK_AFTER = 0.5, 0.05
@@ -44,7 +44,7 @@ async def _idle(reader: asyncio.StreamReader, _writer: asyncio.StreamWriter, _co
 
 async def _pour(writer: asyncio.StreamWriter, beginning: bytes, piece: bytes, counts: Counter[str]) -> None:
     writer.write(beginning)
-    while counts["bytes"] < _MOST_BYTES:
+    while counts["bytes"] < _MAX_BYTES:
         writer.write(piece)
         async with asyncio.timeout(_INSIST):
             await writer.drain()

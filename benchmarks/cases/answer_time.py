@@ -4,7 +4,7 @@ Open loop: payments are due at an even pace and their time counts from then, so 
 """
 
 from benchmarks.bench import Bench
-from benchmarks.predecessor.running import MOST_CONNECTIONS
+from benchmarks.predecessor.running import MAX_CONNECTIONS
 from benchmarks.results import Measure, Ratio
 
 
@@ -29,6 +29,6 @@ def _ours(bench: Bench, medians: dict[str, list[float]]) -> float:
 
 def _predecessor(bench: Bench, medians: dict[str, list[float]]) -> float:
     rate = bench.peak("predecessor")[0] / 2
-    answers, _ = bench.pay_predecessor(rate=rate, connections=MOST_CONNECTIONS, seconds=bench.extent.seconds * 2)
+    answers, _ = bench.pay_predecessor(rate=rate, connections=MAX_CONNECTIONS, seconds=bench.extent.seconds * 2)
     medians["predecessor"].append(answers.percentile(0.5))
     return answers.percentile(0.99)

@@ -33,8 +33,8 @@ _FEW = 1000
 _CROWDED = 1
 _ELSEWHERE = 200
 _COLUMNS = (
-    "kind, trans_id, customer_id, router_id, router_name, payload, state, epoch, failures, due_at, expires_at,"
-    " last_error, created_at"
+    "kind, trans_id, customer_id, router_id, router_name, payload, state, fencing_token, failures, due_time,"
+    " expire_time, last_error, created_at"
 )
 # A task's number has two digits to the base of a thousand: the first is a.d.
 _FILL = f"""
@@ -93,4 +93,4 @@ def _leasing(engine: sa.Engine, seconds: float, busy: AbstractSet[int], held: in
 
 
 def _give_back(engine: sa.Engine, tasks: Sequence[Task]) -> None:
-    reporting.complete(engine, Policy(), [Report(task.task_id, task.epoch) for task in tasks], HeldRows(engine))
+    reporting.complete(engine, Policy(), [Report(task.task_id, task.fencing_token) for task in tasks], HeldRows(engine))

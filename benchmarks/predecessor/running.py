@@ -13,7 +13,7 @@ SCHEMA = "predecessor"
 # Each payment holds one connection and needs a second for its log, so a pool larger than the payments in flight
 # cannot deadlock. There are two servers, and MySQL's default allows 151 connections in all.
 POOL_SIZE = 50
-MOST_CONNECTIONS = 32
+MAX_CONNECTIONS = 32
 
 
 def install() -> None:

@@ -12,7 +12,7 @@ from chaos.stage import Plan, Stage
 _ROUTERS = 20
 _RATE = 20
 _DEAD = 7
-_MOST_TIMES_NORMAL = 1.2
+_MAX_TIMES_NORMAL = 1.2
 # The short form's p99 is the second worst of its samples, and a disk that stalls for a second makes it. There the slow
 # tenth is looked at, and only a wait for the dead router, which is seconds, tells something.
 _SLACK_OF_FEW_SAMPLES = 1.5
@@ -35,7 +35,7 @@ def _run(stage: Stage, form: Form, findings: Findings) -> None:
     usual, beside = spread["normal"][measure], spread["broken"][measure]
     findings.must(
         "others_unaffected",
-        beside <= max(_MOST_TIMES_NORMAL * usual, usual + slack),
+        beside <= max(_MAX_TIMES_NORMAL * usual, usual + slack),
         f"{measure} {usual:.3f} s normally, {beside:.3f} s beside a dead router",
     )
 

@@ -10,7 +10,7 @@ from chaos.stage import Plan, Stage
 
 _SECRET = "the-chaos-secret-0123456789"  # noqa: S105  # opens nothing but the stage
 _RATE = 50
-_MOST_MEGABYTES = 500
+_MAX_MEGABYTES = 500
 
 
 def _run(stage: Stage, form: Form, findings: Findings) -> None:
@@ -29,7 +29,7 @@ def _run(stage: Stage, form: Form, findings: Findings) -> None:
     findings.must_be_none("other_than_200", [f"{a.callback.trans_id} {a.status} {a.fault}" for a in others])
     megabytes = _most_megabytes(stage["gateway"].pid)
     findings.note(gateway_megabytes_at_most=megabytes)
-    findings.must("memory_is_bounded", megabytes < _MOST_MEGABYTES, f"the gateway took {megabytes} MB")
+    findings.must("memory_is_bounded", megabytes < _MAX_MEGABYTES, f"the gateway took {megabytes} MB")
 
 
 def _most_megabytes(pid: int) -> int:

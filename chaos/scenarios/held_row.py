@@ -18,9 +18,9 @@ _HELD_CUSTOMER = 0
 # Of ten payments one goes to the ISP whose wallet is held.
 _ONE_IN = 10
 # Who needs a held row is answered before the gateway gives billing up, in seconds: it is told, and does not wait.
-_MOST_SECONDS = 4.0
+_MAX_SECONDS = 4.0
 # Of the others: our own transactions hold a customer, too, and on a busy machine for longer than anybody waits for it.
-_MOST_SPOOLED = 0.01
+_MAX_SPOOLED = 0.01
 
 
 def _run(stage: Stage, form: Form, findings: Findings) -> None:
@@ -84,11 +84,11 @@ def _judge(stage: Stage, form: Form, findings: Findings, normal: Sequence[Attemp
         others,
         answers.FEW_SAMPLES if form.quick else answers.FULL,
     )
-    slow = [a for a in waiting if a.seconds > _MOST_SECONDS]
+    slow = [a for a in waiting if a.seconds > _MAX_SECONDS]
     findings.note(waiting=len(waiting), slowest_waiting=round(max(a.seconds for a in waiting), 3))
     spooled = [a.callback.trans_id for a in others if a.outcome == "spooled"]
     findings.note(others_spooled=len(spooled))
-    few = len(spooled) <= max(1, _MOST_SPOOLED * len(others))
+    few = len(spooled) <= max(1, _MAX_SPOOLED * len(others))
     findings.must("others_are_recorded_at_once", few, f"{len(spooled)} of {len(others)} were spooled")
     findings.must("waiting_are_spooled", any(a.outcome == "spooled" for a in waiting), "the held rows held up nobody")
     findings.must_be_none("waiting_answered_late", [f"{a.callback.trans_id} {a.seconds:.1f} s" for a in slow])

@@ -54,7 +54,7 @@ def _all_is_told(stage: Stage) -> bool:
     """The admins hear of unreadable callbacks in digests, ten minutes apart; nobody here waits for that."""
     with stage.engine.begin() as connection:
         connection.exec_driver_sql(
-            "UPDATE tasks SET due_at = UTC_TIMESTAMP(6) WHERE state = 'open' AND due_at > UTC_TIMESTAMP(6)"
+            "UPDATE tasks SET due_time = UTC_TIMESTAMP(6) WHERE state = 'open' AND due_time > UTC_TIMESTAMP(6)"
             " AND id IN (SELECT digest_id FROM notice_tallies)"
         )
         return not connection.exec_driver_sql("SELECT count(*) FROM tasks WHERE state = 'open'").scalar_one()

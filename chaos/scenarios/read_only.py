@@ -12,7 +12,7 @@ from chaos.stage import Stage
 
 _RATE = 30
 # Within so many seconds payments are recorded again once there is a server that takes them.
-_MOST_SECONDS = 10.0
+_MAX_SECONDS = 10.0
 
 
 def _run(stage: Stage, form: Form, findings: Findings) -> None:
@@ -49,7 +49,7 @@ def _cling(stage: Stage, findings: Findings) -> float:
     seconds = wait_for_success(stage, began)
     stage.wait_until(lambda: not stage.spooled())
     findings.note(seconds_clinging=round(seconds, 2))
-    findings.must("pool_lets_go", seconds < _MOST_SECONDS, f"it took {seconds:.1f} s until a payment was recorded")
+    findings.must("pool_lets_go", seconds < _MAX_SECONDS, f"it took {seconds:.1f} s until a payment was recorded")
     return began
 
 
@@ -63,7 +63,7 @@ def _no_writes(stage: Stage, findings: Findings, seconds: float) -> float:
         read_only_seconds=seconds, seconds_to_first_success=round(back, 2), health_beside_fault=health["status"]
     )
     findings.must("health_tells", health["status"] == "unhealthy", f"/health said {health['status']}")
-    findings.must("comes_back", back < _MOST_SECONDS, f"it took {back:.1f} s until a payment was recorded")
+    findings.must("comes_back", back < _MAX_SECONDS, f"it took {back:.1f} s until a payment was recorded")
     return began
 
 

@@ -17,7 +17,7 @@ from simulators.routeros.router import Router
 from simulators.routeros.server import RouterServer
 from simulators.routeros.traps import Trap
 
-_LONGEST_BODY = 1 << 20
+_MAX_BODY = 1 << 20
 _Route = Callable[..., Any]
 
 
@@ -116,9 +116,9 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _body(self) -> bytes:
         length = self.headers.get("Content-Length") or "0"
-        if not length.isdecimal() or int(length) > _LONGEST_BODY:
+        if not length.isdecimal() or int(length) > _MAX_BODY:
             self.close_connection = True
-            raise BadRequest(f"a body has at most {_LONGEST_BODY} bytes, not {length!r}")
+            raise BadRequest(f"a body has at most {_MAX_BODY} bytes, not {length!r}")
         return self.rfile.read(int(length))
 
     @property

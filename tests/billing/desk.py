@@ -76,20 +76,20 @@ class Desk:
     def next_due_in_of(self, rows: Sequence[Any]) -> timedelta:
         """How long until the first of these tasks is due, by the database's clock."""
         with self.engine.connect() as connection:
-            return min(row.due_at for row in rows) - database.current_time(connection)
+            return min(row.due_time for row in rows) - database.current_time(connection)
 
     def make_due(self) -> None:
         """Let all open tasks be due now, as if their time had come and every lease had run out."""
         with self.engine.begin() as connection:
             earlier = database.current_time(connection) - timedelta(seconds=1)
-            now_due = {"due_at": earlier, "leased_until": None}
+            now_due = {"due_time": earlier, "lease_expire_time": None}
             connection.execute(sa.update(tasks).where(tasks.c.state == "open").values(**now_due))
 
     def forward(self, time: timedelta) -> None:
         """Let open tasks be due earlier, as if so much time had passed."""
         for row in self.rows(tasks, state="open"):
             with self.engine.begin() as connection:
-                connection.execute(sa.update(tasks).where(tasks.c.id == row.id).values(due_at=row.due_at - time))
+                connection.execute(sa.update(tasks).where(tasks.c.id == row.id).values(due_time=row.due_time - time))
 
     def report(self, *reports: reporting.Report) -> list[int]:
         return reporting.complete(self.engine, self.policy, reports, self.held_rows)
@@ -149,9 +149,9 @@ class Desk:
         """Move all moments that are to come towards us, as if `time` had passed."""
         with self.engine.begin() as connection:
             for task in connection.execute(sa.select(tasks).where(tasks.c.state == "open")).all():
-                moments = {"due_at": task.due_at - time, "expires_at": task.expires_at - time}
-                if task.leased_until:
-                    moments["leased_until"] = task.leased_until - time
+                moments = {"due_time": task.due_time - time, "expire_time": task.expire_time - time}
+                if task.lease_expire_time:
+                    moments["lease_expire_time"] = task.lease_expire_time - time
                 connection.execute(sa.update(tasks).where(tasks.c.id == task.id).values(**moments))
             for customer in connection.execute(sa.select(pppoe_users)).all():
                 if time.days and customer.next_payment_date:

@@ -72,7 +72,7 @@ class Dispatcher:
                 if answers[router_id] in CONFIRMED:
                     self.switched.append((router_id, task.work.username))
                 yield Report(
-                    task.task_id, task.epoch, access=answers[router_id], router_name=f"{self.tower} {router_id}"
+                    task.task_id, task.fencing_token, access=answers[router_id], router_name=f"{self.tower} {router_id}"
                 )
             else:
                 yield self._hand_over(task)
@@ -85,19 +85,19 @@ class Dispatcher:
                 assert templates.find(message.template).render(message.facts)
                 first = self.inbox.setdefault(message.message_id, message)
                 assert first.phone == message.phone  # an id is one message for ever
-        return Report(task.task_id, task.epoch, "notify is down", accepted=self.notify_is_up)
+        return Report(task.task_id, task.fencing_token, "notify is down", accepted=self.notify_is_up)
 
 
 def failed(task, result=AccessResult.UNREACHABLE):
-    return Report(task.task_id, task.epoch, "no route", access=result, router_name="Tower")
+    return Report(task.task_id, task.fencing_token, "no route", access=result, router_name="Tower")
 
 
 def switched(task):
-    return Report(task.task_id, task.epoch, access=AccessResult.CHANGED, router_name="Tower")
+    return Report(task.task_id, task.fencing_token, access=AccessResult.CHANGED, router_name="Tower")
 
 
 def handed_over(task):
-    return Report(task.task_id, task.epoch, accepted=True)
+    return Report(task.task_id, task.fencing_token, accepted=True)
 
 
 def lines(desk, **kwargs):

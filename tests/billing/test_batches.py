@@ -54,7 +54,7 @@ def test_lines_reported_together_cost_the_database_no_more_than_one(desk, result
         pay_for(desk, f"N{count}X", count)
         leased = desk.lease(1000, kinds=[Kind.SET_ACCESS])
         assert len(leased) == count
-        reports = [Report(task.task_id, task.epoch, f"of {task.trans_id}", result, "Tower") for task in leased]
+        reports = [Report(task.task_id, task.fencing_token, f"of {task.trans_id}", result, "Tower") for task in leased]
         sent.append(sent_for(desk, lambda reports=reports: desk.report(*reports)))
     assert sent[0] == sent[1] < 12
 
@@ -86,7 +86,7 @@ def test_messages_that_are_not_taken_cost_the_database_no_more_than_one(desk):
         desk.pay_batch(*(payment(f"N{count}X{number}", "ACC001") for number in range(count)))
         leased = desk.lease(1000)
         assert len(leased) == count
-        reports = [Report(task.task_id, task.epoch, f"of {task.trans_id}", accepted=False) for task in leased]
+        reports = [Report(task.task_id, task.fencing_token, f"of {task.trans_id}", accepted=False) for task in leased]
         sent.append(sent_for(desk, lambda reports=reports: desk.report(*reports)))
         desk.make_due()
         desk.report(*(handed_over(task) for task in desk.lease(1000)))

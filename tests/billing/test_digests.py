@@ -65,7 +65,7 @@ def test_a_digest_is_told_at_the_end_of_its_hour_and_not_before(desk, dispatcher
     pay_strangely(desk, "A", 5)
     dispatcher.carry_out()
     (digest,) = desk.rows(tasks, state="open")
-    assert digest.due_at == HOUR + timedelta(hours=1)
+    assert digest.due_time == HOUR + timedelta(hours=1)
 
 
 def test_the_next_hour_begins_anew_and_has_a_digest_of_its_own(desk, dispatcher, hours):

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 from billing import followups
-from billing.followups import LONGEST_PAUSE, LONGEST_SCOUT_PAUSE
+from billing.followups import MAX_PAUSE, MAX_SCOUT_PAUSE
 from billing.models import tasks
 from billing.reporting import AccessResult, Report
 
@@ -14,7 +14,7 @@ from tests.billing.dispatching import failed, lines
 
 def test_pauses_grow_are_spread_and_have_a_longest():
     for failures in range(1, 2000):
-        full = min(followups.FIRST_PAUSE * 2 ** min(failures - 1, 30), LONGEST_PAUSE)
+        full = min(followups.FIRST_PAUSE * 2 ** min(failures - 1, 30), MAX_PAUSE)
         assert full / 2 <= followups.pause(failures) <= full
     assert len({followups.pause(20) for _ in range(50)}) > 40
 
@@ -23,14 +23,14 @@ def test_a_router_s_failed_lines_wait_together_and_longer_each_time(desk):
     pauses = pauses_of_two_lines(desk, AccessResult.LOGIN_REFUSED)
     assert all(first == second for first, second in pauses)  # one call to the router for both
     assert pauses[3] > pauses[0]
-    assert max(second for _, second in pauses) <= LONGEST_PAUSE
+    assert max(second for _, second in pauses) <= MAX_PAUSE
 
 
 @pytest.mark.parametrize("result", [AccessResult.UNREACHABLE, AccessResult.TIMED_OUT])
 def test_one_line_of_those_that_wait_looks_every_few_seconds_whether_their_router_is_back(desk, result):
     pauses = pauses_of_two_lines(desk, result)
-    assert all(first <= LONGEST_SCOUT_PAUSE for first, _ in pauses)
-    assert timedelta(seconds=29) < pauses[-1][1] <= LONGEST_PAUSE
+    assert all(first <= MAX_SCOUT_PAUSE for first, _ in pauses)
+    assert timedelta(seconds=29) < pauses[-1][1] <= MAX_PAUSE
 
 
 def test_lines_that_failed_in_several_calls_send_one_scout(desk):
@@ -55,7 +55,7 @@ def pauses_of_two_lines(desk, result):
         first, second = sorted(desk.rows(tasks, router_id=1), key=lambda row: row.id)
         assert {first.failures, second.failures} == {failures}
         pause = desk.next_due_in_of([first])
-        pauses.append((pause, pause + second.due_at - first.due_at))
+        pauses.append((pause, pause + second.due_time - first.due_time))
         desk.make_due()
     return pauses
 
@@ -80,5 +80,5 @@ def test_a_router_that_answers_makes_all_that_wait_for_it_due(desk, answer):
     desk.report(*(failed(line) for line in lines(desk)))
     desk.pay("A3", "WAIRIMU1")
     (line,) = lines(desk)
-    desk.report(Report(line.task_id, line.epoch, access=answer))
+    desk.report(Report(line.task_id, line.fencing_token, access=answer))
     assert [task.trans_id for task in lines(desk)] == ["A1"]  # A2 is on another router

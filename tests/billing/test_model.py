@@ -82,7 +82,7 @@ class Billing(RuleBasedStateMachine):
             if task.task_id in self.held:
                 before, until = self.held[task.task_id]
                 assert until <= self.time + timedelta(seconds=5)  # real time passes too, but not as much
-                assert task.epoch > before.epoch
+                assert task.fencing_token > before.fencing_token
             self.held[task.task_id] = (task, self.time + LEASE)
             self.old.append(task)
             self._check_work(task, busy)
@@ -108,11 +108,11 @@ class Billing(RuleBasedStateMachine):
         is_line = isinstance(task.work, Line)
         report = Report(
             task.task_id,
-            task.epoch,
+            task.fencing_token,
             access=result if is_line and not release else None,
             accepted=accepted if not is_line and not release else None,
         )
-        is_newest = task.task_id in self.held and self.held[task.task_id][0].epoch == task.epoch
+        is_newest = task.task_id in self.held and self.held[task.task_id][0].fencing_token == task.fencing_token
         assert self.desk.report(report) == ([] if is_newest else [task.task_id])
         if is_newest:
             del self.held[task.task_id]
@@ -173,7 +173,7 @@ class Billing(RuleBasedStateMachine):
                 is_line = isinstance(task.work, Line)
                 report = Report(
                     task.task_id,
-                    task.epoch,
+                    task.fencing_token,
                     access=AccessResult.CHANGED if is_line else None,
                     accepted=None if is_line else True,
                 )

@@ -27,20 +27,20 @@ def test_a_leased_task_is_nobody_else_s_until_its_time_is_over(desk):
     assert lines(desk, owner="two") == []
     desk.pass_time(2 * SECOND)
     (second,) = lines(desk, owner="two")
-    assert (second.task_id, second.epoch) == (first.task_id, first.epoch + 1)
+    assert (second.task_id, second.fencing_token) == (first.task_id, first.fencing_token + 1)
     assert desk.one(tasks, id=first.task_id).leased_by == "two"
 
 
 def test_a_lease_from_before_leases_had_an_end_of_their_own_is_respected(desk):
-    """Its end is in `due_at`: a billing of the version before wrote it, maybe while this one was starting."""
+    """Its end is in `due_time`: a billing of the version before wrote it, maybe while this one was starting."""
     desk.pay("A1", "0949AQ")
     (line,) = desk.lease(seconds=30)
-    until = desk.one(tasks, id=line.task_id).leased_until
-    desk.execute(sa.update(tasks).where(tasks.c.id == line.task_id).values(due_at=until, leased_until=None))
+    until = desk.one(tasks, id=line.task_id).lease_expire_time
+    desk.execute(sa.update(tasks).where(tasks.c.id == line.task_id).values(due_time=until, lease_expire_time=None))
     desk.pass_time(29 * SECOND)
     assert lines(desk) == []
     desk.pass_time(2 * SECOND)
-    assert [again.epoch for again in lines(desk)] == [line.epoch + 1]
+    assert [again.fencing_token for again in lines(desk)] == [line.fencing_token + 1]
 
 
 def test_a_report_under_an_older_lease_changes_nothing(desk):
@@ -84,9 +84,9 @@ def test_a_report_of_the_wrong_kind_is_refused(desk, kind):
 def test_a_released_task_is_due_at_once_and_has_not_failed(desk):
     desk.pay("A1", "0949AQ")
     (line,) = desk.lease()
-    assert desk.report(Report(line.task_id, line.epoch)) == []
+    assert desk.report(Report(line.task_id, line.fencing_token)) == []
     (again,) = desk.lease()
-    assert (again.task_id, again.epoch) == (line.task_id, line.epoch + 1)
+    assert (again.task_id, again.fencing_token) == (line.task_id, line.fencing_token + 1)
     assert desk.one(tasks, id=line.task_id).failures == 0
 
 
@@ -105,7 +105,7 @@ def test_many_lessees_at_once_never_share_a_task(desk):
     assert leased
     leased += desk.lease(1000)  # what a lessee finds locked by another it leaves
     assert len({task.task_id for task in leased}) == len(leased) == 200
-    assert {task.epoch for task in leased} == {1}
+    assert {task.fencing_token for task in leased} == {1}
 
 
 def test_two_lessees_report_one_task_at_once_and_one_counts(desk):
@@ -139,14 +139,14 @@ def test_nobody_is_told_that_a_site_is_down_before_its_line_was_tried(desk):
     assert desk.lease(kinds=[Kind.SEND_MESSAGES]) == []
     assert desk.next_due_in(kinds=[Kind.SEND_MESSAGES]) <= followups.PATIENCE
     (line,) = desk.lease(kinds=[Kind.SET_ACCESS])
-    desk.report(Report(line.task_id, line.epoch, access=AccessResult.UNREACHABLE))
+    desk.report(Report(line.task_id, line.fencing_token, access=AccessResult.UNREACHABLE))
     desk.make_due()
     (messages,) = desk.lease(kinds=[Kind.SEND_MESSAGES])
     assert messages.work[0].template == "customer_waiting"
 
 
 def test_a_lessee_hears_when_to_ask_again(desk):
-    assert desk.next_due_in() == leasing.LONGEST_SLEEP
+    assert desk.next_due_in() == leasing.MAX_SLEEP
     desk.pay("A1", "0949AQ")
     (line,) = desk.lease(seconds=5)
     assert followups.GRACE - 2 * SECOND < desk.next_due_in() <= followups.GRACE  # the message that waits for the line

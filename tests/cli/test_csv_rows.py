@@ -9,11 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rejesha_cli.csv_rows import BadValue, Fault, Field, day, host, phone, read_sheet, whole_number, yes_no
 from rejesha_cli.errors import UnreadableSheet
-from rejesha_cli.money import MAX_CENTS, format_kes, group, parse_cents
+from rejesha_cli.money import MAX_AMOUNT_CENTS, format_kes, group, parse_cents
 
 FIELDS = (Field("account_name", also=("account",), required=True), Field("full_name", also=("name",)), Field("package"))
 
-cents = st.integers(0, MAX_CENTS)
+cents = st.integers(0, MAX_AMOUNT_CENTS)
 
 
 @given(cents, st.sampled_from(["", "KES ", "Ksh. ", "kshs", "\N{NO-BREAK SPACE} "]), st.sampled_from(["", "/=", " /-"]))
@@ -24,7 +24,7 @@ def test_an_amount_reads_the_same_in_every_spelling(amount, before, after):
         assert parse_cents(before + text + after) == amount
 
 
-@given(st.integers(0, MAX_CENTS // 100))
+@given(st.integers(0, MAX_AMOUNT_CENTS // 100))
 def test_an_amount_without_cents_is_whole_shillings(shillings):
     assert parse_cents(str(shillings)) == parse_cents(f"{shillings}.0") == shillings * 100
 

@@ -42,7 +42,7 @@ def line_task(state, last_error="", **more):
     work = task.AccessWork(router_id=1, username="u1", enabled=True)
     times = {"create_time": stamp(0.1), "due_time": stamp(60)}
     return task.TaskRecord(
-        task_id=9, kind="set_access", state=state, epoch=3, last_error=last_error, access=work, **times, **more
+        task_id=9, kind="set_access", state=state, fencing_token=3, last_error=last_error, access=work, **times, **more
     )
 
 
@@ -159,7 +159,19 @@ def test_what_a_payer_types_is_shown_and_never_obeyed(tell):
 
 
 leaves = st.none() | st.booleans() | st.integers() | st.text(max_size=8)
-fields = ["time", "event", "message", "details", "state", "kind", "outcome", "dueAt", "lastError", "amount", "attempts"]
+fields = [
+    "time",
+    "event",
+    "message",
+    "details",
+    "state",
+    "kind",
+    "outcome",
+    "dueTime",
+    "lastError",
+    "amount",
+    "attempts",
+]
 objects = st.dictionaries(st.sampled_from(fields), leaves | st.lists(leaves, max_size=2), max_size=4)
 shapes = leaves | objects | st.lists(leaves | objects, max_size=3)
 top = ["payment", "timeline", "tasks", "messages", "deliveries", "notes"]

@@ -19,14 +19,14 @@ class FakeTask:
 
     task: task_pb.Task
     due: float = 0.0
-    epoch: int = 0
+    fencing_token: int = 0
     leased: bool = False
     done: task_pb.TaskReport | None = None
 
 
 @dataclass
 class FakeBilling(payment_service_pb2_grpc.PaymentServiceServicer, task_service_pb2_grpc.TaskServiceServicer):
-    """Keeps payments by TransID with the idempotency rule, and tasks with leases and epochs.
+    """Keeps payments by TransID with the idempotency rule, and tasks with leases and fencing tokens.
 
     References: 0949AQ is a customer of KES 1000 on router 1, SMS… buys credits, anything else is unmatched.
     """
@@ -39,7 +39,7 @@ class FakeBilling(payment_service_pb2_grpc.PaymentServiceServicer, task_service_
     tasks: dict[int, FakeTask] = field(default_factory=dict)
     record_sizes: list[int] = field(default_factory=list)
     records_at_once: int = 0
-    most_records_at_once: int = 0
+    max_records_at_once: int = 0
     reports: list[task_pb.TaskReport] = field(default_factory=list)
     stale: list[int] = field(default_factory=list)
     busy_router_ids: list[list[int]] = field(default_factory=list)
@@ -86,7 +86,7 @@ class FakeBilling(payment_service_pb2_grpc.PaymentServiceServicer, task_service_
         if not 1 <= len(request.payments) <= 500:
             await abort(context, grpc.StatusCode.INVALID_ARGUMENT, "BATCH_TOO_LARGE")
         self.records_at_once += 1
-        self.most_records_at_once = max(self.most_records_at_once, self.records_at_once)
+        self.max_records_at_once = max(self.max_records_at_once, self.records_at_once)
         try:
             await self._misbehave(context)
         finally:
@@ -193,7 +193,7 @@ class FakeBilling(payment_service_pb2_grpc.PaymentServiceServicer, task_service_
             task_id=held.task.task_id,
             kind="set_access",
             state=task_pb.TASK_STATE_DONE if held.done else task_pb.TASK_STATE_OPEN,
-            epoch=held.epoch,
+            fencing_token=held.fencing_token,
             create_time=now(),
             access=held.task.access,
         )
@@ -248,10 +248,10 @@ class FakeBilling(payment_service_pb2_grpc.PaymentServiceServicer, task_service_
             busy = _is_busy(held.task, request)
             if held.done or held.due > moment or busy or len(leased) == request.max_tasks:
                 continue
-            held.epoch += 1
+            held.fencing_token += 1
             held.leased = True
             held.due = moment + lease
-            held.task.epoch = held.epoch
+            held.task.fencing_token = held.fencing_token
             leased.append(held.task)
         response = task_pb.LeaseTasksResponse(tasks=leased)
         waiting = [held.due - moment for held in asked_for if not held.done and not _is_busy(held.task, request)]
@@ -270,7 +270,7 @@ class FakeBilling(payment_service_pb2_grpc.PaymentServiceServicer, task_service_
         stale = []
         for report in request.reports:
             held = self.tasks[report.task_id]
-            if not held.leased or held.epoch != report.epoch:
+            if not held.leased or held.fencing_token != report.fencing_token:
                 stale.append(report.task_id)
                 continue
             self.reports.append(report)

@@ -45,7 +45,7 @@ class FakeRouterControl(router_control_service_pb2_grpc.RouterControlServiceServ
     lines: dict[tuple[int, str], bool] = field(default_factory=dict)
     calls: list[router_pb.SetAccessRequest] = field(default_factory=list)
     at_once: Counter = field(default_factory=Counter)
-    most_at_once: Counter = field(default_factory=Counter)
+    max_at_once: Counter = field(default_factory=Counter)
     dead: set[int] = field(default_factory=set)
     dead_after: float = 0.0
     hangs: set[int] = field(default_factory=set)
@@ -55,9 +55,7 @@ class FakeRouterControl(router_control_service_pb2_grpc.RouterControlServiceServ
     async def SetAccess(self, request, context):
         self.calls.append(request)
         self.at_once[request.router_id] += 1
-        self.most_at_once[request.router_id] = max(
-            self.at_once[request.router_id], self.most_at_once[request.router_id]
-        )
+        self.max_at_once[request.router_id] = max(self.at_once[request.router_id], self.max_at_once[request.router_id])
         try:
             return await self._set(request, context)
         finally:

@@ -34,10 +34,10 @@ PACE = Pace(
     margin=0.2,
     poll=0.2,
     first_pause=0.05,
-    longest_pause=0.3,
+    max_pause=0.3,
 )
 LIMITS = Limits()
-DRAIN_PACE = DrainPace(first_pause=0.05, longest_pause=0.2, poll=0.1, first_deferral=0.05, longest_deferral=0.2)
+DRAIN_PACE = DrainPace(first_pause=0.05, max_pause=0.2, poll=0.1, first_deferral=0.05, max_deferral=0.2)
 
 
 @dataclass
@@ -61,9 +61,9 @@ class World:
             changes["store"] = self.store()
         return replace(plan, **changes)
 
-    def store(self, directory=None, most_bytes=64 * 1024 * 1024):
+    def store(self, directory=None, max_bytes=64 * 1024 * 1024):
         """A spool's store in a directory of its own, or in the given one."""
-        return Store.open(directory or Path(tempfile.mkdtemp(dir=self.directory)), most_bytes)
+        return Store.open(directory or Path(tempfile.mkdtemp(dir=self.directory)), max_bytes)
 
 
 @contextlib.asynccontextmanager

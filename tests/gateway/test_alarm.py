@@ -13,8 +13,8 @@ from structlog.testing import capture_logs
 pytestmark = pytest.mark.anyio
 
 ADMINS = ("254700000001", "254700000002")
-QUICK = AlarmPace(patience=0.5, poll=0.02, longest_pause=0.2, deadline=1.0)
-SLOW = AlarmPace(patience=60, poll=0.02, longest_pause=0.2, deadline=1.0)
+QUICK = AlarmPace(patience=0.5, poll=0.02, max_pause=0.2, deadline=1.0)
+SLOW = AlarmPace(patience=60, poll=0.02, max_pause=0.2, deadline=1.0)
 
 
 def told(world):
@@ -64,7 +64,7 @@ async def test_what_does_not_pass_by_itself_is_told_at_once_and_with_its_cause(w
 
 async def test_a_row_that_stays_locked_is_told_though_billing_is_well(world):
     world.billing.fake.defers = {"ACC001"}
-    async with run_gateway(plan(world, drain_pace=DrainPace(first_deferral=0.05, longest_deferral=0.1))) as gateway:
+    async with run_gateway(plan(world, drain_pace=DrainPace(first_deferral=0.05, max_deferral=0.1))) as gateway:
         await pay(gateway, BillRefNumber="ACC001")
         await until(lambda: told(world)["payments_waiting"] == 2)
         assert await pay(gateway, "OTHER00001") == "customer_paid"

@@ -1,9 +1,9 @@
 import pytest
-from gateway.amounts import MOST_CENTS, BadAmount, in_shillings, to_cents
+from gateway.amounts import MAX_AMOUNT_CENTS, BadAmount, in_shillings, to_cents
 from hypothesis import given
 from hypothesis import strategies as st
 
-CENTS = st.integers(1, MOST_CENTS)
+CENTS = st.integers(1, MAX_AMOUNT_CENTS)
 
 
 @pytest.mark.parametrize(
@@ -30,7 +30,7 @@ CENTS = st.integers(1, MOST_CENTS)
         ("1.0E7", 1_000_000_000),
         ("1e3", 100_000),
         ("150e-2", 150),
-        ("9999999999.99", MOST_CENTS),
+        ("9999999999.99", MAX_AMOUNT_CENTS),
     ],
 )
 def test_an_amount_in_any_of_its_spellings_is_read_exactly(text, cents):
@@ -90,4 +90,4 @@ def test_any_text_is_an_amount_within_the_contract_or_a_bad_amount(text):
         cents = to_cents(text)
     except BadAmount:
         return
-    assert 1 <= cents <= MOST_CENTS
+    assert 1 <= cents <= MAX_AMOUNT_CENTS

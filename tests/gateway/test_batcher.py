@@ -1,7 +1,7 @@
 import asyncio
 
 import pytest
-from gateway.batcher import BATCHES_IN_FLIGHT, LARGEST_BATCH, Batcher
+from gateway.batcher import BATCHES_IN_FLIGHT, MAX_BATCH, Batcher
 from gateway.errors import Broken, Refused, Unavailable
 from gateway_rig import until
 
@@ -22,7 +22,7 @@ class Gate:
 
 
 async def test_an_idle_batcher_sends_at_once_and_a_busy_one_gathers():
-    gate, total = Gate(), LARGEST_BATCH + 60
+    gate, total = Gate(), MAX_BATCH + 60
     batcher = Batcher(gate, deadline=5)
     waiting = []
     for number in range(total):
@@ -33,7 +33,7 @@ async def test_an_idle_batcher_sends_at_once_and_a_busy_one_gathers():
     assert [len(batch) for batch in gate.batches] == [1, 50]
     gate.open.set()
     assert await asyncio.gather(*waiting) == [number * 10 for number in range(total)]
-    assert [len(batch) for batch in gate.batches[BATCHES_IN_FLIGHT:]] == [LARGEST_BATCH, 9]
+    assert [len(batch) for batch in gate.batches[BATCHES_IN_FLIGHT:]] == [MAX_BATCH, 9]
 
 
 async def test_nobody_waits_long_for_a_batch_that_hangs():

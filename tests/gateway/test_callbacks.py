@@ -4,7 +4,7 @@ import json
 
 import grpc
 import pytest
-from gateway.parsing import MOST_BODY_BYTES
+from gateway.parsing import MAX_BODY_BYTES
 from gateway.sources import Sources, networks
 from gateway_rig import callback, post_raw, run_gateway, until
 
@@ -83,7 +83,7 @@ BAD = [
     (b"not json", 400, "body: not JSON (line 1, column 1)"),
     (b"[1, 2]", 400, "body: not a JSON object"),
     (b'{"TransID": "\xff\xfe"}', 400, "body: not UTF-8"),
-    (b"x" * 1_000_000, 413, f"body: longer than {MOST_BODY_BYTES} bytes"),
+    (b"x" * 1_000_000, 413, f"body: longer than {MAX_BODY_BYTES} bytes"),
     (callback(TransID=...), 400, "Missing TransID"),
     (callback(TransID=""), 400, "Missing TransID"),
     (callback(TransAmount=-5), 400, "TransAmount: is negative"),
@@ -110,8 +110,8 @@ async def test_a_malformed_callback_is_refused_by_name_and_its_body_kept(gateway
         "quarantineId": 1,
     }
     kept = world.billing.fake.kept[1]
-    assert kept.callback_body == content[:MOST_BODY_BYTES]
-    assert (kept.fault, kept.truncated, kept.source_address) == (fault, len(content) > MOST_BODY_BYTES, "127.0.0.1")
+    assert kept.callback_body == content[:MAX_BODY_BYTES]
+    assert (kept.fault, kept.truncated, kept.source_address) == (fault, len(content) > MAX_BODY_BYTES, "127.0.0.1")
     assert not world.billing.fake.payments
 
 
@@ -160,7 +160,7 @@ async def test_a_thousand_payments_at_once_need_few_calls_and_each_gets_its_own_
     assert sum(sizes) == 1000
     assert len(sizes) < 40
     assert max(sizes) <= 200
-    assert world.billing.fake.most_records_at_once <= 2
+    assert world.billing.fake.max_records_at_once <= 2
 
 
 @pytest.mark.parametrize("code", [grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.INTERNAL])

@@ -20,7 +20,7 @@ BODY = json.dumps(callback()).encode()
 # Quick, so that what must end ends within a test.
 QUICK = Limits(wait=0.5)
 # Far more than sockets buffer on both sides, far less than "without end".
-MOST_TAKEN = 16 * 1024 * 1024
+MAX_TAKEN = 16 * 1024 * 1024
 
 
 @pytest.fixture
@@ -105,7 +105,7 @@ async def test_who_is_refused_is_read_no_further(locked, path):
     head = await line.head()
     assert int(head.split()[1]) in (403, 404, 405)
     assert b"connection: close" in head
-    assert await line.pour(repeat(b"x" * 65_536)) < MOST_TAKEN
+    assert await line.pour(repeat(b"x" * 65_536)) < MAX_TAKEN
     line.drop()
 
 
@@ -150,7 +150,7 @@ async def test_what_is_no_body_ends_somewhere(open_door, beginning, piece):
     head = await line.head()
     assert head.startswith((b"http/1.1 431 ", b"http/1.1 400 "))
     assert b"connection: close" in head
-    assert await pouring < MOST_TAKEN
+    assert await pouring < MAX_TAKEN
     line.drop()
 
 

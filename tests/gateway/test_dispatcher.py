@@ -46,14 +46,14 @@ async def test_a_dead_router_does_not_delay_another_and_gets_no_second_call_mean
         assert len(world.billing.fake.busy_router_ids) - asked < 30
         world.router_control.fake.hangs = set()
         await until(all_done(world))
-    assert world.router_control.fake.most_at_once[1] == 1
+    assert world.router_control.fake.max_at_once[1] == 1
 
 
 async def test_no_more_is_leased_while_as_many_routers_are_busy_as_a_lease_may_name(world):
     world.router_control.fake.hangs = set(range(1, 11))
     for router_id in range(1, 11):
         world.billing.fake.add_task(access=(router_id, "user", True))
-    async with dispatching(world, replace(PACE, max_tasks=2, most_routers_held=3)):
+    async with dispatching(world, replace(PACE, max_tasks=2, max_routers_held=3)):
         await until(lambda: results(world)["ACCESS_RESULT_TIMED_OUT"] == 4)
         assert max(map(len, world.billing.fake.busy_router_ids)) <= 3
         world.router_control.fake.hangs = set()
@@ -137,7 +137,7 @@ async def test_the_newest_of_contradicting_wishes_is_what_the_router_holds(world
     async with dispatching(world):
         await until(all_done(world))
     assert world.router_control.fake.lines == {(1, "u1"): False}
-    assert world.router_control.fake.most_at_once[1] == 1
+    assert world.router_control.fake.max_at_once[1] == 1
 
 
 @given(st.lists(st.tuples(st.sampled_from("abc"), st.booleans()), max_size=30))
@@ -163,11 +163,11 @@ async def test_a_report_under_an_old_epoch_is_refused_and_work_goes_on(world):
     async with dispatching(world):
         await until(lambda: world.router_control.fake.calls)
         held = world.billing.fake.tasks[1]
-        held.epoch += 1  # someone else leases it meanwhile
+        held.fencing_token += 1  # someone else leases it meanwhile
         held.due = 0
         await until(all_done(world))
     assert world.billing.fake.stale == [1]
-    assert held.done.epoch == held.epoch
+    assert held.done.fencing_token == held.fencing_token
 
 
 async def test_after_a_crash_in_the_middle_the_lease_runs_out_and_another_does_it(world):
@@ -188,7 +188,7 @@ async def test_after_a_crash_in_the_middle_the_lease_runs_out_and_another_does_i
     async with dispatching(world, pace):
         assert not world.billing.fake.reports
         await until(all_done(world))
-    assert world.billing.fake.tasks[1].epoch == 2
+    assert world.billing.fake.tasks[1].fencing_token == 2
     assert world.router_control.fake.lines == {(1, "u1"): True}
 
 
@@ -249,7 +249,7 @@ async def test_a_graceful_stop_reports_what_is_under_way_and_gives_back_what_is_
     world.router_control.fake.delay = 0.5
     for router_id in (1, 2, 3):
         world.billing.fake.add_task(access=(router_id, "u1", True))
-    async with dispatching(world, replace(PACE, most_routers_at_once=1)):
+    async with dispatching(world, replace(PACE, max_routers_at_once=1)):
         await until(lambda: world.router_control.fake.calls)
     kinds = Counter(report.WhichOneof("result") for report in world.billing.fake.reports)
     assert kinds == {"access": 1, "release": 2}

@@ -1,8 +1,8 @@
 import json
 
 import pytest
-from gateway.amounts import MOST_CENTS, in_shillings
-from gateway.parsing import MOST_BODY_BYTES, MalformedCallback, Payment, parse_callback
+from gateway.amounts import MAX_AMOUNT_CENTS, in_shillings
+from gateway.parsing import MAX_BODY_BYTES, MalformedCallback, Payment, parse_callback
 from gateway_rig import callback
 from hypothesis import given
 from hypothesis import strategies as st
@@ -170,7 +170,7 @@ def test_a_raw_line_break_in_a_name_does_not_cost_the_payment():
         (json.dumps(callback()).encode().replace(b"600000", b"6000\xc900"), "body: not UTF-8", True),
         (b'{"TransID": "SAMPLE0001", ', "body: not JSON (line 1, column 27)", True),
         (b'{"TransID": "\xff"}', "body: not UTF-8", True),
-        (b'{"a":' * 20_000, f"body: longer than {MOST_BODY_BYTES} bytes", True),
+        (b'{"a":' * 20_000, f"body: longer than {MAX_BODY_BYTES} bytes", True),
         (b"[" * 60_000, "body: nested too deeply", True),
         (callback(TransID=...), "Missing TransID", True),
         (callback(TransID=None), "Missing TransID", True),
@@ -229,7 +229,7 @@ def is_payment_or_fault(body):
         fault = malformed.fault
     else:
         assert to_proto(payment)
-        assert 1 <= payment.amount_cents <= MOST_CENTS
+        assert 1 <= payment.amount_cents <= MAX_AMOUNT_CENTS
         assert payment.callback_body == body
         return
     assert 1 <= len(fault) <= 255
@@ -250,7 +250,7 @@ def test_any_values_in_the_known_fields_are_a_payment_or_a_named_fault(changes):
     is_payment_or_fault(json.dumps(callback(**changes)).encode())
 
 
-@given(st.integers(1, MOST_CENTS), st.booleans())
+@given(st.integers(1, MAX_AMOUNT_CENTS), st.booleans())
 def test_any_amount_arrives_to_the_cent_as_text_and_as_number(cents, as_text):
     text = in_shillings(cents)
     literal = json.dumps(text) if as_text else text

@@ -74,7 +74,7 @@ async def test_who_waits_behind_a_hung_call_is_spooled_with_it(world):
 
 async def test_a_later_callback_of_a_payment_never_overtakes_the_one_that_waits(world):
     world.billing.fake.fail_with = grpc.StatusCode.UNAVAILABLE
-    async with run_gateway(world.plan(drain_pace=DrainPace(first_pause=3, longest_pause=3))) as gateway:
+    async with run_gateway(world.plan(drain_pace=DrainPace(first_pause=3, max_pause=3))) as gateway:
         assert await pay(gateway) == "spooled"
         world.billing.fake.fail_with = None  # billing is back, the drain has not found out yet
         assert await pay(gateway, TransAmount="5.00") == "spooled"
@@ -87,7 +87,7 @@ async def test_a_later_callback_of_a_payment_never_overtakes_the_one_that_waits(
 async def test_only_callbacks_of_the_same_payment_queue_up_while_billing_is_well(world):
     world.billing.fake.breaks = "SAMPLE0001"
     world.billing.fake.quarantine_breaks = True
-    async with run_gateway(world.plan(drain_pace=DrainPace(first_pause=3, longest_pause=3))) as gateway:
+    async with run_gateway(world.plan(drain_pace=DrainPace(first_pause=3, max_pause=3))) as gateway:
         assert await pay(gateway) == "spooled"
         await until(lambda: len(world.billing.fake.record_sizes) == 2)  # the drain has tried it once and pauses
         world.billing.fake.breaks = ""

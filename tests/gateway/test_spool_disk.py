@@ -50,7 +50,7 @@ async def test_a_failing_disk_costs_nothing_while_billing_is_well(world, failing
 
 async def test_a_full_spool_refuses_and_loses_nothing_that_it_took(world):
     await world.billing.down()
-    plan = world.plan(intake_deadline=0.2, store=world.store(most_bytes=MIB))
+    plan = world.plan(intake_deadline=0.2, store=world.store(max_bytes=MIB))
     async with run_gateway(plan) as gateway:
         junk = [await gateway.post("/callbackprocess", content=b"x" * 60_000) for _ in range(8)]
         assert [answer.status_code for answer in junk] == [400] * 3 + [503] * 5  # a quarter is what junk may have

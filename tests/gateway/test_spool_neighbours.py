@@ -111,7 +111,7 @@ async def test_only_junk_in_the_spool_and_billing_is_back_so_payments_go_straigh
 
 async def test_rejected_junk_takes_no_more_on_disk_than_was_counted(world, authorized):
     world.billing.fake.quarantine_fails = True
-    store = world.store(most_bytes=4 * 1024 * 1024)
+    store = world.store(max_bytes=4 * 1024 * 1024)
     async with run_gateway(world.plan(store=store)) as gateway:
         for start in range(0, 2000, 200):
             bodies = [b"[%d" % number for number in range(start, start + 200)]

@@ -14,10 +14,10 @@ from spool_files import DAY, MIB, drain, ids, insert, junk, names, numbered, on_
 def open_store(tmp_path):
     opened = []
 
-    def open_store(most_bytes=16 * MIB):
+    def open_store(max_bytes=16 * MIB):
         while opened:
             opened.pop().close()
-        opened.append(Store.open(tmp_path / "spool", most_bytes))
+        opened.append(Store.open(tmp_path / "spool", max_bytes))
         return opened[-1]
 
     yield open_store
@@ -111,7 +111,7 @@ def test_a_disk_that_refuses_even_a_delete_has_nothing_handed_over_twice(failing
 
 @pytest.mark.parametrize("size", [8, 300, 1500, 2100, 5000, 60_000])
 def test_a_full_spool_stores_what_has_room_and_the_disk_holds_no_more_than_the_bound(open_store, tmp_path, size):
-    store = open_store(most_bytes=2 * MIB)
+    store = open_store(max_bytes=2 * MIB)
     written = numbered(0, 20_000 if size < 1000 else 2000, size)
     stored = 0
     while count := insert(store, written[stored : stored + 100]):
@@ -127,7 +127,7 @@ def test_a_full_spool_stores_what_has_room_and_the_disk_holds_no_more_than_the_b
 
 @pytest.mark.parametrize("size", [8, 300, 60_000])
 def test_junk_takes_no_more_than_a_quarter_of_the_disk_also_once_it_is_rejected(open_store, tmp_path, size):
-    store = open_store(most_bytes=4 * MIB)
+    store = open_store(max_bytes=4 * MIB)
     for _ in range(100):
         insert(store, junk(200, size))
         while entries := store.due_malformed(1.0, 50):

@@ -48,7 +48,12 @@ def test_what_has_room_is_sending_from_the_beginning_and_its_outcome_counts(engi
     (receipt,) = messages.accept(engine, room, drafts("m1"))
     assert (receipt.state, room.begun, room.waiting) == (State.SENDING, [(["m1"], 1)], 0)
     row = messages.get(engine, "m1")
-    assert (row.state, row.attempts, row.epoch, row.due_time - row.create_time) == (State.SENDING, 1, 1, room.claim)
+    assert (row.state, row.attempts, row.fencing_token, row.due_time - row.create_time) == (
+        State.SENDING,
+        1,
+        1,
+        room.claim,
+    )
     rounds = sender(engine, ScriptedProvider())
     assert not rounds.send_due()  # nobody else may claim it
     rounds.sending.record([EndedCall(room.claimed, [Outcome(Verdict.SENT, provider_message_id="77")])])

@@ -3,7 +3,7 @@
 import re
 
 # The most that a payment or a package may be, as the contract's amount_cents says.
-MAX_CENTS = 999_999_999_999
+MAX_AMOUNT_CENTS = 999_999_999_999
 
 _AMOUNT = re.compile(
     r"(?:(?:kes|kshs?|sh)\.?\s*)?"  # KES 1,000.00, Ksh. 1000
@@ -24,8 +24,8 @@ def parse_cents(text: str) -> int:
     if len(fraction) > 2:
         raise ValueError(f"{text.strip()!r} has more than two decimals")
     digits = re.sub("[ ,]", "", match["whole"]).lstrip("0") + fraction.ljust(2, "0")
-    if len(digits) > len(str(MAX_CENTS)):
-        raise ValueError(f"{text.strip()!r} is more than {group(format_kes(MAX_CENTS))}")
+    if len(digits) > len(str(MAX_AMOUNT_CENTS)):
+        raise ValueError(f"{text.strip()!r} is more than {group(format_kes(MAX_AMOUNT_CENTS))}")
     return int(digits)
 
 

@@ -25,7 +25,7 @@ _TASK_COLUMNS = (
     Column("State", "state", state),
     Column("What", "work"),
     Column("Tried", "attempts"),
-    Column("Next", "dueAt", moment),
+    Column("Next", "dueTime", moment),
     Column("Ended", "endedAt", moment),
     Column("What went wrong last", "lastError"),
 )

@@ -48,7 +48,7 @@ _SHORT_WAITS = {"innodb_lock_wait_timeout": "1", "lock_wait_timeout": "2"}
 
 _ATTEMPTS = 8
 
-_MOST_SECONDS = "most_seconds"
+_MAX_SECONDS = "max_seconds"
 
 _SQLITE_CLOCK = "rejesha_now"
 
@@ -151,7 +151,7 @@ def _limit(
     connection: sa.Connection, _cursor: Any, statement: str, parameters: Any, context: Any, _many: bool
 ) -> tuple[str, Any]:
     """Bound a query for which `rows_within` said so: in milliseconds, which a session's lock wait cannot."""
-    seconds = context.execution_options.get(_MOST_SECONDS) if context else None
+    seconds = context.execution_options.get(_MAX_SECONDS) if context else None
     if seconds is None:
         return statement, parameters
     if connection.dialect.is_mariadb:  # type: ignore[attr-defined]
@@ -169,7 +169,7 @@ def rows_within(
     in the database's queue. SQLite has one writer, and nobody to wait for here.
     """
     try:
-        return connection.execute(query, parameters, execution_options={_MOST_SECONDS: seconds}).all()
+        return connection.execute(query, parameters, execution_options={_MAX_SECONDS: seconds}).all()
     except DBAPIError as error:
         if seconds is not None and waited_too_long(error):
             raise RowLocked("another transaction holds a row") from error

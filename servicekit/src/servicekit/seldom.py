@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable
 
 _SECONDS = 60
-_MOST_CAUSES = 100
+_MAX_CAUSES = 100
 
 
 class Seldom:
@@ -24,7 +24,7 @@ class Seldom:
             self._untold[cause] = self._untold.get(cause, 0) + 1
             if now - self._logged_at.get(cause, -_SECONDS) < _SECONDS:
                 return 0
-            if len(self._logged_at) >= _MOST_CAUSES:
+            if len(self._logged_at) >= _MAX_CAUSES:
                 self._logged_at.clear()
             self._logged_at[cause] = now
             return self._untold.pop(cause)

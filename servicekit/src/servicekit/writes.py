@@ -14,7 +14,7 @@ from typing import Any, Protocol
 import sqlalchemy as sa
 
 # Of a script's text: far below what a MySQL with default settings takes in one packet (64 MiB).
-_LONGEST_SCRIPT = 1_000_000
+_MAX_SCRIPT = 1_000_000
 
 Rows = Sequence[Mapping[str, Any]]
 
@@ -132,7 +132,7 @@ class _Script:
         self._add(names.text(groups, self._escape))
 
     def _add(self, statement: str) -> None:
-        if self._length + len(statement) > _LONGEST_SCRIPT:
+        if self._length + len(statement) > _MAX_SCRIPT:
             self.flush()
         self._statements.append(statement)
         self._length += len(statement)
@@ -173,7 +173,7 @@ def _cut(tuples: list[str]) -> Iterator[list[str]]:
     lot: list[str] = []
     length = 0
     for one in tuples:
-        if lot and length + len(one) > _LONGEST_SCRIPT:
+        if lot and length + len(one) > _MAX_SCRIPT:
             yield lot
             lot, length = [], 0
         lot.append(one)

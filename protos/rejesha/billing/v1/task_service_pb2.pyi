@@ -30,7 +30,7 @@ class _TaskStateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_TaskState.V
     TASK_STATE_UNSPECIFIED: _TaskState.ValueType  # 0
     """Never sent."""
     TASK_STATE_OPEN: _TaskState.ValueType  # 1
-    """To be done, now or at `due_time`; leased while `epoch` is being carried out."""
+    """To be done, now or at `due_time`; leased while `fencing_token` is being carried out."""
     TASK_STATE_DONE: _TaskState.ValueType  # 2
     """Done and confirmed."""
     TASK_STATE_GIVEN_UP: _TaskState.ValueType  # 3
@@ -44,7 +44,7 @@ class TaskState(_TaskState, metaclass=_TaskStateEnumTypeWrapper):
 TASK_STATE_UNSPECIFIED: TaskState.ValueType  # 0
 """Never sent."""
 TASK_STATE_OPEN: TaskState.ValueType  # 1
-"""To be done, now or at `due_time`; leased while `epoch` is being carried out."""
+"""To be done, now or at `due_time`; leased while `fencing_token` is being carried out."""
 TASK_STATE_DONE: TaskState.ValueType  # 2
 """Done and confirmed."""
 TASK_STATE_GIVEN_UP: TaskState.ValueType  # 3
@@ -250,14 +250,14 @@ class Task(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     TASK_ID_FIELD_NUMBER: _builtins.int
-    EPOCH_FIELD_NUMBER: _builtins.int
+    FENCING_TOKEN_FIELD_NUMBER: _builtins.int
     TRANS_ID_FIELD_NUMBER: _builtins.int
     EXPIRE_TIME_FIELD_NUMBER: _builtins.int
     ACCESS_FIELD_NUMBER: _builtins.int
     MESSAGES_FIELD_NUMBER: _builtins.int
     task_id: _builtins.int
     """The task's id."""
-    epoch: _builtins.int
+    fencing_token: _builtins.int
     """The lease's number; must be given back in the report."""
     trans_id: _builtins.str
     """The payment it follows from; empty for a digest."""
@@ -277,7 +277,7 @@ class Task(_message.Message):
         self,
         *,
         task_id: _builtins.int = ...,
-        epoch: _builtins.int = ...,
+        fencing_token: _builtins.int = ...,
         trans_id: _builtins.str = ...,
         expire_time: _timestamp_pb2.Timestamp | None = ...,
         access: Global___AccessWork | None = ...,
@@ -285,7 +285,7 @@ class Task(_message.Message):
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["access", b"access", "expire_time", b"expire_time", "messages", b"messages", "work", b"work"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["access", b"access", "epoch", b"epoch", "expire_time", b"expire_time", "messages", b"messages", "task_id", b"task_id", "trans_id", b"trans_id", "work", b"work"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["access", b"access", "expire_time", b"expire_time", "fencing_token", b"fencing_token", "messages", b"messages", "task_id", b"task_id", "trans_id", b"trans_id", "work", b"work"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType_work: _TypeAlias = _typing.Literal["access", "messages"]  # noqa: Y015
     _WhichOneofArgType_work: _TypeAlias = _typing.Literal["work", b"work"]  # noqa: Y015
@@ -374,14 +374,14 @@ class TaskReport(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     TASK_ID_FIELD_NUMBER: _builtins.int
-    EPOCH_FIELD_NUMBER: _builtins.int
+    FENCING_TOKEN_FIELD_NUMBER: _builtins.int
     DETAIL_FIELD_NUMBER: _builtins.int
     ACCESS_FIELD_NUMBER: _builtins.int
     MESSAGES_FIELD_NUMBER: _builtins.int
     RELEASE_FIELD_NUMBER: _builtins.int
     task_id: _builtins.int
     """The task."""
-    epoch: _builtins.int
+    fencing_token: _builtins.int
     """The lease under which it was carried out."""
     detail: _builtins.str
     """One sentence on what went wrong, for the log; no secrets, no full phone numbers."""
@@ -401,7 +401,7 @@ class TaskReport(_message.Message):
         self,
         *,
         task_id: _builtins.int = ...,
-        epoch: _builtins.int = ...,
+        fencing_token: _builtins.int = ...,
         detail: _builtins.str = ...,
         access: Global___AccessReport | None = ...,
         messages: Global___MessageReport | None = ...,
@@ -409,7 +409,7 @@ class TaskReport(_message.Message):
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["access", b"access", "messages", b"messages", "release", b"release", "result", b"result"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["access", b"access", "detail", b"detail", "epoch", b"epoch", "messages", b"messages", "release", b"release", "result", b"result", "task_id", b"task_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["access", b"access", "detail", b"detail", "fencing_token", b"fencing_token", "messages", b"messages", "release", b"release", "result", b"result", "task_id", b"task_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType_result: _TypeAlias = _typing.Literal["access", "messages", "release"]  # noqa: Y015
     _WhichOneofArgType_result: _TypeAlias = _typing.Literal["result", b"result"]  # noqa: Y015
@@ -632,7 +632,7 @@ class TaskRecord(_message.Message):
     TASK_ID_FIELD_NUMBER: _builtins.int
     KIND_FIELD_NUMBER: _builtins.int
     STATE_FIELD_NUMBER: _builtins.int
-    EPOCH_FIELD_NUMBER: _builtins.int
+    FENCING_TOKEN_FIELD_NUMBER: _builtins.int
     CREATE_TIME_FIELD_NUMBER: _builtins.int
     DUE_TIME_FIELD_NUMBER: _builtins.int
     END_TIME_FIELD_NUMBER: _builtins.int
@@ -645,7 +645,7 @@ class TaskRecord(_message.Message):
     """"set_access" or "send_messages"."""
     state: Global___TaskState.ValueType
     """How far it got."""
-    epoch: _builtins.int
+    fencing_token: _builtins.int
     """How often it was leased."""
     last_error: _builtins.str
     """The last thing that went wrong; empty when nothing did."""
@@ -675,7 +675,7 @@ class TaskRecord(_message.Message):
         task_id: _builtins.int = ...,
         kind: _builtins.str = ...,
         state: Global___TaskState.ValueType = ...,
-        epoch: _builtins.int = ...,
+        fencing_token: _builtins.int = ...,
         create_time: _timestamp_pb2.Timestamp | None = ...,
         due_time: _timestamp_pb2.Timestamp | None = ...,
         end_time: _timestamp_pb2.Timestamp | None = ...,
@@ -685,7 +685,7 @@ class TaskRecord(_message.Message):
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["access", b"access", "create_time", b"create_time", "due_time", b"due_time", "end_time", b"end_time", "messages", b"messages", "work", b"work"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["access", b"access", "create_time", b"create_time", "due_time", b"due_time", "end_time", b"end_time", "epoch", b"epoch", "kind", b"kind", "last_error", b"last_error", "messages", b"messages", "state", b"state", "task_id", b"task_id", "work", b"work"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["access", b"access", "create_time", b"create_time", "due_time", b"due_time", "end_time", b"end_time", "fencing_token", b"fencing_token", "kind", b"kind", "last_error", b"last_error", "messages", b"messages", "state", b"state", "task_id", b"task_id", "work", b"work"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType_work: _TypeAlias = _typing.Literal["access", "messages"]  # noqa: Y015
     _WhichOneofArgType_work: _TypeAlias = _typing.Literal["work", b"work"]  # noqa: Y015

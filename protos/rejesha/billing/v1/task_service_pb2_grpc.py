@@ -29,8 +29,8 @@ class TaskServiceStub:
     """Hands out tasks and takes reports. A task is written in its payment's transaction, so it exists
     exactly when the payment does.
 
-    A lease ends by report or by time. Every lease of a task raises its epoch; a report with an older
-    epoch is stale and changes nothing, so two carriers of one task cannot both count.
+    A lease ends by report or by time. Every lease of a task raises its fencing_token; a report with an older
+    fencing token is stale and changes nothing, so two carriers of one task cannot both count.
     """
 
     def __init__(self, channel):
@@ -65,8 +65,8 @@ class TaskServiceServicer:
     """Hands out tasks and takes reports. A task is written in its payment's transaction, so it exists
     exactly when the payment does.
 
-    A lease ends by report or by time. Every lease of a task raises its epoch; a report with an older
-    epoch is stale and changes nothing, so two carriers of one task cannot both count.
+    A lease ends by report or by time. Every lease of a task raises its fencing_token; a report with an older
+    fencing token is stale and changes nothing, so two carriers of one task cannot both count.
     """
 
     def LeaseTasks(self, request, context):
@@ -140,8 +140,8 @@ class TaskService:
     """Hands out tasks and takes reports. A task is written in its payment's transaction, so it exists
     exactly when the payment does.
 
-    A lease ends by report or by time. Every lease of a task raises its epoch; a report with an older
-    epoch is stale and changes nothing, so two carriers of one task cannot both count.
+    A lease ends by report or by time. Every lease of a task raises its fencing_token; a report with an older
+    fencing token is stale and changes nothing, so two carriers of one task cannot both count.
     """
 
     @staticmethod

@@ -30,8 +30,8 @@ class TaskServiceStub:
     """Hands out tasks and takes reports. A task is written in its payment's transaction, so it exists
     exactly when the payment does.
 
-    A lease ends by report or by time. Every lease of a task raises its epoch; a report with an older
-    epoch is stale and changes nothing, so two carriers of one task cannot both count.
+    A lease ends by report or by time. Every lease of a task raises its fencing_token; a report with an older
+    fencing token is stale and changes nothing, so two carriers of one task cannot both count.
     """
 
     @_typing.overload
@@ -63,8 +63,8 @@ class TaskServiceAsyncStub(TaskServiceStub):
     """Hands out tasks and takes reports. A task is written in its payment's transaction, so it exists
     exactly when the payment does.
 
-    A lease ends by report or by time. Every lease of a task raises its epoch; a report with an older
-    epoch is stale and changes nothing, so two carriers of one task cannot both count.
+    A lease ends by report or by time. Every lease of a task raises its fencing_token; a report with an older
+    fencing token is stale and changes nothing, so two carriers of one task cannot both count.
     """
 
     def __init__(self, channel: _aio.Channel) -> None: ...
@@ -92,8 +92,8 @@ class TaskServiceServicer(metaclass=_abc_1.ABCMeta):
     """Hands out tasks and takes reports. A task is written in its payment's transaction, so it exists
     exactly when the payment does.
 
-    A lease ends by report or by time. Every lease of a task raises its epoch; a report with an older
-    epoch is stale and changes nothing, so two carriers of one task cannot both count.
+    A lease ends by report or by time. Every lease of a task raises its fencing_token; a report with an older
+    fencing token is stale and changes nothing, so two carriers of one task cannot both count.
     """
 
     @_abc_1.abstractmethod

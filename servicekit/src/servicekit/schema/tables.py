@@ -18,8 +18,8 @@ from servicekit.schema.snapshot import Column, Index, Schema, Table, quoted
 
 TRANSACTIONAL = "InnoDB"
 _CONVERTIBLE = {"myisam", "aria", "memory", "archive", "csv", "rocksdb", "tokudb"}
-_LONGEST_KEY = 3072
-_LONGEST_ROW = 65_535
+_MAX_KEY = 3072
+_MAX_ROW = 65_535
 # Formats whose keys end after 767 bytes: 191 characters of utf8mb4.
 _SHORT_KEYS = {"compact", "redundant"}
 _AS_WE_NEED = f"ENGINE={TRANSACTIONAL}, ROW_FORMAT=DYNAMIC, KEY_BLOCK_SIZE=0"
@@ -235,9 +235,9 @@ def _is_never_doubled(there: Table, wanted: sa.Table, names: set[str]) -> bool:
 def _sizes(there: Table, wanted: sa.Table, clauses: Mapping[str, str]) -> Iterator[str]:
     """What utf8mb4, up to four bytes a letter, makes too long."""
     widths = {name: columns.octets(column, clauses.get(name, "")) for name, column in there.columns.items()}
-    if sum(widths.values()) > _LONGEST_ROW and clauses:
+    if sum(widths.values()) > _MAX_ROW and clauses:
         yield (
-            f"{there.name}: a row in utf8mb4 would be longer than {_LONGEST_ROW} bytes."
+            f"{there.name}: a row in utf8mb4 would be longer than {_MAX_ROW} bytes."
             " Shorten long VARCHAR columns of it, or make them TEXT"
         )
     for index in there.indexes:
@@ -285,8 +285,8 @@ def _of_index(there: Table, index: Index, clauses: Mapping[str, str], widths: Ma
         for name, prefix in zip(index.columns, index.prefixes, strict=True)
         if name
     )
-    if length > _LONGEST_KEY:
+    if length > _MAX_KEY:
         yield (
-            f"{there.name}: the index {index.name} would be longer than {_LONGEST_KEY} bytes in utf8mb4."
+            f"{there.name}: the index {index.name} would be longer than {_MAX_KEY} bytes in utf8mb4."
             f" Drop it or shorten it to fewer letters: ALTER TABLE {there.name} DROP INDEX {index.name}"
         )

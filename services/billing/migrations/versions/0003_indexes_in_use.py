@@ -11,10 +11,10 @@ from alembic import op
 revision = "0003"
 down_revision = "0002"
 
-BY_DUE_TIME = ("tasks", "ix_tasks_state_due_at", ["state", "due_at"])
-BY_KIND = ("tasks", "ix_tasks_kind_state_due_at", ["kind", "state", "due_at"])
+BY_DUE_TIME = ("tasks", "ix_tasks_state_due_time", ["state", "due_time"])
+BY_KIND = ("tasks", "ix_tasks_kind_state_due_time", ["kind", "state", "due_time"])
 OF_ROUTER = ("tasks", "ix_tasks_router_id_state", ["router_id", "state"])
-OF_ROUTER_BY_DUE_TIME = ("tasks", "ix_tasks_router_id_state_due_at", ["router_id", "state", "due_at"])
+OF_ROUTER_BY_DUE_TIME = ("tasks", "ix_tasks_router_id_state_due_time", ["router_id", "state", "due_time"])
 BY_CATEGORY = ("payment_debug_log", "ix_payment_debug_log_category", ["category"])
 
 

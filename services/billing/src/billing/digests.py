@@ -110,16 +110,16 @@ def _forget_digests_under_way(connection: Connection, of: Collection[Tally]) -> 
 
 
 def _still_waits(row: Any | None) -> bool:
-    return row is not None and row.state == State.OPEN and row.epoch == 0
+    return row is not None and row.state == State.OPEN and row.fencing_token == 0
 
 
 def _write_digest(
-    connection: Connection, writes: Writes, tally: Tally, notice: Notice, due_at: datetime, now: datetime
+    connection: Connection, writes: Writes, tally: Tally, notice: Notice, due_time: datetime, now: datetime
 ) -> None:
     if tally.digest_id:
         tasks.set_notices(writes, {tally.digest_id: notice})
     else:
-        task = NewTask("", notice, due_at, due_at + followups.MESSAGE_LIFETIME)
+        task = NewTask("", notice, due_time, due_time + followups.MESSAGE_LIFETIME)
         tally.digest_id = tasks.insert_one(connection, task, now)
 
 
@@ -131,9 +131,9 @@ def tell_unreadable(connection: Connection, policy: Policy, count: int, now: dat
     last = tasks.lock_digests(connection, {tally.digest_id}).get(tally.digest_id) if tally.digest_id else None
     if not _still_waits(last):
         tally.begin(now)
-    due_at = max(now + COLLECTED, (last.ended_at or last.due_at) + BETWEEN) if last else now + COLLECTED
+    due_time = max(now + COLLECTED, (last.ended_at or last.due_time) + BETWEEN) if last else now + COLLECTED
     tally.hold_back(count, 0)
     notice = topics.digest(tally, Notice("", {}, admins=policy.admin_phones), now)
     with together(connection) as writes:
-        _write_digest(connection, writes, tally, notice, due_at, now)
+        _write_digest(connection, writes, tally, notice, due_time, now)
         tallies.save(writes, [tally])

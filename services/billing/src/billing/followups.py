@@ -21,8 +21,8 @@ GRACE = timedelta(seconds=10)
 PATIENCE = timedelta(seconds=5)
 MESSAGE_LIFETIME = timedelta(days=1)
 FIRST_PAUSE = timedelta(seconds=1)
-LONGEST_PAUSE = timedelta(seconds=60)
-LONGEST_SCOUT_PAUSE = timedelta(seconds=3)
+MAX_PAUSE = timedelta(seconds=60)
+MAX_SCOUT_PAUSE = timedelta(seconds=3)
 
 
 class Kind(StrEnum):
@@ -56,8 +56,8 @@ class NewTask:
 
     trans_id: str
     work: Line | Notice
-    due_at: datetime
-    expires_at: datetime
+    due_time: datetime
+    expire_time: datetime
     customer_id: int | None = None
     variant: Variant | None = None
 
@@ -90,8 +90,8 @@ def of_settlement(
         router_id, username = settlement.line
         yield NewTask(trans_id, Line(router_id, username), now, end_of(settlement.due_date), customer_id)
     notice, variant = notices.of_settlement(settlement, balance_cents, admins)
-    due_at = now + GRACE if variant is Variant.WAITING else now
-    yield NewTask(trans_id, notice, due_at, now + MESSAGE_LIFETIME, customer_id, variant)
+    due_time = now + GRACE if variant is Variant.WAITING else now
+    yield NewTask(trans_id, notice, due_time, now + MESSAGE_LIFETIME, customer_id, variant)
 
 
 def message(trans_id: str, notice: Notice, now: datetime) -> NewTask:
@@ -111,7 +111,7 @@ def today(now: datetime) -> date:
     return now.astimezone(NAIROBI).date()
 
 
-def pause(failures: int, longest: timedelta = LONGEST_PAUSE) -> timedelta:
+def pause(failures: int, longest: timedelta = MAX_PAUSE) -> timedelta:
     """How long to wait after so many failures in a row: doubling, capped, half of it random."""
     doubled: timedelta = FIRST_PAUSE * 2 ** min(failures - 1, 10)
     return min(doubled, longest) * random.uniform(0.5, 1)  # noqa: S311  # spreads load, guards nothing
@@ -122,4 +122,4 @@ def scout_pause(failures: int) -> timedelta:
 
     One line a router is cheap to try, so it is tried often: when it succeeds, all that wait are due at once.
     """
-    return pause(failures, LONGEST_SCOUT_PAUSE)
+    return pause(failures, MAX_SCOUT_PAUSE)

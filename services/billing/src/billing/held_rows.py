@@ -29,9 +29,9 @@ Find = Callable[[Connection, Collection[Row]], set[Row]]
 log = structlog.get_logger()
 
 # What a transaction waits for somebody else's, in seconds: longer than another billing needs for a batch.
-MOST_WAIT = 0.15
+MAX_WAIT = 0.15
 # A wait without a culprit is made longer each time, up to this: perhaps the database is only slow.
-_LONGEST_WAIT = 2.0
+_MAX_WAIT = 2.0
 _LONGER = 4
 # Only a row that is held at two looks, so many seconds apart, counts: our own reports hold customers for a moment.
 _SECOND_LOOK = 0.05
@@ -78,14 +78,14 @@ class HeldRows:
 
         Batches of this process wait for each other here and not in the database: there, a wait is for somebody else.
         """
-        held, seconds = self._known(), MOST_WAIT
+        held, seconds = self._known(), MAX_WAIT
         while True:
             with ExitStack() as turns:
                 try:
                     return work(Locking(held, seconds, partial(self._queue, turns, held), turns.close))
                 except RowsLocked as error:
                     found = (self._believed(error.rows) or self._look(error.rows)) - held
-                    if not found and (seconds >= _LONGEST_WAIT or deadline.remaining() <= 0):
+                    if not found and (seconds >= _MAX_WAIT or deadline.remaining() <= 0):
                         raise
             held, seconds = (held | found, seconds) if found else (held, seconds * _LONGER)
 

@@ -1,4 +1,4 @@
-"""Hands out due tasks. A lease ends by report or by time; each lease raises the task's epoch."""
+"""Hands out due tasks. A lease ends by report or by time; each lease raises the task's fencing token."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ from billing.store import accounts, debug_log, payments, tasks
 
 log = structlog.get_logger()
 
-LONGEST_SLEEP = timedelta(minutes=1)
+MAX_SLEEP = timedelta(minutes=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,9 +28,9 @@ class Task:
     """A leased task: a line to switch, or messages to send."""
 
     task_id: int
-    epoch: int
+    fencing_token: int
     trans_id: str
-    expires_at: datetime
+    expire_time: datetime
     work: Line | Sequence[Message]
 
 
@@ -48,16 +48,16 @@ def lease(engine: Engine, policy: Policy, owner: str, duration: timedelta, wante
     def work(connection: Connection) -> Lease:
         now = current_time(connection)
         rows = tasks.claim_due(connection, now, wanted)
-        live = _without_early_messages(connection, [row for row in rows if row.expires_at > now], now)
-        _expire(connection, policy, [row for row in rows if row.expires_at <= now], now)
+        live = _without_early_messages(connection, [row for row in rows if row.expire_time > now], now)
+        _expire(connection, policy, [row for row in rows if row.expire_time <= now], now)
         notices_ = _take_notices(connection, policy, live, now)
         live = [row for row in live if row.kind == Kind.SET_ACCESS or _has_recipients(notices_.get(row.id))]
         tasks.lease(connection, [row.id for row in live], owner, now + duration)
         with together(connection) as writes:
             debug_log.insert(writes, [_attempt(row) for row in live if _is_first_attempt(row)], now)
         more = len(rows) == wanted.limit
-        next_due_at = now if more else tasks.next_due_at(connection, now, wanted)
-        return Lease([_task(row, notices_.get(row.id)) for row in live], _until(next_due_at, now))
+        next_due_time = now if more else tasks.next_due_time(connection, now, wanted)
+        return Lease([_task(row, notices_.get(row.id)) for row in live], _until(next_due_time, now))
 
     return transact(engine, work)
 
@@ -68,7 +68,7 @@ def _take_notices(connection: Connection, policy: Policy, rows: Sequence[Any], n
     Without those that must wait.
     """
     messages = [(row, _notice(row)) for row in rows if row.kind == Kind.SEND_MESSAGES]
-    fresh = [(row, notice) for row, notice in messages if row.epoch == 0]
+    fresh = [(row, notice) for row, notice in messages if row.fencing_token == 0]
     waiting = digests.hold_back(connection, policy, fresh, now)
     return {row.id: notice for row, notice in messages if row.id not in waiting}
 
@@ -84,14 +84,14 @@ def _without_early_messages(connection: Connection, rows: Sequence[Any], now: da
     return [row for row in rows if row.variant != Variant.WAITING or row.trans_id not in early]
 
 
-def _until(next_due_at: datetime | None, now: datetime) -> timedelta:
-    if next_due_at is None:
-        return LONGEST_SLEEP
-    return min(max(next_due_at - now, timedelta()), LONGEST_SLEEP)
+def _until(next_due_time: datetime | None, now: datetime) -> timedelta:
+    if next_due_time is None:
+        return MAX_SLEEP
+    return min(max(next_due_time - now, timedelta()), MAX_SLEEP)
 
 
 def _is_first_attempt(row: Any) -> bool:
-    return bool(row.kind == Kind.SET_ACCESS and row.epoch == 0)
+    return bool(row.kind == Kind.SET_ACCESS and row.fencing_token == 0)
 
 
 def _attempt(row: Any) -> Step:
@@ -106,7 +106,7 @@ def _has_recipients(notice: Notice | None) -> bool:
 
 def _task(row: Any, notice: Notice | None) -> Task:
     work = _compose(row, notice) if notice else line_of(row)
-    return Task(row.id, row.epoch + 1, row.trans_id, row.expires_at, work)
+    return Task(row.id, row.fencing_token + 1, row.trans_id, row.expire_time, work)
 
 
 def line_of(row: Any) -> Line:
@@ -147,7 +147,7 @@ def _expire(connection: Connection, policy: Policy, rows: Sequence[Any], now: da
             continue  # a later payment's task goes on
         error = f"not reconnected in the paid time: {row.last_error or 'no try'}"
         notice = Notice(
-            event=f"expired:{row.epoch}",  # a retried task may expire again
+            event=f"expired:{row.fencing_token}",  # a retried task may expire again
             facts={"trans_id": row.trans_id, "error": error},
             customer=notices.phone_of(customer, msisdns.get(row.trans_id, "")) if customer else "",
             admins=policy.admin_phones,

@@ -215,8 +215,8 @@ wallet_entries = sa.Table(
     sa.Index("ix_wallet_entries_isp_id", "isp_id"),
 )
 
-# The transactional outbox. `due_at` is the moment from which anyone may lease the task who finds it free; a lease that
-# runs out frees it by itself.
+# The transactional outbox. From `due_time` on a task may be leased if nobody holds a lease on it; a lease that expires
+# frees it by itself.
 tasks = sa.Table(
     "tasks",
     metadata,
@@ -229,19 +229,19 @@ tasks = sa.Table(
     sa.Column("variant", Word),  # of a message task: which of its event's texts is true now
     sa.Column("payload", sa.Text, nullable=False),
     sa.Column("state", Word, nullable=False),
-    sa.Column("epoch", sa.BigInteger, nullable=False),
+    sa.Column("fencing_token", sa.BigInteger, nullable=False),
     sa.Column("failures", sa.Integer, nullable=False),
-    sa.Column("due_at", UtcDateTime, nullable=False),
+    sa.Column("due_time", UtcDateTime, nullable=False),
     sa.Column("leased_by", sa.String(100)),  # NULL: not leased
-    sa.Column("leased_until", UtcDateTime),
-    sa.Column("expires_at", UtcDateTime, nullable=False),
+    sa.Column("lease_expire_time", UtcDateTime),
+    sa.Column("expire_time", UtcDateTime, nullable=False),
     sa.Column("last_error", sa.String(255), nullable=False),
     sa.Column("created_at", UtcDateTime, nullable=False),
     sa.Column("ended_at", UtcDateTime),
     # The router is in it so that those who are busy are passed by without a look at their tasks' rows.
-    sa.Index("ix_tasks_kind_state_due_at_router_id", "kind", "state", "due_at", "router_id"),
+    sa.Index("ix_tasks_kind_state_due_time_router_id", "kind", "state", "due_time", "router_id"),
     sa.Index("ix_tasks_trans_id", "trans_id"),
-    sa.Index("ix_tasks_router_id_state_due_at", "router_id", "state", "due_at"),
+    sa.Index("ix_tasks_router_id_state_due_time", "router_id", "state", "due_time"),
 )
 
 # How many messages of a topic a recipient was sent since a moment; see digests.

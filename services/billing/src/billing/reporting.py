@@ -55,7 +55,7 @@ class Report:
     """How one leased task went. Exactly one of the three: an access result, accepted or not, or released."""
 
     task_id: int
-    epoch: int
+    fencing_token: int
     detail: str = ""
     access: AccessResult | None = None
     router_name: str = ""
@@ -111,12 +111,14 @@ def _lock_customers(
 
 
 def _holds_lease(row: Any, report: Report) -> bool:
-    """A report counts only under the task's newest lease: an older epoch means that someone else took over.
+    """A report counts only under the task's newest lease: an older fencing token means that someone else took over.
 
     One of the wrong kind never counts: handed-over messages say nothing about a line.
     """
     fits = report.accepted is None if row.kind == Kind.SET_ACCESS else report.access is None
-    return bool(fits and row.state == State.OPEN and row.epoch == report.epoch and row.leased_by is not None)
+    return bool(
+        fits and row.state == State.OPEN and row.fencing_token == report.fencing_token and row.leased_by is not None
+    )
 
 
 def _take_releases(connection: Connection, reports: Iterable[Report]) -> None:
@@ -242,7 +244,7 @@ def _words(report: Report) -> str:
 
 def _tell_given_up(policy: Policy, row: Any, report: Report, now: datetime) -> NewTask:
     text = f"{report.access} on router {report.router_name or row.router_id}: mend it, then retry the payment"
-    notice = notices.of_error(f"line_error:{row.epoch}", row.trans_id, text, policy.admin_phones)
+    notice = notices.of_error(f"line_error:{row.fencing_token}", row.trans_id, text, policy.admin_phones)
     return followups.message(row.trans_id, notice, now)
 
 
@@ -278,19 +280,19 @@ def _failed_lines(reports: Iterable[Report], rows: Mapping[int, Any], now: datet
         of_router[rows[report.task_id].router_id].append(report)
     failed = []
     for some in of_router.values():
-        due_at = now + _pause_of(*(rows[report.task_id] for report in some))
-        failed += [Failed(rows[report.task_id], str(report.access), due_at) for report in some]
+        due_time = now + _pause_of(*(rows[report.task_id] for report in some))
+        failed += [Failed(rows[report.task_id], str(report.access), due_time) for report in some]
     return failed
 
 
 def _send_scouts(connection: Connection, failed: Iterable[Failed], away: Collection[int], now: datetime) -> None:
     """Have each absent router tried soon, with one of its failed tasks if no other task is due by then."""
-    soon = now + followups.LONGEST_SCOUT_PAUSE
+    soon = now + followups.MAX_SCOUT_PAUSE
     scouts: dict[int, Failed] = {}
     for one in sorted(failed, key=lambda one: one.row.id):
-        if one.row.id in away and one.due_at > soon:
+        if one.row.id in away and one.due_time > soon:
             scouts.setdefault(one.row.router_id, one)
     watched = tasks.find_watched(connection, {one.row.id for one in scouts.values()}, soon)
     for one in scouts.values():
         if one.row.id not in watched:
-            one.due_at = now + followups.scout_pause(_failures_of([one.row]))
+            one.due_time = now + followups.scout_pause(_failures_of([one.row]))

@@ -48,13 +48,13 @@ def _retry_line(connection: Connection, payment: Any, rows: Sequence[Any], now: 
     customer = accounts.get_customers(connection, {payment.pppoe_user_id}).get(payment.pppoe_user_id)
     if customer is None or customer.line is None or customer.next_payment_date is None:
         return []
-    expires_at = followups.end_of(customer.next_payment_date)
-    if expires_at <= now:
+    expire_time = followups.end_of(customer.next_payment_date)
+    if expire_time <= now:
         return []
     line = Line(*customer.line)
-    tasks.reopen(connection, [row.id for row in tried], now, expires_at, line)
+    tasks.reopen(connection, [row.id for row in tried], now, expire_time, line)
     if not tried:
         with together(connection) as writes:
-            tasks.insert(writes, [NewTask(payment.TransID, line, now, expires_at, customer.customer_id)], now)
+            tasks.insert(writes, [NewTask(payment.TransID, line, now, expire_time, customer.customer_id)], now)
     rows = tasks.list_of_payment(connection, payment.TransID)
     return [row.id for row in rows if row.kind == Kind.SET_ACCESS]

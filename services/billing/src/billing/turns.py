@@ -8,7 +8,7 @@ from threading import Condition
 from billing.rows import Row, RowsLocked
 from servicekit import deadline
 
-_LONGEST_WAIT = 10.0
+_MAX_WAIT = 10.0
 
 
 class Turns:
@@ -27,7 +27,7 @@ class Turns:
             self._wanted[number] = rows
         try:
             with self._changed:
-                waits = min(deadline.remaining(), _LONGEST_WAIT)
+                waits = min(deadline.remaining(), _MAX_WAIT)
                 if not self._changed.wait_for(lambda: self._is_next(number), waits):
                     raise RowsLocked(rows)
             yield

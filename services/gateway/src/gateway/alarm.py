@@ -31,18 +31,18 @@ log = structlog.get_logger()
 
 _NAIROBI = ZoneInfo("Africa/Nairobi")
 # While notify is down as well; older ones are dropped.
-_MOST_PENDING = 100
+_MAX_PENDING = 100
 
 
 @dataclass(frozen=True)
 class AlarmPace:
     """In seconds: `patience` before the admins hear of what may pass by itself, and before it counts as over; `poll`
-    between two looks; pauses while notify does not take messages, doubled from `poll` to `longest_pause`.
+    between two looks; pauses while notify does not take messages, doubled from `poll` to `max_pause`.
     """
 
     patience: float = 30.0
     poll: float = 1.0
-    longest_pause: float = 60.0
+    max_pause: float = 60.0
     deadline: float = 5.0
 
 
@@ -113,8 +113,8 @@ class Alarm:
         self._pace = pace
         self._waiting = Incident("payments_waiting", "payments_waiting_over", pace.patience)
         self._rejected = Incident("callbacks_rejected", "", pace.patience)
-        self._pending: deque[OutgoingMessage] = deque(maxlen=_MOST_PENDING)
-        self._backoff = Backoff(pace.poll, pace.longest_pause)
+        self._pending: deque[OutgoingMessage] = deque(maxlen=_MAX_PENDING)
+        self._backoff = Backoff(pace.poll, pace.max_pause)
         self._next_attempt = 0.0
 
     async def run(self, stopping: asyncio.Event) -> None:

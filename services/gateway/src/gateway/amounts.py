@@ -4,7 +4,7 @@ import re
 from decimal import Context, Decimal, Inexact, InvalidOperation
 
 # The largest amount of the contract: 999,999,999,999 cents.
-MOST_CENTS = 999_999_999_999
+MAX_AMOUNT_CENTS = 999_999_999_999
 
 # Commas only where thousands end: "10,00" could be ten shillings or a thousand, and guessing is not for money.
 # The exponent is there because a Java double of ten million prints as 1.0E7.
@@ -14,7 +14,7 @@ _AMOUNT = re.compile(
     r"(?:\s*(?:/[=-]|(?:KES|KSHS?)\.?))?",
     re.IGNORECASE | re.ASCII,
 )
-# As M-Pesa itself writes an amount; no number of this form is larger than MOST_CENTS.
+# As M-Pesa itself writes an amount; no number of this form is larger than MAX_AMOUNT_CENTS.
 _USUAL = re.compile(r"([0-9]{1,10})\.([0-9]{2})", re.ASCII)
 _LONGEST = 200  # characters; no honest amount comes near
 
@@ -27,7 +27,7 @@ class BadAmount(ValueError):
 
 
 def to_cents(text: str) -> int:
-    """Cents of an amount in shillings such as "1,000.00", "KES 1000", "1000 KES" or "2500.000"; 1 to MOST_CENTS."""
+    """Cents of an amount such as "1,000.00", "KES 1000", "1000 KES" or "2500.000"; 1 to MAX_AMOUNT_CENTS."""
     cents = signed_cents(text)
     if cents < 0:
         raise BadAmount("is negative")
@@ -45,7 +45,7 @@ def signed_cents(text: str) -> int:
     if not match:
         raise BadAmount("is not a number")
     shillings = Decimal(match[1].replace(",", ""))
-    if abs(shillings) * 100 > MOST_CENTS:
+    if abs(shillings) * 100 > MAX_AMOUNT_CENTS:
         raise BadAmount("is larger than 9,999,999,999.99")
     try:
         return int(_EXACT.to_integral_exact(_EXACT.multiply(shillings, Decimal(100))))

@@ -17,7 +17,7 @@ Result = TypeVar("Result")
 log = structlog.get_logger()
 
 # Measured: at 200 a batch one writer of MySQL reaches nearly all that it can, and two hide each other's commits.
-LARGEST_BATCH = 200
+MAX_BATCH = 200
 BATCHES_IN_FLIGHT = 2
 # A second batch beside the first must be worth it, for most of a small batch's cost is the batch: so many items must
 # wait, or one of them so many seconds.
@@ -112,7 +112,7 @@ class Batcher(Generic[Item, Result]):
 
     def _next_batch(self) -> list[_Place[Item, Result]]:
         batch: list[_Place[Item, Result]] = []
-        while self._waiting and len(batch) < LARGEST_BATCH:
+        while self._waiting and len(batch) < MAX_BATCH:
             place = self._waiting.popleft()
             if not place.answer.done():  # its submitter has given up meanwhile
                 batch.append(place)

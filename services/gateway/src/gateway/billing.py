@@ -10,7 +10,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from rejesha.billing.v1 import payment_service_pb2 as pb
 
 from gateway.errors import from_rpc
-from gateway.parsing import MOST_BODY_BYTES, Payment
+from gateway.parsing import MAX_BODY_BYTES, Payment
 from gateway.spool.callback import Callback
 from gateway.words import outcome_word, quarantine_word, reason_word
 
@@ -153,7 +153,7 @@ def _timestamp(moment: datetime) -> Timestamp:
 
 def _kept(callback: Callback) -> pb.QuarantinedCallback:
     return pb.QuarantinedCallback(
-        callback_body=callback.body[:MOST_BODY_BYTES],
+        callback_body=callback.body[:MAX_BODY_BYTES],
         truncated=callback.truncated,
         fault=callback.fault[:255],
         source_address=callback.source_address,

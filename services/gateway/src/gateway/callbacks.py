@@ -12,7 +12,7 @@ from gateway.answers import JsonResponse
 from gateway.billing import Receipt
 from gateway.errors import CallFailed, NotSpooled, Refused
 from gateway.intake import Intake
-from gateway.parsing import MOST_BODY_BYTES, MalformedCallback, parse_callback
+from gateway.parsing import MAX_BODY_BYTES, MalformedCallback, parse_callback
 from gateway.requests import AnswerNow, ReadBody, admit, read_body, refuse
 from gateway.spool.callback import Callback
 
@@ -69,7 +69,7 @@ async def hold(request: Request, secret: str = "") -> JsonResponse:
 
 async def _record(intake: Intake, body: ReadBody, source: str) -> Receipt:
     if body.truncated:
-        raise MalformedCallback("body", f"body: longer than {MOST_BODY_BYTES} bytes")
+        raise MalformedCallback("body", f"body: longer than {MAX_BODY_BYTES} bytes")
     payment = parse_callback(body.content, source, datetime.now(UTC))
     try:
         return await intake.recording.record(payment)

@@ -16,7 +16,7 @@ from urllib.parse import parse_qsl
 from gateway.amounts import BadAmount, signed_cents, to_cents
 
 # The longest body that is read and kept; source: Payment.callback_body.
-MOST_BODY_BYTES = 65_536
+MAX_BODY_BYTES = 65_536
 
 _TRANS_ID = re.compile(r"[A-Za-z0-9]{1,50}", re.ASCII)
 _KEY_NOISE = re.compile(r"[\s_-]")
@@ -119,8 +119,8 @@ def _members(body: bytes) -> _Object:
 
 def _decode(body: bytes) -> str:
     """The body's text; bytes that are no UTF-8 become half surrogates, which _money_text refuses."""
-    if len(body) > MOST_BODY_BYTES:
-        raise MalformedCallback("body", f"body: longer than {MOST_BODY_BYTES} bytes")
+    if len(body) > MAX_BODY_BYTES:
+        raise MalformedCallback("body", f"body: longer than {MAX_BODY_BYTES} bytes")
     encoding = json.detect_encoding(body)
     try:
         return body.decode(encoding, "surrogateescape" if encoding.startswith("utf-8") else "strict")

@@ -23,7 +23,7 @@ router = APIRouter(tags=["operator"], dependencies=[Depends(require_token)])
 
 _TRANS_ID = re.compile(r"[A-Z0-9]{1,50}", re.ASCII)
 _NOTIFY_SECONDS = 3.0
-_MOST_MESSAGES = 500
+_MAX_MESSAGES = 500
 
 
 @router.get("/payments/{TransID}", **schemas.TIMELINE)
@@ -47,12 +47,12 @@ async def get_payment(request: Request, trans_id: Annotated[str, Path(alias="Tra
 
 async def _messages(notify: "NotifyServiceAsyncStub", trans_id: str) -> timeline.Messages:
     """The payment's messages, or None and why they are missing."""
-    request = notify_service_pb2.ListMessagesRequest(subject=trans_id, page_size=_MOST_MESSAGES)
+    request = notify_service_pb2.ListMessagesRequest(subject=trans_id, page_size=_MAX_MESSAGES)
     try:
         response = await notify.ListMessages(request, timeout=_NOTIFY_SECONDS)
     except grpc.aio.AioRpcError as error:
         reason = from_rpc("notify", error).reason
         log.warning("messages_not_listed", trans_id=trans_id, reason=reason)
         return None, [f"notify cannot be asked right now ({reason}): its messages are missing here"]
-    notes = [f"only the newest {_MOST_MESSAGES} messages are shown"] if response.next_page_token else []
+    notes = [f"only the newest {_MAX_MESSAGES} messages are shown"] if response.next_page_token else []
     return response.messages, notes

@@ -10,13 +10,13 @@ from starlette.requests import ClientDisconnect, Request
 
 from gateway import answers
 from gateway.answers import JsonResponse
-from gateway.parsing import MOST_BODY_BYTES
+from gateway.parsing import MAX_BODY_BYTES
 from gateway.sources import Sources
 
 log = structlog.get_logger()
 
 # A longer body is read this far and thrown away, so that its sender gets to see the answer.
-_MOST_READ_BYTES = 8 * 1024 * 1024
+_MAX_READ_BYTES = 8 * 1024 * 1024
 _READ_SECONDS = 10.0
 
 _GZIP = b"\x1f\x8b\x08"
@@ -34,7 +34,7 @@ class AnswerNow(Exception):
 
 @dataclass(frozen=True, slots=True)
 class ReadBody:
-    """The first MOST_BODY_BYTES of a body, unpacked; `truncated` when there was more."""
+    """The first MAX_BODY_BYTES of a body, unpacked; `truncated` when there was more."""
 
     content: bytes
     truncated: bool
@@ -73,14 +73,14 @@ async def read_body(request: Request) -> ReadBody:
 
 async def _read_all(request: Request) -> ReadBody:
     kept, seen, more = bytearray(), 0, True
-    while more and seen <= _MOST_READ_BYTES:
+    while more and seen <= _MAX_READ_BYTES:
         message = await request.receive()
         if message["type"] == "http.disconnect":
             raise ClientDisconnect
         chunk, more = message.get("body", b""), message.get("more_body", False)
         seen += len(chunk)
-        kept += chunk[: MOST_BODY_BYTES - len(kept)]
-    return ReadBody(bytes(kept), seen > MOST_BODY_BYTES)
+        kept += chunk[: MAX_BODY_BYTES - len(kept)]
+    return ReadBody(bytes(kept), seen > MAX_BODY_BYTES)
 
 
 def _unpacked(body: ReadBody, encoding: str) -> ReadBody:
@@ -95,11 +95,11 @@ def _unpacked(body: ReadBody, encoding: str) -> ReadBody:
         unpacking = zlib.decompressobj(form)
         try:
             # However much is packed into it, no more than this is ever unpacked.
-            content = unpacking.decompress(body.content, MOST_BODY_BYTES + 1)
+            content = unpacking.decompress(body.content, MAX_BODY_BYTES + 1)
         except zlib.error:
             continue
-        if len(content) > MOST_BODY_BYTES:
-            return ReadBody(content[:MOST_BODY_BYTES], truncated=True)
+        if len(content) > MAX_BODY_BYTES:
+            return ReadBody(content[:MAX_BODY_BYTES], truncated=True)
         if unpacking.eof and not unpacking.unused_data:
             return ReadBody(content, truncated=False)
     return body

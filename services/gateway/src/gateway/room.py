@@ -17,7 +17,7 @@ log = structlog.get_logger()
 # In seconds. Strangers can provoke as many of these events as they like; the log gets one line a while with counts.
 _TELL_EVERY = 10.0
 # More than this is of no use to us, and some systems offer a thousand million.
-_MOST_FILES = 65_536
+_MAX_FILES = 65_536
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,8 +110,8 @@ class Room:
 def raise_file_limit() -> int:
     """Allow this process as many open files as its system lets it have; how many that are."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = _MOST_FILES if hard == resource.RLIM_INFINITY else min(hard, _MOST_FILES)
+    wanted = _MAX_FILES if hard == resource.RLIM_INFINITY else min(hard, _MAX_FILES)
     if soft != resource.RLIM_INFINITY and soft < wanted:
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
         soft = wanted
-    return _MOST_FILES if soft == resource.RLIM_INFINITY else soft
+    return _MAX_FILES if soft == resource.RLIM_INFINITY else soft

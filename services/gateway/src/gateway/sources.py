@@ -14,10 +14,10 @@ Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
 
 # Characters; what is longer is no address, even with a zone and a port, and must not fill the memory of addresses.
-_LONGEST_ADDRESS = 80
+_MAX_ADDRESS = 80
 # What no secret contains parts the words of an address. Honest ones have few; each costs a comparison.
 _NO_SECRET = re.compile(r"[^A-Za-z0-9_.~-]+", re.ASCII)
-_MOST_WORDS = 50
+_MAX_WORDS = 50
 # The widest ranges that somebody can own, by version: 10.0.0.0/8, fc00::/7.
 _WIDEST = {4: 8, 6: 7}
 
@@ -70,7 +70,7 @@ class Sources:
 
     def live_secret_in(self, target: str) -> str:
         """The live secret that is a word of a request's path or query; "" when none is."""
-        words = _NO_SECRET.split(target)[:_MOST_WORDS] if self.secrets else []
+        words = _NO_SECRET.split(target)[:_MAX_WORDS] if self.secrets else []
         live = [word for word in words if self.knows(word)]
         return live[0] if live else ""
 
@@ -81,7 +81,7 @@ def _within(address: Address, blocks: Iterable[Network]) -> bool:
 
 def _address(text: str) -> Address | None:
     text = text.strip()
-    return _read_address(text) if len(text) <= _LONGEST_ADDRESS else None
+    return _read_address(text) if len(text) <= _MAX_ADDRESS else None
 
 
 @lru_cache(maxsize=1024)  # few senders send many callbacks

@@ -59,7 +59,7 @@ def _steps(steps: Iterable[payment_service_pb2.PaymentStep]) -> Iterator[Moment]
 
 def _task_moments(tasks: Iterable[task_service_pb2.TaskRecord]) -> Iterator[Moment]:
     for task in tasks:
-        about = {"taskId": task.task_id, "attempts": task.epoch}
+        about = {"taskId": task.task_id, "attempts": task.fencing_token}
         yield _moment(task.create_time), _event("task", "TASK_CREATED", f"To do: {_work(task)}", about)
         if task.HasField("end_time"):
             state = task_word(task.state)
@@ -105,9 +105,9 @@ def _task(task: task_service_pb2.TaskRecord) -> Json:
         "kind": task.kind,
         "work": _work(task),
         "state": task_word(task.state),
-        "attempts": task.epoch,
+        "attempts": task.fencing_token,
         "createdAt": _time(task, "create_time"),
-        "dueAt": _time(task, "due_time") if is_open else None,
+        "dueTime": _time(task, "due_time") if is_open else None,
         "endedAt": _time(task, "end_time"),
         "lastError": task.last_error or None,
     }

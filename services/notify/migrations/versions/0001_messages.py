@@ -40,7 +40,10 @@ def create_table():
         sa.Column("attempts", sa.Integer, nullable=False),
         sa.Column("doubts", sa.Integer, nullable=False, comment="attempts whose outcome is not known"),
         sa.Column(
-            "epoch", sa.Integer, nullable=False, comment="counts the claims, so that a late result is known as such"
+            "fencing_token",
+            sa.Integer,
+            nullable=False,
+            comment="counts the claims, so that a late result is known as such",
         ),
         sa.Column(
             "due_time", UtcDateTime, nullable=False, comment="QUEUED: when to send; SENDING: when the claim ends"

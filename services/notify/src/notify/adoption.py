@@ -6,7 +6,7 @@ from servicekit.schema.adoption import Adoption
 
 # Columns that tell our table from one of somebody else's with its name.
 _OURS = {
-    "messages": ("message_id", "phone", "state", "epoch", "expire_time"),
+    "messages": ("message_id", "phone", "state", "fencing_token", "expire_time"),
     version_table("notify"): ("version_num",),
 }
 

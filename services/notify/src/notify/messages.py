@@ -22,7 +22,7 @@ LIFETIME = timedelta(days=1)
 _LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 _MESSAGE_ID = re.compile(r"[ -~]{1,100}")
 _PAGE_SIZE = 50
-_LARGEST_PAGE = 500
+_MAX_PAGE = 500
 _CLAIMED = [field.name for field in fields(Claimed) if field.name != "id"]
 
 Row = Mapping[str, Any]
@@ -151,7 +151,7 @@ def _row(draft: Draft) -> dict[str, Any]:
         "provider_message_id": "",
         "attempts": 0,
         "doubts": 0,
-        "epoch": 0,
+        "fencing_token": 0,
         "expire_time": draft.expire_time,
     }
 
@@ -162,7 +162,7 @@ def _timed(row: Row, now: datetime, claim: timedelta | None) -> dict[str, Any]:
     times = {"expire_time": expire_time, "due_time": now, "create_time": now, "update_time": now}
     if claim is None or row["state"] is State.FAILED or expire_time <= now:
         return {**row, **times}
-    return {**row, **times, "state": State.SENDING, "due_time": now + claim, "attempts": 1, "epoch": 1}
+    return {**row, **times, "state": State.SENDING, "due_time": now + claim, "attempts": 1, "fencing_token": 1}
 
 
 def _claimed(row_id: int, row: Row) -> Claimed:
@@ -201,7 +201,7 @@ def get(engine: sa.Engine, message_id: str) -> sa.Row[Any]:
 
 def list_page(engine: sa.Engine, *, subject: str, state: str, size: int, token: str) -> Page:
     """A page of messages; an empty subject, state or token asks for all, a size below 1 for the usual one."""
-    wanted = min(size, _LARGEST_PAGE) if size > 0 else _PAGE_SIZE
+    wanted = min(size, _MAX_PAGE) if size > 0 else _PAGE_SIZE
     before = _read_token(token)
     found = transact(
         engine,

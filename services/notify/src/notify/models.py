@@ -23,7 +23,9 @@ messages = sa.Table(
     sa.Column("provider_message_id", sa.String(100), nullable=False),
     sa.Column("attempts", sa.Integer, nullable=False),
     sa.Column("doubts", sa.Integer, nullable=False, comment="attempts whose outcome is not known"),
-    sa.Column("epoch", sa.Integer, nullable=False, comment="counts the claims, so that a late result is known as such"),
+    sa.Column(
+        "fencing_token", sa.Integer, nullable=False, comment="counts the claims, so that a late result is known as such"
+    ),
     sa.Column("due_time", UtcDateTime, nullable=False, comment="QUEUED: when to send; SENDING: when the claim ends"),
     sa.Column("expire_time", UtcDateTime, nullable=False),
     sa.Column("create_time", UtcDateTime, nullable=False),

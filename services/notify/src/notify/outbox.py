@@ -17,7 +17,7 @@ class Claimed:
     template: str
     attempts: int
     doubts: int
-    epoch: int
+    fencing_token: int
     expire_time: datetime
 
 

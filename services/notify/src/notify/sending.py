@@ -177,7 +177,7 @@ def _claimed(row: Row) -> Claimed:
         template=row.template,
         attempts=row.attempts + 1,
         doubts=row.doubts,
-        epoch=row.epoch + 1,
+        fencing_token=row.fencing_token + 1,
         expire_time=row.expire_time,
     )
 
@@ -195,12 +195,12 @@ def _step(message: Any, outcome: Outcome, now: datetime, dice: float) -> store.M
         "update_time": now,
     }
     # What is certain is worth knowing however late it comes; a doubt is only about an attempt that is still open.
-    return store.Move(message.id, message.epoch, values, outcome.provider_message_id, only_sending=unknown)
+    return store.Move(message.id, message.fencing_token, values, outcome.provider_message_id, only_sending=unknown)
 
 
 def _expiry(message: Row, now: datetime) -> store.Move:
     end = {"state": states.after_expiry(message.doubts), "update_time": now}
-    return store.Move(message.id, message.epoch, end, message.provider_message_id)
+    return store.Move(message.id, message.fencing_token, end, message.provider_message_id)
 
 
 def _tell(calls: Sequence[EndedCall], ignored: int) -> None:

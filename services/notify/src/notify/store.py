@@ -29,7 +29,7 @@ _DUE: sa.Select[Any] = (
         _columns.provider_message_id,
         _columns.attempts,
         _columns.doubts,
-        _columns.epoch,
+        _columns.fencing_token,
         _columns.expire_time,
     )
     .where(_columns.state == sa.bindparam("wanted"), _columns.due_time <= sa.bindparam("now"))
@@ -84,18 +84,17 @@ def claim(connection: sa.Connection, ids: Collection[int], now: datetime, until:
     values = {"state": State.SENDING, "due_time": until, "update_time": now}
     place = _place(connection)
     changes = ", ".join(f"{name} = {place}" for name in values)
-    statement = (
-        f"UPDATE messages SET epoch = epoch + 1, attempts = attempts + 1, {changes} WHERE id IN ({_listed(ids)})"  # noqa: S608
-    )
+    counted = "fencing_token = fencing_token + 1, attempts = attempts + 1"
+    statement = f"UPDATE messages SET {counted}, {changes} WHERE id IN ({_listed(ids)})"  # noqa: S608
     connection.exec_driver_sql(statement, tuple(_bound(connection, values)))
 
 
 @dataclass(frozen=True, slots=True)
 class Move:
-    """A change of a message that counts only while `epoch` is its newest; with `only_sending` only while SENDING."""
+    """A change of a message, made only while `fencing_token` is its newest; with `only_sending` only while SENDING."""
 
     row_id: int
-    epoch: int
+    fencing_token: int
     values: Mapping[str, Any]
     provider_message_id: str = ""
     only_sending: bool = False
@@ -108,17 +107,17 @@ def move(connection: sa.Connection, moves: Sequence[Move]) -> int:
     """
     alike: dict[tuple[Any, ...], dict[int, str]] = defaultdict(dict)
     for one in sorted(moves, key=lambda one: one.row_id):  # in one order everywhere, against deadlocks
-        alike[one.epoch, one.only_sending, *one.values.items()][one.row_id] = one.provider_message_id
+        alike[one.fencing_token, one.only_sending, *one.values.items()][one.row_id] = one.provider_message_id
     moved = sum(
-        _move_alike(connection, epoch, dict(values), provider_ids, only_sending=only_sending)
-        for (epoch, only_sending, *values), provider_ids in alike.items()
+        _move_alike(connection, fencing_token, dict(values), provider_ids, only_sending=only_sending)
+        for (fencing_token, only_sending, *values), provider_ids in alike.items()
     )
     return len(moves) - moved
 
 
 def _move_alike(
     connection: sa.Connection,
-    epoch: int,
+    fencing_token: int,
     values: Mapping[str, Any],
     provider_ids: Mapping[int, str],
     *,
@@ -129,7 +128,7 @@ def _move_alike(
     changes = "".join(f", {name} = {place}" for name in values)
     statement = (
         f"UPDATE messages SET provider_message_id = CASE id {branches} END{changes}"  # noqa: S608
-        f" WHERE id IN ({_listed(provider_ids)}) AND epoch = {epoch:d}"
+        f" WHERE id IN ({_listed(provider_ids)}) AND fencing_token = {fencing_token:d}"
     )
     given = (*provider_ids.values(), *_bound(connection, values))
     if only_sending:

@@ -15,7 +15,7 @@ from notify import responses
 from notify.deadline import Deadline
 from notify.provider import Outcome, Sms, Verdict
 
-_LARGEST_ANSWER = 1_000_000
+_MAX_ANSWER = 1_000_000
 _CONNECT_SECONDS = 5.0
 _HEADERS = {
     "Content-Type": "application/json",
@@ -92,7 +92,7 @@ class TextSms:
 
 
 def _read(response: HTTPResponse) -> bytes:
-    body = response.read(_LARGEST_ANSWER + 1)
-    if len(body) > _LARGEST_ANSWER:
+    body = response.read(_MAX_ANSWER + 1)
+    if len(body) > _MAX_ANSWER:
         raise AnswerTooLarge("answer too large")
     return body

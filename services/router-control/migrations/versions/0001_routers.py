@@ -11,7 +11,7 @@ depends_on = None
 
 INDEX = "ix_routers_router_name"
 # One longer than this is too long for a key.
-LONGEST_NAME = 255
+MAX_NAME = 255
 
 
 def upgrade() -> None:
@@ -34,7 +34,7 @@ def index_names() -> None:
     connection = op.get_bind()
     name = next(c for c in sa.inspect(connection).get_columns("routers") if c["name"].lower() == "router_name")
     indexed = {index["name"] for index in sa.inspect(connection).get_indexes("routers")}
-    if INDEX in indexed or (name["type"].length or LONGEST_NAME + 1) > LONGEST_NAME:
+    if INDEX in indexed or (name["type"].length or MAX_NAME + 1) > MAX_NAME:
         return
     doubled = connection.execute(
         sa.text("SELECT 1 FROM routers WHERE router_name IS NOT NULL GROUP BY router_name HAVING COUNT(*) > 1 LIMIT 1")

@@ -25,7 +25,7 @@ from router_control.workers import Workers
 
 log = structlog.get_logger()
 
-_MOST_USERS = 1000
+_MAX_USERS = 1000
 
 
 class InvalidAccessRequest(InvalidArgument):
@@ -136,8 +136,8 @@ class AccessControl:
 
 def check_names(names: Sequence[str]) -> None:
     """Refuse what breaks the contract. Raises InvalidAccessRequest, which shows no username."""
-    if not 1 <= len(names) <= _MOST_USERS:
-        raise InvalidAccessRequest(f"a request names 1 to {_MOST_USERS} users, this one {len(names)}")
+    if not 1 <= len(names) <= _MAX_USERS:
+        raise InvalidAccessRequest(f"a request names 1 to {_MAX_USERS} users, this one {len(names)}")
     for position, name in enumerate(names):
         if not 1 <= len(name) <= 100 or has_control_characters(name):
             raise InvalidAccessRequest(

@@ -14,7 +14,7 @@ from router_control.target import Target
 # A router that returns must be served soon, so the wait stays short however long it was away: the shorter, the less
 # an attempt costs. To be refused takes no time; from silence a worker learns nothing for as long as its deadline.
 _FIRST_SECONDS = 1.0
-_LONGEST_SECONDS = 15.0
+_MAX_SECONDS = 15.0
 _WAIT_FOR_EACH_SECOND = 3.0
 # Routers log each refused login, and some lock out who tries too often.
 _LOGIN_SECONDS = 30.0
@@ -55,6 +55,6 @@ class Breaker:
     def _wait(self, took: float) -> float:
         if isinstance(self._failure, LoginRefused):
             return _LOGIN_SECONDS
-        longest = min(max(_FIRST_SECONDS, _WAIT_FOR_EACH_SECOND * took), _LONGEST_SECONDS)
+        longest = min(max(_FIRST_SECONDS, _WAIT_FOR_EACH_SECOND * took), _MAX_SECONDS)
         wait = min(_FIRST_SECONDS * 2 ** min(self._failures - 1, 10), longest)
         return random.uniform(wait / 2, wait)  # noqa: S311

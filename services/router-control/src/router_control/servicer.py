@@ -18,7 +18,7 @@ from router_control.workers import Workers
 _ACCESS = {pb.ACCESS_ENABLED: True, pb.ACCESS_DISABLED: False}
 _DEFAULT_SECONDS = 10.0
 # However patient a caller is, a router's other callers wait behind it.
-_LONGEST_SECONDS = 60.0
+_MAX_SECONDS = 60.0
 
 
 class RouterControlServicer(pb_grpc.RouterControlServiceServicer):
@@ -93,7 +93,7 @@ def _deadline(context: grpc.ServicerContext) -> Deadline:
     remaining = context.time_remaining()
     if remaining is None or remaining > 86_400:  # "none" arrives as the end of time
         return Deadline.after(_DEFAULT_SECONDS)
-    return Deadline.after(min(remaining - min(0.1 + remaining * 0.1, 0.5), _LONGEST_SECONDS))
+    return Deadline.after(min(remaining - min(0.1 + remaining * 0.1, 0.5), _MAX_SECONDS))
 
 
 def _results(names: Iterable[str], answer: Answer) -> list[pb.AccessResult]:

@@ -108,7 +108,10 @@ def _duration(value: timedelta) -> Duration:
 
 def _task(task: leasing.Task) -> pb.Task:
     message = pb.Task(
-        task_id=task.task_id, epoch=task.epoch, trans_id=task.trans_id, expire_time=moment(task.expires_at)
+        task_id=task.task_id,
+        fencing_token=task.fencing_token,
+        trans_id=task.trans_id,
+        expire_time=moment(task.expire_time),
     )
     if isinstance(task.work, Line):
         message.access.CopyFrom(_access(task.work))
@@ -137,11 +140,11 @@ def _report(message: pb.TaskReport) -> Report:
             if result is None:
                 raise InvalidReport(f"task {message.task_id}: no access result")
             name = message.access.router_name[:100]
-            return Report(message.task_id, message.epoch, message.detail, access=result, router_name=name)
+            return Report(message.task_id, message.fencing_token, message.detail, access=result, router_name=name)
         case "messages":
-            return Report(message.task_id, message.epoch, message.detail, accepted=message.messages.accepted)
+            return Report(message.task_id, message.fencing_token, message.detail, accepted=message.messages.accepted)
         case "release":
-            return Report(message.task_id, message.epoch, message.detail)
+            return Report(message.task_id, message.fencing_token, message.detail)
         case _:
             raise InvalidReport(f"task {message.task_id}: no result")
 
@@ -152,9 +155,9 @@ def task_record(row: Any) -> pb.TaskRecord:
         task_id=row.id,
         kind=row.kind,
         state=_STATES[State(row.state)],
-        epoch=row.epoch,
+        fencing_token=row.fencing_token,
         create_time=moment(row.created_at),
-        due_time=moment(row.due_at),
+        due_time=moment(row.due_time),
         end_time=moment(row.ended_at),
         last_error=row.last_error,
     )

@@ -18,12 +18,12 @@ from billing.notices import Notice, Variant
 _t = tasks.c
 # To read a column that nobody looks at costs as much as one that matters.
 _TO_REPORT_ON = (
-    _t.id, _t.kind, _t.trans_id, _t.customer_id, _t.router_id, _t.state, _t.epoch, _t.failures, _t.leased_by,
+    _t.id, _t.kind, _t.trans_id, _t.customer_id, _t.router_id, _t.state, _t.fencing_token, _t.failures, _t.leased_by,
     _t.last_error,
 )  # fmt: skip
 _TO_HAND_OUT = (
-    _t.id, _t.kind, _t.trans_id, _t.customer_id, _t.router_id, _t.router_name, _t.variant, _t.payload, _t.epoch,
-    _t.expires_at, _t.last_error, _t.created_at,
+    _t.id, _t.kind, _t.trans_id, _t.customer_id, _t.router_id, _t.router_name, _t.variant, _t.payload, _t.fencing_token,
+    _t.expire_time, _t.last_error, _t.created_at,
 )  # fmt: skip
 
 # Queries that follow every payment are made once: to make one takes longer than to carry it out.
@@ -35,33 +35,35 @@ _OPEN = sa.and_(
     _t.state == State.OPEN,
     sa.or_(_t.router_id.is_(None), _t.router_id.not_in(sa.bindparam("busy", expanding=True))),
 )
-_FREE = sa.or_(_t.leased_until.is_(None), _t.leased_until <= _now)
+_FREE = sa.or_(_t.lease_expire_time.is_(None), _t.lease_expire_time <= _now)
 # Left to choose, MySQL reads and locks all that waits for any other router than the busy ones, and sorts it.
-_BY_DUE_TIME = "/*+ INDEX(tasks ix_tasks_kind_state_due_at_router_id) */"
+_BY_DUE_TIME = "/*+ INDEX(tasks ix_tasks_kind_state_due_time_router_id) */"
 _CLAIM = (
     sa.select(*_TO_HAND_OUT)
     .prefix_with(_BY_DUE_TIME, dialect="mysql")
-    .where(_OPEN, _t.due_at <= _now, _FREE)
-    .order_by(_t.due_at)
+    .where(_OPEN, _t.due_time <= _now, _FREE)
+    .order_by(_t.due_time)
     .limit(sa.bindparam("most", type_=sa.Integer))
     .with_for_update(skip_locked=True)
 )
 # What was due before and was not claimed is someone else's.
 _NEXT_DUE = (
-    sa.select(_t.due_at)
+    sa.select(_t.due_time)
     .prefix_with(_BY_DUE_TIME, dialect="mysql")
-    .where(_OPEN, _t.due_at >= _now)
-    .order_by(_t.due_at)
+    .where(_OPEN, _t.due_time >= _now)
+    .order_by(_t.due_time)
     .limit(1)
 )
-# A lease leaves `due_at` as it is: to move a task within two indexes and back would cost more than the rest of a lease.
+# A lease leaves `due_time` as it is: to move a task within two indexes and back costs more than the rest of a lease.
 _LEASE = (
     sa.update(tasks)
     .where(_t.id.in_(_ids))
-    .values(epoch=_t.epoch + 1, leased_by=sa.bindparam("owner"), leased_until=sa.bindparam("until"))
+    .values(
+        fencing_token=_t.fencing_token + 1, leased_by=sa.bindparam("owner"), lease_expire_time=sa.bindparam("until")
+    )
 )
-_NOT_LEASED: dict[str, Any] = {"leased_by": None, "leased_until": None}
-_UNLEASED: dict[sa.Column[Any], Any] = {_t.leased_by: None, _t.leased_until: None}
+_NOT_LEASED: dict[str, Any] = {"leased_by": None, "lease_expire_time": None}
+_UNLEASED: dict[sa.Column[Any], Any] = {_t.leased_by: None, _t.lease_expire_time: None}
 _LOCK = (
     sa.select(*_TO_REPORT_ON)
     .where(_t.id.in_(_ids))
@@ -77,9 +79,9 @@ _MAKE_ROUTERS_DUE = (
         _t.router_id.in_(sa.bindparam("routers", expanding=True)),
         _t.state == State.OPEN,
         _t.leased_by.is_(None),
-        _t.due_at > _now,
+        _t.due_time > _now,
     )
-    .values(due_at=_now)
+    .values(due_time=_now)
 )
 _other = tasks.alias("other")
 # A question for each router that ends at the first task found: thousands may wait for one.
@@ -90,7 +92,7 @@ _FIND_WATCHED = sa.select(_t.id).where(
         _other.c.router_id == _t.router_id,
         _other.c.state == State.OPEN,
         _other.c.leased_by.is_(None),
-        _other.c.due_at <= sa.bindparam("until"),
+        _other.c.due_time <= sa.bindparam("until"),
     )
     .limit(1)
     .correlate(tasks)
@@ -100,7 +102,7 @@ _FIND_WATCHED = sa.select(_t.id).where(
 # Left to choose, MySQL walks through all open tasks sooner or later: half a second with a lock on each.
 _BY_PAYMENT = "/*+ INDEX(tasks ix_tasks_trans_id) */"
 _LOCK_WAITING = (
-    sa.select(_t.id, _t.trans_id, _t.leased_by, _t.due_at)
+    sa.select(_t.id, _t.trans_id, _t.leased_by, _t.due_time)
     .prefix_with(_BY_PAYMENT, dialect="mysql")
     .where(
         _t.trans_id.in_(_trans_ids),
@@ -119,7 +121,7 @@ class Failed:
 
     row: Any
     error: str
-    due_at: datetime
+    due_time: datetime
 
 
 def insert(writes: Writes, new: Collection[NewTask], now: datetime) -> None:
@@ -145,11 +147,11 @@ def _row(task: NewTask, now: datetime) -> dict[str, Any]:
         "variant": task.variant,
         "payload": _payload(task.work),
         "state": State.OPEN,
-        "epoch": 0,
+        "fencing_token": 0,
         "failures": 0,
-        "due_at": task.due_at,
+        "due_time": task.due_time,
         **_NOT_LEASED,
-        "expires_at": task.expires_at,
+        "expire_time": task.expire_time,
         "last_error": "",
         "created_at": now,
     }
@@ -175,12 +177,14 @@ def find_untried(connection: Connection, trans_ids: Collection[str]) -> set[str]
     if not trans_ids:
         return set()
     query = sa.select(_t.trans_id).prefix_with(_BY_PAYMENT, dialect="mysql")
-    untried = query.where(_t.trans_id.in_(trans_ids), _t.kind == Kind.SET_ACCESS, _t.state == State.OPEN, _t.epoch == 0)
+    untried = query.where(
+        _t.trans_id.in_(trans_ids), _t.kind == Kind.SET_ACCESS, _t.state == State.OPEN, _t.fencing_token == 0
+    )
     return set(connection.execute(untried).scalars())
 
 
 def lease(connection: Connection, task_ids: Collection[int], owner: str, until: datetime) -> None:
-    """Hand locked tasks to an owner; raises their epoch by one."""
+    """Hand locked tasks to an owner; raises their fencing token by one."""
     if task_ids:
         connection.execute(_LEASE, {"ids": sorted(task_ids), "owner": owner, "until": until})
 
@@ -188,11 +192,11 @@ def lease(connection: Connection, task_ids: Collection[int], owner: str, until: 
 def delay_waiting(connection: Connection, trans_ids: Collection[str], until: datetime) -> None:
     """Let waiting messages of these payments be due at `until` at the earliest."""
     rows = connection.execute(_LOCK_WAITING, {"trans_ids": list(trans_ids)})
-    if ids := [row.id for row in rows if row.leased_by is None and row.due_at < until]:
-        connection.execute(sa.update(tasks).where(_t.id.in_(ids)).values(due_at=until))
+    if ids := [row.id for row in rows if row.leased_by is None and row.due_time < until]:
+        connection.execute(sa.update(tasks).where(_t.id.in_(ids)).values(due_time=until))
 
 
-def next_due_at(connection: Connection, now: datetime, wanted: Wanted) -> datetime | None:
+def next_due_time(connection: Connection, now: datetime, wanted: Wanted) -> datetime | None:
     """When the next open task is due that the lessee may do, from `now` on."""
     return connection.execute(_NEXT_DUE, {**_open_to(wanted), "now": now}).scalar()
 
@@ -204,7 +208,7 @@ def lock(connection: Connection, task_ids: Collection[int]) -> dict[int, Any]:
 
 def lock_digests(connection: Connection, task_ids: Collection[int]) -> dict[int, Any]:
     """Lock digests by id, in the order of their ids, and tell of each how far it got."""
-    query = sa.select(_t.id, _t.state, _t.epoch, _t.due_at, _t.ended_at).where(_t.id.in_(sorted(task_ids)))
+    query = sa.select(_t.id, _t.state, _t.fencing_token, _t.due_time, _t.ended_at).where(_t.id.in_(sorted(task_ids)))
     return {row.id: row for row in connection.execute(query.order_by(_t.id).with_for_update())} if task_ids else {}
 
 
@@ -236,7 +240,7 @@ def fail(writes: Writes, failed: Collection[Failed]) -> None:
     """Count a failure of locked tasks, and let them be due again."""
     writes.update(_t.failures, _t.id, {one.row.id: one.row.failures + 1 for one in failed})
     writes.update(_t.last_error, _t.id, {one.row.id: one.error[:255] for one in failed})
-    writes.update(_t.due_at, _t.id, {one.row.id: one.due_at for one in failed}, also=_UNLEASED)
+    writes.update(_t.due_time, _t.id, {one.row.id: one.due_time for one in failed}, also=_UNLEASED)
 
 
 def make_routers_due(connection: Connection, router_ids: Collection[int], now: datetime) -> None:
@@ -263,7 +267,7 @@ def tell_variant(
     rows = list(connection.execute(_LOCK_WAITING, {"trans_ids": list(routers)}))
     unsent = {row.id: row.trans_id for row in rows if row.leased_by is None}
     on_the_way = {row.id: row.trans_id for row in rows if row.leased_by is not None}
-    for some, said in ((unsent, {_t.variant: variant, _t.due_at: now}), (on_the_way, {_t.variant: variant})):
+    for some, said in ((unsent, {_t.variant: variant, _t.due_time: now}), (on_the_way, {_t.variant: variant})):
         names = {task_id: routers[trans_id] for task_id, trans_id in some.items()}
         writes.update(_t.router_name, _t.id, names, also=said)
     return set(unsent.values())
@@ -277,10 +281,10 @@ def name_routers(connection: Connection, writes: Writes, routers: Mapping[str, s
 
 
 def reopen(
-    connection: Connection, task_ids: Collection[int], now: datetime, expires_at: datetime, line: Line | None = None
+    connection: Connection, task_ids: Collection[int], now: datetime, expire_time: datetime, line: Line | None = None
 ) -> None:
     """Open ended tasks again; an access task is for `line` from then on."""
-    values: dict[str, Any] = {"state": State.OPEN, "due_at": now, "expires_at": expires_at, "ended_at": None}
+    values: dict[str, Any] = {"state": State.OPEN, "due_time": now, "expire_time": expire_time, "ended_at": None}
     if line:
         values |= {"router_id": line.router_id, "payload": _payload(line)}
     if task_ids:

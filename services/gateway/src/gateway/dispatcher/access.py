@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger()
 
-_MOST_USERS = 1000
-_MOST_DETAIL = 500
+_MAX_USERS = 1000
+_MAX_DETAIL = 500
 
 # The two services use the same words; each names them in its own contract.
 _RESULTS = {
@@ -57,7 +57,7 @@ def plan_calls(tasks: Sequence[Task]) -> list[list[Task]]:
 
 
 def _fits(wishes: dict[str, bool], user: str, *, wish: bool) -> bool:
-    return wishes[user] == wish if user in wishes else len(wishes) < _MOST_USERS
+    return wishes[user] == wish if user in wishes else len(wishes) < _MAX_USERS
 
 
 class AccessCarrier:
@@ -82,8 +82,8 @@ class AccessCarrier:
         self._pace = pace
         self._stopping = stopping
         self._freed = freed
-        self._slots = asyncio.Semaphore(pace.most_routers_at_once)
-        self._backoff = Backoff(pace.first_pause, pace.longest_pause)
+        self._slots = asyncio.Semaphore(pace.max_routers_at_once)
+        self._backoff = Backoff(pace.first_pause, pace.max_pause)
         self.busy_routers: set[int] = set()
 
     def plan(self, tasks: Sequence[Task], lease: Lease) -> Iterator[tuple[Coroutine[Any, Any, None], int]]:
@@ -175,7 +175,7 @@ def _router_error(task: Task, error: Refused | Broken) -> TaskReport:
 def _report(task: Task, result: billing_pb.AccessResult.ValueType, detail: str, router_name: str = "") -> TaskReport:
     return TaskReport(
         task_id=task.task_id,
-        epoch=task.epoch,
-        detail=detail[:_MOST_DETAIL],
+        fencing_token=task.fencing_token,
+        detail=detail[:_MAX_DETAIL],
         access=AccessReport(result=result, router_name=router_name),
     )

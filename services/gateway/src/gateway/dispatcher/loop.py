@@ -72,7 +72,7 @@ class Loop:
         self._last_full_round = -_BEHIND_SECONDS
         self._more_may_be_due = False
         self._under_way: set[asyncio.Task[None]] = set()
-        self._backoff = Backoff(pace.first_pause, pace.longest_pause)
+        self._backoff = Backoff(pace.first_pause, pace.max_pause)
 
     def wake(self) -> None:
         """There may be work: look at the next beat."""
@@ -118,7 +118,7 @@ class Loop:
     async def _round(self) -> float:
         """Lease and hand out once; how long to wait before the next round, in seconds."""
         busy = sorted(self._carrier.busy_routers)
-        if self._held >= self._pace.most_tasks_held or len(busy) > self._pace.most_routers_held:
+        if self._held >= self._pace.max_tasks_held or len(busy) > self._pace.max_routers_held:
             return jittered(self._pace.poll)
         self._last_round = asyncio.get_running_loop().time()
         lease = Lease(self._last_round + self._pace.lease)

@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger()
 
-_MOST_MESSAGES = 1000
-_MOST_DETAIL = 500
+_MAX_MESSAGES = 1000
+_MAX_DETAIL = 500
 
 
 def plan_calls(tasks: Sequence[Task]) -> Iterator[list[Task]]:
@@ -36,7 +36,7 @@ def plan_calls(tasks: Sequence[Task]) -> Iterator[list[Task]]:
     count = 0
     for task in tasks:
         size = len(task.messages.messages)
-        if call and count + size > _MOST_MESSAGES:
+        if call and count + size > _MAX_MESSAGES:
             yield call
             call, count = [], 0
         call.append(task)
@@ -57,8 +57,8 @@ class MessageCarrier:
         self._reporter = reporter
         self._pace = pace
         self._stopping = stopping
-        self._slots = asyncio.Semaphore(pace.most_message_calls_at_once)
-        self._backoff = Backoff(pace.first_pause, pace.longest_pause)
+        self._slots = asyncio.Semaphore(pace.max_message_calls_at_once)
+        self._backoff = Backoff(pace.first_pause, pace.max_pause)
 
     def plan(self, tasks: Sequence[Task], lease: Lease) -> Iterator[tuple[Coroutine[Any, Any, None], int]]:
         """A piece of work for each call."""
@@ -112,7 +112,7 @@ def _not_accepted(task: Task, error: Refused | Broken) -> TaskReport:
 def _report(task: Task, *, accepted: bool, detail: str = "") -> TaskReport:
     return TaskReport(
         task_id=task.task_id,
-        epoch=task.epoch,
-        detail=detail[:_MOST_DETAIL],
+        fencing_token=task.fencing_token,
+        detail=detail[:_MAX_DETAIL],
         messages=MessageReport(accepted=accepted),
     )

@@ -28,7 +28,7 @@ class Pace:
     poll: float = 1.0
     # Pauses while a service is away: doubled from the first to the longest. To ask costs little, and lines wait for it.
     first_pause: float = 0.25
-    longest_pause: float = 2.0
+    max_pause: float = 2.0
     # Nobody notices either gap; but a round for ten lines or for fifty messages costs hardly more than one for one.
     access_beat: Beat = Beat(gap=0.02, courtesy=0.1)
     message_beat: Beat = Beat(gap=0.25, courtesy=3.0)
@@ -36,8 +36,8 @@ class Pace:
     # While payments come in fast, a large round would hold them up all at once.
     max_tasks_in_a_rush: int = 50
     # Stop leasing while so many tasks wait here.
-    most_tasks_held: int = 2000
-    most_routers_at_once: int = 64
+    max_tasks_held: int = 2000
+    max_routers_at_once: int = 64
     # Or while tasks for so many routers do: their ids go with each lease, and billing takes no more than 1000.
-    most_routers_held: int = 1000
-    most_message_calls_at_once: int = 2
+    max_routers_held: int = 1000
+    max_message_calls_at_once: int = 2

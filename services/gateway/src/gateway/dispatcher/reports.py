@@ -20,11 +20,11 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger()
 
-_MOST_REPORTS = 1000
-_MOST_DETAIL = 500
+_MAX_REPORTS = 1000
+_MAX_DETAIL = 500
 # A second call beside the first must be worth its transaction: so many reports wait.
 _WORTH_A_CALL = 100
-_MOST_CALLS_AT_ONCE = 4
+_MAX_CALLS_AT_ONCE = 4
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,9 @@ class Lease:
 
 def released(task: Task, why: str) -> TaskReport:
     """The report that nothing was tried."""
-    return TaskReport(task_id=task.task_id, epoch=task.epoch, detail=why[:_MOST_DETAIL], release=ReleaseReport())
+    return TaskReport(
+        task_id=task.task_id, fencing_token=task.fencing_token, detail=why[:_MAX_DETAIL], release=ReleaseReport()
+    )
 
 
 class _Delivery:
@@ -71,21 +73,21 @@ class Reporter:
         self._tasks = tasks
         self._stopping = stopping
         self._deadline = pace.report_deadline
-        self._backoff = Backoff(pace.first_pause, pace.longest_pause)
+        self._backoff = Backoff(pace.first_pause, pace.max_pause)
         self._waiting: deque[_Delivery] = deque()
         self._senders: set[asyncio.Task[Any] | None] = set()
 
     async def report(self, reports: Sequence[TaskReport], lease: Lease) -> None:
         """Deliver the reports; ends when billing has them or they are dropped."""
-        starts = range(0, len(reports), _MOST_REPORTS)
-        deliveries = [_Delivery(reports[start : start + _MOST_REPORTS], lease) for start in starts]
+        starts = range(0, len(reports), _MAX_REPORTS)
+        deliveries = [_Delivery(reports[start : start + _MAX_REPORTS], lease) for start in starts]
         self._waiting.extend(deliveries)
         self._go_on()
         await asyncio.gather(*(one.ended for one in deliveries))
 
     def _go_on(self) -> None:
         waiting = sum(len(one.reports) for one in self._waiting)
-        if waiting >= (_WORTH_A_CALL if self._senders else 1) and len(self._senders) < _MOST_CALLS_AT_ONCE:
+        if waiting >= (_WORTH_A_CALL if self._senders else 1) and len(self._senders) < _MAX_CALLS_AT_ONCE:
             self._senders.add(asyncio.create_task(self._send()))
 
     async def _send(self) -> None:
@@ -99,7 +101,7 @@ class Reporter:
     def _take(self) -> list[_Delivery]:
         """What goes into one call: the oldest first."""
         taken, count = [], 0
-        while self._waiting and count + len(self._waiting[0].reports) <= _MOST_REPORTS:
+        while self._waiting and count + len(self._waiting[0].reports) <= _MAX_REPORTS:
             taken.append(self._waiting.popleft())
             count += len(taken[-1].reports)
         return taken

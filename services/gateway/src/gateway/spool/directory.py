@@ -8,7 +8,7 @@ from pathlib import Path
 from gateway.spool.callback import PAGE_BYTES
 
 # The journal of a transaction stands beside the file. It may take this part of the bound, but no more than so much.
-_JOURNAL_PART, _MOST_JOURNAL_BYTES = 8, 1024 * 1024
+_JOURNAL_PART, _MAX_JOURNAL_BYTES = 8, 1024 * 1024
 # What a callback is said to take is an average over many; the last one may need some pages more.
 _SLACK_BYTES = 8 * PAGE_BYTES
 # Left free on the disk: a delete, too, writes its journal first.
@@ -60,18 +60,18 @@ def damaged_files(path: Path) -> list[Path]:
     return sorted(path.parent.glob(f"{path.name}.damaged-*"))
 
 
-def bound_of_file(path: Path, most_bytes: int) -> int:
-    """What the file of callbacks may take when all files together may take `most_bytes`."""
+def bound_of_file(path: Path, max_bytes: int) -> int:
+    """What the file of callbacks may take when all files together may take `max_bytes`."""
     aside = sum(one.stat().st_size for one in damaged_files(path))
-    return most_bytes - aside - min(most_bytes // _JOURNAL_PART, _MOST_JOURNAL_BYTES)
+    return max_bytes - aside - min(max_bytes // _JOURNAL_PART, _MAX_JOURNAL_BYTES)
 
 
-def space(path: Path, most_bytes: int) -> Space:
+def space(path: Path, max_bytes: int) -> Space:
     """How it stands with room, by our own bound and on the disk."""
     disk, size = os.statvfs(path.parent), path.stat().st_size
     used = sum(one.stat().st_size for one in (path, *damaged_files(path)))
     free = disk.f_bavail * disk.f_frsize - _RESERVE_BYTES
-    return Space(used, min(bound_of_file(path, most_bytes) - size - _SLACK_BYTES, free))
+    return Space(used, min(bound_of_file(path, max_bytes) - size - _SLACK_BYTES, free))
 
 
 def _refuse_old_form(directory: Path) -> None:

@@ -25,11 +25,11 @@ from gateway.spool.spool import Spool
 
 log = structlog.get_logger()
 
-LARGEST_BATCH = 200
+MAX_BATCH = 200
 # Of 64 KiB each; a call may hold 4 MiB.
-_LARGEST_MALFORMED_BATCH = 50
+_MAX_MALFORMED_BATCH = 50
 # Rounds in which others were recorded and a callback was taken neither as a payment nor into quarantine.
-MOST_TRIES = 10
+MAX_TRIES = 10
 
 
 @dataclass(frozen=True)
@@ -39,14 +39,14 @@ class DrainPace:
     """
 
     first_pause: float = 0.1
-    longest_pause: float = 2.0
+    max_pause: float = 2.0
     poll: float = 1.0
     first_deferral: float = 0.2
-    longest_deferral: float = 5.0
+    max_deferral: float = 5.0
 
     def deferral(self, deferrals: int) -> float:
         """For how long a payment is put off the next time."""
-        return float(min(self.longest_deferral, self.first_deferral * 2 ** min(deferrals, 20)))
+        return float(min(self.max_deferral, self.first_deferral * 2 ** min(deferrals, 20)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,9 +76,9 @@ class Drain:
         self._stopping = stopping
         self._pace = pace
         self._after = after
-        self._backoff = Backoff(pace.first_pause, pace.longest_pause)
+        self._backoff = Backoff(pace.first_pause, pace.max_pause)
         # How many payments go into a call: those that were never put off, and those that were.
-        self._sizes = {False: LARGEST_BATCH, True: LARGEST_BATCH}
+        self._sizes = {False: MAX_BATCH, True: MAX_BATCH}
         self._seen_successes = 0
 
     async def run(self) -> None:
@@ -123,16 +123,16 @@ class Drain:
     async def _round(self) -> None:
         self._spool.filled.clear()
         now = time.monotonic()
-        if payments := await self._spool.due_payments(now, LARGEST_BATCH):
+        if payments := await self._spool.due_payments(now, MAX_BATCH):
             await self._hand_over(payments)
-        elif malformed := await self._spool.due_malformed(now, _LARGEST_MALFORMED_BATCH):
+        elif malformed := await self._spool.due_malformed(now, _MAX_MALFORMED_BATCH):
             await self._quarantine([(entry, entry.callback.fault) for entry in malformed])
         else:
             await self._rest()
 
     async def _rest(self) -> None:
         # With nothing to hand over, nobody here finds out whether billing is back: the next callback does.
-        if self._breaker.open_for > self._pace.longest_pause:
+        if self._breaker.open_for > self._pace.max_pause:
             self._breaker.retry()
         due = await self._spool.next_due()
         pause = self._pace.poll if due is None else min(self._pace.poll, max(0.0, due - time.monotonic()))
@@ -148,7 +148,7 @@ class Drain:
             if isinstance(error, TimedOut) or error.reason == DATABASE_REFUSES:
                 await self._try_fewer(entries, at_once=isinstance(error, Locked))
             raise
-        self._sizes[deferred] = min(LARGEST_BATCH, 2 * self._sizes[deferred])
+        self._sizes[deferred] = min(MAX_BATCH, 2 * self._sizes[deferred])
         await self._settle(readable, results)
         for one, result in zip(readable, results, strict=True):
             if isinstance(result, CallFailed):
@@ -220,8 +220,8 @@ class Drain:
         counts = self._breaker.successes != self._seen_successes
         self._seen_successes = self._breaker.successes
         tried = [replace(entry, tries=entry.tries + counts) for entry in stuck]
-        await self._reject([entry for entry in tried if entry.tries >= MOST_TRIES], "billing takes it in no form")
-        await self._put_off([entry for entry in tried if entry.tries < MOST_TRIES])
+        await self._reject([entry for entry in tried if entry.tries >= MAX_TRIES], "billing takes it in no form")
+        await self._put_off([entry for entry in tried if entry.tries < MAX_TRIES])
 
     async def _reject(self, entries: Sequence[Entry], why: str) -> None:
         await self._spool.reject(entries, why)

@@ -8,7 +8,7 @@ from gateway.spool.callback import Callback
 from gateway.spool.database import DiskFailed
 
 # The longest body with all that belongs to it, in whole pages.
-LARGEST_CALLBACK = 80 * 1024
+MAX_CALLBACK = 80 * 1024
 
 COLUMNS = (
     "id, trans_id, body, source_address, received, fault, truncated, checksum, tries, deferrals,"
@@ -56,7 +56,7 @@ class State:
     @property
     def full(self) -> bool:
         """Whether there is no room, by our own bound or on the disk."""
-        return self.room < LARGEST_CALLBACK or (self.failure is not None and self.failure.no_space)
+        return self.room < MAX_CALLBACK or (self.failure is not None and self.failure.no_space)
 
     @property
     def word(self) -> str:

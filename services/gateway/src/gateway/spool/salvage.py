@@ -24,7 +24,7 @@ log = structlog.get_logger()
 _PAGES_IN_FILE = slice(28, 32)
 _COLUMNS = "id, queue, trans_id, body, source_address, received, fault, truncated, checksum, bytes, note"
 # A page that cannot be read takes some tens of rows with it, a page that leads to others thousands.
-_MOST_MISSING_IN_A_ROW = 50_000
+_MAX_MISSING_IN_A_ROW = 50_000
 
 
 def open_sound(path: Path) -> sqlite3.Connection:
@@ -113,7 +113,7 @@ def _reading(path: Path) -> sqlite3.Connection:
 def _rows(damaged: sqlite3.Connection) -> Iterator[tuple[Any, ...]]:
     """Every row that can be read, in order. Around a page that cannot, each id is tried by itself."""
     following = missing = 0
-    while missing < _MOST_MISSING_IN_A_ROW:
+    while missing < _MAX_MISSING_IN_A_ROW:
         try:
             for row in damaged.execute(f"SELECT {_COLUMNS} FROM callbacks WHERE id >= ? ORDER BY id", (following,)):  # noqa: S608
                 following, missing = row[0] + 1, 0

@@ -16,7 +16,7 @@ from gateway.tokens import require_token
 
 router = APIRouter(tags=["operator"], dependencies=[Depends(require_token)])
 
-_MOST_SHOWN = 50
+_MAX_SHOWN = 50
 
 
 @router.get("/spool", **schemas.SPOOL)
@@ -24,7 +24,7 @@ async def show_spool(request: Request) -> JsonResponse:
     """What waits on this gateway's disk for billing, oldest first, and how the disk is."""
     intake = request.app.state.intake
     try:
-        entries = await intake.spool.heads(_MOST_SHOWN)
+        entries = await intake.spool.heads(_MAX_SHOWN)
     except DiskFailed as error:
         raise refuse(503, f"The spool cannot be read: {error}") from None
     return JsonResponse(

@@ -39,22 +39,22 @@ _INSERT = (
 
 
 class Store:
-    """`most_bytes` bounds the files. `state` is as after the last call."""
+    """`max_bytes` bounds the files. `state` is as after the last call."""
 
-    def __init__(self, path: Path, most_bytes: int, lock: int, connection: sqlite3.Connection) -> None:
+    def __init__(self, path: Path, max_bytes: int, lock: int, connection: sqlite3.Connection) -> None:
         self.state = State()
         self._path = path
-        self._most_bytes = most_bytes
+        self._most_bytes = max_bytes
         self._lock = lock
         self._connection = connection
 
     @classmethod
-    def open(cls, directory: Path, most_bytes: int) -> Self:
+    def open(cls, directory: Path, max_bytes: int) -> Self:
         """Own the directory, made when missing. Raises SpoolInUse, OldSpool, DiskFailed or OSError."""
         path = directory / "callbacks.db"
         lock = own(directory)
         try:
-            store = cls(path, most_bytes, lock, open_sound(path))
+            store = cls(path, max_bytes, lock, open_sound(path))
             store._start()
         except BaseException:
             os.close(lock)

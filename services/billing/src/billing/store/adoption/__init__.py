@@ -18,7 +18,7 @@ from billing.store.adoption.predecessor import MISNAMED_CREDITS, metadata
 _OWN = {
     "payment_deliveries": ("trans_id", "conflicting", "content", "callback_body"),
     "wallet_entries": ("isp_id", "trans_id", "kind", "balance_after"),
-    "tasks": ("kind", "trans_id", "payload", "epoch", "due_at"),
+    "tasks": ("kind", "trans_id", "payload", "fencing_token", "due_time"),
     "quarantine": ("callback_body", "truncated", "fault", "source_address"),
     "notice_tallies": ("topic", "recipient", "held_back", "digest_id"),
     version_table("billing"): ("version_num",),
