@@ -9,7 +9,7 @@ from billing.followups import Line, Wanted
 from billing.leasing import Task
 from billing.models import tasks
 from billing.notices import Message
-from billing.reporting import CONFIRMED, AccessResult, Report
+from billing.reporting import CONFIRMED, AccessOutcome, Report
 from notify import templates
 
 from tests.billing.desk import ADMINS, Desk
@@ -20,7 +20,7 @@ class Dispatcher:
 
     def __init__(self, desk: Desk) -> None:
         self.desk = desk
-        self.script: dict[int, list[AccessResult]] = defaultdict(list)
+        self.script: dict[int, list[AccessOutcome]] = defaultdict(list)
         self.switched: list[tuple[int, str]] = []
         self.inbox: dict[str, Message] = {}
         self.notify_is_up = True
@@ -61,13 +61,13 @@ class Dispatcher:
 
     def _do_all(self, leased: Iterable[Task]) -> Iterable[Report]:
         """One answer of a router for all its lines, as one call to it gives."""
-        answers: dict[int, AccessResult] = {}
+        answers: dict[int, AccessOutcome] = {}
         for task in leased:
             if isinstance(task.work, Line):
                 router_id = task.work.router_id
                 if router_id not in answers:
                     answers[router_id] = (
-                        self.script[router_id].pop(0) if self.script[router_id] else AccessResult.CHANGED
+                        self.script[router_id].pop(0) if self.script[router_id] else AccessOutcome.CHANGED
                     )
                 if answers[router_id] in CONFIRMED:
                     self.switched.append((router_id, task.work.username))
@@ -88,12 +88,12 @@ class Dispatcher:
         return Report(task.task_id, task.fencing_token, "notify is down", accepted=self.notify_is_up)
 
 
-def failed(task, result=AccessResult.UNREACHABLE):
+def failed(task, result=AccessOutcome.UNREACHABLE):
     return Report(task.task_id, task.fencing_token, "no route", access=result, router_name="Tower")
 
 
 def switched(task):
-    return Report(task.task_id, task.fencing_token, access=AccessResult.CHANGED, router_name="Tower")
+    return Report(task.task_id, task.fencing_token, access=AccessOutcome.CHANGED, router_name="Tower")
 
 
 def handed_over(task):

@@ -10,7 +10,7 @@ from billing.models import (
     wallet_entries,
 )
 from billing.payments import Outcome
-from billing.reporting import AccessResult, Report
+from billing.reporting import AccessOutcome, Report
 from servicekit.errors import ServiceError
 
 from tests.billing.desk import (
@@ -133,7 +133,7 @@ def test_a_payment_of_a_later_record_finds_the_customer_s_line_as_it_is_then(des
     desk.pay("A1", "0949AQ")
     (line,) = desk.lease()
     assert line.work == Line(2, "moved")
-    assert desk.report(Report(line.task_id, line.fencing_token, access=AccessResult.CHANGED)) == []
+    assert desk.report(Report(line.task_id, line.fencing_token, access=AccessOutcome.CHANGED)) == []
 
 
 def test_credits_keep_the_predecessor_s_record_of_the_purchase(desk):

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 import sqlalchemy as sa
 from billing.followups import Kind
-from billing.reporting import AccessResult, Report
+from billing.reporting import AccessOutcome, Report
 
 from tests.billing.desk import Desk, open_desk, payment
 from tests.billing.dispatching import handed_over
@@ -47,7 +47,7 @@ def pay_for(desk: Desk, prefix: str, count: int) -> None:
     desk.pay_batch(*(payment(f"{prefix}{number}", f"C{number}") for number in range(count)))
 
 
-@pytest.mark.parametrize("result", AccessResult)
+@pytest.mark.parametrize("result", AccessOutcome)
 def test_lines_reported_together_cost_the_database_no_more_than_one(desk, result):
     sent = []
     for count in (1, MANY):

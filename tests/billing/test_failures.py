@@ -6,7 +6,7 @@ import pytest
 from billing import followups
 from billing.followups import MAX_PAUSE, MAX_SCOUT_PAUSE
 from billing.models import tasks
-from billing.reporting import AccessResult, Report
+from billing.reporting import AccessOutcome, Report
 
 from tests.billing.desk import payment
 from tests.billing.dispatching import failed, lines
@@ -20,13 +20,13 @@ def test_pauses_grow_are_spread_and_have_a_longest():
 
 
 def test_a_router_s_failed_lines_wait_together_and_longer_each_time(desk):
-    pauses = pauses_of_two_lines(desk, AccessResult.LOGIN_REFUSED)
+    pauses = pauses_of_two_lines(desk, AccessOutcome.LOGIN_REFUSED)
     assert all(first == second for first, second in pauses)  # one call to the router for both
     assert pauses[3] > pauses[0]
     assert max(second for _, second in pauses) <= MAX_PAUSE
 
 
-@pytest.mark.parametrize("result", [AccessResult.UNREACHABLE, AccessResult.TIMED_OUT])
+@pytest.mark.parametrize("result", [AccessOutcome.UNREACHABLE, AccessOutcome.TIMED_OUT])
 def test_one_line_of_those_that_wait_looks_every_few_seconds_whether_their_router_is_back(desk, result):
     pauses = pauses_of_two_lines(desk, result)
     assert all(first <= MAX_SCOUT_PAUSE for first, _ in pauses)
@@ -62,7 +62,7 @@ def pauses_of_two_lines(desk, result):
 
 def test_a_failure_without_end_is_logged_once_for_each_result(desk):
     desk.pay("A1", "0949AQ")
-    for result in [AccessResult.UNREACHABLE] * 4 + [AccessResult.LOGIN_REFUSED] * 3 + [AccessResult.UNREACHABLE]:
+    for result in [AccessOutcome.UNREACHABLE] * 4 + [AccessOutcome.LOGIN_REFUSED] * 3 + [AccessOutcome.UNREACHABLE]:
         (line,) = lines(desk)
         desk.report(failed(line, result))
         desk.make_due()
@@ -70,7 +70,7 @@ def test_a_failure_without_end_is_logged_once_for_each_result(desk):
     assert desk.steps("A1").count("MIKROTIK_ATTEMPT") == 1
 
 
-@pytest.mark.parametrize("answer", [AccessResult.CHANGED, AccessResult.ALREADY_SO, AccessResult.NO_SUCH_SECRET])
+@pytest.mark.parametrize("answer", [AccessOutcome.CHANGED, AccessOutcome.ALREADY_SO, AccessOutcome.NO_SUCH_SECRET])
 def test_a_router_that_answers_makes_all_that_wait_for_it_due(desk, answer):
     desk.pay("A1", "0949AQ")
     desk.pay("A2", "77XY", "500")

@@ -204,5 +204,5 @@ def test_reports_are_taken_though_a_task_among_them_is_held(client, desk, engine
 
 
 def report_on(task):
-    changed = task_pb.AccessReport(result=task_pb.ACCESS_RESULT_CHANGED, router_name="R")
+    changed = task_pb.AccessReport(outcome=task_pb.ACCESS_OUTCOME_CHANGED, router_name="R")
     return task_pb.TaskReport(task_id=task.task_id, fencing_token=task.fencing_token, access=changed)

@@ -10,7 +10,7 @@ from billing.models import (
     payment_debug_log,
     tasks,
 )
-from billing.reporting import AccessResult
+from billing.reporting import AccessOutcome
 
 from tests.billing.desk import (
     CONNECTED,
@@ -54,7 +54,7 @@ def test_a_dispatcher_that_was_away_tries_the_line_before_it_says_anything(desk,
 
 
 def test_a_dispatcher_that_was_away_does_not_keep_the_truth_for_long(desk, dispatcher):
-    dispatcher.script[1] = [AccessResult.UNREACHABLE] * 50
+    dispatcher.script[1] = [AccessOutcome.UNREACHABLE] * 50
     desk.pay("A1", "0949AQ")
     desk.pass_time(timedelta(minutes=5))
     dispatcher.carry_out()
@@ -65,7 +65,7 @@ def test_a_dispatcher_that_was_away_does_not_keep_the_truth_for_long(desk, dispa
 
 
 def test_a_line_that_was_on_already_is_confirmed_all_the_same(desk, dispatcher):
-    dispatcher.script[1] = [AccessResult.ALREADY_SO]
+    dispatcher.script[1] = [AccessOutcome.ALREADY_SO]
     desk.pay("A1", "0949AQ")
     dispatcher.run()
     assert desk.customer("0949AQ").status == "active"
@@ -75,11 +75,11 @@ def test_a_line_that_was_on_already_is_confirmed_all_the_same(desk, dispatcher):
 @pytest.mark.parametrize(
     "failure",
     [
-        AccessResult.UNREACHABLE,
-        AccessResult.TIMED_OUT,
-        AccessResult.LOGIN_REFUSED,
-        AccessResult.NOT_PERMITTED,
-        AccessResult.ROUTER_ERROR,
+        AccessOutcome.UNREACHABLE,
+        AccessOutcome.TIMED_OUT,
+        AccessOutcome.LOGIN_REFUSED,
+        AccessOutcome.NOT_PERMITTED,
+        AccessOutcome.ROUTER_ERROR,
     ],
 )
 def test_a_router_that_fails_means_waiting_and_then_being_on(desk, dispatcher, failure):
@@ -108,7 +108,7 @@ def test_a_router_that_fails_means_waiting_and_then_being_on(desk, dispatcher, f
 
 def test_results_that_take_turns_are_each_written_down_once(desk, dispatcher):
     """A router that accepts and never answers: a call times out, the next ones are told that it is not tried again."""
-    turns = [AccessResult.TIMED_OUT, AccessResult.UNREACHABLE, AccessResult.ROUTER_ERROR, AccessResult.UNREACHABLE]
+    turns = [AccessOutcome.TIMED_OUT, AccessOutcome.UNREACHABLE, AccessOutcome.ROUTER_ERROR, AccessOutcome.UNREACHABLE]
     dispatcher.script[1] = turns * 5
     desk.pay("A1", "0949AQ")
     desk.pay("A2", "WAIRIMU1")
@@ -121,7 +121,7 @@ def test_results_that_take_turns_are_each_written_down_once(desk, dispatcher):
 
 
 def test_whom_a_masked_number_paid_for_hears_nothing_but_a_whole_number_hears_all(desk, dispatcher):
-    dispatcher.script[2] = [AccessResult.UNREACHABLE] * 8
+    dispatcher.script[2] = [AccessOutcome.UNREACHABLE] * 8
     desk.pay("A1", "77XY", "500", msisdn="254722***123")
     desk.pay("A2", "77XY", "500", msisdn="254722000123")
     dispatcher.run()
@@ -130,7 +130,7 @@ def test_whom_a_masked_number_paid_for_hears_nothing_but_a_whole_number_hears_al
     assert set(told) == {ISP_2, "admins"}
 
 
-@pytest.mark.parametrize("failure", [AccessResult.NO_SUCH_SECRET, AccessResult.NO_SUCH_ROUTER])
+@pytest.mark.parametrize("failure", [AccessOutcome.NO_SUCH_SECRET, AccessOutcome.NO_SUCH_ROUTER])
 def test_a_line_that_no_waiting_could_mend_is_given_up_and_told(desk, dispatcher, failure):
     dispatcher.script[1] = [failure]
     desk.pay("A1", "0949AQ")
@@ -174,6 +174,6 @@ def test_a_payment_nobody_needs_to_hear_of_leaves_no_message_task(desk, dispatch
     desk.execute(sa.update(isps).values(contact_phone=None))
     desk.pay("A1", "HELLO")
     desk.pay("A2", "77XY", "500")
-    dispatcher.script[2] = [AccessResult.NO_SUCH_SECRET]
+    dispatcher.script[2] = [AccessOutcome.NO_SUCH_SECRET]
     dispatcher.run()
     assert [task.kind for task in desk.rows(tasks)] == ["set_access"]

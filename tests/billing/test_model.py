@@ -9,7 +9,7 @@ from billing.followups import Line
 from billing.leasing import Task
 from billing.models import isp_wallet, paybill_payments, payment_deliveries, pppoe_users, tasks
 from billing.policy import Policy
-from billing.reporting import CONFIRMED, AccessResult, Report
+from billing.reporting import CONFIRMED, AccessOutcome, Report
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
@@ -27,7 +27,7 @@ REFERENCES = st.sampled_from(
 AMOUNTS = st.sampled_from(["0.20", "0.70", "500", "999.99", "1000", "1500.50", "20000"])
 SHORTCODES = st.sampled_from([SHORTCODE] * 9 + ["999"])
 PAYMENTS = st.builds(payment, TRANS_IDS, REFERENCES, AMOUNTS, business_short_code=SHORTCODES)
-RESULTS = st.sampled_from(list(AccessResult))
+RESULTS = st.sampled_from(list(AccessOutcome))
 RARELY = st.sampled_from([False] * 5 + [True])
 LEASE = timedelta(seconds=30)
 # What staff are told of, by outcome.
@@ -123,7 +123,7 @@ class Billing(RuleBasedStateMachine):
         if report.access in CONFIRMED:
             record.line = "done"
             self.model.customers[record.account].status = "active"
-        elif report.access in {AccessResult.NO_SUCH_SECRET, AccessResult.NO_SUCH_ROUTER}:
+        elif report.access in {AccessOutcome.NO_SUCH_SECRET, AccessOutcome.NO_SUCH_ROUTER}:
             record.line, record.was_given_up = "given_up", True
         elif report.accepted:
             assert not isinstance(task.work, Line)
@@ -174,7 +174,7 @@ class Billing(RuleBasedStateMachine):
                 report = Report(
                     task.task_id,
                     task.fencing_token,
-                    access=AccessResult.CHANGED if is_line else None,
+                    access=AccessOutcome.CHANGED if is_line else None,
                     accepted=None if is_line else True,
                 )
                 assert self.desk.report(report) == []

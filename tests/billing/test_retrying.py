@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from billing import followups
 from billing.models import pppoe_users, tasks
-from billing.reporting import AccessResult
+from billing.reporting import AccessOutcome
 
 from tests.billing.desk import CUSTOMER_PHONE, ISP_1
 
@@ -12,7 +12,7 @@ DAY = timedelta(days=1)
 
 
 def test_a_given_up_line_is_tried_again_as_the_record_says_by_then(desk, dispatcher):
-    dispatcher.script[1] = [AccessResult.NO_SUCH_SECRET]
+    dispatcher.script[1] = [AccessOutcome.NO_SUCH_SECRET]
     desk.pay("A1", "0949AQ")
     dispatcher.run()
     desk.set_customer("0949AQ", router_id=2, username="mended")
@@ -27,7 +27,7 @@ def test_a_given_up_line_is_tried_again_as_the_record_says_by_then(desk, dispatc
 
 
 def test_a_line_given_up_twice_is_told_twice(desk, dispatcher):
-    dispatcher.script[1] = [AccessResult.NO_SUCH_SECRET] * 2
+    dispatcher.script[1] = [AccessOutcome.NO_SUCH_SECRET] * 2
     desk.pay("A1", "0949AQ")
     dispatcher.run()
     desk.retry("A1")
@@ -48,7 +48,7 @@ def test_an_expired_message_gets_another_day(desk, dispatcher):
 
 
 def test_an_expired_line_is_opened_again_only_while_it_is_paid_for(desk, dispatcher):
-    dispatcher.script[1] = [AccessResult.UNREACHABLE] * 1000
+    dispatcher.script[1] = [AccessOutcome.UNREACHABLE] * 1000
     desk.set_customer("0949AQ", next_payment_date=None)
     desk.pay("A1", "0949AQ")
     dispatcher.carry_out()

@@ -39,7 +39,7 @@ def test_a_line_is_leased_reported_and_counted_over_the_wire(client, desk):
     assert (task.trans_id, task.fencing_token, task.access.username) == ("A1", 1, "0949AQ")
     assert 0 < lease.next_due_in.ToTimedelta().total_seconds() <= 60
     report = task_pb.TaskReport(task_id=task.task_id, fencing_token=task.fencing_token)
-    report.access.result = task_pb.ACCESS_RESULT_CHANGED
+    report.access.outcome = task_pb.ACCESS_OUTCOME_CHANGED
     counts = client.tasks.GetTaskCounts(task_pb.GetTaskCountsRequest())
     assert (counts.open_access_tasks, counts.open_message_tasks, counts.given_up_tasks) == (1, 1, 0)
     complete = task_pb.CompleteTasksRequest(reports=[report])
@@ -59,7 +59,7 @@ def test_a_report_that_says_nothing_is_refused(client):
     unspecified = task_pb.TaskReport(task_id=1, fencing_token=1)
     unspecified.access.router_name = "x"
     unknown = task_pb.TaskReport(task_id=1, fencing_token=1)
-    unknown.access.result = 99
+    unknown.access.outcome = 99
     for reports in ([], [silent], [unspecified], [unknown], [task_pb.TaskReport(task_id=1)] * 1001):
         report = partial(client.tasks.CompleteTasks, task_pb.CompleteTasksRequest(reports=reports))
         assert refused(report) == ("INVALID_ARGUMENT", "INVALID_REPORT")

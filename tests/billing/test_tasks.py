@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from billing import followups, leasing
 from billing.followups import Kind, Line, Wanted
 from billing.models import tasks
-from billing.reporting import AccessResult, Report
+from billing.reporting import AccessOutcome, Report
 
 from tests.billing.desk import CUSTOMER_PHONE, at_once, payment
 from tests.billing.dispatching import failed, handed_over, lines, switched
@@ -139,7 +139,7 @@ def test_nobody_is_told_that_a_site_is_down_before_its_line_was_tried(desk):
     assert desk.lease(kinds=[Kind.SEND_MESSAGES]) == []
     assert desk.next_due_in(kinds=[Kind.SEND_MESSAGES]) <= followups.PATIENCE
     (line,) = desk.lease(kinds=[Kind.SET_ACCESS])
-    desk.report(Report(line.task_id, line.fencing_token, access=AccessResult.UNREACHABLE))
+    desk.report(Report(line.task_id, line.fencing_token, access=AccessOutcome.UNREACHABLE))
     desk.make_due()
     (messages,) = desk.lease(kinds=[Kind.SEND_MESSAGES])
     assert messages.work[0].template == "customer_waiting"
@@ -160,7 +160,7 @@ def test_a_lessee_hears_when_to_ask_again(desk):
 
 
 def test_a_line_is_tried_until_the_paid_time_is_over_and_then_the_customer_is_told(desk, dispatcher):
-    dispatcher.script[1] = [AccessResult.UNREACHABLE] * 1000
+    dispatcher.script[1] = [AccessOutcome.UNREACHABLE] * 1000
     desk.set_customer("0949AQ", next_payment_date=None)
     desk.pay("A1", "0949AQ")
     dispatcher.carry_out()
@@ -181,7 +181,7 @@ def test_a_line_is_tried_until_the_paid_time_is_over_and_then_the_customer_is_to
 
 
 def test_an_older_payment_s_end_is_no_news_while_a_newer_one_is_paid_for(desk, dispatcher):
-    dispatcher.script[1] = [AccessResult.UNREACHABLE] * 1000
+    dispatcher.script[1] = [AccessOutcome.UNREACHABLE] * 1000
     desk.set_customer("0949AQ", next_payment_date=None)
     desk.pay("A1", "0949AQ")
     desk.pay("A2", "0949AQ")
@@ -215,6 +215,6 @@ def test_counts_tell_what_is_open_and_what_was_given_up(desk):
     desk.pay("A1", "0949AQ")
     desk.pay("A2", "77XY", "500")
     (line, _) = lines(desk)
-    desk.report(failed(line, AccessResult.NO_SUCH_ROUTER))
+    desk.report(failed(line, AccessOutcome.NO_SUCH_ROUTER))
     counts = leasing.count(desk.engine)
     assert counts == {("set_access", "open"): 1, ("set_access", "given_up"): 1, ("send_messages", "open"): 3}

@@ -293,7 +293,7 @@ def _is_busy(task, request):
 
 def _ends(report):
     if report.HasField("access"):
-        return report.access.result in (task_pb.ACCESS_RESULT_CHANGED, task_pb.ACCESS_RESULT_ALREADY_SO)
+        return report.access.outcome in (task_pb.ACCESS_OUTCOME_CHANGED, task_pb.ACCESS_OUTCOME_ALREADY_SO)
     return report.HasField("messages") and report.messages.accepted
 
 

@@ -129,7 +129,7 @@ async def dispatching(world, pace=PACE, rushing=lambda: False):
 
 def results(world):
     """How often each result of switching a line was reported."""
-    return Counter(task_pb.AccessResult.Name(report.access.result) for report in world.billing.fake.reports)
+    return Counter(task_pb.AccessOutcome.Name(report.access.outcome) for report in world.billing.fake.reports)
 
 
 def all_done(world):

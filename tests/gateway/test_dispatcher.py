@@ -23,7 +23,7 @@ async def test_a_router_gets_one_call_for_all_its_customers(world):
         await until(all_done(world))
     calls = world.router_control.fake.calls
     assert sorted((call.router_id, len(call.changes)) for call in calls) == [(1, 75), (2, 75)]
-    assert results(world) == {"ACCESS_RESULT_CHANGED": 150}
+    assert results(world) == {"ACCESS_OUTCOME_CHANGED": 150}
     assert all(world.router_control.fake.lines[number % 2 + 1, f"user{number}"] for number in range(150))
     assert {report.access.router_name for report in world.billing.fake.reports} == {"router-1", "router-2"}
 
@@ -41,7 +41,7 @@ async def test_a_dead_router_does_not_delay_another_and_gets_no_second_call_mean
         assert world.router_control.fake.at_once[1] == 1
         assert world.billing.fake.busy_router_ids[-1] == [1]
         asked = len(world.billing.fake.busy_router_ids)
-        await until(lambda: results(world)["ACCESS_RESULT_TIMED_OUT"] == 2)
+        await until(lambda: results(world)["ACCESS_OUTCOME_TIMED_OUT"] == 2)
         # The latecomer is due all the while: billing must not be asked for it over and over.
         assert len(world.billing.fake.busy_router_ids) - asked < 30
         world.router_control.fake.hangs = set()
@@ -54,7 +54,7 @@ async def test_no_more_is_leased_while_as_many_routers_are_busy_as_a_lease_may_n
     for router_id in range(1, 11):
         world.billing.fake.add_task(access=(router_id, "user", True))
     async with dispatching(world, replace(PACE, max_tasks=2, max_routers_held=3)):
-        await until(lambda: results(world)["ACCESS_RESULT_TIMED_OUT"] == 4)
+        await until(lambda: results(world)["ACCESS_OUTCOME_TIMED_OUT"] == 4)
         assert max(map(len, world.billing.fake.busy_router_ids)) <= 3
         world.router_control.fake.hangs = set()
         await until(all_done(world))
@@ -114,7 +114,7 @@ async def test_what_stood_in_the_way_is_reported_as_the_router_control_says_it(w
     world.router_control.fake.dead = {1}
     world.billing.fake.add_task(access=(1, "u1", True))
     async with dispatching(world):
-        await until(lambda: results(world)["ACCESS_RESULT_UNREACHABLE"] == 1)
+        await until(lambda: results(world)["ACCESS_OUTCOME_UNREACHABLE"] == 1)
         assert world.billing.fake.reports[0].detail == "no route to host"
         world.router_control.fake.dead = set()
         await until(all_done(world))
@@ -125,9 +125,9 @@ async def test_one_name_that_no_request_may_hold_does_not_stop_the_others(world)
     for number in range(20):
         world.billing.fake.add_task(access=(1, f"user{number}", True))
     async with dispatching(world):
-        await until(lambda: results(world)["ACCESS_RESULT_CHANGED"] == 19)
+        await until(lambda: results(world)["ACCESS_OUTCOME_CHANGED"] == 19)
     refused = [report for report in world.billing.fake.reports if report.task_id == 8]
-    assert {report.access.result for report in refused} == {pb.ACCESS_RESULT_ROUTER_ERROR}
+    assert {report.access.outcome for report in refused} == {pb.ACCESS_OUTCOME_ROUTER_ERROR}
     assert "INVALID_ACCESS_REQUEST" in refused[0].detail
 
 

@@ -66,4 +66,4 @@ async def test_reports_that_billing_does_not_take_in_time_are_dropped_and_the_ta
         await until(lambda: len(world.router_control.fake.calls) == 4)
         world.billing.fake.reports_fail = 0
         await until(all_done(world))
-    assert results(world) == {"ACCESS_RESULT_ALREADY_SO": 2}
+    assert results(world) == {"ACCESS_OUTCOME_ALREADY_SO": 2}

@@ -77,61 +77,61 @@ TASK_KIND_SEND_MESSAGES: TaskKind.ValueType  # 2
 """MessageWork."""
 Global___TaskKind: _TypeAlias = TaskKind  # noqa: Y015
 
-class _AccessResult:
+class _AccessOutcome:
     ValueType = _typing.NewType("ValueType", _builtins.int)
     V: _TypeAlias = ValueType  # noqa: Y015
 
-class _AccessResultEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_AccessResult.ValueType], _builtins.type):
+class _AccessOutcomeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_AccessOutcome.ValueType], _builtins.type):
     DESCRIPTOR: _descriptor.EnumDescriptor
-    ACCESS_RESULT_UNSPECIFIED: _AccessResult.ValueType  # 0
+    ACCESS_OUTCOME_UNSPECIFIED: _AccessOutcome.ValueType  # 0
     """Never sent."""
-    ACCESS_RESULT_CHANGED: _AccessResult.ValueType  # 1
+    ACCESS_OUTCOME_CHANGED: _AccessOutcome.ValueType  # 1
     """The router holds what was asked; it had to be changed."""
-    ACCESS_RESULT_ALREADY_SO: _AccessResult.ValueType  # 2
+    ACCESS_OUTCOME_ALREADY_SO: _AccessOutcome.ValueType  # 2
     """The router held it already."""
-    ACCESS_RESULT_NO_SUCH_SECRET: _AccessResult.ValueType  # 3
+    ACCESS_OUTCOME_NO_SUCH_SECRET: _AccessOutcome.ValueType  # 3
     """The router has no secret of that name."""
-    ACCESS_RESULT_UNREACHABLE: _AccessResult.ValueType  # 4
+    ACCESS_OUTCOME_UNREACHABLE: _AccessOutcome.ValueType  # 4
     """No connection to the router."""
-    ACCESS_RESULT_LOGIN_REFUSED: _AccessResult.ValueType  # 5
+    ACCESS_OUTCOME_LOGIN_REFUSED: _AccessOutcome.ValueType  # 5
     """The router refused the login."""
-    ACCESS_RESULT_NOT_PERMITTED: _AccessResult.ValueType  # 6
+    ACCESS_OUTCOME_NOT_PERMITTED: _AccessOutcome.ValueType  # 6
     """The login lacks the right to change secrets."""
-    ACCESS_RESULT_TIMED_OUT: _AccessResult.ValueType  # 7
+    ACCESS_OUTCOME_TIMED_OUT: _AccessOutcome.ValueType  # 7
     """No answer in time; what the router holds is not known."""
-    ACCESS_RESULT_NO_SUCH_ROUTER: _AccessResult.ValueType  # 8
+    ACCESS_OUTCOME_NO_SUCH_ROUTER: _AccessOutcome.ValueType  # 8
     """The registry has no such router."""
-    ACCESS_RESULT_ROUTER_ERROR: _AccessResult.ValueType  # 9
+    ACCESS_OUTCOME_ROUTER_ERROR: _AccessOutcome.ValueType  # 9
     """The router answered with an error, or in a way that nobody understands."""
-    ACCESS_RESULT_CERTIFICATE_CHANGED: _AccessResult.ValueType  # 10
+    ACCESS_OUTCOME_CERTIFICATE_CHANGED: _AccessOutcome.ValueType  # 10
     """The router shows another certificate than the one remembered: it was not logged in to."""
 
-class AccessResult(_AccessResult, metaclass=_AccessResultEnumTypeWrapper):
+class AccessOutcome(_AccessOutcome, metaclass=_AccessOutcomeEnumTypeWrapper):
     """How an AccessWork went. The same words as router-control's."""
 
-ACCESS_RESULT_UNSPECIFIED: AccessResult.ValueType  # 0
+ACCESS_OUTCOME_UNSPECIFIED: AccessOutcome.ValueType  # 0
 """Never sent."""
-ACCESS_RESULT_CHANGED: AccessResult.ValueType  # 1
+ACCESS_OUTCOME_CHANGED: AccessOutcome.ValueType  # 1
 """The router holds what was asked; it had to be changed."""
-ACCESS_RESULT_ALREADY_SO: AccessResult.ValueType  # 2
+ACCESS_OUTCOME_ALREADY_SO: AccessOutcome.ValueType  # 2
 """The router held it already."""
-ACCESS_RESULT_NO_SUCH_SECRET: AccessResult.ValueType  # 3
+ACCESS_OUTCOME_NO_SUCH_SECRET: AccessOutcome.ValueType  # 3
 """The router has no secret of that name."""
-ACCESS_RESULT_UNREACHABLE: AccessResult.ValueType  # 4
+ACCESS_OUTCOME_UNREACHABLE: AccessOutcome.ValueType  # 4
 """No connection to the router."""
-ACCESS_RESULT_LOGIN_REFUSED: AccessResult.ValueType  # 5
+ACCESS_OUTCOME_LOGIN_REFUSED: AccessOutcome.ValueType  # 5
 """The router refused the login."""
-ACCESS_RESULT_NOT_PERMITTED: AccessResult.ValueType  # 6
+ACCESS_OUTCOME_NOT_PERMITTED: AccessOutcome.ValueType  # 6
 """The login lacks the right to change secrets."""
-ACCESS_RESULT_TIMED_OUT: AccessResult.ValueType  # 7
+ACCESS_OUTCOME_TIMED_OUT: AccessOutcome.ValueType  # 7
 """No answer in time; what the router holds is not known."""
-ACCESS_RESULT_NO_SUCH_ROUTER: AccessResult.ValueType  # 8
+ACCESS_OUTCOME_NO_SUCH_ROUTER: AccessOutcome.ValueType  # 8
 """The registry has no such router."""
-ACCESS_RESULT_ROUTER_ERROR: AccessResult.ValueType  # 9
+ACCESS_OUTCOME_ROUTER_ERROR: AccessOutcome.ValueType  # 9
 """The router answered with an error, or in a way that nobody understands."""
-ACCESS_RESULT_CERTIFICATE_CHANGED: AccessResult.ValueType  # 10
+ACCESS_OUTCOME_CERTIFICATE_CHANGED: AccessOutcome.ValueType  # 10
 """The router shows another certificate than the one remembered: it was not logged in to."""
-Global___AccessResult: _TypeAlias = AccessResult  # noqa: Y015
+Global___AccessOutcome: _TypeAlias = AccessOutcome  # noqa: Y015
 
 @_typing.final
 class AccessWork(_message.Message):
@@ -423,21 +423,21 @@ class AccessReport(_message.Message):
 
     DESCRIPTOR: _descriptor.Descriptor
 
-    RESULT_FIELD_NUMBER: _builtins.int
+    OUTCOME_FIELD_NUMBER: _builtins.int
     ROUTER_NAME_FIELD_NUMBER: _builtins.int
-    result: Global___AccessResult.ValueType
-    """The result."""
+    outcome: Global___AccessOutcome.ValueType
+    """The outcome."""
     router_name: _builtins.str
     """The router's name for messages; may be empty."""
     def __init__(
         self,
         *,
-        result: Global___AccessResult.ValueType = ...,
+        outcome: Global___AccessOutcome.ValueType = ...,
         router_name: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["result", b"result", "router_name", b"router_name"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["outcome", b"outcome", "router_name", b"router_name"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -26,7 +26,7 @@ from billing.store.tasks import Failed
 log = structlog.get_logger()
 
 
-class AccessResult(StrEnum):
+class AccessOutcome(StrEnum):
     """How switching a line went; router-control's words."""
 
     CHANGED = "changed"
@@ -41,13 +41,13 @@ class AccessResult(StrEnum):
     CERTIFICATE_CHANGED = "certificate_changed"
 
 
-CONFIRMED = frozenset({AccessResult.CHANGED, AccessResult.ALREADY_SO})
+CONFIRMED = frozenset({AccessOutcome.CHANGED, AccessOutcome.ALREADY_SO})
 # The router itself answered: it is there for the others too.
-ANSWERED = CONFIRMED | {AccessResult.NO_SUCH_SECRET}
+ANSWERED = CONFIRMED | {AccessOutcome.NO_SUCH_SECRET}
 # The router is fine and says no: trying again does not help until someone changes a record.
-HOPELESS = frozenset({AccessResult.NO_SUCH_SECRET, AccessResult.NO_SUCH_ROUTER})
+HOPELESS = frozenset({AccessOutcome.NO_SUCH_SECRET, AccessOutcome.NO_SUCH_ROUTER})
 # The router may be back any moment. One that refuses our login is there, and may lock out who tries too often.
-AWAY = frozenset({AccessResult.UNREACHABLE, AccessResult.TIMED_OUT})
+AWAY = frozenset({AccessOutcome.UNREACHABLE, AccessOutcome.TIMED_OUT})
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +57,7 @@ class Report:
     task_id: int
     fencing_token: int
     detail: str = ""
-    access: AccessResult | None = None
+    access: AccessOutcome | None = None
     router_name: str = ""
     accepted: bool | None = None
 
@@ -177,7 +177,7 @@ def _confirm(
 
 
 def _success(row: Any, report: Report) -> Step:
-    how = "The line is on" if report.access is AccessResult.CHANGED else "The line was on already"
+    how = "The line is on" if report.access is AccessOutcome.CHANGED else "The line was on already"
     details = {"router_id": row.router_id, "router": report.router_name, "result": report.access}
     return Step(row.trans_id, "RECONNECTION_SUCCESS", how, details)
 

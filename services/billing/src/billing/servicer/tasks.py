@@ -16,7 +16,7 @@ from billing.followups import Kind, Line, State, Wanted
 from billing.held_rows import HeldRows
 from billing.notices import Message
 from billing.policy import Policy
-from billing.reporting import AccessResult, Report
+from billing.reporting import AccessOutcome, Report
 from billing.servicer.moments import moment
 
 MAX_REPORTS = 1000
@@ -24,7 +24,7 @@ MAX_BUSY_ROUTERS = 1000
 
 _KINDS = {pb.TaskKind.Value(f"TASK_KIND_{kind.name}"): kind for kind in Kind}
 _STATES = {state: pb.TaskState.Value(f"TASK_STATE_{state.name}") for state in State}
-_RESULTS = {pb.AccessResult.Value(f"ACCESS_RESULT_{result.name}"): result for result in AccessResult}
+_OUTCOMES = {pb.AccessOutcome.Value(f"ACCESS_OUTCOME_{outcome.name}"): outcome for outcome in AccessOutcome}
 
 
 class InvalidLease(InvalidArgument):
@@ -136,7 +136,7 @@ def _messages(messages: list[Message]) -> pb.MessageWork:
 def _report(message: pb.TaskReport) -> Report:
     match message.WhichOneof("result"):
         case "access":
-            result = _RESULTS.get(message.access.result)
+            result = _OUTCOMES.get(message.access.outcome)
             if result is None:
                 raise InvalidReport(f"task {message.task_id}: no access result")
             name = message.access.router_name[:100]

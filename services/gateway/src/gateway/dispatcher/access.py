@@ -26,8 +26,8 @@ _MAX_USERS = 1000
 _MAX_DETAIL = 500
 
 # The two services use the same words; each names them in its own contract.
-_RESULTS = {
-    outcome: billing_pb.AccessResult.Value(name.replace("ACCESS_OUTCOME_", "ACCESS_RESULT_"))
+_OUTCOMES = {
+    outcome: billing_pb.AccessOutcome.Value(name)
     for name, outcome in router_pb.AccessOutcome.items()
     if outcome != router_pb.ACCESS_OUTCOME_UNSPECIFIED
 }
@@ -141,7 +141,7 @@ class AccessCarrier:
         except grpc.aio.AioRpcError as error:
             failure = from_rpc("router-control", error)
             if isinstance(failure, TimedOut):
-                return [_report(task, billing_pb.ACCESS_RESULT_TIMED_OUT, "no answer in time") for task in tasks]
+                return [_report(task, billing_pb.ACCESS_OUTCOME_TIMED_OUT, "no answer in time") for task in tasks]
             raise failure from None
         results = {result.username: result for result in response.results}
         return [_reported(task, results.get(task.access.username), response.router_name) for task in tasks]
@@ -161,21 +161,21 @@ def _change(username: str, *, enabled: bool) -> router_pb.AccessChange:
 
 def _reported(task: Task, result: router_pb.AccessResult | None, router_name: str) -> TaskReport:
     if result is None:
-        return _report(task, billing_pb.ACCESS_RESULT_ROUTER_ERROR, "no result for this user", router_name)
-    known = _RESULTS.get(result.outcome)
+        return _report(task, billing_pb.ACCESS_OUTCOME_ROUTER_ERROR, "no result for this user", router_name)
+    known = _OUTCOMES.get(result.outcome)
     if known is None:
-        return _report(task, billing_pb.ACCESS_RESULT_ROUTER_ERROR, f"outcome {result.outcome}", router_name)
+        return _report(task, billing_pb.ACCESS_OUTCOME_ROUTER_ERROR, f"outcome {result.outcome}", router_name)
     return _report(task, known, result.detail, router_name)
 
 
 def _router_error(task: Task, error: Refused | Broken) -> TaskReport:
-    return _report(task, billing_pb.ACCESS_RESULT_ROUTER_ERROR, f"{error}: {error.detail}")
+    return _report(task, billing_pb.ACCESS_OUTCOME_ROUTER_ERROR, f"{error}: {error.detail}")
 
 
-def _report(task: Task, result: billing_pb.AccessResult.ValueType, detail: str, router_name: str = "") -> TaskReport:
+def _report(task: Task, outcome: billing_pb.AccessOutcome.ValueType, detail: str, router_name: str = "") -> TaskReport:
     return TaskReport(
         task_id=task.task_id,
         fencing_token=task.fencing_token,
         detail=detail[:_MAX_DETAIL],
-        access=AccessReport(result=result, router_name=router_name),
+        access=AccessReport(outcome=outcome, router_name=router_name),
     )
