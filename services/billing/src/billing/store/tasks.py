@@ -27,6 +27,7 @@ _TO_HAND_OUT = (
 )  # fmt: skip
 
 # Queries that follow every payment are made once: to make one takes longer than to carry it out.
+_until: sa.BindParameter[datetime] = sa.bindparam("until")
 _ids: sa.BindParameter[int] = sa.bindparam("ids", expanding=True)
 _trans_ids: sa.BindParameter[str] = sa.bindparam("trans_ids", expanding=True)
 _now: sa.BindParameter[datetime] = sa.bindparam("now")
@@ -58,9 +59,7 @@ _NEXT_DUE = (
 _LEASE = (
     sa.update(tasks)
     .where(_t.id.in_(_ids))
-    .values(
-        fencing_token=_t.fencing_token + 1, leased_by=sa.bindparam("owner"), lease_expire_time=sa.bindparam("until")
-    )
+    .values(fencing_token=_t.fencing_token + 1, leased_by=sa.bindparam("owner"), lease_expire_time=_until)
 )
 _NOT_LEASED: dict[str, Any] = {"leased_by": None, "lease_expire_time": None}
 _UNLEASED: dict[sa.Column[Any], Any] = {_t.leased_by: None, _t.lease_expire_time: None}
@@ -92,7 +91,7 @@ _FIND_WATCHED = sa.select(_t.id).where(
         _other.c.router_id == _t.router_id,
         _other.c.state == State.OPEN,
         _other.c.leased_by.is_(None),
-        _other.c.due_time <= sa.bindparam("until"),
+        _other.c.due_time <= _until,
     )
     .limit(1)
     .correlate(tasks)
@@ -251,9 +250,8 @@ def make_routers_due(connection: Connection, router_ids: Collection[int], now: d
 
 def find_watched(connection: Connection, task_ids: Collection[int], until: datetime) -> set[int]:
     """Those of these tasks whose router another one, not leased now, is due to try until then."""
-    if not task_ids:
-        return set()
-    return set(connection.execute(_FIND_WATCHED, {"ids": sorted(task_ids), "until": until}).scalars())
+    query = {"ids": sorted(task_ids), "until": until}
+    return set(connection.execute(_FIND_WATCHED, query).scalars()) if task_ids else set()
 
 
 def tell_variant(
@@ -285,11 +283,9 @@ def reopen(
 ) -> None:
     """Open ended tasks again; an access task is for `line` from then on."""
     values: dict[str, Any] = {"state": State.OPEN, "due_time": now, "expire_time": expire_time, "ended_at": None}
-    if line:
-        values |= {"router_id": line.router_id, "payload": _payload(line)}
-    if task_ids:
-        reopened = sa.update(tasks).where(_t.id.in_(sorted(task_ids)))
-        connection.execute(reopened.values(failures=0, **values, **_NOT_LEASED))
+    values |= {"router_id": line.router_id, "payload": _payload(line)} if line else {}
+    if ids := sorted(task_ids):
+        connection.execute(sa.update(tasks).where(_t.id.in_(ids)).values(failures=0, **values, **_NOT_LEASED))
 
 
 def list_of_payment(connection: Connection, trans_id: str) -> list[Any]:
