@@ -1,10 +1,12 @@
 # Every target sets up what it needs; on a fresh machine python3, make and git are enough.
 SHELL := /bin/sh
 python := .venv/bin/python
+# Most tests wait for a server, a process or a clock: twice as many workers as cores keep the cores busy.
+side_by_side := -n $(or $(WORKERS),$(shell expr 2 \* $$(nproc))) --dist worksteal
 buf := .venv/buf/node_modules/.bin/buf
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test chaos bench lint protos locks clean
+.PHONY: help setup run test check count chaos bench lint protos locks clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -15,8 +17,14 @@ setup:
 run: setup ## Run the whole system on this machine until Ctrl-C
 	@$(python) -m deploy.local
 
-test: setup ## Run all tests, with a real MySQL where Docker is
-	@$(python) -m pytest $(ARGS)
+test: setup ## Run all tests, with a real MySQL where Docker is (ARGS='tests/gateway -k spool': only these, one after the other)
+	@$(python) -m pytest $(or $(ARGS),$(side_by_side))
+
+check: lint ## Before a commit: lint, types, and the tests that need no server and no process
+	@$(python) -m pytest $(side_by_side) -q -m "not mysql and not mariadb and not processes"
+
+count: setup ## Count the files on the way from a payment to its line, and each service's modules
+	@$(python) -m pytest -q -rP tests/system/test_files_on_the_way.py
 
 bench: setup ## Measure us beside our peers (QUICK=1: short; CASE=name: only that one)
 	@$(python) -m benchmarks

@@ -1,4 +1,4 @@
-"""A MariaDB for a run of the tests: a plain process of Debian's package, its data in a temporary directory."""
+"""A MariaDB for a run of the tests: a plain process of Debian's package, its data in memory where there is room."""
 
 import os
 import pwd
@@ -17,6 +17,9 @@ from sqlalchemy.exc import OperationalError
 from chaos.ports import free_port
 
 PACKAGE = "mariadb-server"
+# Thousands of tables are made, and each waits for a disk otherwise. No test pulls the plug.
+_MEMORY = Path("/dev/shm")
+_ROOM = 2 << 30
 
 
 def why_not() -> str:
@@ -29,7 +32,7 @@ def why_not() -> str:
 def running() -> Iterator[sa.URL]:
     """Start a server on a free port of loopback; stop it and remove its data at the end."""
     # Not pytest's own directory: that one is closed to the user whom the server runs as.
-    home = Path(tempfile.mkdtemp(prefix="rejesha-mariadb-"))
+    home = Path(tempfile.mkdtemp(prefix="rejesha-mariadb-", dir=_in_memory()))
     try:
         url = sa.make_url(f"mysql+pymysql://root@127.0.0.1:{free_port()}/mysql")
         process = _start(home, url)
@@ -41,6 +44,11 @@ def running() -> Iterator[sa.URL]:
             process.wait(timeout=60)
     finally:
         shutil.rmtree(home)
+
+
+def _in_memory() -> Path | None:
+    enough = os.access(_MEMORY, os.W_OK) and shutil.disk_usage(_MEMORY).free >= _ROOM
+    return _MEMORY if enough else None
 
 
 def _start(home: Path, url: sa.URL) -> subprocess.Popen:

@@ -2,8 +2,10 @@
 
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -11,8 +13,9 @@ import routeros_api
 import sqlalchemy as sa
 from billing.models import isp_wallet, paybill_payments, pppoe_users, tasks, wallet_entries
 
-from deploy.local import settings
+from deploy.local import demo, settings
 from deploy.local.system import DEMO_ROUTER_PASSWORD, System
+from servicekit import database
 
 ADMINS = ("254700000001", "254700000002")
 ISP_PHONE = "254711000001"
@@ -105,3 +108,39 @@ def eventually(check: Callable[[], Any], seconds: float = 30) -> Any:
         assert time.monotonic() < deadline, f"did not come true within {seconds} s"
         time.sleep(0.05)
     return value
+
+
+@contextmanager
+def run_system(
+    given: Mapping[str, str], state: Path, prepare_start: Callable[[System], None] = lambda _system: None
+) -> Iterator[Running]:
+    """The whole system with these settings, and with demo data. `prepare_start` may change how processes start."""
+    values = settings.complete(given)
+    system = System(values)
+    prepare_start(system)
+    engine = database.create_engine(values.get("REJESHA_DATABASE_URL") or values["REJESHA_BILLING_DATABASE_URL"])
+    http = httpx.Client(
+        base_url=f"http://127.0.0.1:{values['REJESHA_GATEWAY_PORT']}",
+        headers={"Authorization": f"Bearer {values['REJESHA_API_TOKEN']}"},
+        timeout=30,
+    )
+
+    def prepare() -> None:
+        assert not system.processes["gateway"].is_running()  # a payment would find nobody to pay for
+        demo.create(values)
+
+    try:
+        system.start(prepare)
+        yield Running(system, http, engine)
+    finally:
+        http.close()
+        engine.dispose()
+        system.stop()
+        _complain_about(state)
+
+
+def _complain_about(state: Path) -> None:
+    """No process may have logged an error with a stack trace that nobody expected."""
+    for log in sorted((state / "log").glob("*.log")):
+        text = log.read_text(errors="replace")
+        assert "Traceback" not in text, f"{log.name}:\n{text[-3000:]}"
