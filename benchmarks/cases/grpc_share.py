@@ -10,9 +10,9 @@ import secrets
 import time
 from collections.abc import Callable, Iterator
 
-from billing import intake
-from billing.held_rows import HeldRows
-from billing.payments import Payment
+from billing.locking.service import HeldRows
+from billing.payments import service as intake
+from billing.payments.rules import Payment
 from billing.policy import Policy
 from gateway.billing import Billing
 from gateway.parsing import Payment as GatewayPayment

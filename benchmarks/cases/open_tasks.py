@@ -16,8 +16,8 @@ from datetime import timedelta
 import sqlalchemy as sa
 from billing import leasing, reporting
 from billing.followups import Kind, Wanted
-from billing.held_rows import HeldRows
 from billing.leasing import Task
+from billing.locking.service import HeldRows
 from billing.policy import Policy
 from billing.reporting import Report
 

@@ -5,9 +5,9 @@ import subprocess
 import sys
 
 import sqlalchemy as sa
-from billing import intake
-from billing.held_rows import HeldRows
-from billing.payments import Payment
+from billing.locking.service import HeldRows
+from billing.payments import service as intake
+from billing.payments.rules import Payment
 from billing.policy import Policy
 
 from benchmarks.mysql_server import MySqlServer

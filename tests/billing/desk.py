@@ -9,10 +9,10 @@ from threading import Barrier
 from typing import Any
 
 import sqlalchemy as sa
-from billing import assignment, directory, followups, intake, leasing, reporting, retrying
+from billing import directory, followups, leasing, reporting, retrying
 from billing.accounts import Customer, Isp
 from billing.followups import Kind, Wanted
-from billing.held_rows import HeldRows
+from billing.locking.service import HeldRows
 from billing.models import (
     credit_transactions,
     isp_credits,
@@ -26,7 +26,9 @@ from billing.models import (
     user_transactions_in,
     wallet_entries,
 )
-from billing.payments import Payment, Receipt
+from billing.payments import assignment
+from billing.payments import service as intake
+from billing.payments.rules import Payment, Receipt
 from billing.policy import Policy
 
 from servicekit import database

@@ -4,7 +4,7 @@ from calendar import monthrange
 from dataclasses import dataclass, field
 from datetime import date
 
-from billing.payments import Payment
+from billing.payments.rules import Payment
 
 SHORTCODE = "600100"
 UNMATCHED = {"HELLO": "unknown_reference", "": "unknown_reference", "0001ZZ": "user_not_found", "WA9": "isp_not_found"}

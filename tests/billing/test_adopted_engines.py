@@ -3,7 +3,7 @@
 import pytest
 import sqlalchemy as sa
 from billing.models import isp_wallet, paybill_payments, tasks
-from billing.payments import Outcome
+from billing.payments.rules import Outcome
 from servicekit.errors import DatabaseUnavailable
 
 from servicekit import database

@@ -7,7 +7,7 @@ import pytest
 import sqlalchemy as sa
 from billing.__main__ import MIGRATIONS
 from billing.models import isp_wallet, isps, paybill_payments, payment_debug_log, pppoe_users, wallet_entries
-from billing.payments import Outcome
+from billing.payments.rules import Outcome
 
 from servicekit import database, migrate
 from tests.billing import predecessor

@@ -9,7 +9,7 @@ from billing.models import (
     tasks,
     wallet_entries,
 )
-from billing.payments import Outcome
+from billing.payments.rules import Outcome
 from billing.reporting import AccessOutcome, Report
 from servicekit.errors import ServiceError
 

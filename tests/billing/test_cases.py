@@ -9,8 +9,8 @@ from billing.models import (
     isps,
     tasks,
 )
-from billing.payments import Outcome, UnmatchedReason
-from billing.settlement import extend
+from billing.payments.rules import Outcome, UnmatchedReason
+from billing.payments.settlement import extend
 
 from tests.billing.desk import (
     CONNECTED,

@@ -3,8 +3,9 @@
 import pytest
 import sqlalchemy as sa
 from billing.models import isps, paybill_payments, payment_debug_log, pppoe_users, tasks
-from billing.payments import Outcome
-from billing.store import accounts, payments
+from billing.payments import store as payments
+from billing.payments.rules import Outcome
+from billing.store import accounts
 
 from servicekit import database
 from tests.billing.adopting import PREDECESSOR, run, upgrade

@@ -6,11 +6,12 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 import sqlalchemy as sa
-from billing import digests, notices, quarantine
-from billing.callbacks import Callback
+from billing import digests, notices
 from billing.models import notice_tallies, payment_debug_log, tasks
 from billing.models import quarantine as quarantine_table
-from billing.quarantine import QuarantineFull
+from billing.quarantine import service as quarantine
+from billing.quarantine.errors import QuarantineFull
+from billing.quarantine.rules import Callback
 from notify import templates
 
 from tests.billing import serving

@@ -2,7 +2,7 @@
 
 import pytest
 import sqlalchemy as sa
-from billing.payments import Outcome
+from billing.payments.rules import Outcome
 
 from servicekit import database
 from tests.billing.adopting import ONE_CUSTOMER, PREDECESSOR, SEED, command, dump, look, run, upgrade, user_with

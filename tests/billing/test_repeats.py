@@ -10,7 +10,7 @@ from billing.models import (
     tasks,
     wallet_entries,
 )
-from billing.payments import Outcome
+from billing.payments.rules import Outcome
 from dateutil.relativedelta import relativedelta
 
 from tests.billing.desk import (

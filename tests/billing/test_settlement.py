@@ -6,9 +6,9 @@ import pytest
 import sqlalchemy as sa
 from billing.accounts import Customer, Isp, IspAccount
 from billing.followups import end_of, today
-from billing.payments import money, normalise
-from billing.routing import ToCustomer, ToIsp
-from billing.settlement import extend, settle
+from billing.payments.routing import ToCustomer, ToIsp
+from billing.payments.rules import money, normalise
+from billing.payments.settlement import extend, settle
 from hypothesis import given
 from hypothesis import strategies as st
 

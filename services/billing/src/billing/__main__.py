@@ -14,9 +14,9 @@ from sqlalchemy import Engine
 
 import billing
 from billing.models import metadata
+from billing.payments.servicer import PaymentServicer
 from billing.policy import Policy
 from billing.servicer.directory import DirectoryServicer
-from billing.servicer.payments import PaymentServicer
 from billing.servicer.tasks import TaskServicer
 from billing.settings import BillingSettings, MigrationSettings
 from billing.store import adoption

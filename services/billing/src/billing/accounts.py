@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from enum import StrEnum
 
-from billing.payments import normalise
+from billing.payments.rules import normalise
 
 
 class IspAccount(StrEnum):

@@ -15,11 +15,13 @@ import structlog
 from servicekit.writes import Writes, together
 from sqlalchemy import Connection
 
-from billing import followups, steps, topics
+from billing import followups, topics
 from billing.followups import NewTask, State
 from billing.notices import Notice
+from billing.payments import store as payments
+from billing.payments import timeline as steps
 from billing.policy import Policy
-from billing.store import debug_log, payments, tallies, tasks
+from billing.store import tallies, tasks
 from billing.topics import ADMINS, Share, Tally, Topic
 
 log = structlog.get_logger()
@@ -94,7 +96,9 @@ def _leave_to_digests(
     tasks.set_notices(writes, {one.row.id: one.share.notice for one in held})
     silent = {one.row.id for one in held if not one.share.notice.has_recipients}
     tasks.end(connection, silent, State.DONE, now)
-    debug_log.insert(writes, [steps.left_to_digest(one.row.trans_id, one.share.role, until) for one in held], now)
+    payments.insert_timeline(
+        writes, [steps.left_to_digest(one.row.trans_id, one.share.role, until) for one in held], now
+    )
     for tally, whom in told.values():
         _write_digest(connection, writes, tally, topics.digest(tally, whom, until), until, now)
     for topic, count in Counter(one.share.topic for one in held).items():

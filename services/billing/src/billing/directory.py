@@ -12,7 +12,7 @@ from servicekit.errors import InvalidArgument, NotFound, ServiceError
 from sqlalchemy import Connection, Engine
 
 from billing.accounts import Customer, Isp
-from billing.payments import MAX_AMOUNT_CENTS, normalise
+from billing.payments.rules import MAX_AMOUNT_CENTS, normalise
 from billing.store import directory as store
 
 _PHONE = re.compile(r"(?:\+?254|0)?[17][0-9]{8}")

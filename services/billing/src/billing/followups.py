@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 from billing import notices
 from billing.notices import Notice, Variant
-from billing.settlement import Settlement
+from billing.payments.settlement import Settlement
 
 NAIROBI = ZoneInfo("Africa/Nairobi")
 

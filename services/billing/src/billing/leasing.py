@@ -14,9 +14,10 @@ from sqlalchemy import Connection, Engine
 from billing import digests, followups, notices
 from billing.followups import Kind, Line, State, Wanted
 from billing.notices import Message, Notice, Variant
+from billing.payments import store as payments
+from billing.payments.timeline import Step
 from billing.policy import Policy
-from billing.steps import Step
-from billing.store import accounts, debug_log, payments, tasks
+from billing.store import accounts, tasks
 
 log = structlog.get_logger()
 
@@ -54,7 +55,7 @@ def lease(engine: Engine, policy: Policy, owner: str, duration: timedelta, wante
         live = [row for row in live if row.kind == Kind.SET_ACCESS or _has_recipients(notices_.get(row.id))]
         tasks.lease(connection, [row.id for row in live], owner, now + duration)
         with together(connection) as writes:
-            debug_log.insert(writes, [_attempt(row) for row in live if _is_first_attempt(row)], now)
+            payments.insert_timeline(writes, [_attempt(row) for row in live if _is_first_attempt(row)], now)
         more = len(rows) == wanted.limit
         next_due_time = now if more else tasks.next_due_time(connection, now, wanted)
         return Lease([_task(row, notices_.get(row.id)) for row in live], _until(next_due_time, now))
@@ -154,7 +155,7 @@ def _expire(connection: Connection, policy: Policy, rows: Sequence[Any], now: da
         )
         told.append(followups.message(row.trans_id, notice, now))
     with together(connection) as writes:
-        debug_log.insert(writes, [_expired_step(row) for row in rows], now)
+        payments.insert_timeline(writes, [_expired_step(row) for row in rows], now)
         tasks.insert(writes, told, now)
 
 

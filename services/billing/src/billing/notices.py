@@ -12,8 +12,8 @@ from enum import StrEnum
 from functools import lru_cache
 
 from billing.accounts import Customer
-from billing.payments import Content, Outcome, money
-from billing.settlement import Settlement
+from billing.payments.rules import Content, Outcome, money
+from billing.payments.settlement import Settlement
 
 # A whole Kenyan mobile number; what M-Pesa masks or hashes does not match.
 _WHOLE_NUMBER = re.compile(r"(?:\+?254|0)?[17][0-9]{8}")

@@ -15,12 +15,13 @@ from sqlalchemy import Connection, Engine
 from billing import followups, notices
 from billing.accounts import Customer, Isp
 from billing.followups import Kind, NewTask, State
-from billing.held_rows import HeldRows, Locking, by_halves
+from billing.locking.rules import Row, RowKind
+from billing.locking.service import HeldRows, Locking, by_halves
 from billing.notices import Notice, Variant
+from billing.payments import store as payments
+from billing.payments.timeline import Step
 from billing.policy import Policy
-from billing.rows import Row, RowKind
-from billing.steps import Step
-from billing.store import accounts, debug_log, payments, tasks
+from billing.store import accounts, tasks
 from billing.store.tasks import Failed
 
 log = structlog.get_logger()
@@ -172,7 +173,7 @@ def _confirm(
     with together(connection) as writes:
         unsent = tasks.tell_variant(connection, writes, routers, Variant.CONNECTED, now)
         late = [row for row in done if row.trans_id not in unsent]
-        debug_log.insert(writes, [_success(rows[report.task_id], report) for report in reports], now)
+        payments.insert_timeline(writes, [_success(rows[report.task_id], report) for report in reports], now)
         tasks.insert(writes, _tell_reconnected(connection, policy, late, routers, now), now)
 
 
@@ -234,7 +235,7 @@ def _give_up(
     with together(connection) as writes:
         tasks.give_up(writes, errors, now)
         tasks.tell_variant(connection, writes, routers, Variant.GIVEN_UP, now)
-        debug_log.insert(writes, [_failure(rows[report.task_id], report) for report in reports], now)
+        payments.insert_timeline(writes, [_failure(rows[report.task_id], report) for report in reports], now)
         tasks.insert(writes, [_tell_given_up(policy, rows[report.task_id], report, now) for report in reports], now)
 
 
@@ -263,13 +264,13 @@ def _postpone(connection: Connection, reports: Sequence[Report], rows: Mapping[i
     if not reports:
         return
     changed = [report for report in reports if rows[report.task_id].last_error != str(report.access)]
-    news = debug_log.unwritten(connection, [_failure(rows[report.task_id], report) for report in changed])
+    news = payments.missing_from_timeline(connection, [_failure(rows[report.task_id], report) for report in changed])
     names = {rows[report.task_id].trans_id: report.router_name for report in changed if report.router_name}
     failed = _failed_lines(reports, rows, now)
     _send_scouts(connection, failed, {report.task_id for report in reports if report.access in AWAY}, now)
     with together(connection) as writes:
         tasks.fail(writes, failed)
-        debug_log.insert(writes, news, now)
+        payments.insert_timeline(writes, news, now)
         tasks.name_routers(connection, writes, names)
 
 

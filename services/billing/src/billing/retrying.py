@@ -9,10 +9,11 @@ from servicekit.writes import together
 from sqlalchemy import Connection, Engine
 
 from billing import followups
-from billing.assignment import PaymentNotFound
 from billing.followups import Kind, Line, NewTask, State
-from billing.payments import Outcome
-from billing.store import accounts, payments, tasks
+from billing.payments import store as payments
+from billing.payments.errors import PaymentNotFound
+from billing.payments.rules import Outcome
+from billing.store import accounts, tasks
 
 _ENDED_EARLY = (State.GIVEN_UP, State.EXPIRED)
 

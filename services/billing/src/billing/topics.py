@@ -11,7 +11,7 @@ from typing import Any
 
 from billing.followups import NAIROBI
 from billing.notices import Notice, Variant
-from billing.payments import money
+from billing.payments.rules import money
 from billing.policy import Policy
 
 # All admins get the same messages, and are counted as one.

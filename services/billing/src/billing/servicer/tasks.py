@@ -13,7 +13,7 @@ from sqlalchemy import Engine
 
 from billing import leasing, reporting, retrying
 from billing.followups import Kind, Line, State, Wanted
-from billing.held_rows import HeldRows
+from billing.locking.service import HeldRows
 from billing.notices import Message
 from billing.policy import Policy
 from billing.reporting import AccessOutcome, Report

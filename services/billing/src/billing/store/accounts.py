@@ -9,9 +9,9 @@ from servicekit.writes import Writes
 from sqlalchemy import Connection
 
 from billing.accounts import Customer, Directory, Isp
+from billing.locking import store as locks
+from billing.locking.rules import RowKind
 from billing.models import isps, pppoe_users
-from billing.rows import RowKind
-from billing.store import locks
 
 # Queries on the way of every payment are made once: to make one takes longer than to carry it out.
 _references: sa.BindParameter[str] = sa.bindparam("references", expanding=True)

@@ -7,7 +7,7 @@ from servicekit.schema.findings import Findings
 from servicekit.schema.snapshot import Schema
 from sqlalchemy import Connection
 
-from billing.payments import Outcome
+from billing.payments.rules import Outcome
 from billing.store.adoption.predecessor import compared
 
 # So many are named; of the others there is only the number.

@@ -6,14 +6,15 @@ from typing import Any
 import grpc
 from rejesha.billing.v1 import payment_service_pb2 as pb
 from rejesha.billing.v1 import payment_service_pb2_grpc
-from servicekit.errors import InvalidArgument
 from sqlalchemy import Engine
 
-from billing import assignment, intake, quarantine, timeline, validation
-from billing.callbacks import MAX_BODY_BYTES, Callback, QuarantineState
-from billing.held_rows import HeldRows
-from billing.payments import MAX_AMOUNT_CENTS, Outcome, Payment, Receipt, UnmatchedReason
+from billing.locking.service import HeldRows
+from billing.payments import assignment, service, validation
+from billing.payments.errors import InvalidPayment
+from billing.payments.rules import MAX_AMOUNT_CENTS, Outcome, Payment, Receipt, UnmatchedReason
 from billing.policy import Policy
+from billing.quarantine import service as quarantine
+from billing.quarantine.rules import MAX_BODY_BYTES, Callback, QuarantineState
 from billing.servicer.moments import moment
 from billing.servicer.paging import check_batch, last_id, next_token, page_size
 from billing.servicer.tasks import task_record
@@ -32,12 +33,6 @@ _STATES = {state: pb.QuarantineState.Value(f"QUARANTINE_STATE_{state.name}") for
 _STATES_BACK = {number: state for state, number in _STATES.items()}
 
 
-class InvalidPayment(InvalidArgument):
-    """A payment that no gateway should have let through."""
-
-    reason = "INVALID_PAYMENT"
-
-
 class PaymentServicer(payment_service_pb2_grpc.PaymentServiceServicer):
     """See the proto for what each RPC does."""
 
@@ -51,7 +46,7 @@ class PaymentServicer(payment_service_pb2_grpc.PaymentServiceServicer):
     ) -> pb.RecordPaymentsResponse:
         check_batch(len(request.payments), MAX_BATCH)
         batch = [_payment(message) for message in request.payments]
-        receipts = intake.record(self._engine, self._policy, batch, self._held_rows)
+        receipts = service.record(self._engine, self._policy, batch, self._held_rows)
         return pb.RecordPaymentsResponse(receipts=[_receipt(receipt) for receipt in receipts])
 
     def ValidatePayments(
@@ -68,7 +63,7 @@ class PaymentServicer(payment_service_pb2_grpc.PaymentServiceServicer):
         )
 
     def GetPayment(self, request: pb.GetPaymentRequest, context: grpc.ServicerContext) -> pb.GetPaymentResponse:
-        story = timeline.get(self._engine, _trans_id(request.trans_id))
+        story = service.get(self._engine, _trans_id(request.trans_id))
         return pb.GetPaymentResponse(
             payment=_record(story.payment),
             steps=[_step(row) for row in story.steps],
@@ -79,7 +74,7 @@ class PaymentServicer(payment_service_pb2_grpc.PaymentServiceServicer):
     def ListPayments(self, request: pb.ListPaymentsRequest, context: grpc.ServicerContext) -> pb.ListPaymentsResponse:
         limit = page_size(request.page_size)
         outcome = _OUTCOMES_BACK.get(request.outcome)
-        rows = timeline.list_newest(self._engine, outcome, last_id(request.page_token), limit)
+        rows = service.list_newest(self._engine, outcome, last_id(request.page_token), limit)
         return pb.ListPaymentsResponse(
             payments=[_record(row) for row in rows],
             next_page_token=next_token([row.id for row in rows], limit),
@@ -129,7 +124,7 @@ class PaymentServicer(payment_service_pb2_grpc.PaymentServiceServicer):
     def CountWaiting(self, request: pb.CountWaitingRequest, context: grpc.ServicerContext) -> pb.CountWaitingResponse:
         return pb.CountWaitingResponse(
             open_callbacks=quarantine.count_open(self._engine),
-            unmatched_payments=timeline.count_unmatched(self._engine),
+            unmatched_payments=service.count_unmatched(self._engine),
         )
 
 

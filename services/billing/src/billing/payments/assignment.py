@@ -4,40 +4,21 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-import grpc
 from servicekit.database import current_time, transact
-from servicekit.errors import NotFound, ServiceError
 from servicekit.writes import together
 from sqlalchemy import Connection, Engine
 
-from billing import followups, routing, settlement
-from billing.held_rows import Locking
-from billing.intake import apply
-from billing.payments import Outcome, Payment, Receipt, normalise
+from billing import followups
+from billing.locking.service import Locking
+from billing.payments import routing, settlement
+from billing.payments import store as payments
+from billing.payments.errors import AccountNotFound, PaymentAlreadyPlaced, PaymentNotFound
+from billing.payments.routing import Held
+from billing.payments.rules import Outcome, Payment, Receipt, normalise
+from billing.payments.service import apply
+from billing.payments.settlement import Settlement
 from billing.policy import Policy
-from billing.routing import Held
-from billing.settlement import Settlement
-from billing.store import accounts, payments
-
-
-class PaymentNotFound(NotFound):
-    """No payment with this TransID."""
-
-    reason = "PAYMENT_NOT_FOUND"
-
-
-class PaymentAlreadyPlaced(ServiceError):
-    """The payment has an account already; its money cannot be given twice."""
-
-    code = grpc.StatusCode.FAILED_PRECONDITION
-    reason = "PAYMENT_ALREADY_PLACED"
-
-
-class AccountNotFound(ServiceError):
-    """The reference leads nowhere; the payment stays held."""
-
-    code = grpc.StatusCode.FAILED_PRECONDITION
-    reason = "ACCOUNT_NOT_FOUND"
+from billing.store import accounts
 
 
 def assign(engine: Engine, policy: Policy, trans_id: str, reference: str, assigned_by: str) -> Receipt:

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from itertools import count
 from threading import Condition
 
-from billing.rows import Row, RowsLocked
+from billing.locking.rules import Row, RowsLocked
 from servicekit import deadline
 
 _MAX_WAIT = 10.0

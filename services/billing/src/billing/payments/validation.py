@@ -5,8 +5,9 @@ from collections.abc import Sequence
 from servicekit.database import current_time, transact
 from sqlalchemy import Connection, Engine
 
-from billing import followups, routing, settlement
-from billing.payments import Payment, Receipt, normalise
+from billing import followups
+from billing.payments import routing, settlement
+from billing.payments.rules import Payment, Receipt, normalise
 from billing.policy import Policy
 from billing.store import accounts
 

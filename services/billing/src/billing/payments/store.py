@@ -1,19 +1,21 @@
-"""Queries on payments and their deliveries."""
+"""Queries on payments, their deliveries and their timelines (the predecessor's payment_debug_log)."""
 
 from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
+import orjson
 import sqlalchemy as sa
 from servicekit.database import clock
 from servicekit.writes import Writes
 from sqlalchemy import Connection
 
-from billing.models import paybill_payments, payment_deliveries, user_transactions_in
-from billing.payments import Content, Outcome, Payment, Receipt, UnmatchedReason, content_of, receive_time
-from billing.rows import RowKind
-from billing.settlement import Settlement
-from billing.store import locks
+from billing.locking import store as locks
+from billing.locking.rules import RowKind
+from billing.models import paybill_payments, payment_debug_log, payment_deliveries, user_transactions_in
+from billing.payments.rules import Content, Outcome, Payment, Receipt, UnmatchedReason, content_of, receive_time
+from billing.payments.settlement import Settlement
+from billing.payments.timeline import Step
 
 _p = paybill_payments.c
 
@@ -193,3 +195,36 @@ def list_deliveries(connection: Connection, trans_id: str) -> list[Any]:
     """Rows of a payment's deliveries, the applied one first."""
     query = sa.select(payment_deliveries).where(payment_deliveries.c.trans_id == trans_id)
     return list(connection.execute(query.order_by(payment_deliveries.c.id)))
+
+
+def insert_timeline(writes: Writes, steps: Collection[Step], now: datetime) -> None:
+    """Append steps in their order; those that name no time of their own happen now."""
+    writes.insert(payment_debug_log, [_timeline_row(step, now) for step in steps])
+
+
+def _timeline_row(step: Step, now: datetime) -> dict[str, Any]:
+    return {
+        "transaction_id": step.trans_id,
+        "category": step.category,
+        "message": step.message,
+        "details": orjson.dumps(step.details).decode(),
+        "created_at": step.at or now,
+    }
+
+
+def missing_from_timeline(connection: Connection, steps: Collection[Step]) -> list[Step]:
+    """Those of these steps that the log does not hold yet, in the same words."""
+    columns = payment_debug_log.c
+    query = sa.select(columns.transaction_id, columns.category, columns.message).where(
+        columns.transaction_id.in_({step.trans_id for step in steps}),
+        columns.category.in_({step.category for step in steps}),
+    )
+    written = {tuple(row) for row in connection.execute(query)} if steps else set()
+    return [step for step in steps if (step.trans_id, step.category, step.message) not in written]
+
+
+def list_timeline(connection: Connection, trans_id: str) -> list[Any]:
+    """A payment's steps in order; `details` is JSON text."""
+    columns = payment_debug_log.c
+    query = sa.select(payment_debug_log).where(columns.transaction_id == trans_id).order_by(columns.id)
+    return list(connection.execute(query))

@@ -17,9 +17,9 @@ from servicekit.database import transact
 from servicekit.errors import RowLocked
 from sqlalchemy import Connection, Engine
 
-from billing.rows import Row, RowsLocked
-from billing.store import locks
-from billing.turns import Turns
+from billing.locking import store as locks
+from billing.locking.rules import Row, RowsLocked
+from billing.locking.turns import Turns
 from servicekit import deadline
 
 Item = TypeVar("Item")

@@ -7,8 +7,8 @@ from functools import lru_cache
 from dateutil.relativedelta import relativedelta
 
 from billing.accounts import Customer, Isp, IspAccount
-from billing.payments import Outcome, Payment, Receipt, UnmatchedReason
-from billing.routing import Held, Route, ToCustomer, ToIsp
+from billing.payments.routing import Held, Route, ToCustomer, ToIsp
+from billing.payments.rules import Outcome, Payment, Receipt, UnmatchedReason
 
 SMS_CREDIT_CENTS = 50
 WHATSAPP_CREDIT_CENTS = 20

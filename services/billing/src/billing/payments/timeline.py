@@ -6,8 +6,8 @@ from datetime import datetime
 from typing import Any
 
 from billing.accounts import IspAccount
-from billing.payments import Content, Outcome, Payment, UnmatchedReason, money, normalise
-from billing.settlement import Settlement
+from billing.payments.rules import Content, Outcome, Payment, UnmatchedReason, money, normalise
+from billing.payments.settlement import Settlement
 
 
 @dataclass(slots=True)

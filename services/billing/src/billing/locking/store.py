@@ -10,8 +10,8 @@ from servicekit.database import refused_at_once, rows_within
 from servicekit.errors import RowLocked
 from sqlalchemy import Connection
 
+from billing.locking.rules import Row, RowKind, RowsLocked
 from billing.models import isp_credits, isp_wallet, isps, paybill_payments, pppoe_users
-from billing.rows import Row, RowKind, RowsLocked
 
 _KEYS: "Mapping[RowKind, sa.Column[Any]]" = {
     RowKind.ACCOUNT: pppoe_users.c.account_key,

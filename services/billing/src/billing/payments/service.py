@@ -5,8 +5,9 @@ which somebody else's transaction holds are deferred: nothing of them is stored.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import date, datetime
+from typing import Any
 
 import structlog
 from servicekit.database import current_time, transact
@@ -15,17 +16,22 @@ from servicekit.writes import Writes, together
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError
 
-from billing import conflicts, digests, followups, routing, settlement, steps
-from billing.callbacks import Callback
+from billing import digests, followups
 from billing.followups import NewTask
-from billing.held_rows import HeldRows, Locking
-from billing.payments import Content, Outcome, Payment, Receipt, content_of, normalise, receive_time
+from billing.ledger import store as wallets
+from billing.locking.rules import Row, RowKind, RowsLocked
+from billing.locking.service import HeldRows, Locking
+from billing.payments import conflicts, routing, settlement
+from billing.payments import store as payments
+from billing.payments import timeline as steps
+from billing.payments.errors import PaymentNotFound
+from billing.payments.rules import Content, Outcome, Payment, Receipt, content_of, normalise, receive_time
+from billing.payments.settlement import Settlement
+from billing.payments.timeline import Step
 from billing.policy import Policy
-from billing.rows import Row, RowKind, RowsLocked
-from billing.settlement import Settlement
-from billing.steps import Step
-from billing.store import accounts, debug_log, payments, tasks, wallets
-from billing.store import quarantine as quarantine_store
+from billing.quarantine import store as quarantine_store
+from billing.quarantine.rules import Callback
+from billing.store import accounts, tasks
 
 log = structlog.get_logger()
 
@@ -158,7 +164,7 @@ def apply(
             story.append(steps.received(one.payment, receive_time(one.payment, now)))
         story.extend(steps.settled(one, balance, assigned_by))
         new_tasks.extend(followups.of_settlement(one, balance, policy.admin_phones, now))
-    debug_log.insert(writes, story, now)
+    payments.insert_timeline(writes, story, now)
     tasks.insert(writes, new_tasks, now)
 
 
@@ -226,3 +232,40 @@ def _set_aside(engine: Engine, policy: Policy, payment: Payment, error: DBAPIErr
 
     transact(engine, keep)
     return Receipt(payment.trans_id, Outcome.QUARANTINED)
+
+
+@dataclass(frozen=True, slots=True)
+class Timeline:
+    """A payment's row, and the rows of its steps, tasks and deliveries, each in order."""
+
+    payment: Any
+    steps: Sequence[Any]
+    tasks: Sequence[Any]
+    deliveries: Sequence[Any]
+
+
+def get(engine: Engine, trans_id: str) -> Timeline:
+    """A payment's whole story. Raises PaymentNotFound."""
+
+    def work(connection: Connection) -> Timeline:
+        row = payments.get(connection, trans_id)
+        if row is None:
+            raise PaymentNotFound(f"no payment {trans_id}")
+        return Timeline(
+            row,
+            payments.list_timeline(connection, trans_id),
+            tasks.list_of_payment(connection, trans_id),
+            payments.list_deliveries(connection, trans_id),
+        )
+
+    return transact(engine, work)
+
+
+def count_unmatched(engine: Engine) -> int:
+    """How many payments are held."""
+    return transact(engine, payments.count_unmatched)
+
+
+def list_newest(engine: Engine, outcome: Outcome | None, before_id: int | None, limit: int) -> list[Any]:
+    """Rows of payments, newest first."""
+    return transact(engine, lambda connection: payments.list_newest(connection, outcome, before_id, limit))

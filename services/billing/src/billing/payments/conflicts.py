@@ -9,12 +9,14 @@ import structlog
 from servicekit.writes import together
 from sqlalchemy import Connection
 
-from billing import followups, notices, steps
-from billing.held_rows import Locking
-from billing.payments import Content, Payment, content_of
+from billing import followups, notices
+from billing.locking.rules import Row, RowKind
+from billing.locking.service import Locking
+from billing.payments import store as payments
+from billing.payments import timeline as steps
+from billing.payments.rules import Content, Payment, content_of
 from billing.policy import Policy
-from billing.rows import Row, RowKind
-from billing.store import debug_log, payments, tasks
+from billing.store import tasks
 
 log = structlog.get_logger()
 
@@ -63,7 +65,7 @@ def report(
     with together(connection) as writes:
         payments.insert_deliveries(writes, [one.payment for one in kept], now, conflicting=True)
         story = [steps.conflicting(one.payment.trans_id, one.first, one.second) for one in kept]
-        debug_log.insert(writes, story, now)
+        payments.insert_timeline(writes, story, now)
         tasks.insert(writes, [_tell(one, policy, now) for one in kept], now)
 
 

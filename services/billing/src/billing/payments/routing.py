@@ -5,7 +5,7 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
 from billing.accounts import Customer, Directory, Isp, IspAccount
-from billing.payments import Payment, UnmatchedReason, normalise
+from billing.payments.rules import Payment, UnmatchedReason, normalise
 
 # The shape of a customer's account, such as 0949AQ. It only words the reason; the look-up tries any reference.
 _CUSTOMER_SHAPE = re.compile(r"\d{1,4}[A-Z]{2}")

@@ -3,31 +3,17 @@
 from collections.abc import Sequence
 from typing import Any
 
-import grpc
 from servicekit.database import current_time, transact
-from servicekit.errors import NotFound, ServiceError
 from sqlalchemy import Connection, Engine
 
 from billing import digests
-from billing.callbacks import Callback, QuarantineState
 from billing.policy import Policy
-from billing.store import quarantine as store
+from billing.quarantine import store
+from billing.quarantine.errors import CallbackNotFound, QuarantineFull
+from billing.quarantine.rules import Callback, QuarantineState
 
 # What may wait for an operator. A flood of junk must not fill the database; a full quarantine refuses, drops nothing.
 MAX_OPEN = 10_000
-
-
-class QuarantineFull(ServiceError):
-    """Too many callbacks wait for an operator."""
-
-    code = grpc.StatusCode.RESOURCE_EXHAUSTED
-    reason = "QUARANTINE_FULL"
-
-
-class CallbackNotFound(NotFound):
-    """No such callback."""
-
-    reason = "CALLBACK_NOT_FOUND"
 
 
 def keep(engine: Engine, policy: Policy, callbacks: Sequence[Callback]) -> list[int]:

@@ -1,0 +1,1 @@
+"""Payments: recorded, routed, settled, held, assigned; each with its timeline."""

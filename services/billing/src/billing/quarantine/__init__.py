@@ -1,0 +1,1 @@
+"""Callbacks that could not become payments, kept until an operator has replayed or dismissed them."""
