@@ -14,12 +14,13 @@ from collections.abc import Set as AbstractSet
 from datetime import timedelta
 
 import sqlalchemy as sa
-from billing import leasing, reporting
-from billing.followups import Kind, Wanted
-from billing.leasing import Task
 from billing.locking.service import HeldRows
 from billing.policy import Policy
-from billing.reporting import Report
+from billing.tasks import reporting
+from billing.tasks import service as leasing
+from billing.tasks.reporting import Report
+from billing.tasks.rules import Kind, Wanted
+from billing.tasks.service import Task
 
 from benchmarks.bench import Bench
 from benchmarks.raw.setup import migrate

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from billing.models import metadata
+from billing.schema import metadata
 
 from benchmarks.mysql_server import MySqlServer
 

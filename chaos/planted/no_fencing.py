@@ -1,7 +1,7 @@
 """Billing, with a bug: whoever reports is believed, under whatever lease."""
 
 import billing.__main__
-from billing import reporting
+from billing.tasks import reporting
 
 if __name__ == "__main__":
     vars(reporting)["_holds_lease"] = lambda _row, _report: True

@@ -9,11 +9,15 @@ from threading import Barrier
 from typing import Any
 
 import sqlalchemy as sa
-from billing import directory, followups, leasing, reporting, retrying
-from billing.accounts import Customer, Isp
-from billing.followups import Kind, Wanted
+from billing import calendar
+from billing.accounts import service as directory
+from billing.accounts.rules import Customer, Isp
 from billing.locking.service import HeldRows
-from billing.models import (
+from billing.payments import assignment
+from billing.payments import service as intake
+from billing.payments.rules import Payment, Receipt
+from billing.policy import Policy
+from billing.schema import (
     credit_transactions,
     isp_credits,
     isp_wallet,
@@ -26,10 +30,9 @@ from billing.models import (
     user_transactions_in,
     wallet_entries,
 )
-from billing.payments import assignment
-from billing.payments import service as intake
-from billing.payments.rules import Payment, Receipt
-from billing.policy import Policy
+from billing.tasks import reporting, retrying
+from billing.tasks import service as leasing
+from billing.tasks.rules import Kind, Wanted
 
 from servicekit import database
 
@@ -131,7 +134,7 @@ class Desk:
     def today(self) -> date:
         """Today in Nairobi by the database's clock."""
         with self.engine.connect() as connection:
-            return followups.today(database.current_time(connection))
+            return calendar.today(database.current_time(connection))
 
     # --- arranging ---
 

@@ -4,12 +4,12 @@ from collections import defaultdict
 from collections.abc import Iterable
 from datetime import timedelta
 
-from billing import leasing
-from billing.followups import Line, Wanted
-from billing.leasing import Task
-from billing.models import tasks
-from billing.notices import Message
-from billing.reporting import CONFIRMED, AccessOutcome, Report
+from billing.notices.rules import Message
+from billing.schema import tasks
+from billing.tasks import service as leasing
+from billing.tasks.reporting import CONFIRMED, AccessOutcome, Report
+from billing.tasks.rules import Line, Wanted
+from billing.tasks.service import Task
 from notify import templates
 
 from tests.billing.desk import ADMINS, Desk

@@ -1,16 +1,16 @@
 """A held payment is placed afterwards: once, and with all that a direct payment does."""
 
 import pytest
-from billing.followups import Line
-from billing.models import (
+from billing.payments.rules import Outcome
+from billing.schema import (
     credit_transactions,
     paybill_payments,
     payment_debug_log,
     tasks,
     wallet_entries,
 )
-from billing.payments.rules import Outcome
-from billing.reporting import AccessOutcome, Report
+from billing.tasks.reporting import AccessOutcome, Report
+from billing.tasks.rules import Line
 from servicekit.errors import ServiceError
 
 from tests.billing.desk import (

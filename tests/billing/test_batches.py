@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 import sqlalchemy as sa
-from billing.followups import Kind
-from billing.reporting import AccessOutcome, Report
+from billing.tasks.reporting import AccessOutcome, Report
+from billing.tasks.rules import Kind
 
 from tests.billing.desk import Desk, open_desk, payment
 from tests.billing.dispatching import handed_over

@@ -5,12 +5,12 @@ from datetime import timedelta
 
 import pytest
 import sqlalchemy as sa
-from billing.models import (
+from billing.payments.rules import Outcome, UnmatchedReason
+from billing.payments.settlement import extend
+from billing.schema import (
     isps,
     tasks,
 )
-from billing.payments.rules import Outcome, UnmatchedReason
-from billing.payments.settlement import extend
 
 from tests.billing.desk import (
     CONNECTED,

@@ -5,8 +5,8 @@ from contextlib import contextmanager
 import grpc
 import pytest
 import sqlalchemy as sa
-from billing.models import quarantine as quarantine_table
-from billing.models import tasks, wallet_entries
+from billing.schema import quarantine as quarantine_table
+from billing.schema import tasks, wallet_entries
 from rejesha.billing.v1 import directory_service_pb2 as directory_pb
 from rejesha.billing.v1 import payment_service_pb2 as pb
 from servicekit.errors import reason_of

@@ -5,12 +5,12 @@ from datetime import timedelta
 import orjson
 import pytest
 import sqlalchemy as sa
-from billing.models import (
+from billing.schema import (
     isps,
     payment_debug_log,
     tasks,
 )
-from billing.reporting import AccessOutcome
+from billing.tasks.reporting import AccessOutcome
 
 from tests.billing.desk import (
     CONNECTED,

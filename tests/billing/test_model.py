@@ -5,11 +5,11 @@ from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
-from billing.followups import Line
-from billing.leasing import Task
-from billing.models import isp_wallet, paybill_payments, payment_deliveries, pppoe_users, tasks
 from billing.policy import Policy
-from billing.reporting import CONFIRMED, AccessOutcome, Report
+from billing.schema import isp_wallet, paybill_payments, payment_deliveries, pppoe_users, tasks
+from billing.tasks.reporting import CONFIRMED, AccessOutcome, Report
+from billing.tasks.rules import Line
+from billing.tasks.service import Task
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test

@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
 import grpc
-from billing.models import paybill_payments, tasks
+from billing.schema import paybill_payments, tasks
 
 from chaos.ports import free_port
 from tests.billing.desk import ADMINS, SHORTCODE, Desk

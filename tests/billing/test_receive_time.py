@@ -3,9 +3,9 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from billing.followups import NAIROBI
-from billing.models import payment_debug_log, payment_deliveries, user_transactions_in, wallet_entries
+from billing.calendar import NAIROBI
 from billing.payments.settlement import extend
+from billing.schema import payment_debug_log, payment_deliveries, user_transactions_in, wallet_entries
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from servicekit import database

@@ -3,14 +3,14 @@
 from datetime import timedelta
 
 import pytest
-from billing.models import (
+from billing.payments.rules import Outcome
+from billing.schema import (
     paybill_payments,
     payment_debug_log,
     payment_deliveries,
     tasks,
     wallet_entries,
 )
-from billing.payments.rules import Outcome
 from dateutil.relativedelta import relativedelta
 
 from tests.billing.desk import (

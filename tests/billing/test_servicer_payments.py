@@ -3,9 +3,9 @@
 import json
 
 import pytest
-from billing.models import paybill_payments, payment_deliveries
-from billing.models import quarantine as quarantine_table
 from billing.quarantine import service as quarantine
+from billing.schema import paybill_payments, payment_deliveries
+from billing.schema import quarantine as quarantine_table
 from rejesha.billing.v1 import directory_service_pb2 as directory_pb
 from rejesha.billing.v1 import payment_service_pb2 as pb
 from rejesha.billing.v1 import task_service_pb2 as task_pb

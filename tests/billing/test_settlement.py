@@ -4,8 +4,8 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 import sqlalchemy as sa
-from billing.accounts import Customer, Isp, IspAccount
-from billing.followups import end_of, today
+from billing.accounts.rules import Customer, Isp, IspAccount
+from billing.calendar import end_of, today
 from billing.payments.routing import ToCustomer, ToIsp
 from billing.payments.rules import money, normalise
 from billing.payments.settlement import extend, settle

@@ -3,7 +3,7 @@
 import grpc
 import pytest
 from billing.__main__ import MIGRATIONS as BILLING_MIGRATIONS
-from billing.servicer.directory import DirectoryServicer
+from billing.accounts.servicer import DirectoryServicer
 from cryptography.fernet import Fernet
 from rejesha.billing.v1 import directory_service_pb2 as directory
 from rejesha.billing.v1 import directory_service_pb2_grpc

@@ -11,7 +11,7 @@ from typing import Any
 import httpx
 import routeros_api
 import sqlalchemy as sa
-from billing.models import isp_wallet, paybill_payments, pppoe_users, tasks, wallet_entries
+from billing.schema import isp_wallet, paybill_payments, pppoe_users, tasks, wallet_entries
 
 from deploy.local import demo, settings
 from deploy.local.system import DEMO_ROUTER_PASSWORD, System

@@ -8,7 +8,7 @@ import sys
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from billing.models import isp_wallet
+from billing.schema import isp_wallet
 from gateway.dispatcher.pace import Pace
 
 from tests.system.running import ADMINS, ISP_PHONE, eventually

@@ -7,7 +7,7 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from billing.models import isp_wallet
+from billing.schema import isp_wallet
 
 from tests.databases import DATABASES
 from tests.system.running import eventually

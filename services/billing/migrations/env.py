@@ -1,4 +1,4 @@
-from billing.store import adoption
+from billing import adoption
 from servicekit.migrate import run_environment
 
 run_environment(prepare=adoption.prepare)

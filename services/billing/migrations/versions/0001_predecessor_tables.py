@@ -4,8 +4,8 @@ Every step looks before it acts, because MySQL commits each ALTER by itself: a m
 """
 
 from alembic import op
-from billing.store.adoption import indexes, misnamed
-from billing.store.adoption.predecessor import metadata
+from billing.adoption import indexes, misnamed
+from billing.adoption.predecessor import metadata
 
 revision = "0001"
 down_revision = None

@@ -2,7 +2,7 @@
 
 import sqlalchemy as sa
 from alembic import op
-from billing.store.adoption import indexes, opening
+from billing.adoption import indexes, opening
 from servicekit.schema.columns import EXACT
 from sqlalchemy.dialects import mysql
 

@@ -13,13 +13,13 @@ from servicekit.serve import Server, run_until_signal
 from sqlalchemy import Engine
 
 import billing
-from billing.models import metadata
+from billing import adoption
+from billing.accounts.servicer import DirectoryServicer
 from billing.payments.servicer import PaymentServicer
 from billing.policy import Policy
-from billing.servicer.directory import DirectoryServicer
-from billing.servicer.tasks import TaskServicer
+from billing.schema import metadata
 from billing.settings import BillingSettings, MigrationSettings
-from billing.store import adoption
+from billing.tasks.servicer import TaskServicer
 from servicekit import database, doctor, logs, migrate
 
 MIGRATIONS = Path(billing.__file__).parents[2] / "migrations"

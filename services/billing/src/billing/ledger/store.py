@@ -9,8 +9,8 @@ from sqlalchemy import Connection
 
 from billing.locking import store as locks
 from billing.locking.rules import RowKind
-from billing.models import credit_transactions, isp_credits, isp_wallet, wallet_entries
 from billing.payments.settlement import Settlement
+from billing.schema import credit_transactions, isp_credits, isp_wallet, wallet_entries
 
 # Made once: to make it takes longer than to carry it out.
 _WALLETS = locks.UniqueLock(RowKind.WALLET, isp_wallet.c.isp_id, isp_wallet.c.balance)

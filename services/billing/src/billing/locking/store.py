@@ -11,7 +11,7 @@ from servicekit.errors import RowLocked
 from sqlalchemy import Connection
 
 from billing.locking.rules import Row, RowKind, RowsLocked
-from billing.models import isp_credits, isp_wallet, isps, paybill_payments, pppoe_users
+from billing.schema import isp_credits, isp_wallet, isps, paybill_payments, pppoe_users
 
 _KEYS: "Mapping[RowKind, sa.Column[Any]]" = {
     RowKind.ACCOUNT: pppoe_users.c.account_key,

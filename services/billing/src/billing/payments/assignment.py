@@ -8,7 +8,8 @@ from servicekit.database import current_time, transact
 from servicekit.writes import together
 from sqlalchemy import Connection, Engine
 
-from billing import followups
+from billing import calendar
+from billing.accounts import store as accounts
 from billing.locking.service import Locking
 from billing.payments import routing, settlement
 from billing.payments import store as payments
@@ -18,7 +19,6 @@ from billing.payments.rules import Outcome, Payment, Receipt, normalise
 from billing.payments.service import apply
 from billing.payments.settlement import Settlement
 from billing.policy import Policy
-from billing.store import accounts
 
 
 def assign(engine: Engine, policy: Policy, trans_id: str, reference: str, assigned_by: str) -> Receipt:
@@ -54,7 +54,7 @@ def _settle(connection: Connection, row: Any, reference: str, now: datetime) -> 
     route = routing.route(reference, directory)
     if isinstance(route, Held):
         raise AccountNotFound(f"{reference} leads nowhere: {route.reason}")
-    return settlement.settle(_payment(row), route, followups.today(now))
+    return settlement.settle(_payment(row), route, calendar.today(now))
 
 
 def _payment(row: Any) -> Payment:

@@ -9,14 +9,15 @@ import structlog
 from servicekit.writes import together
 from sqlalchemy import Connection
 
-from billing import followups, notices
 from billing.locking.rules import Row, RowKind
 from billing.locking.service import Locking
+from billing.notices import rules as notices
 from billing.payments import store as payments
 from billing.payments import timeline as steps
 from billing.payments.rules import Content, Payment, content_of
 from billing.policy import Policy
-from billing.store import tasks
+from billing.tasks import rules as task_rules
+from billing.tasks import store as tasks
 
 log = structlog.get_logger()
 
@@ -82,7 +83,7 @@ def _new(
             yield _Conflict(payment, first[payment.trans_id], numbers[payment.trans_id])
 
 
-def _tell(one: _Conflict, policy: Policy, now: datetime) -> followups.NewTask:
+def _tell(one: _Conflict, policy: Policy, now: datetime) -> task_rules.NewTask:
     trans_id = one.payment.trans_id
     notice = notices.of_conflict(trans_id, one.first, one.second, one.number, policy.admin_phones)
-    return followups.message(trans_id, notice, now)
+    return task_rules.message(trans_id, notice, now)

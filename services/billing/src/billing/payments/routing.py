@@ -4,7 +4,7 @@ import re
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
-from billing.accounts import Customer, Directory, Isp, IspAccount
+from billing.accounts.rules import Customer, Directory, Isp, IspAccount
 from billing.payments.rules import Payment, UnmatchedReason, normalise
 
 # The shape of a customer's account, such as 0949AQ. It only words the reason; the look-up tries any reference.

@@ -16,11 +16,12 @@ from servicekit.writes import Writes, together
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError
 
-from billing import digests, followups
-from billing.followups import NewTask
+from billing import calendar
+from billing.accounts import store as accounts
 from billing.ledger import store as wallets
 from billing.locking.rules import Row, RowKind, RowsLocked
 from billing.locking.service import HeldRows, Locking
+from billing.notices import service as digests
 from billing.payments import conflicts, routing, settlement
 from billing.payments import store as payments
 from billing.payments import timeline as steps
@@ -31,7 +32,9 @@ from billing.payments.timeline import Step
 from billing.policy import Policy
 from billing.quarantine import store as quarantine_store
 from billing.quarantine.rules import Callback
-from billing.store import accounts, tasks
+from billing.tasks import rules as task_rules
+from billing.tasks import store as tasks
+from billing.tasks.rules import NewTask
 
 log = structlog.get_logger()
 
@@ -102,7 +105,7 @@ def _settle(
     settled = []
     for payment in fresh:
         route = routing.route_payment(payment, directory, policy.shortcodes)
-        one = settlement.settle(payment, route, followups.today(receive_time(payment, now)))
+        one = settlement.settle(payment, route, calendar.today(receive_time(payment, now)))
         if locking.needs_held(_rows_of_settlement(one)):
             continue
         if one.customer:
@@ -163,7 +166,7 @@ def apply(
         if not assigned_by:
             story.append(steps.received(one.payment, receive_time(one.payment, now)))
         story.extend(steps.settled(one, balance, assigned_by))
-        new_tasks.extend(followups.of_settlement(one, balance, policy.admin_phones, now))
+        new_tasks.extend(task_rules.of_settlement(one, balance, policy.admin_phones, now))
     payments.insert_timeline(writes, story, now)
     tasks.insert(writes, new_tasks, now)
 

@@ -17,7 +17,7 @@ from billing.quarantine import service as quarantine
 from billing.quarantine.rules import MAX_BODY_BYTES, Callback, QuarantineState
 from billing.servicer.moments import moment
 from billing.servicer.paging import check_batch, last_id, next_token, page_size
-from billing.servicer.tasks import task_record
+from billing.tasks.servicer import task_record
 
 MAX_BATCH = 500
 MAX_BALANCE_CENTS = 9_999_999_999_999_999

@@ -6,7 +6,7 @@ from functools import lru_cache
 
 from dateutil.relativedelta import relativedelta
 
-from billing.accounts import Customer, Isp, IspAccount
+from billing.accounts.rules import Customer, Isp, IspAccount
 from billing.payments.routing import Held, Route, ToCustomer, ToIsp
 from billing.payments.rules import Outcome, Payment, Receipt, UnmatchedReason
 

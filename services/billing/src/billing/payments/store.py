@@ -12,10 +12,10 @@ from sqlalchemy import Connection
 
 from billing.locking import store as locks
 from billing.locking.rules import RowKind
-from billing.models import paybill_payments, payment_debug_log, payment_deliveries, user_transactions_in
 from billing.payments.rules import Content, Outcome, Payment, Receipt, UnmatchedReason, content_of, receive_time
 from billing.payments.settlement import Settlement
 from billing.payments.timeline import Step
+from billing.schema import paybill_payments, payment_debug_log, payment_deliveries, user_transactions_in
 
 _p = paybill_payments.c
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from billing.accounts import IspAccount
+from billing.accounts.rules import IspAccount
 from billing.payments.rules import Content, Outcome, Payment, UnmatchedReason, money, normalise
 from billing.payments.settlement import Settlement
 

@@ -5,11 +5,11 @@ from collections.abc import Sequence
 from servicekit.database import current_time, transact
 from sqlalchemy import Connection, Engine
 
-from billing import followups
+from billing import calendar
+from billing.accounts import store as accounts
 from billing.payments import routing, settlement
 from billing.payments.rules import Payment, Receipt, normalise
 from billing.policy import Policy
-from billing.store import accounts
 
 
 def validate(engine: Engine, policy: Policy, batch: Sequence[Payment]) -> list[Receipt]:
@@ -18,7 +18,7 @@ def validate(engine: Engine, policy: Policy, batch: Sequence[Payment]) -> list[R
     def work(connection: Connection) -> list[Receipt]:
         references = sorted({normalise(payment.bill_ref_number) for payment in batch})
         directory = accounts.load_directory(connection, references, lock=False)
-        today = followups.today(current_time(connection))
+        today = calendar.today(current_time(connection))
         routes = [routing.route_payment(payment, directory, policy.shortcodes) for payment in batch]
         return [
             settlement.settle(payment, found, today).receipt() for payment, found in zip(batch, routes, strict=True)

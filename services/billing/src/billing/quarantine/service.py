@@ -6,7 +6,7 @@ from typing import Any
 from servicekit.database import current_time, transact
 from sqlalchemy import Connection, Engine
 
-from billing import digests
+from billing.notices import service as digests
 from billing.policy import Policy
 from billing.quarantine import store
 from billing.quarantine.errors import CallbackNotFound, QuarantineFull

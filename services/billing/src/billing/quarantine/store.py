@@ -7,8 +7,8 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
-from billing.models import quarantine
 from billing.quarantine.rules import Callback, QuarantineState
+from billing.schema import quarantine
 
 _q = quarantine.c
 

@@ -1,0 +1,1 @@
+"""ISPs and their customers."""

@@ -1,0 +1,227 @@
+"""Queries on ISPs and customers: for routing, for the dates and states that payments move, and to keep them."""
+
+from collections.abc import Collection, Iterable, Mapping
+from datetime import date, datetime
+from typing import Any
+
+import sqlalchemy as sa
+from servicekit.writes import Writes
+from sqlalchemy import Connection
+
+from billing.accounts.rules import Customer, Directory, Isp
+from billing.locking import store as locks
+from billing.locking.rules import RowKind
+from billing.schema import isp_credits, isp_wallet, isps, pppoe_users
+
+# Queries on the way of every payment are made once: to make one takes longer than to carry it out.
+_references: sa.BindParameter[str] = sa.bindparam("references", expanding=True)
+_FIND_ISPS = sa.select(isps).where(
+    sa.or_(
+        isps.c.id.in_(sa.bindparam("isp_ids", expanding=True)),
+        isps.c.sms_key.in_(_references),
+        isps.c.wa_key.in_(_references),
+        isps.c.pay_key.in_(_references),
+    )
+)
+_FIND_CUSTOMERS = sa.select(pppoe_users).where(pppoe_users.c.account_key.in_(sa.bindparam("keys", expanding=True)))
+_MARK_RECONNECTED = (
+    sa.update(pppoe_users)
+    .where(pppoe_users.c.id.in_(sa.bindparam("ids", expanding=True)))
+    .values(status="active", last_reconnected_at=sa.bindparam("now"))
+)
+# Left to choose, MySQL reads all of a small table, and waits for whatever is locked in it.
+_LOCK_CUSTOMERS = (
+    _FIND_CUSTOMERS.order_by(pppoe_users.c.account_key, pppoe_users.c.id)
+    .with_for_update()
+    .with_hint(pppoe_users, "FORCE INDEX (ix_pppoe_users_account_key)", "mysql")
+)
+_LOCK_BY_ID = (
+    sa.select(pppoe_users.c.id, pppoe_users.c.status)  # for the key alone it would read the whole index
+    .where(pppoe_users.c.id.in_(sa.bindparam("keys", expanding=True)))
+    .order_by(pppoe_users.c.id)
+    .with_for_update()
+    .with_hint(pppoe_users, "FORCE INDEX (PRIMARY)", "mysql")
+)
+
+
+def load_directory(
+    connection: Connection, references: Collection[str], *, lock: bool, seconds: float | None = None
+) -> Directory:
+    """The ISPs and customers that these normalised references may mean.
+
+    With `lock` the customers' rows stay locked until the transaction ends, in the order of the account's index, so
+    that two batches cannot both move a date from the same start. `seconds`: how long that may take; then RowsLocked.
+    """
+    customers = lock_customers(connection, references, seconds) if lock else find_customers(connection, references)
+    wanted = sorted({customer.isp_id for customer in customers if customer.isp_id})
+    found = connection.execute(_FIND_ISPS, {"isp_ids": wanted, "references": list(references)})
+    return Directory.of([_isp(row) for row in found], customers)
+
+
+def find_customers(connection: Connection, references: Collection[str]) -> list[Customer]:
+    """Customers by normalised account."""
+    return [_customer(row) for row in connection.execute(_FIND_CUSTOMERS, {"keys": list(references)})]
+
+
+def lock_customers(connection: Connection, references: Collection[str], seconds: float | None) -> list[Customer]:
+    """The same, locked."""
+    rows = locks.lock(connection, _LOCK_CUSTOMERS, RowKind.ACCOUNT, references, seconds)
+    return [_customer(row) for row in rows]
+
+
+def get_customers(connection: Connection, customer_ids: Collection[int]) -> Mapping[int, Customer]:
+    """Customers by id."""
+    found = connection.execute(sa.select(pppoe_users).where(pppoe_users.c.id.in_(customer_ids)))
+    return {row.id: _customer(row) for row in found}
+
+
+def get_isps(connection: Connection, isp_ids: Collection[int]) -> Mapping[int, Isp]:
+    """ISPs by id."""
+    return {row.id: _isp(row) for row in connection.execute(sa.select(isps).where(isps.c.id.in_(isp_ids)))}
+
+
+def move_due_dates(writes: Writes, due_dates: Mapping[int, date]) -> None:
+    """Set next_payment_date by customer id."""
+    writes.update(pppoe_users.c.next_payment_date, pppoe_users.c.id, due_dates)
+
+
+def lock_by_id(connection: Connection, customer_ids: Collection[int], seconds: float | None) -> None:
+    """Lock customers until the transaction ends. `seconds`: how long it may wait for others; then RowsLocked."""
+    if customer_ids:
+        locks.lock(connection, _LOCK_BY_ID, RowKind.CUSTOMER, sorted(customer_ids), seconds)
+
+
+def mark_reconnected(connection: Connection, customer_ids: Iterable[int], now: datetime) -> None:
+    """Their lines are confirmed on."""
+    connection.execute(_MARK_RECONNECTED, {"ids": sorted(customer_ids), "now": now})
+
+
+def lock_directory(connection: Connection) -> None:
+    """Let others who change the directory wait: no index can say that an account is one customer's or ISP's only."""
+    connection.execute(sa.select(isps.c.id).order_by(isps.c.id).with_for_update()).all()
+
+
+def find_isp_accounts(connection: Connection, accounts: Collection[str]) -> set[str]:
+    """Which of these normalised accounts some ISP has."""
+    found: set[str] = set()
+    for key in (isps.c.sms_key, isps.c.wa_key, isps.c.pay_key):
+        found.update(connection.execute(sa.select(key).where(key.in_(accounts))).scalars())
+    return found
+
+
+def insert_isp(connection: Connection, isp: Isp, now: datetime) -> int:
+    """Create an ISP, with the id that it wants if it wants one, and its wallet; answers its id.
+
+    A wallet of that id may be on record without its ISP, where only the money's tables were adopted: it stays.
+    """
+    row = {
+        **_wanted_id(isp.isp_id),
+        "name": isp.name,
+        "smsaccount": isp.sms_account or None,
+        "waaccount": isp.wa_account or None,
+        "pay_account_number": isp.pay_account_number or None,
+        "contact_phone": isp.contact_phone or None,
+    }
+    isp_id = _inserted_id(connection, isps, row)
+    if not connection.execute(sa.select(isp_wallet.c.id).where(isp_wallet.c.isp_id == isp_id)).first():
+        connection.execute(sa.insert(isp_wallet), [{"isp_id": isp_id, "balance": 0, "last_updated": now}])
+    return isp_id
+
+
+def isp_names(connection: Connection, isp_ids: Collection[int]) -> dict[int, str]:
+    """The names of those of these ISPs that exist."""
+    query = sa.select(isps.c.id, isps.c.name).where(isps.c.id.in_(isp_ids))
+    return {row.id: row.name or "" for row in connection.execute(query)}
+
+
+def find_isp_ids(connection: Connection, isp_ids: Collection[int]) -> set[int]:
+    """Which of these ISPs exist."""
+    return set(connection.execute(sa.select(isps.c.id).where(isps.c.id.in_(isp_ids))).scalars())
+
+
+def list_isps(connection: Connection) -> list[Any]:
+    """ISPs with `balance`, `sms_credits` and `whatsapp_credits`."""
+    query = (
+        sa.select(isps, isp_wallet.c.balance, isp_credits.c.sms_credits, isp_credits.c.whatsapp_credits)
+        .outerjoin(isp_wallet, isp_wallet.c.isp_id == isps.c.id)
+        .outerjoin(isp_credits, isp_credits.c.isp_id == isps.c.id)
+        .order_by(isps.c.id)
+    )
+    return list(connection.execute(query))
+
+
+def insert_customer(connection: Connection, customer: Customer, now: datetime) -> int:
+    """Create a customer, with the id that it wants if it wants one; answers its id."""
+    row = {
+        **_wanted_id(customer.customer_id),
+        "full_name": customer.full_name,
+        "username": customer.username or None,
+        "account_name": customer.account_name,
+        "amount": customer.package_cents,
+        "router_id": customer.router_id,
+        "isp_id": customer.isp_id,
+        "status": "active" if customer.active else "inactive",
+        "next_payment_date": customer.next_payment_date,
+        "phone": customer.phone or None,
+        "created_at": now,
+    }
+    return _inserted_id(connection, pppoe_users, row)
+
+
+def customer_accounts(connection: Connection, customer_ids: Collection[int]) -> dict[int, str]:
+    """The accounts of those of these customers that exist."""
+    query = sa.select(pppoe_users.c.id, pppoe_users.c.account_name).where(pppoe_users.c.id.in_(customer_ids))
+    return {row.id: row.account_name or "" for row in connection.execute(query)}
+
+
+def customer_rows(connection: Connection, account_key: str) -> list[Any]:
+    """The rows of customers with this normalised account."""
+    query = sa.select(pppoe_users).where(pppoe_users.c.account_key == account_key)
+    return list(connection.execute(query.order_by(pppoe_users.c.id)))
+
+
+def list_customers(connection: Connection, isp_id: int, today: date | None, after_id: int, limit: int) -> list[Any]:
+    """Rows of customers by id, after `after_id`; `isp_id` 0 means any."""
+    columns = pppoe_users.c
+    query = sa.select(pppoe_users).where(columns.id > after_id).order_by(columns.id).limit(limit)
+    if isp_id:
+        query = query.where(columns.isp_id == isp_id)
+    if today:
+        query = query.where(columns.next_payment_date > today, sa.func.coalesce(columns.status, "") != "active")
+    return list(connection.execute(query))
+
+
+def _wanted_id(row_id: int) -> dict[str, int]:
+    return {"id": row_id} if row_id else {}
+
+
+def _inserted_id(connection: Connection, table: sa.Table, row: dict[str, Any]) -> int:
+    key = connection.execute(sa.insert(table).values(row)).inserted_primary_key
+    assert key
+    return int(key[0])
+
+
+def _isp(row: Any) -> Isp:
+    return Isp(
+        isp_id=row.id,
+        name=row.name or f"ISP {row.id}",
+        contact_phone=row.contact_phone or "",
+        sms_account=row.smsaccount or "",
+        wa_account=row.waaccount or "",
+        pay_account_number=row.pay_account_number or "",
+    )
+
+
+def _customer(row: Any) -> Customer:
+    return Customer(
+        customer_id=row.id,
+        account_name=row.account_name or "",
+        full_name=row.full_name or "",
+        username=row.username or "",
+        phone=row.phone or "",
+        package_cents=row.amount,
+        router_id=row.router_id,
+        isp_id=row.isp_id,
+        next_payment_date=row.next_payment_date,
+        active=row.status == "active",
+    )

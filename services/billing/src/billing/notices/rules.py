@@ -1,0 +1,199 @@
+"""Who is told what. Pure.
+
+A message task keeps one Notice: recipients and facts. Which text is true may change while the task waits, so the
+messages are composed when the task is leased, from the notice and the task's variant.
+"""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from enum import StrEnum
+from functools import lru_cache
+
+from billing.accounts.rules import Customer
+from billing.payments.rules import Content, Outcome, money
+from billing.payments.settlement import Settlement
+
+# A whole Kenyan mobile number; what M-Pesa masks or hashes does not match.
+_WHOLE_NUMBER = re.compile(r"(?:\+?254|0)?[17][0-9]{8}")
+
+
+class Variant(StrEnum):
+    """What is known about the line when the message is sent."""
+
+    WAITING = "waiting"
+    CONNECTED = "connected"
+    GIVEN_UP = "given_up"
+    NO_LINE = "no_line"
+    PARTIAL = "partial"
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One SMS: notify's template and its facts."""
+
+    message_id: str
+    phone: str
+    template: str
+    facts: dict[str, str]
+
+
+@dataclass(slots=True)
+class Notice:
+    """What a message task keeps. `event` is part of the messages' ids: unique for its payment."""
+
+    event: str
+    facts: dict[str, str]
+    customer: str = ""
+    isp: str = ""
+    admins: Sequence[str] = ()
+
+    @property
+    def has_recipients(self) -> bool:
+        return bool(self.customer or self.isp or self.admins)
+
+
+# variant -> (the customer's template, the predecessor's word for staff)
+_CUSTOMER_PAYMENT = {
+    Variant.WAITING: ("customer_waiting", "FAILED (DATE UPDATED)"),
+    Variant.CONNECTED: ("customer_connected", "CONNECTED"),
+    Variant.GIVEN_UP: ("customer_unassigned_line", "FAILED (DATE UPDATED)"),
+    Variant.NO_LINE: ("customer_unassigned_line", "NO ROUTER CONFIGURED"),
+    Variant.PARTIAL: ("customer_partial", "INSUFFICIENT PAYMENT"),
+}
+
+# event -> (the customer's template, the staff's template)
+_OTHER_EVENTS = {
+    "reconnected": ("customer_reconnected", "reconnection_done"),
+    "expired": ("customer_expired", "system_error"),
+    "line_error": ("", "system_error"),
+    "credits": ("", "credits_purchased"),
+    "service": ("", "service_payment"),
+    "unmatched": ("", "unmatched_payment"),
+    "conflict": ("", "conflicting_payment"),
+    "receipt_digest": ("", "receipt_digest"),
+    "part_receipt_digest": ("", "receipt_digest"),
+    "account_receipt_digest": ("", "receipt_digest"),
+    "reconnection_digest": ("", "reconnection_digest"),
+    "unmatched_digest": ("", "unmatched_digest"),
+    "conflict_digest": ("", "conflict_digest"),
+    "line_digest": ("", "line_digest"),
+    "part_payment_digest": ("customer_partial_digest", ""),
+    "unreadable_digest": ("", "unreadable_digest"),
+}
+
+
+def compose(trans_id: str, notice: Notice, variant: str | None) -> list[Message]:
+    """The messages of a notice as things stand."""
+    if variant:
+        customer_template, reconnection = _CUSTOMER_PAYMENT[Variant(variant)]
+        staff_template, staff_facts = "payment_notice", notice.facts | {"reconnection": reconnection}
+    else:
+        customer_template, staff_template = _OTHER_EVENTS[notice.event.partition(":")[0]]
+        staff_facts = notice.facts
+    messages = [
+        Message(f"{trans_id}.{notice.event}.{role}", phone, staff_template, staff_facts)
+        for role, phone in _staff(notice)
+    ]
+    if customer_template and notice.customer:
+        id_ = f"{trans_id}.{notice.event}.customer"
+        messages.insert(0, Message(id_, notice.customer, customer_template, notice.facts))
+    return messages
+
+
+def _staff(notice: Notice) -> Iterator[tuple[str, str]]:
+    """Roles and numbers, each number once however it is written: its last nine digits tell it."""
+    roles = [("isp", notice.isp), *((f"admin{n}", phone) for n, phone in enumerate(notice.admins, 1))]
+    seen: set[str] = set()
+    for role, phone in roles:
+        if phone and phone[-9:] not in seen:
+            seen.add(phone[-9:])
+            yield role, phone
+
+
+def of_settlement(settlement: Settlement, balance_cents: int, admins: Sequence[str]) -> tuple[Notice, Variant | None]:
+    """What is to be told after a payment was placed or held. `balance_cents`: the ISP's wallet after it."""
+    isp = settlement.isp.contact_phone if settlement.isp else ""
+    if settlement.customer:
+        notice = Notice(
+            event="payment",
+            facts=_customer_facts(settlement, balance_cents),
+            customer=phone_of(settlement.customer, settlement.payment.msisdn),
+            isp=isp,
+            admins=admins,
+        )
+        return notice, _first_variant(settlement)
+    event, facts = _other_facts(settlement, balance_cents)
+    return Notice(event=event, facts=facts, isp=isp, admins=admins), None
+
+
+def _first_variant(settlement: Settlement) -> Variant:
+    if settlement.outcome is Outcome.CUSTOMER_PARTIAL:
+        return Variant.PARTIAL
+    return Variant.WAITING if settlement.line else Variant.NO_LINE
+
+
+def _customer_facts(settlement: Settlement, balance_cents: int) -> dict[str, str]:
+    customer, payment, package = settlement.customer, settlement.payment, settlement.package_cents
+    assert customer
+    return {
+        "amount": money(payment.amount_cents),
+        "trans_id": payment.trans_id,
+        "customer": customer.full_name or customer.account_name,
+        "account": customer.account_name,
+        "username": customer.username or "-",
+        "router": str(customer.router_id or "-"),
+        "package": money(package),
+        "missing": money(max(package - payment.amount_cents, 0)),
+        "previous_due_date": day(settlement.previous_due_date),
+        "due_date": day(settlement.due_date),
+        "wallet": money(balance_cents),
+    }
+
+
+def _other_facts(settlement: Settlement, balance_cents: int) -> tuple[str, dict[str, str]]:
+    payment, isp = settlement.payment, settlement.isp
+    facts = {"trans_id": payment.trans_id, "amount": money(payment.amount_cents)}
+    if isp is None:
+        reason = (settlement.reason or "").replace("_", " ")
+        reference = payment.bill_ref_number.strip() or "-"
+        return "unmatched", facts | {"reference": reference, "reason": reason, "name": payment.first_name or "-"}
+    facts |= {"isp": isp.name, "wallet": money(balance_cents)}
+    if settlement.credits:
+        kind = {"sms": "SMS", "whatsapp": "WhatsApp"}[settlement.credits.credit_type]
+        return "credits", facts | {"kind": kind, "credits": f"{settlement.credits.count:,}"}
+    return "service", facts
+
+
+def of_conflict(trans_id: str, first: Content, second: Content, number: int, admins: Sequence[str]) -> Notice:
+    """A delivery contradicts the first one; `number` counts the payment's conflicts, from 1."""
+    facts = {"trans_id": trans_id, "first": str(first), "second": str(second)}
+    return Notice(event=f"conflict:{number}", facts=facts, admins=admins)
+
+
+def of_error(event: str, trans_id: str, error: str, admins: Sequence[str]) -> Notice:
+    """Something needs an operator."""
+    return Notice(event=event, facts={"trans_id": trans_id, "error": error}, admins=admins)
+
+
+def phone_of(customer: Customer, msisdn: str = "") -> str:
+    """The customer's number on record; else the payer's, if M-Pesa sent it whole; else nothing."""
+    return customer.phone.strip() or (msisdn if _WHOLE_NUMBER.fullmatch(msisdn.strip()) else "")
+
+
+@lru_cache(maxsize=1024)
+def day(value: date | None) -> str:
+    """A day as people read it: 23 Dec 2026."""
+    return f"{value.day} {value:%b %Y}" if value else "-"
+
+
+def to_json(notice: Notice) -> Mapping[str, object]:
+    """A notice as a task keeps it."""
+    return {
+        "event": notice.event,
+        "facts": notice.facts,
+        "customer": notice.customer,
+        "isp": notice.isp,
+        "admins": list(notice.admins),
+    }

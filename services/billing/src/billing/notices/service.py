@@ -1,0 +1,145 @@
+"""Bounds what messages cost: so many of a topic go to a recipient one by one in an hour, and a digest tells the rest.
+
+Counts when a message is leased for the first time, not when its payment is recorded: taking money in waits for no
+count. Counted in the database, so that it holds for any number of processes. Nothing is dropped: what was not sent
+singly is in the digest's count and in the payment's log.
+"""
+
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import structlog
+from servicekit.writes import Writes, together
+from sqlalchemy import Connection
+
+from billing.notices import store as tallies
+from billing.notices import topics
+from billing.notices.rules import Notice
+from billing.notices.topics import ADMINS, Share, Tally, Topic
+from billing.payments import store as payments
+from billing.payments import timeline as steps
+from billing.policy import Policy
+from billing.tasks import rules as task_rules
+from billing.tasks import store as tasks
+from billing.tasks.rules import NewTask, State
+
+log = structlog.get_logger()
+
+HOUR = timedelta(hours=1)
+# Callbacks that could not be read: told soon after the first one, and not again before this has passed.
+COLLECTED = timedelta(seconds=10)
+BETWEEN = timedelta(minutes=10)
+
+
+@dataclass(frozen=True, slots=True)
+class _Held:
+    """A share of a task's notice that is left to the digest of a tally."""
+
+    row: Any
+    share: Share
+    tally: Tally
+
+
+def hour_of(now: datetime) -> datetime:
+    """The beginning of the hour in which messages are counted together."""
+    return now.replace(minute=0, second=0, microsecond=0)
+
+
+def hold_back(connection: Connection, policy: Policy, fresh: Sequence[tuple[Any, Notice]], now: datetime) -> set[int]:
+    """Strike from notices whoever has been sent enough in this hour; a task that is left with nobody to tell ends.
+
+    `fresh`: the rows of message tasks that nobody leased before, and their notices. Answers the ids of those that must
+    wait, because another transaction is counting the same messages: they are to be left as they are.
+    """
+    shares = [(row, share) for row, notice in fresh for share in topics.shares(notice, row.variant)]
+    shares = [(row, share) for row, share in shares if topics.limit(policy, share.topic)]
+    if not shares:
+        return set()
+    hour = hour_of(now)
+    locked = tallies.lock_free(connection, {(share.topic, share.recipient) for _, share in shares}, hour)
+    waiting = {row.id for row, share in shares if (share.topic, share.recipient) not in locked}
+    held = _count(policy, [(row, share) for row, share in shares if row.id not in waiting], locked, hour)
+    with together(connection) as writes:
+        if held:
+            _leave_to_digests(connection, writes, held, hour + HOUR, now)
+        tallies.save(writes, locked.values())
+    return waiting
+
+
+def _count(
+    policy: Policy, shares: Sequence[tuple[Any, Share]], locked: Mapping[tallies.Key, Tally], hour: datetime
+) -> list[_Held]:
+    """Count messages as sent, as long as there are not too many; answers the others."""
+    for tally in locked.values():
+        if tally.since != hour:
+            tally.begin(hour)
+    held = []
+    for row, share in shares:
+        tally = locked[share.topic, share.recipient]
+        if tally.sent < topics.limit(policy, share.topic):
+            tally.sent += 1
+        else:
+            held.append(_Held(row, share, tally))
+    return held
+
+
+def _leave_to_digests(
+    connection: Connection, writes: Writes, held: Sequence[_Held], until: datetime, now: datetime
+) -> None:
+    amounts = payments.get_amounts(connection, {one.row.trans_id for one in held})
+    _forget_digests_under_way(connection, {one.tally.tally_id: one.tally for one in held}.values())
+    told: dict[int, tuple[Tally, Notice]] = {}
+    for one in held:
+        one.tally.hold_back(1, amounts.get(one.row.trans_id, 0))
+        told[one.tally.tally_id] = one.tally, one.share.strike()
+    tasks.set_notices(writes, {one.row.id: one.share.notice for one in held})
+    silent = {one.row.id for one in held if not one.share.notice.has_recipients}
+    tasks.end(connection, silent, State.DONE, now)
+    payments.insert_timeline(
+        writes, [steps.left_to_digest(one.row.trans_id, one.share.role, until) for one in held], now
+    )
+    for tally, whom in told.values():
+        _write_digest(connection, writes, tally, topics.digest(tally, whom, until), until, now)
+    for topic, count in Counter(one.share.topic for one in held).items():
+        log.warning("messages_left_to_digest", topic=topic, messages=count)
+
+
+def _forget_digests_under_way(connection: Connection, of: Collection[Tally]) -> None:
+    """A digest that is leased already can say no more than it does."""
+    waiting = tasks.lock_digests(connection, {tally.digest_id for tally in of if tally.digest_id})
+    for tally in of:
+        if tally.digest_id and not _still_waits(waiting.get(tally.digest_id)):
+            tally.begin_digest()
+
+
+def _still_waits(row: Any | None) -> bool:
+    return row is not None and row.state == State.OPEN and row.fencing_token == 0
+
+
+def _write_digest(
+    connection: Connection, writes: Writes, tally: Tally, notice: Notice, due_time: datetime, now: datetime
+) -> None:
+    if tally.digest_id:
+        tasks.set_notices(writes, {tally.digest_id: notice})
+    else:
+        task = NewTask("", notice, due_time, due_time + task_rules.MESSAGE_LIFETIME)
+        tally.digest_id = tasks.insert_one(connection, task, now)
+
+
+def tell_unreadable(connection: Connection, policy: Policy, count: int, now: datetime) -> None:
+    """Have the admins told of callbacks that were put in quarantine: with those of ten minutes, in one message."""
+    if not policy.admin_phones:
+        return
+    tally = tallies.lock(connection, (Topic.UNREADABLE, ADMINS), now)
+    last = tasks.lock_digests(connection, {tally.digest_id}).get(tally.digest_id) if tally.digest_id else None
+    if not _still_waits(last):
+        tally.begin(now)
+    due_time = max(now + COLLECTED, (last.ended_at or last.due_time) + BETWEEN) if last else now + COLLECTED
+    tally.hold_back(count, 0)
+    notice = topics.digest(tally, Notice("", {}, admins=policy.admin_phones), now)
+    with together(connection) as writes:
+        _write_digest(connection, writes, tally, notice, due_time, now)
+        tallies.save(writes, [tally])

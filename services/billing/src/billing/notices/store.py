@@ -1,0 +1,67 @@
+"""Queries on how many messages were sent: one row for each topic and recipient."""
+
+from collections.abc import Collection, Iterable
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from servicekit.writes import Writes
+from sqlalchemy import Connection
+
+from billing.notices.topics import Tally, Topic
+from billing.schema import notice_tallies
+
+Key = tuple[Topic, str]
+
+_n = notice_tallies.c
+_AMONG = sa.tuple_(_n.topic, _n.recipient).in_(sa.bindparam("keys", expanding=True))
+_LOCK = sa.select(notice_tallies).where(_AMONG).order_by(_n.topic, _n.recipient).with_for_update()
+_LOCK_FREE = _LOCK.with_for_update(skip_locked=True)
+_EXISTING = sa.select(_n.topic, _n.recipient).where(_AMONG)
+_NOTHING = {"sent": 0, "held_back": 0, "held_back_cents": 0, "digest_id": None}
+
+
+def lock(connection: Connection, key: Key, since: datetime) -> Tally:
+    """The tally of a topic and recipient, locked until the transaction ends; a missing one begins at `since`."""
+    found = _find(connection, _LOCK, [key]) or _create(connection, [key], since)
+    return found[key]
+
+
+def lock_free(connection: Connection, keys: Collection[Key], since: datetime) -> dict[Key, Tally]:
+    """Likewise those of these tallies that no other transaction holds. Waits for nobody."""
+    found = _find(connection, _LOCK_FREE, keys)
+    if rest := set(keys) - found.keys():
+        held = {(Topic(topic), name) for topic, name in connection.execute(_EXISTING, {"keys": sorted(rest)})}
+        if missing := rest - held:
+            found |= _create(connection, missing, since)
+    return found
+
+
+def _create(connection: Connection, keys: Collection[Key], since: datetime) -> dict[Key, Tally]:
+    # Another transaction may create the same one just now: the doubled key has this one run again.
+    rows = [{"topic": topic, "recipient": name, "since": since, **_NOTHING} for topic, name in sorted(keys)]
+    connection.execute(sa.insert(notice_tallies), rows)
+    return _find(connection, _LOCK, keys)
+
+
+def _find(connection: Connection, query: "sa.Select[Any]", keys: Collection[Key]) -> dict[Key, Tally]:
+    rows = connection.execute(query, {"keys": sorted(keys)})
+    return {
+        (Topic(row.topic), row.recipient): Tally(
+            row.id, Topic(row.topic), row.recipient, row.since,
+            row.sent, row.held_back, row.held_back_cents, row.digest_id,
+        )
+        for row in rows
+    }  # fmt: skip
+
+
+def save(writes: Writes, tallies: Iterable[Tally]) -> None:
+    """Write locked tallies back."""
+    for column, name in (
+        (_n.since, "since"),
+        (_n.sent, "sent"),
+        (_n.held_back, "held_back"),
+        (_n.held_back_cents, "held_back_cents"),
+        (_n.digest_id, "digest_id"),
+    ):
+        writes.update(column, _n.id, {tally.tally_id: getattr(tally, name) for tally in tallies})

@@ -1,1 +1,0 @@
-"""Every query of billing, one module a noun. Takes a connection, never begins or commits."""

@@ -1,0 +1,169 @@
+"""TaskService."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any
+
+import grpc
+from google.protobuf.duration_pb2 import Duration
+from rejesha.billing.v1 import task_service_pb2 as pb
+from rejesha.billing.v1 import task_service_pb2_grpc
+from servicekit.errors import InvalidArgument
+from sqlalchemy import Engine
+
+from billing.locking.service import HeldRows
+from billing.notices.rules import Message
+from billing.policy import Policy
+from billing.servicer.moments import moment
+from billing.tasks import reporting, retrying
+from billing.tasks import service as leasing
+from billing.tasks.reporting import AccessOutcome, Report
+from billing.tasks.rules import Kind, Line, State, Wanted
+
+MAX_REPORTS = 1000
+MAX_BUSY_ROUTERS = 1000
+
+_KINDS = {pb.TaskKind.Value(f"TASK_KIND_{kind.name}"): kind for kind in Kind}
+_STATES = {state: pb.TaskState.Value(f"TASK_STATE_{state.name}") for state in State}
+_OUTCOMES = {pb.AccessOutcome.Value(f"ACCESS_OUTCOME_{outcome.name}"): outcome for outcome in AccessOutcome}
+
+
+class InvalidLease(InvalidArgument):
+    """An owner, a number of tasks or a duration that the contract does not allow."""
+
+    reason = "INVALID_LEASE"
+
+
+class InvalidReport(InvalidArgument):
+    """A report without a result."""
+
+    reason = "INVALID_REPORT"
+
+
+class TaskServicer(task_service_pb2_grpc.TaskServiceServicer):
+    """See the proto for what each RPC does."""
+
+    def __init__(self, engine: Engine, policy: Policy) -> None:
+        self._engine = engine
+        self._policy = policy
+        self._held_rows = HeldRows(engine)
+
+    def LeaseTasks(self, request: pb.LeaseTasksRequest, context: grpc.ServicerContext) -> pb.LeaseTasksResponse:
+        duration = _lease_duration(request.lease_duration)
+        if not 1 <= len(request.owner) <= 100 or not 1 <= request.max_tasks <= 1000:
+            raise InvalidLease("owner: 1 to 100 characters; max_tasks: 1 to 1000")
+        if len(request.busy_router_ids) > MAX_BUSY_ROUTERS:
+            raise InvalidLease(f"busy_router_ids: at most {MAX_BUSY_ROUTERS}")
+        wanted = Wanted(request.max_tasks, _kinds(request.kind), frozenset(request.busy_router_ids))
+        lease = leasing.lease(self._engine, self._policy, request.owner, duration, wanted)
+        return pb.LeaseTasksResponse(
+            tasks=[_task(task) for task in lease.tasks],
+            next_due_in=_duration(lease.next_due_in),
+        )
+
+    def CompleteTasks(
+        self, request: pb.CompleteTasksRequest, context: grpc.ServicerContext
+    ) -> pb.CompleteTasksResponse:
+        if not 1 <= len(request.reports) <= MAX_REPORTS:
+            raise InvalidReport(f"1 to {MAX_REPORTS} reports, not {len(request.reports)}")
+        reports = [_report(message) for message in request.reports]
+        return pb.CompleteTasksResponse(
+            stale_task_ids=reporting.complete(self._engine, self._policy, reports, self._held_rows)
+        )
+
+    def RetryTasks(self, request: pb.RetryTasksRequest, context: grpc.ServicerContext) -> pb.RetryTasksResponse:
+        return pb.RetryTasksResponse(task_ids=retrying.retry(self._engine, request.trans_id.strip().upper()))
+
+    def GetTaskCounts(
+        self, request: pb.GetTaskCountsRequest, context: grpc.ServicerContext
+    ) -> pb.GetTaskCountsResponse:
+        counts = leasing.count(self._engine)
+        return pb.GetTaskCountsResponse(
+            open_access_tasks=counts.get((Kind.SET_ACCESS, State.OPEN), 0),
+            open_message_tasks=counts.get((Kind.SEND_MESSAGES, State.OPEN), 0),
+            given_up_tasks=sum(n for (_, state), n in counts.items() if state == State.GIVEN_UP),
+        )
+
+
+def _kinds(asked: pb.TaskKind.ValueType) -> Sequence[Kind]:
+    if asked == pb.TASK_KIND_UNSPECIFIED:
+        return tuple(Kind)
+    if asked not in _KINDS:
+        raise InvalidLease(f"kind: {asked} is none that this billing knows")
+    return (_KINDS[asked],)
+
+
+def _lease_duration(asked: Duration) -> timedelta:
+    # Looked at in seconds first: what a Duration can hold is more than a timedelta can.
+    well_formed = 0 <= asked.seconds <= 600 and 0 <= asked.nanos < 1_000_000_000
+    if not well_formed or not timedelta(seconds=1) <= asked.ToTimedelta() <= timedelta(minutes=10):
+        raise InvalidLease("lease_duration: 1 s to 10 min")
+    return asked.ToTimedelta()
+
+
+def _duration(value: timedelta) -> Duration:
+    duration = Duration()
+    duration.FromTimedelta(value)
+    return duration
+
+
+def _task(task: leasing.Task) -> pb.Task:
+    message = pb.Task(
+        task_id=task.task_id,
+        fencing_token=task.fencing_token,
+        trans_id=task.trans_id,
+        expire_time=moment(task.expire_time),
+    )
+    if isinstance(task.work, Line):
+        message.access.CopyFrom(_access(task.work))
+    else:
+        message.messages.CopyFrom(_messages(list(task.work)))
+    return message
+
+
+def _access(line: Line) -> pb.AccessWork:
+    return pb.AccessWork(router_id=line.router_id, username=line.username, enabled=line.enabled)
+
+
+def _messages(messages: list[Message]) -> pb.MessageWork:
+    return pb.MessageWork(
+        messages=[
+            pb.TaskMessage(message_id=one.message_id, phone=one.phone, template=one.template, facts=one.facts)
+            for one in messages
+        ]
+    )
+
+
+def _report(message: pb.TaskReport) -> Report:
+    match message.WhichOneof("result"):
+        case "access":
+            result = _OUTCOMES.get(message.access.outcome)
+            if result is None:
+                raise InvalidReport(f"task {message.task_id}: no access result")
+            name = message.access.router_name[:100]
+            return Report(message.task_id, message.fencing_token, message.detail, access=result, router_name=name)
+        case "messages":
+            return Report(message.task_id, message.fencing_token, message.detail, accepted=message.messages.accepted)
+        case "release":
+            return Report(message.task_id, message.fencing_token, message.detail)
+        case _:
+            raise InvalidReport(f"task {message.task_id}: no result")
+
+
+def task_record(row: Any) -> pb.TaskRecord:
+    """A task's row as the operator sees it."""
+    record = pb.TaskRecord(
+        task_id=row.id,
+        kind=row.kind,
+        state=_STATES[State(row.state)],
+        fencing_token=row.fencing_token,
+        create_time=moment(row.created_at),
+        due_time=moment(row.due_time),
+        end_time=moment(row.ended_at),
+        last_error=row.last_error,
+    )
+    if row.kind == Kind.SET_ACCESS:
+        record.access.CopyFrom(_access(leasing.line_of(row)))
+    else:
+        record.messages.CopyFrom(_messages(leasing.messages_of(row)))
+    return record

@@ -1,0 +1,46 @@
+"""A new database: up, down and up again; the models are what the migrations make."""
+
+import sqlalchemy as sa
+from billing import adoption
+from billing.__main__ import MIGRATIONS
+from billing.adoption import predecessor
+from billing.schema import metadata
+
+from servicekit import database, migrate
+
+
+def test_up_down_and_up_again_gives_the_same_tables(database_url):
+    engine = database.create_engine(database_url)
+    migrate.upgrade(engine, "billing", MIGRATIONS)
+    first = layout(engine)
+    migrate.downgrade(engine, "billing", MIGRATIONS)
+    assert "tasks" not in layout(engine)
+    assert "paybill_payments" in layout(engine)  # its rows may be older than we are
+    migrate.upgrade(engine, "billing", MIGRATIONS)
+    assert layout(engine) == first
+    engine.dispose()
+
+
+# Every service has these, whatever its tables are.
+BESIDE = ("alembic_version_billing", "selftest_billing")
+
+
+def test_the_models_are_what_the_migrations_make(engine):
+    made = {name: columns for name, columns in layout(engine).items() if name not in BESIDE}
+    assert {name: {c.name: c.nullable for c in table.columns} for name, table in metadata.tables.items()} == made
+
+
+def test_the_look_before_adoption_tells_every_table_of_ours_from_one_of_the_isp_s_own():
+    ours = {name: table for name, table in metadata.tables.items() if name not in predecessor.metadata.tables}
+    known = {name: columns for name, columns in adoption._OWN.items() if name in ours}
+    assert known.keys() == ours.keys()
+    assert all(set(columns) <= set(ours[name].columns.keys()) for name, columns in known.items())
+
+
+def layout(engine):
+    """Tables with their columns and whether these may be NULL."""
+    inspector = sa.inspect(engine)
+    return {
+        table: {column["name"]: column["nullable"] for column in inspector.get_columns(table)}
+        for table in inspector.get_table_names()
+    }
