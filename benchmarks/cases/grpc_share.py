@@ -14,9 +14,9 @@ from billing.locking.service import HeldRows
 from billing.payments import service as intake
 from billing.payments.rules import Payment
 from billing.policy import Policy
-from gateway.billing import Billing
-from gateway.parsing import Payment as GatewayPayment
-from gateway.parsing import parse_callback
+from gateway.callbacks.parsing import Payment as GatewayPayment
+from gateway.callbacks.parsing import parse_callback
+from gateway.clients.billing import Billing
 from rejesha.billing.v1.payment_service_pb2_grpc import PaymentServiceStub
 from servicekit.channel import connect_async
 

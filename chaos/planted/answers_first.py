@@ -4,8 +4,8 @@ import asyncio
 from collections.abc import Sequence
 
 import gateway.__main__
-from gateway.billing import Billing, Receipt
-from gateway.parsing import Payment
+from gateway.callbacks.parsing import Payment
+from gateway.clients.billing import Billing, Receipt
 
 _record = Billing.record
 _under_way: set[asyncio.Task[list[Receipt]]] = set()

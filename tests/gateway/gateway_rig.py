@@ -14,11 +14,11 @@ import gateway_fakes
 import httpx
 import uvicorn
 from gateway.app import Plan, create_app
-from gateway.clients import Clients, Targets
+from gateway.clients.channels import Clients, Targets
+from gateway.connection_limits import Limits
 from gateway.dispatcher.dispatcher import Dispatcher
 from gateway.dispatcher.pace import Pace
 from gateway.lifecycle import Lifecycle
-from gateway.room import Limits
 from gateway.server import configuration
 from gateway.spool.drain import DrainPace
 from gateway.spool.store import Store

@@ -9,8 +9,8 @@ from itertools import repeat
 
 import pytest
 import structlog
-from gateway.room import Limits
-from gateway.sources import Sources
+from gateway.callbacks.sources import Sources
+from gateway.connection_limits import Limits
 from gateway_rig import Line, callback, head_of, run_gateway, until
 
 pytestmark = pytest.mark.anyio

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import grpc
 import pytest
-from gateway.clients import Clients
+from gateway.clients.channels import Clients
 from gateway.dispatcher.access import plan_calls
 from gateway.dispatcher.dispatcher import Dispatcher
 from gateway.dispatcher.pace import Beat

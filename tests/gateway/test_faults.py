@@ -1,9 +1,9 @@
 import errno
 
-import gateway.callbacks
+import gateway.callbacks.routes
 import pytest
 import structlog
-from gateway.sources import Sources
+from gateway.callbacks.sources import Sources
 from gateway_rig import callback, run_gateway
 
 pytestmark = pytest.mark.anyio
@@ -30,7 +30,7 @@ async def test_an_unforeseen_error_is_a_plain_500_and_tells_nothing_of_the_reque
     def stumble(*_arguments):
         raise RuntimeError(f"{SECRET} {PHONE}")
 
-    monkeypatch.setattr(gateway.callbacks, "parse_callback", stumble)
+    monkeypatch.setattr(gateway.callbacks.routes, "parse_callback", stumble)
     answer = await locked_gateway.post(f"/callbackprocess/{SECRET}", json=callback(MSISDN=PHONE))
     assert answer.status_code == 500
     assert answer.json()["error"] == "Internal error"

@@ -6,7 +6,7 @@ import threading
 import pytest
 import schemathesis
 from gateway.app import Plan, create_api
-from gateway.clients import Targets
+from gateway.clients.channels import Targets
 from gateway.lifecycle import Lifecycle
 from gateway_rig import TOKEN, callback, run_gateway, run_world
 from hypothesis import HealthCheck, settings

@@ -9,11 +9,11 @@ from servicekit.listening import warn_of_plaintext
 from servicekit.logs import configure
 
 from gateway.app import Plan, create_app
-from gateway.clients import Targets
+from gateway.callbacks.sources import Sources, networks
+from gateway.clients.channels import Targets
 from gateway.lifecycle import Lifecycle
 from gateway.server import Server, configuration, limits_of_this_process, listening
 from gateway.settings import GatewaySettings, Role
-from gateway.sources import Sources, networks
 from gateway.spool.database import DiskFailed
 from gateway.spool.directory import OldSpool, SpoolInUse
 from gateway.spool.store import Store

@@ -13,30 +13,31 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp
 
-from gateway import callbacks, health, payments, quarantine
-from gateway.alarm import Alarm, AlarmPace
-from gateway.answers import JsonResponse
-from gateway.batcher import Batcher
-from gateway.billing import Billing
-from gateway.clients import Clients, Targets
-from gateway.counts import Counts
+from gateway.batching import Batcher
+from gateway.callbacks import routes as callbacks
+from gateway.callbacks.answers import JsonResponse
+from gateway.callbacks.door import CallbackDoor
+from gateway.callbacks.ordering import Turns
+from gateway.callbacks.requests import AnswerNow, refuse
+from gateway.callbacks.service import Recording
+from gateway.callbacks.sources import Sources
+from gateway.clients.billing import Billing
+from gateway.clients.channels import Clients, Targets
 from gateway.dispatcher.dispatcher import Dispatcher
 from gateway.dispatcher.pace import Pace
-from gateway.door import CallbackDoor
 from gateway.errors import Unavailable
-from gateway.faults import FaultMiddleware
 from gateway.intake import Intake
 from gateway.lifecycle import Lifecycle
-from gateway.recording import Recording
-from gateway.requests import AnswerNow, refuse
+from gateway.middleware import FaultMiddleware
+from gateway.operations import health, payments, quarantine
+from gateway.operations import spool as spool_status
+from gateway.operations.alarm import Alarm, AlarmPace
+from gateway.operations.counts import Counts
 from gateway.rush import Rush
-from gateway.sources import Sources
-from gateway.spool import status as spool_status
 from gateway.spool.breaker import Breaker
 from gateway.spool.drain import Drain, DrainPace
 from gateway.spool.spool import Spool
 from gateway.spool.store import Store
-from gateway.turns import Turns
 
 log = structlog.get_logger()
 

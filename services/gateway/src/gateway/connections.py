@@ -15,9 +15,9 @@ from typing import Any, ClassVar
 import httptools
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from gateway import answers
-from gateway.answers import JsonResponse
-from gateway.room import Room
+from gateway.callbacks import answers
+from gateway.callbacks.answers import JsonResponse
+from gateway.connection_limits import Room
 
 
 class _TooMuch(Exception):

@@ -3,13 +3,13 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from gateway.alarm import Alarm
-from gateway.batcher import Batcher
-from gateway.billing import Billing, Receipt, Verdict
-from gateway.counts import Counts
-from gateway.parsing import Payment
-from gateway.recording import Recording
-from gateway.sources import Sources
+from gateway.batching import Batcher
+from gateway.callbacks.parsing import Payment
+from gateway.callbacks.service import Recording
+from gateway.callbacks.sources import Sources
+from gateway.clients.billing import Billing, Receipt, Verdict
+from gateway.operations.alarm import Alarm
+from gateway.operations.counts import Counts
 from gateway.spool.breaker import Breaker
 from gateway.spool.drain import Drain
 from gateway.spool.spool import Spool

@@ -6,9 +6,9 @@ import socket
 import uvicorn
 from starlette.types import ASGIApp
 
+from gateway.connection_limits import Limits, Room, raise_file_limit
 from gateway.connections import connections_in
 from gateway.lifecycle import Lifecycle
-from gateway.room import Limits, Room, raise_file_limit
 
 # How long requests under way may take to end after a stop was asked for, in seconds.
 _GRACE = 10
@@ -43,7 +43,7 @@ def configuration(app: ASGIApp, host: str, port: int, limits: Limits) -> uvicorn
         lifespan="on",
         log_config=None,
         access_log=False,  # paths hold secrets
-        proxy_headers=False,  # gateway.sources decides whom to believe
+        proxy_headers=False,  # gateway.callbacks.sources decides whom to believe
         server_header=False,
         timeout_graceful_shutdown=_GRACE,
     )

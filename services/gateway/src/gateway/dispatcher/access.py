@@ -12,10 +12,10 @@ from rejesha.billing.v1.task_service_pb2 import AccessReport, Task, TaskReport
 from rejesha.router_control.v1 import router_control_service_pb2 as router_pb
 
 from gateway.backoff import Backoff, wait_for
+from gateway.batching import carry_all
 from gateway.dispatcher.pace import Pace
 from gateway.dispatcher.reports import Lease, Reporter, released
 from gateway.errors import Broken, CallFailed, Refused, TimedOut, from_rpc
-from gateway.splitting import carry_all
 
 if TYPE_CHECKING:
     from rejesha.router_control.v1.router_control_service_pb2_grpc import RouterControlServiceAsyncStub

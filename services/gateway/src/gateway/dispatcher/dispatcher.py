@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable
 
-from gateway.clients import Clients
+from gateway.clients.channels import Clients
 from gateway.dispatcher.access import AccessCarrier
 from gateway.dispatcher.loop import Loop
 from gateway.dispatcher.messages import MessageCarrier

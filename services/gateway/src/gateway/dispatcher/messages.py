@@ -16,10 +16,10 @@ from rejesha.billing.v1.task_service_pb2 import (
 from rejesha.notify.v1.notify_service_pb2 import OutgoingMessage, SendMessagesRequest, Template
 
 from gateway.backoff import Backoff, wait_for
+from gateway.batching import carry_all
 from gateway.dispatcher.pace import Pace
 from gateway.dispatcher.reports import Lease, Reporter, released
 from gateway.errors import Broken, CallFailed, Refused, from_rpc
-from gateway.splitting import carry_all
 
 if TYPE_CHECKING:
     from rejesha.notify.v1.notify_service_pb2_grpc import NotifyServiceAsyncStub

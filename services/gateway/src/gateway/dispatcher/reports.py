@@ -11,9 +11,9 @@ import structlog
 from rejesha.billing.v1.task_service_pb2 import CompleteTasksRequest, ReleaseReport, Task, TaskReport
 
 from gateway.backoff import Backoff, wait_for
+from gateway.batching import carry_all
 from gateway.dispatcher.pace import Pace
 from gateway.errors import Broken, CallFailed, Refused, from_rpc
-from gateway.splitting import carry_all
 
 if TYPE_CHECKING:
     from rejesha.billing.v1.task_service_pb2_grpc import TaskServiceAsyncStub

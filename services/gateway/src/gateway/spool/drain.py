@@ -13,11 +13,11 @@ from dataclasses import dataclass, replace
 import structlog
 
 from gateway.backoff import Backoff, wait_for
-from gateway.billing import DEFERRED, Billing, Receipt
+from gateway.batching import carry_all
+from gateway.callbacks.parsing import MalformedCallback, Payment, parse_callback
+from gateway.callbacks.service import QUARANTINE_FULL
+from gateway.clients.billing import DEFERRED, Billing, Receipt
 from gateway.errors import DATABASE_REFUSES, Broken, CallFailed, Locked, Refused, TimedOut, Unavailable
-from gateway.parsing import MalformedCallback, Payment, parse_callback
-from gateway.recording import QUARANTINE_FULL
-from gateway.splitting import carry_all
 from gateway.spool.breaker import Breaker
 from gateway.spool.database import DiskFailed
 from gateway.spool.entries import Entry

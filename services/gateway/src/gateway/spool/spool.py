@@ -12,7 +12,7 @@ from typing import TypeVar
 
 import structlog
 
-from gateway.batcher import Batcher
+from gateway.batching import Batcher
 from gateway.errors import CallFailed, NotSpooled
 from gateway.spool.callback import Callback
 from gateway.spool.database import DiskFailed

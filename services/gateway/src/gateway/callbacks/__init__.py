@@ -1,0 +1,1 @@
+"""M-Pesa's door: who may post a callback, what it says, and recording it."""

@@ -1,0 +1,227 @@
+"""Reads the bytes of a C2B callback into a Payment, or names the fault. Knows neither HTTP nor protobuf.
+
+Tolerant where money is not at stake: a strange name never costs a customer the line. Strict where it is:
+TransID, TransAmount, BusinessShortCode and BillRefNumber are never guessed. What can be read in one way only is read:
+another encoding, one object in a list, a comma too many, a form. Only the bytes decide, never a header, so that the
+spool and the quarantine read the same later.
+"""
+
+import json
+import re
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from urllib.parse import parse_qsl
+
+from gateway.callbacks.amounts import BadAmount, signed_cents, to_cents
+
+# The longest body that is read and kept; source: Payment.callback_body.
+MAX_BODY_BYTES = 65_536
+
+_TRANS_ID = re.compile(r"[A-Za-z0-9]{1,50}", re.ASCII)
+_KEY_NOISE = re.compile(r"[\s_-]")
+# A comma before a closing bracket; strings, also one that never ends, are matched only to be passed over.
+_COMMA_TOO_MANY = re.compile(r'("(?:[^"\\]|\\.)*"?)|,(?=\s*[}\]])', re.DOTALL)
+# No JSON, however broken, may be read as a form: what a payer typed could then pass for fields.
+_FORM = re.compile(r"[A-Za-z_-]+=[^\x00-\x1f\x7f\"{}\[\]<>]*")
+# Bytes that are no UTF-8 are decoded to these, and mean what they mean in Windows' Latin-1.
+_NO_UTF_8 = re.compile("[\udc80-\udcff]")
+_LATIN_1 = {0xDC00 + byte: bytes([byte]).decode("cp1252", "replace") for byte in range(0x80, 0x100)}
+# M-Pesa's own spelling, which nearly every key has.
+_USUAL_KEYS = {
+    key: key.lower()
+    for key in (
+        "TransactionType",
+        "TransID",
+        "TransTime",
+        "TransAmount",
+        "BusinessShortCode",
+        "BillRefNumber",
+        "InvoiceNumber",
+        "OrgAccountBalance",
+        "ThirdPartyTransID",
+        "MSISDN",
+        "FirstName",
+    )
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Payment:
+    """A confirmation, read but not interpreted. Field names and lengths are those of the proto Payment."""
+
+    trans_id: str
+    amount_cents: int
+    business_short_code: str
+    bill_ref_number: str
+    transaction_type: str
+    trans_time: str
+    invoice_number: str
+    third_party_trans_id: str
+    msisdn: str
+    first_name: str
+    org_account_balance_cents: int | None
+    callback_body: bytes
+    source_address: str
+    # When the gateway got it; None where nobody looked at the clock.
+    received: datetime | None = None
+
+
+class MalformedCallback(ValueError):
+    """The body cannot become a payment. `fault` tells the sender and the operator why, and repeats nothing of it."""
+
+    def __init__(self, field: str, fault: str, *, worth_keeping: bool = True) -> None:
+        super().__init__(fault)
+        self.field = field
+        self.fault = fault
+        # False when there is nothing in the body that money could be in.
+        self.worth_keeping = worth_keeping
+
+
+class _Object(dict[str, list[Any]]):
+    """A JSON object: folded key -> the values given for it, nulls left out."""
+
+
+def parse_callback(body: bytes, source_address: str = "", received: datetime | None = None) -> Payment:
+    """The payment in a callback's body, `received` then. Raises MalformedCallback and nothing else."""
+    members = _members(body)
+    return Payment(
+        trans_id=_trans_id(members),
+        amount_cents=_amount(members),
+        business_short_code=_money_text(members, "BusinessShortCode").strip()[:50],
+        bill_ref_number=_money_text(members, "BillRefNumber")[:100],
+        transaction_type=_free_text(members, "TransactionType")[:50],
+        trans_time=_free_text(members, "TransTime")[:50],
+        invoice_number=_free_text(members, "InvoiceNumber")[:100],
+        third_party_trans_id=_free_text(members, "ThirdPartyTransID")[:100],
+        msisdn=_free_text(members, "MSISDN")[:100],
+        first_name=_free_text(members, "FirstName")[:100],
+        org_account_balance_cents=_balance(members),
+        callback_body=body,
+        source_address=source_address,
+        received=received,
+    )
+
+
+def _members(body: bytes) -> _Object:
+    text = _decode(body)
+    if not text.strip():
+        raise MalformedCallback("body", "body: empty", worth_keeping=False)
+    value = _read(text)
+    if isinstance(value, list) and len(value) == 1:
+        value = value[0]
+    if not isinstance(value, _Object):
+        raise MalformedCallback("body", "body: not a JSON object", worth_keeping=bool(value))
+    if not value:
+        raise MalformedCallback("TransID", "Missing TransID", worth_keeping=False)
+    return value
+
+
+def _decode(body: bytes) -> str:
+    """The body's text; bytes that are no UTF-8 become half surrogates, which _money_text refuses."""
+    if len(body) > MAX_BODY_BYTES:
+        raise MalformedCallback("body", f"body: longer than {MAX_BODY_BYTES} bytes")
+    encoding = json.detect_encoding(body)
+    try:
+        return body.decode(encoding, "surrogateescape" if encoding.startswith("utf-8") else "strict")
+    except UnicodeDecodeError:
+        raise MalformedCallback("body", "body: not UTF-8") from None
+
+
+def _read(text: str) -> Any:
+    try:
+        return _DECODER.decode(text)
+    except json.JSONDecodeError as error:
+        value = _form(text) if _FORM.fullmatch(text.strip()) else _without_commas_too_many(text)
+        if value is None:
+            raise MalformedCallback("body", f"body: not JSON (line {error.lineno}, column {error.colno})") from None
+        return value
+    except RecursionError:
+        raise MalformedCallback("body", "body: nested too deeply") from None
+
+
+def _without_commas_too_many(text: str) -> Any:
+    try:
+        return _DECODER.decode(_COMMA_TOO_MANY.sub(r"\1", text))
+    except (json.JSONDecodeError, RecursionError):
+        return None
+
+
+def _form(text: str) -> _Object | None:
+    """The fields of an application/x-www-form-urlencoded body; None when it is no callback's."""
+    try:
+        pairs = parse_qsl(text.strip(), keep_blank_values=True, strict_parsing=True, errors="surrogateescape")
+    except ValueError:
+        return None
+    members = _fold(pairs)
+    return members if _folded("TransID") in members else None
+
+
+def _fold(pairs: list[tuple[str, Any]]) -> _Object:
+    members = _Object()
+    for key, value in pairs:
+        given = members.setdefault(_folded(key), [])
+        if value is not None:
+            given.append(value)
+    return members
+
+
+def _folded(key: str) -> str:
+    return _USUAL_KEYS.get(key) or _KEY_NOISE.sub("", key).lower()
+
+
+# Numbers stay the text they were written as: a float would lose cents, and an amount may be text anyway.
+# strict=False lets a raw tab or line break stand in a name. Made once, because json.loads makes one a call.
+_DECODER = json.JSONDecoder(parse_int=str, parse_float=str, parse_constant=str, object_pairs_hook=_fold, strict=False)
+
+
+def _trans_id(members: _Object) -> str:
+    text = _money_text(members, "TransID").strip()
+    if not text:
+        raise MalformedCallback("TransID", "Missing TransID")
+    if not _TRANS_ID.fullmatch(text):
+        raise MalformedCallback("TransID", "TransID: not 1 to 50 letters and digits")
+    return text.upper()
+
+
+def _amount(members: _Object) -> int:
+    text = _money_text(members, "TransAmount")
+    if not text.strip():
+        raise MalformedCallback("TransAmount", "Missing TransAmount")
+    try:
+        return to_cents(text)
+    except BadAmount as error:
+        raise MalformedCallback("TransAmount", f"TransAmount: {error}") from None
+
+
+def _money_text(members: _Object, name: str) -> str:
+    """A field that decides about money: absent is empty, anything doubtful is a fault."""
+    given = members.get(_folded(name), [])
+    for value in given:
+        if not isinstance(value, str):
+            raise MalformedCallback(name, f"{name}: neither text nor a number")
+    if len(given) > 1 and len(set(given)) > 1:
+        raise MalformedCallback(name, f"{name}: given twice with different values")
+    if not given:
+        return ""
+    if _NO_UTF_8.search(given[0]):
+        raise MalformedCallback(name, "body: not UTF-8")
+    return _encodable(given[0])
+
+
+def _free_text(members: _Object, name: str) -> str:
+    """A field that only informs: anything doubtful is left out; the raw body still has it."""
+    given = members.get(_folded(name), [])
+    return _encodable(given[0]) if given and isinstance(given[0], str) else ""
+
+
+def _encodable(text: str) -> str:
+    # JSON can spell half a surrogate pair, which UTF-8, and so protobuf, cannot.
+    return text if text.isascii() else text.translate(_LATIN_1).encode("utf-8", "replace").decode("utf-8")
+
+
+def _balance(members: _Object) -> int | None:
+    try:
+        return signed_cents(_free_text(members, "OrgAccountBalance"))
+    except BadAmount:
+        return None

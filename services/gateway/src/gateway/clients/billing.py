@@ -1,0 +1,171 @@
+"""Asks billing about payments. Protobuf and gRPC's errors stop here."""
+
+from collections.abc import Awaitable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, TypeVar
+
+import grpc
+from google.protobuf.timestamp_pb2 import Timestamp
+from rejesha.billing.v1 import payment_service_pb2 as pb
+
+from gateway.callbacks.parsing import MAX_BODY_BYTES, Payment
+from gateway.clients.words import outcome_word, quarantine_word, reason_word
+from gateway.errors import from_rpc
+from gateway.spool.callback import Callback
+
+if TYPE_CHECKING:
+    from rejesha.billing.v1.payment_service_pb2_grpc import PaymentServiceAsyncStub
+
+Response = TypeVar("Response")
+
+# The outcome of a payment that billing did not record, because another transaction holds a row that it needs.
+DEFERRED = "deferred"
+
+# How long an operator's question may take, in seconds.
+_QUESTION = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What became of a payment. `outcome` and `reason` are the proto's words in lower case; reason may be ""."""
+
+    trans_id: str
+    outcome: str
+    reason: str
+    repeated: bool
+    isp_id: int
+    customer_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What would become of a payment."""
+
+    outcome: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class KeptCallback:
+    """A callback in quarantine. `state`: open, replayed or dismissed."""
+
+    callback_body: bytes
+    source_address: str
+    state: str
+    trans_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """What waits for a person: callbacks in quarantine, and payments that nobody could be credited for."""
+
+    open_callbacks: int
+    unmatched_payments: int
+
+
+class Billing:
+    """billing's PaymentService. Every method raises gateway.errors.CallFailed."""
+
+    def __init__(self, stub: "PaymentServiceAsyncStub", *, intake_deadline: float, validation_deadline: float) -> None:
+        self._stub = stub
+        self._intake_deadline = intake_deadline
+        self._validation_deadline = validation_deadline
+
+    async def record(self, payments: Sequence[Payment]) -> list[Receipt]:
+        """Store, route and apply payments; durable when this returns. At most 500."""
+        request = pb.RecordPaymentsRequest(payments=[_payment(payment) for payment in payments])
+        # Waiting for the connection lets a restart of billing pass without losing a callback.
+        call = self._stub.RecordPayments(request, timeout=self._intake_deadline, wait_for_ready=True)
+        return [_receipt(receipt) for receipt in (await _answer(call)).receipts]
+
+    async def validate(self, payments: Sequence[Payment]) -> list[Verdict]:
+        """What would become of payments; stores nothing. At most 500."""
+        request = pb.ValidatePaymentsRequest(payments=[_payment(payment) for payment in payments])
+        response = await _answer(self._stub.ValidatePayments(request, timeout=self._validation_deadline))
+        return [
+            Verdict(outcome_word(verdict.outcome), reason_word(verdict.unmatched_reason))
+            for verdict in response.verdicts
+        ]
+
+    async def quarantine(self, callback: Callback) -> int:
+        """Keep a body that cannot become a payment; its id. Durable when this returns."""
+        return (await self.quarantine_all([callback]))[0]
+
+    async def quarantine_all(self, callbacks: Sequence[Callback]) -> list[int]:
+        """Keep bodies that cannot become payments, at most 50; their ids. Durable when this returns."""
+        request = pb.QuarantineCallbacksRequest(callbacks=[_kept(callback) for callback in callbacks])
+        call = self._stub.QuarantineCallbacks(request, timeout=self._intake_deadline, wait_for_ready=True)
+        return list((await _answer(call)).callback_ids)
+
+    async def get_payment(self, trans_id: str) -> pb.GetPaymentResponse:
+        """A payment with its story, for gateway.operations.timeline."""
+        return await _answer(self._stub.GetPayment(pb.GetPaymentRequest(trans_id=trans_id), timeout=_QUESTION))
+
+    async def get_kept_callback(self, callback_id: int) -> KeptCallback:
+        """A callback in quarantine."""
+        request = pb.GetQuarantinedCallbackRequest(callback_id=callback_id)
+        kept = (await _answer(self._stub.GetQuarantinedCallback(request, timeout=_QUESTION))).callback
+        state = quarantine_word(kept.state)
+        return KeptCallback(kept.callback_body, kept.source_address, state, kept.trans_id)
+
+    async def count_waiting(self, seconds: float) -> Waiting:
+        """What waits for a person; asks no longer than so many seconds."""
+        found = await _answer(self._stub.CountWaiting(pb.CountWaitingRequest(), timeout=seconds))
+        return Waiting(found.open_callbacks, found.unmatched_payments)
+
+    async def resolve(self, callback_id: int, trans_id: str, note: str) -> None:
+        """Close a quarantined callback: it became the payment `trans_id`."""
+        request = pb.ResolveQuarantinedCallbackRequest(callback_id=callback_id, trans_id=trans_id, note=note[:255])
+        await _answer(self._stub.ResolveQuarantinedCallback(request, timeout=_QUESTION))
+
+
+async def _answer(call: Awaitable[Response]) -> Response:
+    try:
+        return await call
+    except grpc.aio.AioRpcError as error:
+        raise from_rpc("billing", error) from None
+
+
+def _payment(payment: Payment) -> pb.Payment:
+    return pb.Payment(
+        trans_id=payment.trans_id,
+        transaction_type=payment.transaction_type,
+        trans_time=payment.trans_time,
+        amount_cents=payment.amount_cents,
+        business_short_code=payment.business_short_code,
+        bill_ref_number=payment.bill_ref_number,
+        invoice_number=payment.invoice_number,
+        org_account_balance_cents=payment.org_account_balance_cents,
+        third_party_trans_id=payment.third_party_trans_id,
+        msisdn=payment.msisdn,
+        first_name=payment.first_name,
+        callback_body=payment.callback_body,
+        source_address=payment.source_address,
+        receive_time=_timestamp(payment.received) if payment.received else None,
+    )
+
+
+def _timestamp(moment: datetime) -> Timestamp:
+    seconds, microseconds = divmod(int(moment.timestamp() * 1_000_000), 1_000_000)
+    return Timestamp(seconds=seconds, nanos=1000 * microseconds)
+
+
+def _kept(callback: Callback) -> pb.QuarantinedCallback:
+    return pb.QuarantinedCallback(
+        callback_body=callback.body[:MAX_BODY_BYTES],
+        truncated=callback.truncated,
+        fault=callback.fault[:255],
+        source_address=callback.source_address,
+    )
+
+
+def _receipt(receipt: pb.PaymentReceipt) -> Receipt:
+    return Receipt(
+        trans_id=receipt.trans_id,
+        outcome=outcome_word(receipt.outcome),
+        reason=reason_word(receipt.unmatched_reason),
+        repeated=receipt.repeated,
+        isp_id=receipt.isp_id,
+        customer_id=receipt.customer_id,
+    )

@@ -1,0 +1,1 @@
+"""What operators and probes ask: health, what waits, a payment's timeline, the quarantine."""
