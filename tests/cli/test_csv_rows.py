@@ -7,8 +7,8 @@ from decimal import Decimal
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from rejesha_cli.csv_rows import BadValue, Fault, Field, day, host, phone, read_sheet, whole_number, yes_no
 from rejesha_cli.errors import UnreadableSheet
+from rejesha_cli.imports.rules import BadValue, Fault, Field, day, host, phone, read_sheet, whole_number, yes_no
 from rejesha_cli.money import MAX_AMOUNT_CENTS, format_kes, group, parse_cents
 
 FIELDS = (Field("account_name", also=("account",), required=True), Field("full_name", also=("name",)), Field("package"))

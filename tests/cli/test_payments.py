@@ -13,8 +13,8 @@ from rejesha.billing.v1 import directory_service_pb2 as directory
 from rejesha.billing.v1 import payment_service_pb2 as payment
 from rejesha.billing.v1 import task_service_pb2 as task
 from rejesha.notify.v1 import notify_service_pb2 as notify
-from rejesha_cli.timeline import Timeline, judge
-from rejesha_cli.timeline_view import show_timeline
+from rejesha_cli.payments.rules import Timeline, judge
+from rejesha_cli.payments.views import show_timeline
 from werkzeug import Request, Response
 
 CODE = "QGH7SK61SU"

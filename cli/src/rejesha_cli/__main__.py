@@ -1,40 +1,70 @@
-"""The command's wiring: its nouns, its settings, and how it ends."""
+"""The command's wiring: its nouns, its settings, and how it ends.
+
+A noun's modules are imported when one of its commands runs: importing all of them takes longer than most commands.
+"""
 
 import sys
 from collections.abc import Sequence
+from importlib import import_module
+from pathlib import Path
 
-import typer
-from servicekit.masking import mask_phones
+import click
 
-from rejesha_cli import access, customers, isps, messages, payments, quarantine, routers
 from rejesha_cli.context import Connections
 from rejesha_cli.errors import CommandFailed
 from rejesha_cli.settings import Settings
-from rejesha_cli.spool import spool
-from rejesha_cli.status import status
-from rejesha_cli.tables import clean
 
-app = typer.Typer(
-    name="rejesha",
+# Each first word: where in rejesha_cli its command or group of commands is, and what --help says of it.
+COMMANDS = {
+    "status": ("status.commands:status", "Show whether every service runs, and what waits."),
+    "payment": ("payments.commands:payment", "Payments and what became of them."),
+    "customer": ("customers.commands:customer", "Customers of the ISPs."),
+    "isp": ("isps.commands:isp", "Internet providers."),
+    "router": ("routers.commands:router", "Routers that carry the customers' lines."),
+    "access": ("access.commands:access", "Lines on the routers, switched by hand."),
+    "message": ("messages.commands:message", "Messages to customers, ISPs and admins."),
+    "quarantine": ("quarantine.commands:quarantine", "Callbacks that could not become payments."),
+    "spool": ("spool.commands:spool", "Show what waits on the gateway's disk for billing, and why."),
+}
+
+
+def load(word: str) -> click.Command:
+    """The command or group of a first word, imported now."""
+    module, _, name = COMMANDS[word][0].partition(":")
+    found: click.Command = getattr(import_module(f"rejesha_cli.{module}"), name)
+    return found
+
+
+class LazyGroup(click.Group):
+    """Lists what stands in COMMANDS, and imports the one that runs."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
+        return list(self.commands)
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        word, command, rest = super().resolve_command(ctx, args)
+        return word, load(word) if word and command else None, rest
+
+
+@click.group(
+    "rejesha",
+    cls=LazyGroup,
+    commands={word: click.Command(word, help=about) for word, (_, about) in COMMANDS.items()},
     help="See and steer a Rejesha installation.",
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
 )
-app.command("status")(status)
-app.command("spool")(spool)
-app.add_typer(payments.app, name="payment")
-app.add_typer(customers.app, name="customer")
-app.add_typer(isps.app, name="isp")
-app.add_typer(routers.app, name="router")
-app.add_typer(access.app, name="access")
-app.add_typer(messages.app, name="message")
-app.add_typer(quarantine.app, name="quarantine")
-
-
-@app.callback()
-def connect(ctx: typer.Context) -> None:
+@click.option(
+    "--env-file",
+    type=click.Path(path_type=Path),
+    envvar="REJESHA_ENV_FILE",
+    metavar="FILE",
+    help="Settings as KEY=VALUE lines; the environment wins over them. Left out: var/run.env of `make run`.",
+)
+@click.pass_context
+def rejesha(ctx: click.Context, env_file: Path | None) -> None:
     """Hand every command its connections."""
-    ctx.obj = Connections(Settings.load())
+    ctx.obj = Connections(Settings.load(env_file))
     ctx.call_on_close(ctx.obj.close)
 
 
@@ -48,18 +78,24 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def _run(arguments: Sequence[str] | None) -> int:
     try:
-        return app(args=arguments, prog_name="rejesha", standalone_mode=False) or 0
+        return rejesha.main(args=arguments, prog_name="rejesha", standalone_mode=False) or 0
     except CommandFailed as error:
-        return _complain(str(error), 1)
-    except typer.Abort:
+        return _complain(str(error), error.exit_code)
+    except click.Abort:
         return _complain("stopped, nothing was done.", 1)
-    except typer.TyperException as error:
-        return _complain(error.format_message().replace("Value error, ", ""), error.exit_code)
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.format_message(), err=True)
+        return error.exit_code
+    except click.ClickException as error:
+        return _complain(error.format_message(), error.exit_code)
 
 
 def _complain(sentence: str, code: int) -> int:
-    if sentence:  # empty where the help was shown instead
-        sys.stderr.write(f"rejesha: {mask_phones(clean(sentence))}\n")
+    from servicekit.masking import mask_phones  # noqa: PLC0415 - its patterns take long to compile
+
+    from rejesha_cli.tables import clean  # noqa: PLC0415 - Rich
+
+    sys.stderr.write(f"rejesha: {mask_phones(clean(sentence))}\n")
     return code
 
 

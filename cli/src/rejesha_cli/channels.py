@@ -1,25 +1,29 @@
 """The way to the three services: one stub each, a deadline on every call, and failures as sentences.
 
-Nothing else in this package knows gRPC's errors.
+Nothing else in this package knows gRPC's errors. A stub's module is imported with its first use: each takes its time.
 """
+
+# ruff: noqa: PLC0415
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
-from rejesha.billing.v1.directory_service_pb2_grpc import DirectoryServiceStub
-from rejesha.billing.v1.payment_service_pb2_grpc import PaymentServiceStub
-from rejesha.billing.v1.task_service_pb2_grpc import TaskServiceStub
-from rejesha.notify.v1.notify_service_pb2_grpc import NotifyServiceStub
-from rejesha.router_control.v1.router_control_service_pb2_grpc import RouterControlServiceStub
 from servicekit.channel import connect
 from servicekit.errors import reason_of
 
 from rejesha_cli.errors import CommandFailed, ServiceRefused, ServiceUnreachable
 from rejesha_cli.settings import Settings
+
+if TYPE_CHECKING:
+    from rejesha.billing.v1.directory_service_pb2_grpc import DirectoryServiceStub
+    from rejesha.billing.v1.payment_service_pb2_grpc import PaymentServiceStub
+    from rejesha.billing.v1.task_service_pb2_grpc import TaskServiceStub
+    from rejesha.notify.v1.notify_service_pb2_grpc import NotifyServiceStub
+    from rejesha.router_control.v1.router_control_service_pb2_grpc import RouterControlServiceStub
 
 
 @dataclass(frozen=True)
@@ -45,23 +49,33 @@ class Channels:
         self._open: dict[Service, grpc.Channel] = {}
 
     @cached_property
-    def payments(self) -> PaymentServiceStub:
+    def payments(self) -> "PaymentServiceStub":
+        from rejesha.billing.v1.payment_service_pb2_grpc import PaymentServiceStub
+
         return PaymentServiceStub(self._channel(self.billing))
 
     @cached_property
-    def tasks(self) -> TaskServiceStub:
+    def tasks(self) -> "TaskServiceStub":
+        from rejesha.billing.v1.task_service_pb2_grpc import TaskServiceStub
+
         return TaskServiceStub(self._channel(self.billing))
 
     @cached_property
-    def directory(self) -> DirectoryServiceStub:
+    def directory(self) -> "DirectoryServiceStub":
+        from rejesha.billing.v1.directory_service_pb2_grpc import DirectoryServiceStub
+
         return DirectoryServiceStub(self._channel(self.billing))
 
     @cached_property
-    def routers(self) -> RouterControlServiceStub:
+    def routers(self) -> "RouterControlServiceStub":
+        from rejesha.router_control.v1.router_control_service_pb2_grpc import RouterControlServiceStub
+
         return RouterControlServiceStub(self._channel(self.router_control))
 
     @cached_property
-    def messages(self) -> NotifyServiceStub:
+    def messages(self) -> "NotifyServiceStub":
+        from rejesha.notify.v1.notify_service_pb2_grpc import NotifyServiceStub
+
         return NotifyServiceStub(self._channel(self.notify))
 
     def health(self, service: Service) -> str:

@@ -2,37 +2,85 @@
 
 import getpass
 from collections.abc import Callable
-from typing import Annotated
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-import typer
-from google.protobuf.descriptor import EnumDescriptor
+import click
 
-from rejesha_cli.channels import Channels
-from rejesha_cli.gateway import Gateway
-from rejesha_cli.money import parse_cents
-from rejesha_cli.records import words
 from rejesha_cli.settings import Settings
+
+if TYPE_CHECKING:
+    from google.protobuf.descriptor import EnumDescriptor
+
+    from rejesha_cli.channels import Channels
+    from rejesha_cli.gateway import Gateway
 
 
 class Connections:
-    """The ways to the services and the gateway, opened when first used."""
+    """The ways to the services and the gateway; what each needs is imported, and opened, when it is first used."""
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        self.channels = Channels(settings)
-        self.gateway = Gateway(settings)
+
+    @cached_property
+    def channels(self) -> "Channels":
+        from rejesha_cli.channels import Channels  # noqa: PLC0415 - gRPC, which not every command needs
+
+        return Channels(self.settings)
+
+    @cached_property
+    def gateway(self) -> "Gateway":
+        from rejesha_cli.gateway import Gateway  # noqa: PLC0415 - HTTP, likewise
+
+        return Gateway(self.settings)
 
     def close(self) -> None:
-        self.channels.close()
-        self.gateway.close()
+        if "channels" in self.__dict__:
+            self.channels.close()
 
 
-def connections(ctx: typer.Context) -> Connections:
-    """The connections that __main__ laid into the command's context."""
-    found = ctx.find_object(Connections)
-    if found is None:
-        raise AssertionError("__main__ lays the connections into every context")
-    return found
+# The first argument of every command: the connections that __main__ laid into its context.
+with_connections = click.make_pass_decorator(Connections)
+
+
+class ReadAs(click.ParamType[Any]):
+    """An argument or option that a function reads from its text; its ValueError says what is wrong."""
+
+    def __init__(self, name: str, read: Callable[[str], Any]) -> None:
+        self.name = name
+        self._read = read
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if not isinstance(value, str):
+            return value
+        try:
+            return self._read(value)
+        except ValueError as error:
+            self.fail(f"{error}.", param, ctx)
+
+
+def word_of(name: str, enum: "EnumDescriptor") -> ReadAs:
+    """A word of an enum, in any case; the enum's number."""
+    from rejesha_cli.records import words  # noqa: PLC0415 - protobuf, which not every command needs
+
+    choices = words(enum)
+
+    def read(text: str) -> int:
+        if text.lower() not in choices:
+            raise ValueError(f"{text!r} is none of {', '.join(choices)}")
+        return choices[text.lower()]
+
+    return ReadAs(name, read)
+
+
+def _phone(text: str) -> str:
+    from rejesha_cli.imports.rules import phone  # noqa: PLC0415 - CSV, which few commands need
+
+    return phone(text)
+
+
+PHONE = ReadAs("PHONE", _phone)
 
 
 def operator_name() -> str:
@@ -40,24 +88,11 @@ def operator_name() -> str:
     return getpass.getuser()
 
 
-def amount(text: str | int) -> int:
-    """Parser of options that take shillings; cents."""
-    return parse_cents(str(text))
-
-
-def word_of(enum: EnumDescriptor) -> Callable[[str], int]:
-    """Parser of options that take a word of an enum, in any case; the enum's number."""
-
-    def parse(text: str) -> int:
-        choices = words(enum)
-        if text.lower() not in choices:
-            raise ValueError(f"{text!r} is none of {', '.join(choices)}")
-        return choices[text.lower()]
-
-    return parse
-
-
-AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document for programs.")]
-Limit = Annotated[int, typer.Option(min=0, help="At most so many; 0 for all.")]
-By = Annotated[str, typer.Option("--by", default_factory=operator_name, help="Who says so, for the log.")]
-DryRun = Annotated[bool, typer.Option("--dry-run", help="Only say what would happen.")]
+with_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON document for programs.")
+with_limit = click.option(
+    "--limit", type=click.IntRange(min=0), default=50, show_default=True, help="At most so many; 0 for all."
+)
+with_author = click.option("--by", default=operator_name, metavar="NAME", help="Who says so, for the log; you.")
+with_dry_run = click.option("--dry-run", is_flag=True, help="Only say what would happen.")
+with_yes = click.option("--yes", is_flag=True, help="Do not ask.")
+with_file = click.argument("file", type=click.Path(path_type=Path))

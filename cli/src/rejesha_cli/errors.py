@@ -2,7 +2,9 @@
 
 
 class CommandFailed(Exception):
-    """The command could not do what it was asked; exit code 1."""
+    """The command could not do what it was asked."""
+
+    exit_code = 1
 
 
 class ServiceUnreachable(CommandFailed):
@@ -23,6 +25,18 @@ class GatewayRefused(CommandFailed):
 
 class SettingMissing(CommandFailed):
     """A setting that this command needs is nowhere to be found."""
+
+
+class SettingsUnreadable(CommandFailed):
+    """A file that settings are to be read from cannot be read."""
+
+    exit_code = 2
+
+
+class NoSuchService(CommandFailed):
+    """None of our services has the name that was given."""
+
+    exit_code = 2
 
 
 class NoSuchName(CommandFailed):

@@ -1,10 +1,15 @@
-"""The gateway over HTTP: a payment's timeline, its health, and callbacks sent in by hand."""
+"""The gateway over HTTP: a payment's timeline, its health, and callbacks sent in by hand.
 
+With http.client: importing httpx takes as long as the rest of a command.
+"""
+
+import json
+from collections.abc import Mapping
 from dataclasses import dataclass
+from http import HTTPStatus
+from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from typing import Any
-from urllib.parse import quote
-
-import httpx
+from urllib.parse import quote, urlsplit
 
 from rejesha_cli.errors import GatewayRefused, ServiceUnreachable, SettingMissing
 from rejesha_cli.settings import Settings
@@ -14,14 +19,15 @@ _TIMEOUT_SECONDS = 30
 
 @dataclass(frozen=True)
 class Answer:
-    """The gateway's answer to a callback: its HTTP status and its JSON object."""
+    """The gateway's answer: its HTTP status, its JSON object, and its Date header."""
 
     status: int
     document: dict[str, Any]
+    date: str = ""
 
     @property
     def accepted(self) -> bool:
-        return self.status == httpx.codes.OK and self.document.get("success") is not False
+        return self.status == HTTPStatus.OK and self.document.get("success") is not False
 
     @property
     def outcome(self) -> str:
@@ -45,17 +51,12 @@ class Gateway:
     def __init__(self, settings: Settings) -> None:
         self.url = settings.gateway_url.rstrip("/")
         self._token = settings.api_token
-        self._secret = settings.callback_secret or next(iter(settings.callback_secrets), "")
-        # The gateway is ours and reached directly, as the services are: no proxy of the surroundings.
-        self._client = httpx.Client(timeout=_TIMEOUT_SECONDS, trust_env=False)
-
-    def close(self) -> None:
-        self._client.close()
+        self._secret = settings.first_callback_secret
 
     def timeline(self, trans_id: str) -> dict[str, Any]:
         """A payment's timeline, as `GET /payments/{TransID}` tells it."""
         answer = self._request("GET", f"/payments/{quote(trans_id, safe='')}", headers=self._authorization())
-        if answer.status == httpx.codes.NOT_FOUND:
+        if answer.status == HTTPStatus.NOT_FOUND:
             raise GatewayRefused(f"there is no payment {trans_id}.")
         return self._granted(answer).document
 
@@ -77,28 +78,54 @@ class Gateway:
         secret = secret or self._secret
         path = f"/callbackprocess/{quote(secret, safe='')}" if secret else "/callbackprocess"
         answer = self._request("POST", path, content=body, headers={"Content-Type": "application/json"})
-        if answer.status in (httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN, httpx.codes.NOT_FOUND):
+        if answer.status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND):
             raise GatewayRefused(
                 f"the gateway does not take callbacks from here (HTTP {answer.status}): REJESHA_CALLBACK_SECRET must be"
                 " one of its REJESHA_CALLBACK_SECRETS, and this address in its REJESHA_CALLBACK_NETWORKS."
             )
         return answer
 
-    def _request(self, method: str, path: str, **options: Any) -> Answer:
+    def _request(
+        self,
+        method: str,
+        path: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        content: bytes | None = None,
+        timeout: float = _TIMEOUT_SECONDS,
+    ) -> Answer:
+        connection = self._connection(timeout)
         try:
-            response = self._client.request(method, self.url + path, **options)
-            document = response.json()
-        except (httpx.InvalidURL, httpx.UnsupportedProtocol) as error:
-            raise ServiceUnreachable(f"REJESHA_GATEWAY_URL is no http address: {error}.") from error
-        except httpx.HTTPError as error:
+            connection.request(method, urlsplit(self.url).path + path, content, dict(headers or {}))
+            response = connection.getresponse()
+            body = response.read()
+        except (OSError, HTTPException) as error:
             raise ServiceUnreachable(
                 f"the gateway cannot be reached at {self.url}: REJESHA_GATEWAY_URL says where it is."
             ) from error
+        finally:
+            connection.close()
+        return Answer(response.status, self._document(response.status, body), response.headers.get("Date", ""))
+
+    def _connection(self, timeout: float) -> HTTPConnection:
+        """The gateway is ours and reached directly, as the services are: no proxy of the surroundings."""
+        try:
+            url = urlsplit(self.url)
+            if url.hostname and url.scheme in {"http", "https"}:
+                kind = HTTPSConnection if url.scheme == "https" else HTTPConnection
+                return kind(url.hostname, url.port, timeout=timeout)
+        except (ValueError, HTTPException):  # of a port that is none
+            pass
+        raise ServiceUnreachable(f"REJESHA_GATEWAY_URL is no http address: {self.url!r}.")
+
+    def _document(self, status: int, body: bytes) -> dict[str, Any]:
+        try:
+            document = json.loads(body)
         except ValueError as error:
-            raise self._strange(response.status_code) from error
+            raise self._strange(status) from error
         if not isinstance(document, dict):
-            raise self._strange(response.status_code)
-        return Answer(response.status_code, document)
+            raise self._strange(status)
+        return document
 
     def _strange(self, status: int) -> ServiceUnreachable:
         return ServiceUnreachable(
@@ -111,7 +138,7 @@ class Gateway:
         return {"Authorization": f"Bearer {self._token}"}
 
     def _granted(self, answer: Answer) -> Answer:
-        if answer.status in (httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN):
+        if answer.status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
             raise GatewayRefused("the gateway refuses the token: REJESHA_API_TOKEN must be the same here and there.")
         if not answer.accepted:
             raise GatewayRefused(f"the gateway: {answer.fault} (HTTP {answer.status}).")

@@ -1,10 +1,11 @@
-"""Protobuf messages as plain records: the one shape that `--json` prints and the tables read.
+"""Protobuf messages as plain records, the one shape that `--json` prints and the tables read; and pages of them.
 
 A record has the contract's field names, in its order, with these differences:
 `…_cents` becomes `…` in shillings with two decimals as text; a moment is ISO 8601 in East Africa Time;
 an enum is its word in lower case; what is unset, unknown or UNSPECIFIED is null. A password never appears.
 """
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, cast
 from zoneinfo import ZoneInfo
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 Record = dict[str, Any]
+
+MAX_PAGE_SIZE = 500
 
 NAIROBI = ZoneInfo("Africa/Nairobi")
 _SECRET_FIELDS = {"password"}
@@ -88,3 +91,19 @@ def words(enum: EnumDescriptor) -> dict[str, int]:
 def _bare(enum: EnumDescriptor, name: str) -> str:
     prefix = enum.values_by_number[0].name.removesuffix("UNSPECIFIED")
     return name.removeprefix(prefix).lower()
+
+
+def read_pages(fetch: Callable[[int, str], Any], field: str, limit: int) -> tuple[list[Record], bool]:
+    """The first `limit` records, 0 for all, and whether there are more.
+
+    `fetch` takes a page size and a page token and answers a List…Response; `field` is its repeated field.
+    """
+    records: list[Record] = []
+    token = ""
+    while True:
+        wanted = limit - len(records) if limit else MAX_PAGE_SIZE
+        page = fetch(min(wanted, MAX_PAGE_SIZE), token)
+        records += [record(one) for one in getattr(page, field)]
+        token = page.next_page_token
+        if not token or (limit and len(records) >= limit):
+            return records, bool(token)

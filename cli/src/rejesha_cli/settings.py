@@ -1,74 +1,90 @@
-"""Where the services are and what opens them: the environment, …_FILE, or var/run.env of a running `make run`.
+"""Where the services are and what opens them: the environment, …_FILE, or an env file.
 
-Read only by __main__. The environment wins over a file that it names, and both win over var/run.env.
+The env file is the one that --env-file or REJESHA_ENV_FILE names, else the var/run.env of a running `make run` that is
+nearest upwards. The environment wins over it. Read only by __main__; without pydantic, see servicekit.environment.
 """
 
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import Self
 
-import servicekit.settings
-from pydantic.fields import FieldInfo
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource
-from servicekit.settings import PREFIX, Words
+from servicekit.environment import FILE_SUFFIX, PREFIX, setting, words
+
+from rejesha_cli.errors import SettingsUnreadable
 
 RUN_FILE = Path("var") / "run.env"
 
 
-class RunFileSource(PydanticBaseSettingsSource):
-    """Reads REJESHA_X from the var/run.env that is nearest upwards, so that beside `make run` nothing needs setting."""
-
-    def __init__(self, settings_cls: type[BaseSettings]) -> None:
-        super().__init__(settings_cls)
-        self._values = read_run_file(Path.cwd())
-
-    def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:  # noqa: ARG002
-        return self._values.get(PREFIX + field_name.upper()), field_name, False
-
-    def __call__(self) -> dict[str, Any]:
-        found = {name: self.get_field_value(field, name)[0] for name, field in self.settings_cls.model_fields.items()}
-        return {name: value for name, value in found.items() if value}
-
-
-def read_run_file(start: Path) -> dict[str, str]:
-    """The KEY=VALUE lines of the var/run.env in `start` or the nearest directory above it; empty when there is none."""
-    for directory in (start, *start.parents):
-        path = directory / RUN_FILE
-        if path.is_file():
-            lines = path.read_text(encoding="utf-8").splitlines()
-            return dict(_split(line) for line in lines if "=" in line and not line.lstrip().startswith("#"))
-    return {}
-
-
-def _split(line: str) -> tuple[str, str]:
-    key, _, value = line.partition("=")
-    return key.strip().removeprefix("export ").strip(), value.strip().strip("'\"")
-
-
-class Settings(servicekit.settings.Settings):
+@dataclass(frozen=True)
+class Settings:
     """`api_token` opens the gateway's timelines, `callback_secret` its callback path; both may be empty.
 
-    Where `callback_secret` is not set, the first of the gateway's own `callback_secrets` does.
+    Where `callback_secret` is not set, the first of the gateway's own `callback_secrets` does. `environment` is what
+    a service that is started from here finds: ours and the env file's. `env_file`: which file, if any, was read.
     """
 
+    environment: Mapping[str, str]
+    env_file: Path | None = None
     billing_target: str = "127.0.0.1:50051"
     router_control_target: str = "127.0.0.1:50052"
     notify_target: str = "127.0.0.1:50053"
     gateway_url: str = "http://127.0.0.1:8080"
     api_token: str = ""
     callback_secret: str = ""
-    callback_secrets: Words = ()
-    shortcodes: Words = ()
+    callback_secrets: str = ""
+    shortcodes: str = ""
 
     @classmethod
-    def settings_customise_sources(
-        cls,
-        settings_cls: type[BaseSettings],
-        init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,
-        file_secret_settings: PydanticBaseSettingsSource,
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        given = super().settings_customise_sources(
-            settings_cls, init_settings, env_settings, dotenv_settings, file_secret_settings
-        )
-        return *given, RunFileSource(settings_cls)
+    def load(cls, env_file: Path | None = None) -> Self:
+        """Read the settings. Raises SettingsUnreadable when a file that is named cannot be read."""
+        env_file = env_file or _run_file(Path.cwd())
+        environment = with_env_file(os.environ, _lines(env_file) if env_file else {})
+        names = [field.name for field in fields(cls) if field.name not in {"environment", "env_file"}]
+        found = {name: _value(PREFIX + name.upper(), environment) for name in names}
+        return cls(environment, env_file, **{name: value for name, value in found.items() if value})
+
+    @property
+    def first_callback_secret(self) -> str:
+        return self.callback_secret or next(iter(words(self.callback_secrets)), "")
+
+    @property
+    def first_shortcode(self) -> str:
+        return next(iter(words(self.shortcodes)), "")
+
+
+def with_env_file(environment: Mapping[str, str], lines: Mapping[str, str]) -> dict[str, str]:
+    """The environment, and of an env file's lines those settings that it sets neither itself nor by a file."""
+
+    def is_set(name: str) -> bool:
+        variable = name.removesuffix(FILE_SUFFIX)
+        return bool(environment.get(variable) or environment.get(variable + FILE_SUFFIX))
+
+    return {**environment, **{name: value for name, value in lines.items() if not is_set(name)}}
+
+
+def _value(variable: str, environment: Mapping[str, str]) -> str:
+    try:
+        return setting(variable, environment) or ""
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsUnreadable(f"the file that {variable}{FILE_SUFFIX} names cannot be read: {error}.") from error
+
+
+def _run_file(start: Path) -> Path | None:
+    """The var/run.env in `start` or the nearest directory above it."""
+    return next((path for directory in (start, *start.parents) if (path := directory / RUN_FILE).is_file()), None)
+
+
+def _lines(path: Path) -> dict[str, str]:
+    """The KEY=VALUE lines of an env file; `export`, quotes around a value, and comments are understood."""
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsUnreadable(f"the settings in {path} cannot be read: {error}.") from error
+    return dict(_split(line) for line in lines if "=" in line and not line.lstrip().startswith("#"))
+
+
+def _split(line: str) -> tuple[str, str]:
+    key, _, value = line.partition("=")
+    return key.strip().removeprefix("export ").strip(), value.strip().strip("'\"")

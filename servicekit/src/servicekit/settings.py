@@ -3,24 +3,21 @@
 A process reads its settings once, in its `__main__`. A missing or wrong one stops the boot and names itself.
 """
 
-import os
 import sys
-from pathlib import Path
 from typing import Annotated, Any, Self
 
 from pydantic import AliasChoices, BeforeValidator, Field, ValidationError, field_validator, model_validator
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
+from servicekit import environment
 from servicekit.listening import is_loopback, joined
 
-PREFIX = "REJESHA_"
+PREFIX = environment.PREFIX
 
 
 def _split(value: object) -> object:
-    if isinstance(value, str):
-        return tuple(part.strip() for part in value.split(",") if part.strip())
-    return value
+    return environment.words(value) if isinstance(value, str) else value
 
 
 # A list in one variable: "a, b,c".
@@ -44,8 +41,8 @@ class FileSource(PydanticBaseSettingsSource):
 
     def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
         for variable in _variables(field_name, field):
-            if path := os.environ.get(f"{variable}_FILE"):
-                return Path(path).read_text(encoding="utf-8").strip(), variable, False
+            if (value := environment.setting_in_file(variable)) is not None:
+                return value, variable, False
         return None, field_name, False
 
     def __call__(self) -> dict[str, Any]:

@@ -1,11 +1,12 @@
 """`rejesha router …`: the registry of routers, and whether each one lets us in."""
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import Any
 
-import typer
+import click
 from rejesha.router_control.v1.router_control_service_pb2 import (
     AccessOutcome,
     CheckRouterRequest,
@@ -20,15 +21,13 @@ from rejesha.router_control.v1.router_control_service_pb2 import (
     UpdateRouterRequest,
 )
 
-from rejesha_cli import router_import
-from rejesha_cli.context import AsJson, DryRun, connections
+from rejesha_cli.context import Connections, with_connections, with_dry_run, with_file, with_json, with_yes
 from rejesha_cli.errors import CommandFailed
-from rejesha_cli.imports import LineResult, Parsed, run_import
+from rejesha_cli.imports.service import run_import
 from rejesha_cli.names import Names
 from rejesha_cli.records import record
+from rejesha_cli.routers import imports
 from rejesha_cli.tables import Column, print_json, reference, remark, say, show_list, show_record, state
-
-app = typer.Typer(no_args_is_help=True, help="Routers that carry the customers' lines.")
 
 COLUMNS = (
     Column("Id", "router_id"),
@@ -47,38 +46,61 @@ CHECK_COLUMNS = (
     Column("Took ms", "elapsed_ms"),
     Column("Detail", "detail"),
 )
-RouterName = Annotated[str, typer.Argument(metavar="ROUTER", help="The router, by id or name.")]
-Port = Annotated[int | None, typer.Option(min=0, max=65535, help="The API port; 0 for the installation's default.")]
-Tls = Annotated[bool | None, typer.Option("--tls/--no-tls", help="Speak TLS (api-ssl).")]
-Verify = Annotated[
-    bool | None,
-    typer.Option(help="Require a certificate of a known authority, instead of the one that the router shows first."),
-]
-Login = Annotated[str | None, typer.Option(help="The router's own login.")]
-DefaultLogin = Annotated[
-    bool, typer.Option("--default-login", help="Let the installation's default login be sent to this address.")
-]
-# Never the password itself: every user of this machine can read a running command's arguments.
-PasswordFile = Annotated[
-    Path | None, typer.Option(help="A file that holds the password; - reads it from standard input.")
-]
+# What `add` and `update` share. Never the password itself: every user of this machine can read a command's arguments.
+_REACHED = (
+    click.option("--port", type=click.IntRange(0, 65535), help="The API port; 0 for the installation's default."),
+    click.option("--tls/--no-tls", default=None, help="Speak TLS (api-ssl)."),
+    click.option(
+        "--verify-certificate/--no-verify-certificate",
+        default=None,
+        help="Require a certificate of a known authority, instead of the one that the router shows first.",
+    ),
+    click.option("--username", help="The router's own login."),
+    click.option(
+        "--password-file",
+        type=click.Path(path_type=Path),
+        help="A file that holds the password; - reads it from standard input.",
+    ),
+    click.option("--default-login", is_flag=True, help="Let the installation's default login be sent to this address."),
+)
+with_router = click.argument("router", metavar="ROUTER")
 
 
-@app.command("add")
-def add(  # noqa: PLR0913, PLR0917
-    ctx: typer.Context,
-    name: Annotated[str, typer.Argument(help="A name for people, unique.")],
-    address: Annotated[str, typer.Argument(help="An IP address or host name.")],
-    port: Port = None,
-    tls: Tls = None,
-    verify_certificate: Verify = None,
-    username: Login = None,
-    password_file: PasswordFile = None,
-    default_login: DefaultLogin = False,
-    as_json: AsJson = False,
+def _with_login(command: Callable[..., Any]) -> Callable[..., Any]:
+    for option in reversed(_REACHED):
+        command = option(command)
+    return command
+
+
+@click.group(help="Routers that carry the customers' lines. ROUTER is an id or a name.")
+def router() -> None:
+    """Only holds its commands."""
+
+
+@router.command("add")
+@click.argument("name")
+@click.argument("address")
+@_with_login
+@with_json
+@with_connections
+def add(  # noqa: PLR0913
+    connected: Connections,
+    *,
+    name: str,
+    address: str,
+    port: int | None,
+    tls: bool | None,
+    verify_certificate: bool | None,
+    username: str | None,
+    password_file: Path | None,
+    default_login: bool,
+    as_json: bool,
 ) -> None:
-    """Add a router to the registry, with a login of its own or --default-login."""
-    router = Router(
+    """Add a router to the registry, with a login of its own or --default-login.
+
+    NAME is for people, and unique; ADDRESS is an IP address or a host name.
+    """
+    wanted = Router(
         name=name,
         address=address,
         port=port or 0,
@@ -87,51 +109,39 @@ def add(  # noqa: PLR0913, PLR0917
         username=username or "",
         password=_password(password_file),
     )
-    request = CreateRouterRequest(router=router, use_default_login=default_login)
-    created = connections(ctx).channels.routers.CreateRouter(request).router
+    request = CreateRouterRequest(router=wanted, use_default_login=default_login)
+    created = connected.channels.routers.CreateRouter(request).router
     router_id = created.router_id
     _tell(created, f"Router {router_id} is added; `rejesha router check {router_id}` tries it.", as_json)
 
 
-@app.command("list")
-def list_routers(ctx: typer.Context, as_json: AsJson = False) -> None:
+@router.command("list")
+@with_json
+@with_connections
+def list_routers(connected: Connections, as_json: bool) -> None:
     """List the routers."""
-    routers = connections(ctx).channels.routers.ListRouters(ListRoutersRequest()).routers
-    show_list("routers", COLUMNS, ([record(router) for router in routers], False), as_json=as_json)
+    routers = connected.channels.routers.ListRouters(ListRoutersRequest()).routers
+    show_list("routers", COLUMNS, ([record(one) for one in routers], False), as_json=as_json)
 
 
-@app.command("update")
-def update(  # noqa: PLR0913, PLR0917
-    ctx: typer.Context,
-    router: RouterName,
-    name: Annotated[str | None, typer.Option(help="A new name.")] = None,
-    address: Annotated[str | None, typer.Option(help="A new address.")] = None,
-    port: Port = None,
-    tls: Tls = None,
-    verify_certificate: Verify = None,
-    username: Login = None,
-    password_file: PasswordFile = None,
-    default_login: DefaultLogin = False,
-    as_json: AsJson = False,
-) -> None:
+@router.command("update")
+@with_router
+@click.option("--name", help="A new name.")
+@click.option("--address", help="A new address.")
+@_with_login
+@with_json
+@with_connections
+def update(connected: Connections, /, router: str, default_login: bool, as_json: bool, **given: Any) -> None:
     """Change what is given of a router; the rest stays, also its password.
 
     Another address, port or TLS needs the password again, or --default-login: a login goes only where it was given for.
     """
-    channels = connections(ctx).channels
+    channels = connected.channels
     router_id = Names(channels).router_id(router)
     changed = channels.routers.GetRouter(GetRouterRequest(router_id=router_id)).router
-    if default_login and username is None:
-        username = ""
-    given = {
-        "name": name,
-        "address": address,
-        "port": port,
-        "tls": tls,
-        "verify_certificate": verify_certificate,
-        "username": username,
-        "password": _password(password_file),
-    }
+    given["password"] = _password(given.pop("password_file"))
+    if default_login and given["username"] is None:
+        given["username"] = ""
     for field, value in given.items():
         if value is not None:
             setattr(changed, field, value)
@@ -140,19 +150,18 @@ def update(  # noqa: PLR0913, PLR0917
     _tell(changed, f"Router {router_id} is changed.", as_json)
 
 
-@app.command("delete")
-def delete(
-    ctx: typer.Context,
-    router: RouterName,
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
-    as_json: AsJson = False,
-) -> None:
+@router.command("delete")
+@with_router
+@with_yes
+@with_json
+@with_connections
+def delete(connected: Connections, router: str, yes: bool, as_json: bool) -> None:
     """Remove a router from the registry; the router itself is not touched."""
-    channels = connections(ctx).channels
+    channels = connected.channels
     router_id = Names(channels).router_id(router)
     if not yes:
         question = f"Remove router {router_id}? Its customers will not be reconnected any more."
-        typer.confirm(question, abort=True, err=True)
+        click.confirm(question, abort=True, err=True)
     channels.routers.DeleteRouter(DeleteRouterRequest(router_id=router_id))
     if as_json:
         print_json({"router_id": router_id, "deleted": True})
@@ -160,10 +169,13 @@ def delete(
         say(f"Router {router_id} is removed from the registry.")
 
 
-@app.command("check")
-def check(ctx: typer.Context, router: RouterName, as_json: AsJson = False) -> None:
+@router.command("check")
+@with_router
+@with_json
+@with_connections
+def check(connected: Connections, router: str, as_json: bool) -> None:
     """Connect to a router, log in, and say what stands in the way."""
-    channels = connections(ctx).channels
+    channels = connected.channels
     router_id = Names(channels).router_id(router)
     answer = channels.routers.CheckRouter(CheckRouterRequest(router_id=router_id))
     lets_us_in = answer.outcome == AccessOutcome.ACCESS_OUTCOME_ALREADY_SO
@@ -174,18 +186,17 @@ def check(ctx: typer.Context, router: RouterName, as_json: AsJson = False) -> No
         verdict = "answers and lets us in" if lets_us_in else "cannot be used"
         show_record(f"Router {router_id} {verdict}", CHECK_COLUMNS, {**found, "outcome": _outcome(found)})
     if not lets_us_in:
-        raise typer.Exit(1)
+        raise click.exceptions.Exit(1)
 
 
-@app.command("trust")
-def trust(
-    ctx: typer.Context,
-    router: RouterName,
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
-    as_json: AsJson = False,
-) -> None:
+@router.command("trust")
+@with_router
+@with_yes
+@with_json
+@with_connections
+def trust(connected: Connections, router: str, yes: bool, as_json: bool) -> None:
     """Trust the certificate that a router shows now, after it was replaced."""
-    channels = connections(ctx).channels
+    channels = connected.channels
     router_id = Names(channels).router_id(router)
     found = channels.routers.GetRouterCertificate(GetRouterCertificateRequest(router_id=router_id))
     shown = _shown(router_id, found)
@@ -194,7 +205,7 @@ def trust(
     if shown != found.remembered_sha256:
         if not yes:
             question = "Is that what the router itself shows (/certificate print detail, fingerprint)?"
-            typer.confirm(question, abort=True, err=True)
+            click.confirm(question, abort=True, err=True)
         channels.routers.TrustRouter(TrustRouterRequest(router_id=router_id, certificate_sha256=shown))
     if as_json:
         old = found.remembered_sha256 or None
@@ -203,25 +214,20 @@ def trust(
         say(f"Router {router_id} is trusted by this certificate, and by no other.")
 
 
-@app.command("import")
-def import_routers(
-    ctx: typer.Context,
-    file: Annotated[Path, typer.Argument(help="CSV with a header row; columns: id, name, address, port, …")],
-    default_login: Annotated[
-        bool, typer.Option("--default-login", help="Let the default login be sent to routers without a username.")
-    ] = False,
-    dry_run: DryRun = False,
-    as_json: AsJson = False,
-) -> None:
-    """Add the routers of a CSV file, with its ids; those that are there already stay as they are."""
-    channels = connections(ctx).channels
+@router.command("import")
+@with_file
+@click.option("--default-login", is_flag=True, help="Let the default login be sent to routers without a username.")
+@with_dry_run
+@with_json
+@with_connections
+def import_routers(connected: Connections, file: Path, default_login: bool, dry_run: bool, as_json: bool) -> None:
+    """Add the routers of a CSV file, with its ids; those that are there already stay as they are.
 
-    def create(items: Sequence[Parsed[Router]], *, dry_run: bool) -> Iterator[LineResult]:
-        return router_import.create(channels, items, default_login=default_login, dry_run=dry_run)
-
+    FILE has a header row; columns: id, name, address, port, …
+    """
+    create = partial(imports.create, connected.channels, default_login=default_login)
     about_ids = "Routers that have no id in the file get a new one: let a customers' file name them, not their ids."
-    fields, read = router_import.FIELDS, router_import.read
-    run_import(file, fields, read, create, dry_run=dry_run, as_json=as_json, about_new_ids=about_ids)
+    run_import(file, imports.FIELDS, imports.read, create, dry_run=dry_run, as_json=as_json, about_new_ids=about_ids)
 
 
 def _outcome(found: dict[str, object]) -> object:

@@ -1,9 +1,9 @@
 """`rejesha access …`: what a router holds for its users, and switching lines by hand."""
 
-from collections.abc import Iterable
-from typing import Annotated
+from collections.abc import Callable, Iterable
+from typing import Any
 
-import typer
+import click
 from rejesha.router_control.v1.router_control_service_pb2 import (
     Access,
     AccessChange,
@@ -13,12 +13,10 @@ from rejesha.router_control.v1.router_control_service_pb2 import (
     SetAccessRequest,
 )
 
-from rejesha_cli.context import AsJson, connections
+from rejesha_cli.context import Connections, with_connections, with_json
 from rejesha_cli.names import Names
 from rejesha_cli.records import record
 from rejesha_cli.tables import Column, plain, print_json, show_table, state
-
-app = typer.Typer(no_args_is_help=True, help="Lines on the routers, switched by hand.")
 
 COLUMNS = (
     Column("Username", "username"),
@@ -29,35 +27,48 @@ COLUMNS = (
 )
 _GOOD = {AccessOutcome.ACCESS_OUTCOME_CHANGED, AccessOutcome.ACCESS_OUTCOME_ALREADY_SO}
 
-Router = Annotated[str, typer.Argument(metavar="ROUTER", help="The router, by id or name.")]
-Users = Annotated[list[str], typer.Argument(metavar="USER…", help="Names of PPPoE secrets.")]
+
+@click.group(help="Lines on the routers, switched by hand. ROUTER is an id or a name, USER the name of a PPPoE secret.")
+def access() -> None:
+    """Only holds its commands."""
 
 
-@app.command("show")
-def show(ctx: typer.Context, router: Router, users: Users, as_json: AsJson = False) -> None:
+def _with_lines(command: Callable[..., Any]) -> Callable[..., Any]:
+    """ROUTER USER… --json."""
+    users = click.argument("users", nargs=-1, required=True, metavar="USER…")
+    return click.argument("router", metavar="ROUTER")(users(with_json(with_connections(command))))
+
+
+@access.command("show")
+@_with_lines
+def show(connected: Connections, router: str, users: tuple[str, ...], as_json: bool) -> None:
     """Read what a router holds; changes nothing."""
-    channels = connections(ctx).channels
+    channels = connected.channels
     router_id = Names(channels).router_id(router)
     answer = channels.routers.GetAccess(GetAccessRequest(router_id=router_id, usernames=users))
     _tell(router_id, answer.router_name, answer.results, as_json)
 
 
-@app.command("enable")
-def enable(ctx: typer.Context, router: Router, users: Users, as_json: AsJson = False) -> None:
+@access.command("enable")
+@_with_lines
+def enable(connected: Connections, router: str, users: tuple[str, ...], as_json: bool) -> None:
     """Let users dial in."""
-    _switch(ctx, router, users, Access.ACCESS_ENABLED, as_json)
+    _switch(connected, router, users, Access.ACCESS_ENABLED, as_json)
 
 
-@app.command("disable")
-def disable(ctx: typer.Context, router: Router, users: Users, as_json: AsJson = False) -> None:
+@access.command("disable")
+@_with_lines
+def disable(connected: Connections, router: str, users: tuple[str, ...], as_json: bool) -> None:
     """Keep users from dialling in, and end their sessions."""
-    _switch(ctx, router, users, Access.ACCESS_DISABLED, as_json)
+    _switch(connected, router, users, Access.ACCESS_DISABLED, as_json)
 
 
-def _switch(ctx: typer.Context, router: str, users: list[str], access: Access.ValueType, as_json: bool) -> None:
-    channels = connections(ctx).channels
+def _switch(
+    connected: Connections, router: str, users: tuple[str, ...], wanted: Access.ValueType, as_json: bool
+) -> None:
+    channels = connected.channels
     router_id = Names(channels).router_id(router)
-    changes = [AccessChange(username=user, access=access) for user in users]
+    changes = [AccessChange(username=user, access=wanted) for user in users]
     answer = channels.routers.SetAccess(SetAccessRequest(router_id=router_id, changes=changes))
     _tell(router_id, answer.router_name, answer.results, as_json)
 
@@ -70,4 +81,4 @@ def _tell(router_id: int, router_name: str, results: Iterable[AccessResult], as_
     else:
         show_table(f"Access on {router_name or router_id}", COLUMNS, records)
     if any(result.outcome not in _GOOD for result in results):
-        raise typer.Exit(1)
+        raise click.exceptions.Exit(1)

@@ -3,10 +3,10 @@
 from datetime import datetime
 from typing import Any
 
-import typer
+import click
 from rich.text import Text
 
-from rejesha_cli.context import AsJson, connections
+from rejesha_cli.context import Connections, with_connections, with_json
 from rejesha_cli.records import local_time
 from rejesha_cli.tables import Column, moment, plain, print_json, remark, say, show_record, show_table, state
 
@@ -40,9 +40,12 @@ CALLBACK_COLUMNS = (
 )
 
 
-def spool(ctx: typer.Context, as_json: AsJson = False) -> None:
+@click.command
+@with_json
+@with_connections
+def spool(connected: Connections, as_json: bool) -> None:
     """Show what waits on the gateway's disk for billing, and why. Exit code 1 while anything does."""
-    found = connections(ctx).gateway.spool()
+    found = connected.gateway.spool()
     calm = found.get("state") == "ok" and not (found.get("waiting") or found.get("rejected"))
     if as_json:
         print_json(found)
@@ -56,4 +59,4 @@ def spool(ctx: typer.Context, as_json: AsJson = False) -> None:
         if found.get("waiting", 0) > len(callbacks):
             remark("More wait behind these.")
     if not calm:
-        raise typer.Exit(1)
+        raise click.exceptions.Exit(1)

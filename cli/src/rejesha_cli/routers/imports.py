@@ -5,9 +5,9 @@ from collections.abc import Iterator, Sequence
 from rejesha.router_control.v1.router_control_service_pb2 import CreateRouterRequest, ListRoutersRequest, Router
 
 from rejesha_cli.channels import Channels
-from rejesha_cli.csv_rows import BadValue, Field, Line, bounded, host, wanted_id, whole_number, yes_no
 from rejesha_cli.errors import ServiceRefused
-from rejesha_cli.imports import LineResult, Parsed
+from rejesha_cli.imports.rules import BadValue, Field, Line, bounded, host, wanted_id, whole_number, yes_no
+from rejesha_cli.imports.service import LineResult, Parsed
 
 FIELDS = (
     Field("id", also=("router_id", "router_no", "no", "#")),

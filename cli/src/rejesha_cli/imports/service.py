@@ -11,10 +11,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Generic, Literal, Protocol, TypeVar
 
-import typer
+import click
 
-from rejesha_cli.csv_rows import BadValue, Field, Line, Sheet, read_sheet, wanted_id
 from rejesha_cli.errors import AmbiguousName, CommandFailed, NoSuchName, UnreadableSheet
+from rejesha_cli.imports.rules import BadValue, Field, Line, Sheet, read_sheet, wanted_id
 from rejesha_cli.tables import Column, print_json, remark, say, show_table
 
 T = TypeVar("T")
@@ -73,7 +73,7 @@ def run_import(
         remark(about_new_ids)
     (_report_json if as_json else _report)(file, sheet, results, dry_run=dry_run)
     if any(result.result == "bad" for result in results):
-        raise typer.Exit(1)
+        raise click.exceptions.Exit(1)
 
 
 def _open(file: Path, fields: Sequence[Field]) -> Sheet:

@@ -1,9 +1,8 @@
 """`rejesha quarantine …`: callbacks that could not become payments. There may be money in them."""
 
 from pathlib import Path
-from typing import Annotated
 
-import typer
+import click
 from rejesha.billing.v1.payment_service_pb2 import (
     GetQuarantinedCallbackRequest,
     ListQuarantinedCallbacksRequest,
@@ -14,13 +13,10 @@ from rejesha.billing.v1.payment_service_pb2 import (
 from rich.text import Text
 
 from rejesha_cli.channels import Channels
-from rejesha_cli.context import AsJson, By, Limit, connections, word_of
+from rejesha_cli.context import Connections, with_author, with_connections, with_json, with_limit, word_of
 from rejesha_cli.errors import CommandFailed, GatewayRefused
-from rejesha_cli.pages import read_pages
-from rejesha_cli.records import record
+from rejesha_cli.records import read_pages, record
 from rejesha_cli.tables import Column, clean, moment, print_json, remark, say, show, show_list, show_record, state
-
-app = typer.Typer(no_args_is_help=True, help="Callbacks that could not become payments.")
 
 COLUMNS = (
     Column("Id", "callback_id"),
@@ -35,20 +31,25 @@ COLUMNS = (
 # With these the callback is still nobody's payment.
 _STILL_OPEN = {"conflict", "quarantined"}
 
-CallbackId = Annotated[int, typer.Argument(metavar="ID", min=1, help="The callback's id.")]
-State = Annotated[
-    int | None,
-    typer.Option(parser=word_of(QuarantineState.DESCRIPTOR), metavar="STATE", help="open, replayed or dismissed."),
-]
+STATE = word_of("STATE", QuarantineState.DESCRIPTOR)
+with_callback_id = click.argument("callback_id", metavar="ID", type=click.IntRange(min=1))
 
 
-@app.command("list")
-def list_callbacks(ctx: typer.Context, state: State = None, limit: Limit = 50, as_json: AsJson = False) -> None:
+@click.group(help="Callbacks that could not become payments.")
+def quarantine() -> None:
+    """Only holds its commands."""
+
+
+@quarantine.command("list")
+@click.option("--state", "wanted", type=STATE, default=0, help="open, replayed or dismissed.")
+@with_limit
+@with_json
+@with_connections
+def list_callbacks(connected: Connections, wanted: QuarantineState.ValueType, limit: int, as_json: bool) -> None:
     """List quarantined callbacks, newest first."""
-    payments = connections(ctx).channels.payments
+    payments = connected.channels.payments
 
     def fetch(size: int, token: str) -> object:
-        wanted = QuarantineState.ValueType(state or 0)
         return payments.ListQuarantinedCallbacks(
             ListQuarantinedCallbacksRequest(state=wanted, page_size=size, page_token=token)
         )
@@ -56,10 +57,13 @@ def list_callbacks(ctx: typer.Context, state: State = None, limit: Limit = 50, a
     show_list("callbacks", COLUMNS, read_pages(fetch, "callbacks", limit), as_json=as_json)
 
 
-@app.command("show")
-def show_callback(ctx: typer.Context, callback_id: CallbackId, as_json: AsJson = False) -> None:
+@quarantine.command("show")
+@with_callback_id
+@with_json
+@with_connections
+def show_callback(connected: Connections, callback_id: int, as_json: bool) -> None:
     """Show a quarantined callback with its body."""
-    callback = _get(connections(ctx).channels, callback_id)
+    callback = _get(connected.channels, callback_id)
     if as_json:
         print_json(record(callback))
         return
@@ -69,15 +73,14 @@ def show_callback(ctx: typer.Context, callback_id: CallbackId, as_json: AsJson =
         show(Text(clean(line)))
 
 
-@app.command("replay")
-def replay(
-    ctx: typer.Context,
-    callback_id: CallbackId,
-    body: Annotated[Path | None, typer.Option(help="A mended body to read in place of the kept one.")] = None,
-    as_json: AsJson = False,
-) -> None:
+@quarantine.command("replay")
+@with_callback_id
+@click.option("--body", type=click.Path(path_type=Path), help="A mended body to read in place of the kept one.")
+@with_json
+@with_connections
+def replay(connected: Connections, callback_id: int, body: Path | None, as_json: bool) -> None:
     """Read a callback again, as it is or mended; it is closed when it becomes a payment."""
-    answer = connections(ctx).gateway.replay(callback_id, _mended(body))
+    answer = connected.gateway.replay(callback_id, _mended(body))
     if answer.outcome in _STILL_OPEN:
         spaced = answer.outcome.replace("_", " ")
         raise GatewayRefused(f"callback {callback_id} stays open, no payment came of it: {spaced}.")
@@ -88,17 +91,16 @@ def replay(
         remark(f"`rejesha payment show {answer.trans_id}` tells how it goes on.")
 
 
-@app.command("dismiss")
-def dismiss(
-    ctx: typer.Context,
-    callback_id: CallbackId,
-    note: Annotated[str, typer.Option(help="Why there is no money in it.")],
-    by: By,
-    as_json: AsJson = False,
-) -> None:
-    """Set a callback aside for good."""
+@quarantine.command("dismiss")
+@with_callback_id
+@click.option("--note", required=True, help="Why there is no money in it.")
+@with_author
+@with_json
+@with_connections
+def dismiss(connected: Connections, callback_id: int, note: str, by: str, as_json: bool) -> None:
+    """Close a callback for good, without a payment."""
     request = ResolveQuarantinedCallbackRequest(callback_id=callback_id, note=f"{by}: {note}")
-    closed = connections(ctx).channels.payments.ResolveQuarantinedCallback(request).callback
+    closed = connected.channels.payments.ResolveQuarantinedCallback(request).callback
     if as_json:
         print_json(record(closed))
     else:

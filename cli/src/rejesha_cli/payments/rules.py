@@ -150,7 +150,11 @@ def _texts(value: Any) -> list[str]:
 
 def _local(found: Record) -> Record:
     """The same object with its moments in East Africa Time."""
-    return {key: _moment(value) if key == "time" or key.endswith("At") else value for key, value in found.items()}
+    return {key: _moment(value) if _is_moment(key) else value for key, value in found.items()}
+
+
+def _is_moment(key: str) -> bool:
+    return key == "time" or (key.endswith(("At", "Time")) and key != "transTime")  # which is M-Pesa's own spelling
 
 
 def _moment(value: Any) -> Any:

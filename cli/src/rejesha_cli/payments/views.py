@@ -10,9 +10,9 @@ from rich.table import Table
 from rich.text import Text
 
 from rejesha_cli.money import group
+from rejesha_cli.payments.rules import Mood, Timeline, Verdict, judge
 from rejesha_cli.records import Record
 from rejesha_cli.tables import Column, clean, moment, plain, show, state
-from rejesha_cli.timeline import Mood, Timeline, Verdict, judge
 
 _MOODS: dict[Mood, tuple[str, str]] = {"good": ("✓", "green"), "wait": ("…", "yellow"), "bad": ("✗", "red")}
 _GOOD_ENDINGS = ("_SUCCESS", "_COMPLETE", "_DONE", "_SENT")

@@ -3,18 +3,17 @@
 from collections.abc import Callable
 from typing import Any
 
-import typer
+import click
 from rejesha.billing.v1.directory_service_pb2 import ListCustomersRequest
 from rejesha.billing.v1.payment_service_pb2 import CountWaitingRequest
 from rejesha.billing.v1.task_service_pb2 import GetTaskCountsRequest
 
 from rejesha_cli.channels import Channels, Service
-from rejesha_cli.context import AsJson, connections
+from rejesha_cli.context import Connections, with_connections, with_json
 from rejesha_cli.errors import CommandFailed
 from rejesha_cli.gateway import Gateway
-from rejesha_cli.pages import read_pages
-from rejesha_cli.records import Record, record
-from rejesha_cli.spool import STATE_COLUMNS
+from rejesha_cli.records import Record, read_pages, record
+from rejesha_cli.spool.commands import STATE_COLUMNS
 from rejesha_cli.tables import Column, print_json, show_record, show_table, state
 
 SERVICE_COLUMNS = (
@@ -33,9 +32,11 @@ COUNT_COLUMNS = (
 )
 
 
-def status(ctx: typer.Context, as_json: AsJson = False) -> None:
+@click.command
+@with_json
+@with_connections
+def status(connected: Connections, as_json: bool) -> None:
     """Show whether every service runs, and what waits. Exit code 1 when something is down or payments wait."""
-    connected = connections(ctx)
     channels = connected.channels
     services = [_service(channels, service) for service in (channels.billing, channels.router_control, channels.notify)]
     counts = _counts(channels) if services[0]["ok"] else None
@@ -51,7 +52,7 @@ def status(ctx: typer.Context, as_json: AsJson = False) -> None:
         if counts is not None:
             show_record("Waiting", COUNT_COLUMNS, counts)
     if not healthy:
-        raise typer.Exit(1)
+        raise click.exceptions.Exit(1)
 
 
 def _service(channels: Channels, service: Service) -> Record:

@@ -1,16 +1,11 @@
 """`rejesha message …`: the SMS that were sent, or why not."""
 
-from typing import Annotated
-
-import typer
+import click
 from rejesha.notify.v1.notify_service_pb2 import GetMessageRequest, ListMessagesRequest, MessageState
 
-from rejesha_cli.context import AsJson, Limit, connections, word_of
-from rejesha_cli.pages import read_pages
-from rejesha_cli.records import record
+from rejesha_cli.context import Connections, with_connections, with_json, with_limit, word_of
+from rejesha_cli.records import read_pages, record
 from rejesha_cli.tables import Column, moment, print_json, show_list, show_record, state
-
-app = typer.Typer(no_args_is_help=True, help="Messages to customers, ISPs and admins.")
 
 COLUMNS = (
     Column("Accepted", "create_time", moment),
@@ -31,25 +26,27 @@ SHOW_COLUMNS = (
     Column("Next attempt", "next_attempt_time", moment),
 )
 
-State = Annotated[
-    int | None,
-    typer.Option(parser=word_of(MessageState.DESCRIPTOR), metavar="STATE", help="Such as sent, queued, failed."),
-]
+STATE = word_of("STATE", MessageState.DESCRIPTOR)
 
 
-@app.command("list")
+@click.group(help="Messages to customers, ISPs and admins.")
+def message() -> None:
+    """Only holds its commands."""
+
+
+@message.command("list")
+@click.option("--subject", default="", help="Only messages about this, such as an M-Pesa code.")
+@click.option("--state", "wanted", type=STATE, default=0, show_default=False, help="Such as sent, queued, failed.")
+@with_limit
+@with_json
+@with_connections
 def list_messages(
-    ctx: typer.Context,
-    subject: Annotated[str, typer.Option(help="Only messages about this, such as an M-Pesa code.")] = "",
-    state: State = None,
-    limit: Limit = 50,
-    as_json: AsJson = False,
+    connected: Connections, subject: str, wanted: MessageState.ValueType, limit: int, as_json: bool
 ) -> None:
     """List messages, newest first."""
-    messages = connections(ctx).channels.messages
+    messages = connected.channels.messages
 
     def fetch(size: int, token: str) -> object:
-        wanted = MessageState.ValueType(state or 0)
         return messages.ListMessages(
             ListMessagesRequest(subject=subject, state=wanted, page_size=size, page_token=token)
         )
@@ -57,14 +54,13 @@ def list_messages(
     show_list("messages", COLUMNS, read_pages(fetch, "messages", limit), as_json=as_json)
 
 
-@app.command("show")
-def show(
-    ctx: typer.Context,
-    message_id: Annotated[str, typer.Argument(help="The message's id.")],
-    as_json: AsJson = False,
-) -> None:
+@message.command("show")
+@click.argument("message_id", metavar="ID")
+@with_json
+@with_connections
+def show(connected: Connections, message_id: str, as_json: bool) -> None:
     """Show one message."""
-    answer = connections(ctx).channels.messages.GetMessage(GetMessageRequest(message_id=message_id))
+    answer = connected.channels.messages.GetMessage(GetMessageRequest(message_id=message_id))
     if as_json:
         print_json(record(answer.message))
     else:

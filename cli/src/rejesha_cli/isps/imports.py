@@ -1,33 +1,13 @@
-"""`rejesha isp …`: the internet providers that are paid."""
+"""ISPs from a CSV file: what its columns mean, and what becomes of each line."""
 
 from collections.abc import Iterator, Sequence
-from pathlib import Path
-from typing import Annotated
 
-import typer
 from rejesha.billing.v1.directory_service_pb2 import CreateIspRequest, Isp, ListIspsRequest
 
 from rejesha_cli.channels import Channels
-from rejesha_cli.context import AsJson, DryRun, connections
-from rejesha_cli.csv_rows import BadValue, Field, Line, bounded, phone, wanted_id
 from rejesha_cli.errors import ServiceRefused
-from rejesha_cli.imports import LineResult, Parsed, run_import
-from rejesha_cli.records import record
-from rejesha_cli.tables import Column, money, print_json, say, show_list
-
-app = typer.Typer(no_args_is_help=True, help="Internet providers.")
-
-COLUMNS = (
-    Column("Id", "isp_id"),
-    Column("Name", "name"),
-    Column("SMS account", "sms_account"),
-    Column("WhatsApp account", "wa_account"),
-    Column("Wallet account", "pay_account_number"),
-    Column("Contact", "contact_phone"),
-    Column("Wallet KES", "wallet", money),
-    Column("SMS credits", "sms_credits"),
-    Column("WhatsApp credits", "whatsapp_credits"),
-)
+from rejesha_cli.imports.rules import BadValue, Field, Line, bounded, phone, wanted_id
+from rejesha_cli.imports.service import LineResult, Parsed
 
 FIELDS = (
     Field("id", also=("isp_id", "isp_no", "no", "#")),
@@ -40,58 +20,8 @@ FIELDS = (
 _PREFIXES = {"sms_account": "SMS", "wa_account": "WA", "pay_account_number": "ACC"}
 
 
-@app.command("add")
-def add(
-    ctx: typer.Context,
-    name: Annotated[str, typer.Argument(help="The ISP's name.")],
-    sms_account: Annotated[str, typer.Option(help="Reference that buys SMS credits, such as SMS001.")] = "",
-    wa_account: Annotated[str, typer.Option(help="Reference that buys WhatsApp credits, such as WA001.")] = "",
-    pay_account: Annotated[str, typer.Option(help="Reference that pays into the wallet, such as ACC001.")] = "",
-    contact_phone: Annotated[
-        str, typer.Option(parser=phone, metavar="PHONE", help="Where the ISP gets its messages.")
-    ] = "",
-    as_json: AsJson = False,
-) -> None:
-    """Add an ISP."""
-    isp = Isp(
-        name=name,
-        sms_account=sms_account,
-        wa_account=wa_account,
-        pay_account_number=pay_account,
-        contact_phone=contact_phone,
-    )
-    created = connections(ctx).channels.directory.CreateIsp(CreateIspRequest(isp=isp)).isp
-    if as_json:
-        print_json(record(created))
-    else:
-        say(f"ISP {created.isp_id} is added: {created.name}.")
-
-
-@app.command("list")
-def list_isps(ctx: typer.Context, as_json: AsJson = False) -> None:
-    """List the ISPs with their wallets and credits."""
-    isps = connections(ctx).channels.directory.ListIsps(ListIspsRequest()).isps
-    show_list("isps", COLUMNS, ([record(isp) for isp in isps], False), as_json=as_json, title="ISPs")
-
-
-@app.command("import")
-def import_isps(
-    ctx: typer.Context,
-    file: Annotated[Path, typer.Argument(help="CSV with a header row; columns: id, name, sms_account, …")],
-    dry_run: DryRun = False,
-    as_json: AsJson = False,
-) -> None:
-    """Add the ISPs of a CSV file, with its ids; those that are there already stay as they are."""
-    channels = connections(ctx).channels
-
-    def create(items: Sequence[Parsed[Isp]], *, dry_run: bool) -> Iterator[LineResult]:
-        return _create(channels, items, dry_run=dry_run)
-
-    remark = "ISPs that have no id in the file get a new one: let a customers' file name them, not their ids."
-    run_import(file, FIELDS, _read, create, dry_run=dry_run, as_json=as_json, about_new_ids=remark)
-
-
-def _read(line: Line) -> Parsed[Isp]:
+def read(line: Line) -> Parsed[Isp]:
+    """A line as an ISP. Raises BadValue."""
     isp = Isp(
         isp_id=wanted_id(line.get("id")),
         name=bounded(line.get("name"), "name", 255),
@@ -110,7 +40,8 @@ def _account(line: Line, name: str) -> str:
     return account
 
 
-def _create(channels: Channels, isps: Sequence[Parsed[Isp]], *, dry_run: bool) -> Iterator[LineResult]:
+def create(channels: Channels, isps: Sequence[Parsed[Isp]], *, dry_run: bool) -> Iterator[LineResult]:
+    """Add what is not there yet, or say what adding it would come to."""
     known = list(channels.directory.ListIsps(ListIspsRequest()).isps)
     for row in isps:
         there = next((isp for isp in known if _same_name(isp, row.item)), None)

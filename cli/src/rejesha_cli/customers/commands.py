@@ -1,0 +1,156 @@
+"""`rejesha customer …`: those who buy internet from an ISP."""
+
+from functools import partial
+from pathlib import Path
+
+import click
+from rejesha.billing.v1.directory_service_pb2 import (
+    CreateCustomersRequest,
+    Customer,
+    CustomerStatus,
+    GetCustomerRequest,
+    ListCustomersRequest,
+)
+
+from rejesha_cli.context import (
+    PHONE,
+    Connections,
+    ReadAs,
+    with_connections,
+    with_dry_run,
+    with_file,
+    with_json,
+    with_limit,
+)
+from rejesha_cli.customers import imports
+from rejesha_cli.errors import CommandFailed
+from rejesha_cli.imports.service import run_import
+from rejesha_cli.money import parse_cents
+from rejesha_cli.names import Names
+from rejesha_cli.records import Record, read_pages, record
+from rejesha_cli.tables import Column, moment, money, print_json, say, show_list, show_record, state
+
+COLUMNS = (
+    Column("Account", "account_name"),
+    Column("Name", "full_name"),
+    Column("Status", "status", state),
+    Column("Paid until", "next_payment_date"),
+    Column("Package KES", "package", money),
+    Column("ISP", "isp"),
+    Column("Router", "router"),
+    Column("Username", "username"),
+    Column("Phone", "phone"),
+    Column("Last on", "last_reconnect_time", moment),
+)
+
+
+@click.group(help="Customers of the ISPs.")
+def customer() -> None:
+    """Only holds its commands."""
+
+
+@customer.command("add")
+@click.argument("account")
+@click.option("--name", default="", help="The customer's full name.")
+@click.option("--isp", default="", help="The ISP, by id or name.")
+@click.option("--package", type=ReadAs("KES", parse_cents), default=0, help="The price of a month.")
+@click.option("--router", default="", help="The router, by id or name.")
+@click.option("--username", default="", help="The name of the PPPoE secret.")
+@click.option("--phone", type=PHONE, default="", help="A Kenyan mobile number.")
+@click.option("--next-payment-date", metavar="YYYY-MM-DD", default="", help="Paid until this day.")
+@click.option(
+    "--status", type=click.Choice(list(imports.STATUSES)), default="inactive", help="Whether the line is on now."
+)
+@with_json
+@with_connections
+def add(  # noqa: PLR0913
+    connected: Connections,
+    *,
+    account: str,
+    name: str,
+    isp: str,
+    package: int,
+    router: str,
+    username: str,
+    phone: str,
+    next_payment_date: str,
+    status: str,
+    as_json: bool,
+) -> None:
+    """Add a customer. ACCOUNT is the reference that the customer types when paying."""
+    channels = connected.channels
+    names = Names(channels)
+    wanted = Customer(
+        account_name=account,
+        full_name=name,
+        isp_id=names.isp_id(isp),
+        package_cents=package,
+        router_id=names.router_id(router),
+        username=username,
+        phone=phone,
+        next_payment_date=next_payment_date,
+        status=CustomerStatus.ValueType(imports.STATUSES[status]),
+    )
+    (result,) = channels.directory.CreateCustomers(CreateCustomersRequest(customers=[wanted])).results
+    if result.error:
+        raise CommandFailed(f"{account} is not added: {result.error}.")
+    if as_json:
+        print_json(record(result))
+    else:
+        say(f"{account} {'is there already, unchanged' if result.unchanged else 'is added'}.")
+
+
+@customer.command("list")
+@click.option("--isp", default="", help="Only this ISP's, by id or name.")
+@click.option("--paid-but-not-on", is_flag=True, help="Only those who have paid and whose line is not confirmed on.")
+@with_limit
+@with_json
+@with_connections
+def list_customers(connected: Connections, *, isp: str, paid_but_not_on: bool, limit: int, as_json: bool) -> None:
+    """List customers."""
+    channels = connected.channels
+    names = Names(channels)
+    isp_id = names.isp_id(isp)
+
+    def fetch(size: int, token: str) -> object:
+        return channels.directory.ListCustomers(
+            ListCustomersRequest(isp_id=isp_id, paid_but_not_on=paid_but_not_on, page_size=size, page_token=token)
+        )
+
+    records, more = read_pages(fetch, "customers", limit)
+    shown = records if as_json else [_labelled(one, names) for one in records]
+    show_list("customers", COLUMNS, (shown, more), as_json=as_json)
+
+
+@customer.command("show")
+@click.argument("account")
+@with_json
+@with_connections
+def show(connected: Connections, account: str, as_json: bool) -> None:
+    """Show one customer. Case and spaces of ACCOUNT do not matter."""
+    channels = connected.channels
+    found = record(channels.directory.GetCustomer(GetCustomerRequest(account_name=account)).customer)
+    if as_json:
+        print_json(found)
+    else:
+        show_record(f"Customer {found['customer_id']}", COLUMNS, _labelled(found, Names(channels)))
+
+
+@customer.command("import")
+@with_file
+@with_dry_run
+@with_json
+@with_connections
+def import_customers(connected: Connections, file: Path, dry_run: bool, as_json: bool) -> None:
+    """Add the customers of a CSV file; those that are there already stay as they are.
+
+    FILE has a header row; columns: account_name, full_name, package, …
+    """
+    read = partial(imports.read, Names(connected.channels))
+    create = partial(imports.create, connected.channels)
+    run_import(file, imports.FIELDS, read, create, dry_run=dry_run, as_json=as_json)
+
+
+def _labelled(customer: Record, names: Names) -> Record:
+    isp, router = names.isp_label(customer["isp_id"]), names.router_label(customer["router_id"])
+    return {**customer, "isp": isp, "router": router}

@@ -1,0 +1,87 @@
+"""`rejesha isp …`: the internet providers that are paid."""
+
+from functools import partial
+from pathlib import Path
+
+import click
+from rejesha.billing.v1.directory_service_pb2 import CreateIspRequest, Isp, ListIspsRequest
+
+from rejesha_cli.context import PHONE, Connections, with_connections, with_dry_run, with_file, with_json
+from rejesha_cli.imports.service import run_import
+from rejesha_cli.isps import imports
+from rejesha_cli.records import record
+from rejesha_cli.tables import Column, money, print_json, say, show_list
+
+COLUMNS = (
+    Column("Id", "isp_id"),
+    Column("Name", "name"),
+    Column("SMS account", "sms_account"),
+    Column("WhatsApp account", "wa_account"),
+    Column("Wallet account", "pay_account_number"),
+    Column("Contact", "contact_phone"),
+    Column("Wallet KES", "wallet", money),
+    Column("SMS credits", "sms_credits"),
+    Column("WhatsApp credits", "whatsapp_credits"),
+)
+
+
+@click.group(help="Internet providers.")
+def isp() -> None:
+    """Only holds its commands."""
+
+
+@isp.command("add")
+@click.argument("name")
+@click.option("--sms-account", default="", help="Reference that buys SMS credits, such as SMS001.")
+@click.option("--wa-account", default="", help="Reference that buys WhatsApp credits, such as WA001.")
+@click.option("--pay-account", default="", help="Reference that pays into the wallet, such as ACC001.")
+@click.option("--contact-phone", type=PHONE, default="", help="Where the ISP gets its messages.")
+@with_json
+@with_connections
+def add(
+    connected: Connections,
+    *,
+    name: str,
+    sms_account: str,
+    wa_account: str,
+    pay_account: str,
+    contact_phone: str,
+    as_json: bool,
+) -> None:
+    """Add an ISP."""
+    wanted = Isp(
+        name=name,
+        sms_account=sms_account,
+        wa_account=wa_account,
+        pay_account_number=pay_account,
+        contact_phone=contact_phone,
+    )
+    created = connected.channels.directory.CreateIsp(CreateIspRequest(isp=wanted)).isp
+    if as_json:
+        print_json(record(created))
+    else:
+        say(f"ISP {created.isp_id} is added: {created.name}.")
+
+
+@isp.command("list")
+@with_json
+@with_connections
+def list_isps(connected: Connections, as_json: bool) -> None:
+    """List the ISPs with their wallets and credits."""
+    isps = connected.channels.directory.ListIsps(ListIspsRequest()).isps
+    show_list("isps", COLUMNS, ([record(one) for one in isps], False), as_json=as_json, title="ISPs")
+
+
+@isp.command("import")
+@with_file
+@with_dry_run
+@with_json
+@with_connections
+def import_isps(connected: Connections, file: Path, dry_run: bool, as_json: bool) -> None:
+    """Add the ISPs of a CSV file, with its ids; those that are there already stay as they are.
+
+    FILE has a header row; columns: id, name, sms_account, …
+    """
+    create = partial(imports.create, connected.channels)
+    about_ids = "ISPs that have no id in the file get a new one: let a customers' file name them, not their ids."
+    run_import(file, imports.FIELDS, imports.read, create, dry_run=dry_run, as_json=as_json, about_new_ids=about_ids)

@@ -1,0 +1,171 @@
+"""`rejesha payment …`: what became of the money, and putting it where it belongs."""
+
+import click
+from rejesha.billing.v1.payment_service_pb2 import (
+    AssignPaymentRequest,
+    ListPaymentsRequest,
+    PaymentOutcome,
+)
+from rejesha.billing.v1.task_service_pb2 import RetryTasksRequest
+
+from rejesha_cli.context import (
+    Connections,
+    ReadAs,
+    with_author,
+    with_connections,
+    with_json,
+    with_limit,
+    word_of,
+)
+from rejesha_cli.errors import GatewayRefused
+from rejesha_cli.money import parse_cents
+from rejesha_cli.payments.callback import sample
+from rejesha_cli.payments.rules import Timeline
+from rejesha_cli.payments.views import show_timeline
+from rejesha_cli.records import Record, read_pages, record
+from rejesha_cli.tables import Column, moment, money, print_json, remark, say, show_list, state
+
+COLUMNS = (
+    Column("Received", "receive_time", moment),
+    Column("M-Pesa code", "trans_id"),
+    Column("KES", "amount", money),
+    Column("Reference", "bill_ref_number"),
+    Column("Payer", "first_name"),
+    Column("Outcome", "outcome", state),
+    Column("Why held", "unmatched_reason", state),
+    Column("Assigned to", "assigned_reference"),
+)
+# Tried where no shortcode is configured: the one of M-Pesa's own test paybill.
+_TEST_SHORTCODE = "600984"
+
+OUTCOME = word_of("OUTCOME", PaymentOutcome.DESCRIPTOR)
+
+
+def _code(trans_id: str) -> str:
+    return "".join(trans_id.split()).upper()
+
+
+# The M-Pesa code from the customer's SMS.
+CODE = ReadAs("TRANSID", _code)
+with_code = click.argument("code", metavar="TRANSID", type=CODE)
+
+
+@click.group(help="Payments and what became of them. TRANSID is the M-Pesa code from the customer's SMS.")
+def payment() -> None:
+    """Only holds its commands."""
+
+
+@payment.command("show")
+@with_code
+@with_json
+@with_connections
+def show(connected: Connections, code: str, as_json: bool) -> None:
+    """Tell a payment's story: what became of it, step by step, and what is still to come."""
+    document = connected.gateway.timeline(code)
+    if as_json:
+        print_json(document)
+    else:
+        show_timeline(Timeline.read(document))
+
+
+@payment.command("list")
+@click.option("--outcome", type=OUTCOME, default=0, help="Such as customer_paid, unmatched.")
+@with_limit
+@with_json
+@with_connections
+def list_payments(connected: Connections, outcome: PaymentOutcome.ValueType, limit: int, as_json: bool) -> None:
+    """List payments, newest first."""
+    show_list("payments", COLUMNS, _payments(connected, outcome, limit), as_json=as_json)
+
+
+@payment.command("unmatched")
+@with_limit
+@with_json
+@with_connections
+def unmatched(connected: Connections, limit: int, as_json: bool) -> None:
+    """List the payments that are held because nobody knows whose they are."""
+    found = _payments(connected, PaymentOutcome.PAYMENT_OUTCOME_UNMATCHED, limit)
+    show_list("payments", COLUMNS, found, as_json=as_json)
+    if found[0] and not as_json:
+        remark("`rejesha payment assign CODE ACCOUNT` puts one where it belongs.")
+
+
+@payment.command("assign")
+@with_code
+@click.argument("account", metavar="ACCOUNT")
+@with_author
+@with_json
+@with_connections
+def assign(connected: Connections, code: str, account: str, by: str, as_json: bool) -> None:
+    """Place an unmatched payment; everything follows as if it had been paid there at once.
+
+    ACCOUNT is a customer's account, or an ISP's SMS, WA or ACC account.
+    """
+    request = AssignPaymentRequest(trans_id=code, account_reference=account, assigned_by=by)
+    receipt = record(connected.channels.payments.AssignPayment(request).receipt)
+    if as_json:
+        print_json(receipt)
+    else:
+        say(f"{receipt['trans_id']} is placed on {account}: {_spaced(receipt['outcome'])}.")
+        remark(f"`rejesha payment show {receipt['trans_id']}` tells how it goes on.")
+
+
+@payment.command("retry")
+@with_code
+@with_json
+@with_connections
+def retry(connected: Connections, code: str, as_json: bool) -> None:
+    """Try a payment's given-up or expired work again, after you have mended the cause."""
+    task_ids = list(connected.channels.tasks.RetryTasks(RetryTasksRequest(trans_id=code)).task_ids)
+    if as_json:
+        print_json({"trans_id": code, "task_ids": task_ids})
+    elif task_ids:
+        say(f"{code}: {len(task_ids)} task{'s are' if len(task_ids) > 1 else ' is'} tried again.")
+    else:
+        say(f"{code}: nothing to retry, none of its tasks was given up or has expired.")
+
+
+@payment.command("send-sample")
+@click.option("--account", default="0949AQ", show_default=True, help="What the customer typed as account.")
+@click.option("--amount", type=ReadAs("KES", parse_cents), default="1000", show_default=True, help="The amount.")
+@click.option("--trans-id", "code", type=CODE, default="", help="The M-Pesa code; made up when left out.")
+@click.option("--shortcode", default="", help="The paybill; the first of REJESHA_SHORTCODES when left out.")
+@click.option("--msisdn", default="2547 ***** 126", show_default=True, help="The payer's number as M-Pesa sends it.")
+@click.option("--secret", default="", help="The callback's secret path; better REJESHA_CALLBACK_SECRET.")
+@with_json
+@with_connections
+def send_sample(  # noqa: PLR0913
+    connected: Connections,
+    *,
+    account: str,
+    amount: int,
+    code: str,
+    shortcode: str,
+    msisdn: str,
+    secret: str,
+    as_json: bool,
+) -> None:
+    """Send the gateway an M-Pesa confirmation. To a live installation this is a payment like any other."""
+    shortcode = shortcode or connected.settings.first_shortcode or _TEST_SHORTCODE
+    confirmation = sample(account, amount, shortcode, msisdn=msisdn, trans_id=code)
+    answer = connected.gateway.send_callback(confirmation.body, secret=secret)
+    if not answer.accepted:
+        raise GatewayRefused(f"the gateway did not take the payment: {answer.fault} (HTTP {answer.status}).")
+    if as_json:
+        print_json(answer.document)
+        return
+    say(f"{confirmation.trans_id} is accepted: {_spaced(answer.outcome)}.")
+    remark(f"`rejesha payment show {confirmation.trans_id}` tells how it goes on.")
+
+
+def _payments(connected: Connections, outcome: PaymentOutcome.ValueType, limit: int) -> tuple[list[Record], bool]:
+    payments = connected.channels.payments
+
+    def fetch(size: int, token: str) -> object:
+        return payments.ListPayments(ListPaymentsRequest(outcome=outcome, page_size=size, page_token=token))
+
+    return read_pages(fetch, "payments", limit)
+
+
+def _spaced(word: object) -> str:
+    return str(word).replace("_", " ")
