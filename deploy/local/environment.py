@@ -14,13 +14,13 @@ from servicekit.settings import Settings
 # A process has those settings that its own code reads; a secret of another's would only be one more place to lose it.
 SERVICES: Mapping[str, type[Settings]] = {
     "billing": billing.settings.BillingSettings,
-    "router-control": router_control.settings.Settings,
+    "router-control": router_control.settings.RouterControlSettings,
     "notify": notify.settings.NotifySettings,
     "gateway": gateway.settings.GatewaySettings,
 }
 MIGRATIONS: Mapping[str, type[Settings]] = {
     "billing": billing.settings.MigrationSettings,
-    "router-control": router_control.settings.Settings,
+    "router-control": router_control.settings.MigrationSettings,
     "notify": notify.settings.MigrationSettings,
 }
 

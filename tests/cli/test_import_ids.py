@@ -9,9 +9,10 @@ from rejesha.billing.v1 import directory_service_pb2 as directory
 from rejesha.billing.v1 import directory_service_pb2_grpc
 from rejesha.router_control.v1 import router_control_service_pb2_grpc
 from router_control.__main__ import MIGRATIONS as ROUTER_MIGRATIONS
-from router_control.routers import Defaults, Registry
-from router_control.servicer import RouterControlServicer
-from router_control.vault import Vault
+from router_control.__main__ import RouterControlServicer
+from router_control.routeros.workers import Workers
+from router_control.routers.service import Defaults, Registry
+from router_control.routers.vault import Vault
 from servicekit.errors import reason_of
 from servicekit.serve import Server
 
@@ -32,7 +33,7 @@ def directory_target(database_url):
     registry = Registry(routers_engine, Vault([Fernet.generate_key().decode()]), Defaults())
     server = Server("127.0.0.1:0", threads=4, probe=lambda: True)
     directory_service_pb2_grpc.add_DirectoryServiceServicer_to_server(DirectoryServicer(engine), server.grpc)
-    servicer = RouterControlServicer(registry, None, None)
+    servicer = RouterControlServicer(registry, Workers())
     router_control_service_pb2_grpc.add_RouterControlServiceServicer_to_server(servicer, server.grpc)
     server.start()
     yield f"127.0.0.1:{server.port}"

@@ -10,12 +10,10 @@ import pytest
 from cryptography.fernet import Fernet
 from rejesha.router_control.v1 import router_control_service_pb2 as pb
 from rejesha.router_control.v1 import router_control_service_pb2_grpc as pb_grpc
-from router_control.__main__ import MIGRATIONS, THREADS
-from router_control.access import AccessControl
-from router_control.routers import Defaults, Registry
-from router_control.servicer import RouterControlServicer
-from router_control.vault import Vault
-from router_control.workers import Workers
+from router_control.__main__ import MIGRATIONS, THREADS, RouterControlServicer
+from router_control.routeros.workers import Workers
+from router_control.routers.service import Defaults, Registry
+from router_control.routers.vault import Vault
 from servicekit.serve import Server
 
 from servicekit import database, migrate
@@ -101,8 +99,7 @@ def service(sqlite_url):
     workers = Workers()
     registry = Registry(engine, Vault([Fernet.generate_key().decode()]), Defaults())
     server = Server("127.0.0.1:0", threads=THREADS, probe=lambda: True)
-    servicer = RouterControlServicer(registry, AccessControl(registry, workers), workers)
-    pb_grpc.add_RouterControlServiceServicer_to_server(servicer, server.grpc)
+    pb_grpc.add_RouterControlServiceServicer_to_server(RouterControlServicer(registry, workers), server.grpc)
     server.start()
     with grpc.insecure_channel(f"127.0.0.1:{server.port}") as channel:
         yield Service(pb_grpc.RouterControlServiceStub(channel), workers)

@@ -2,7 +2,7 @@
 
 import sqlalchemy as sa
 from alembic import op
-from router_control.adoption import OURS, columns, routers
+from router_control.routers.adoption import OURS, columns, routers
 
 revision = "0001"
 down_revision = None

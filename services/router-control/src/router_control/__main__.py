@@ -1,8 +1,7 @@
-"""Starts router-control: `python -m router_control` serves, `… migrate` migrates, `… migrate --check`
-says what that would change and what stands in its way, `… doctor` tests the database, `… reencrypt` renews the
-passwords.
+"""`python -m router_control` serves, `… migrate` brings the table up to date, `… doctor` tests the database,
+`… reencrypt` puts all passwords under the first key.
 
-The only module that reads settings; everything else is handed what it needs.
+`… migrate --check` says what that would change, and what stands in its way. The only module that reads settings.
 """
 
 import sys
@@ -16,14 +15,17 @@ from servicekit.selftest import Readiness, SelfTest
 from servicekit.serve import Server, run_until_signal
 
 import router_control
-from router_control import adoption
-from router_control.access import AccessControl
-from router_control.models import metadata
-from router_control.routers import Defaults, Registry
-from router_control.servicer import RouterControlServicer
-from router_control.settings import Settings
-from router_control.vault import UnreadablePassword, Vault
-from router_control.workers import Workers
+from router_control.lines.service import Lines
+from router_control.lines.servicer import LinesServicer
+from router_control.routeros.workers import Workers
+from router_control.routers import adoption
+from router_control.routers.errors import UnreadablePassword
+from router_control.routers.reachability import Reachability
+from router_control.routers.service import Defaults, Registry
+from router_control.routers.servicer import RoutersServicer
+from router_control.routers.vault import Vault
+from router_control.schema import metadata
+from router_control.settings import MigrationSettings, RouterControlSettings, VaultSettings
 from servicekit import database, doctor, logs, migrate
 
 log = structlog.get_logger()
@@ -34,20 +36,24 @@ MIGRATIONS = Path(router_control.__file__).parents[2] / "migrations"
 THREADS = 128
 
 
-def main(arguments: list[str]) -> None:
-    settings = Settings.load()
-    logs.configure("router-control", log_format=settings.log_format, level=settings.log_level)
-    engine = database.create_engine(settings.database_url)
-    registry = Registry(engine, Vault(settings.router_control_keys), _defaults(settings))
-    match arguments:
+class RouterControlServicer(RoutersServicer, LinesServicer, pb_grpc.RouterControlServiceServicer):
+    """All RPCs of the contract."""
+
+    def __init__(self, registry: Registry, workers: Workers) -> None:
+        RoutersServicer.__init__(self, registry, Reachability(registry, workers), workers)
+        LinesServicer.__init__(self, Lines(registry, workers))
+
+
+def main() -> None:
+    match sys.argv[1:]:
         case []:
-            serve(settings.address(settings.router_control_port), engine, registry)
+            serve(RouterControlSettings.load())
         case ["migrate", *options] if options in ([], ["--check"]):
-            bring_up_to_date(settings.database_url, options)
+            bring_up_to_date(MigrationSettings.load(), options)
         case ["doctor"]:
-            sys.exit(doctor.examine(selftest_of(engine)))
+            sys.exit(examine(MigrationSettings.load()))
         case ["reencrypt"]:
-            reencrypt(registry)
+            reencrypt(VaultSettings.load())
         case _:
             sys.exit("usage: python -m router_control [migrate [--check] | doctor | reencrypt]")
 
@@ -57,31 +63,43 @@ def selftest_of(engine: sa.Engine) -> SelfTest:
     return SelfTest(engine, "router_control", metadata)
 
 
-def serve(address: str, engine: sa.Engine, registry: Registry) -> None:
+def serve(settings: RouterControlSettings) -> None:
     """Serve until told to stop."""
-    workers = Workers()
+    _log_as(settings)
+    engine = database.create_engine(settings.database_url)
+    defaults = Defaults(settings.routeros_user, settings.routeros_password, settings.routeros_port)
+    registry, workers = Registry(engine, Vault(settings.router_control_keys), defaults), Workers()
+    address = settings.address(settings.router_control_port)
     server = Server(address, threads=THREADS, probe=Readiness(selftest_of(engine)))
-    servicer = RouterControlServicer(registry, AccessControl(registry, workers), workers)
-    pb_grpc.add_RouterControlServiceServicer_to_server(servicer, server.grpc)
+    pb_grpc.add_RouterControlServiceServicer_to_server(RouterControlServicer(registry, workers), server.grpc)
     run_until_signal(server, "router-control", after=workers.close)
 
 
-def bring_up_to_date(database_url: str, options: Sequence[str]) -> None:
-    engine = database.create_engine(database_url, answer_seconds=database.PATIENT)
+def bring_up_to_date(settings: MigrationSettings, options: Sequence[str]) -> None:
+    _log_as(settings)
+    engine = database.create_engine(settings.database_url, answer_seconds=database.PATIENT)
     migrate.command_line(engine, "router_control", MIGRATIONS, adoption.inspect, options)
 
 
-def reencrypt(registry: Registry) -> None:
+def examine(settings: MigrationSettings) -> int:
+    _log_as(settings)
+    return doctor.examine(selftest_of(database.create_engine(settings.database_url)))
+
+
+def reencrypt(settings: VaultSettings) -> None:
     """Put all passwords under the first key, after which the other keys may go."""
+    _log_as(settings)
+    engine = database.create_engine(settings.database_url)
     try:
-        log.info("passwords_reencrypted", count=registry.reencrypt())
+        count = Registry(engine, Vault(settings.router_control_keys), Defaults()).reencrypt()
     except UnreadablePassword:
         sys.exit("rejesha: a stored password is under none of REJESHA_ROUTER_CONTROL_KEYS; nothing was changed")
+    log.info("passwords_reencrypted", count=count)
 
 
-def _defaults(settings: Settings) -> Defaults:
-    return Defaults(settings.routeros_user, settings.routeros_password, settings.routeros_port)
+def _log_as(settings: MigrationSettings) -> None:
+    logs.configure("router-control", log_format=settings.log_format, level=settings.log_level)
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    main()

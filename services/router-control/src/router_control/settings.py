@@ -2,25 +2,22 @@
 
 from typing import Self
 
-import servicekit.settings
 from pydantic import model_validator
-from servicekit.settings import Words
+from servicekit.settings import ServerSettings, Settings, Words, database_url
 
-from router_control.vault import Vault
+from router_control.routers.vault import Vault
 
 
-class Settings(servicekit.settings.ServerSettings):
-    """`router_control_keys`: Fernet keys, the first encrypts, all decrypt.
+class MigrationSettings(Settings):
+    """What `migrate` and `doctor` need: no key, no login."""
 
-    `routeros_…`: the login and port of routers whose registration has none.
-    """
+    database_url: str = database_url("ROUTER_CONTROL")
 
-    database_url: str = servicekit.settings.database_url("ROUTER_CONTROL")
-    router_control_port: int = 50052
+
+class VaultSettings(MigrationSettings):
+    """What `reencrypt` needs. `router_control_keys`: Fernet keys, the first encrypts, all decrypt."""
+
     router_control_keys: Words
-    routeros_user: str = ""
-    routeros_password: str = ""
-    routeros_port: int = 8728
 
     @model_validator(mode="after")
     def _check_keys(self) -> Self:
@@ -29,3 +26,12 @@ class Settings(servicekit.settings.ServerSettings):
         except ValueError as error:  # says what a key looks like, never the key
             raise ValueError(f"REJESHA_ROUTER_CONTROL_KEYS is wrong: {error}") from None
         return self
+
+
+class RouterControlSettings(ServerSettings, VaultSettings):
+    """What serving needs. `routeros_…`: the login and port of routers whose registration has none."""
+
+    router_control_port: int = 50052
+    routeros_user: str = ""
+    routeros_password: str = ""
+    routeros_port: int = 8728

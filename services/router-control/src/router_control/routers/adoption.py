@@ -34,7 +34,7 @@ def columns() -> "list[sa.Column[Any]]":
         sa.Column("certificate_sha256", sa.String(64), **null),
         sa.Column("username", sa.String(100), **null),
         sa.Column("password_encrypted", sa.Text, **null),
-        sa.Column("created_at", UtcDateTime, **null),
+        sa.Column("create_time", UtcDateTime, **null),
     ]
 
 

@@ -3,8 +3,8 @@
 import pytest
 import sqlalchemy as sa
 from router_control.__main__ import MIGRATIONS
-from router_control.adoption import inspect
-from router_control.models import routers
+from router_control.routers.adoption import inspect
+from router_control.schema import routers
 from servicekit.schema.findings import Refused
 
 from servicekit import database, migrate

@@ -4,9 +4,7 @@ from collections.abc import Sequence
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 
-
-class UnreadablePassword(Exception):
-    """None of the keys opens a stored password: its key was taken out of the configuration too early."""
+from router_control.routers.errors import UnreadablePassword
 
 
 class Vault:

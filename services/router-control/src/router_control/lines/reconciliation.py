@@ -7,11 +7,11 @@ before and is found done then counts as our change, and what was sent and not re
 import time
 from collections.abc import Iterator, Mapping, Sequence
 
-from router_control.deadline import Deadline
-from router_control.failures import RouterFailure, Trap
-from router_control.outcome import Outcome, Result, outcome_of
-from router_control.ppp import Ppp, Secret, end_sessions
-from router_control.routeros import Connection
+from router_control.lines.ppp import Ppp, Secret, end_sessions
+from router_control.lines.rules import AccessResult
+from router_control.routeros.connection import Connection
+from router_control.routeros.errors import AccessOutcome, RouterFailure, Trap
+from router_control.routeros.protocol import TimeLimit
 
 # So many names go into one command. A router evaluates them for each row of the table.
 CHUNK = 100
@@ -24,17 +24,18 @@ class Reconciliation:
     """`wanted`: for each username whether its line shall be on."""
 
     def __init__(self, wanted: Mapping[str, bool]) -> None:
-        self.results: dict[str, Result] = {}
+        self.results: dict[str, AccessResult] = {}
         self._wanted = wanted
         self._held: dict[str, bool | None] = {}
         self._sent: set[str] = set()
         self._refused: dict[str, Trap] = {}
         self._ended: dict[str, set[str]] = {name: set() for name in wanted}
 
-    def carry_out(self, connection: Connection, deadline: Deadline) -> None:
-        """Settle every user who has no result yet. Raises RouterFailure, never Trap."""
-        ppp = Ppp(connection, deadline)
-        for names in chunks([name for name in self._wanted if name not in self.results]):
+    def carry_out(self, connection: Connection, limit: TimeLimit) -> None:
+        """Settle every user who has no result yet. Raises CallCancelled, RouterFailure, never Trap."""
+        ppp = Ppp(connection, limit)
+        for names in _chunks([name for name in self._wanted if name not in self.results]):
+            limit.check()  # only here: whose secret is disabled must lose the sessions too
             try:
                 self._settle(ppp, names)
             except Trap as trap:
@@ -43,7 +44,7 @@ class Reconciliation:
     def fail(self, failure: RouterFailure, names: Sequence[str] = ()) -> None:
         """Give those of `names` (or of all) who have no result yet the one that `failure` means."""
         for name in names or self._wanted:
-            failed = Result(outcome_of(failure), self._held.get(name), len(self._ended[name]), str(failure))
+            failed = AccessResult(failure.outcome, self._held.get(name), len(self._ended[name]), str(failure))
             self.results.setdefault(name, failed)
 
     def _settle(self, ppp: Ppp, names: Sequence[str]) -> None:
@@ -119,13 +120,17 @@ class Reconciliation:
                 self._ended[name].difference_update(ids)
             raise
 
-    def _result_off(self, name: str, left: int) -> Result:
+    def _result_off(self, name: str, left: int) -> AccessResult:
         """The result of a user whose secret is disabled, as wanted."""
         ended = len(self._ended[name])
         if left:
-            return Result(Outcome.ROUTER_ERROR, None, ended, f"the secret is disabled, but {left} sessions stay up")
+            return AccessResult(
+                AccessOutcome.ROUTER_ERROR, None, ended, f"the secret is disabled, but {left} sessions stay up"
+            )
         changed = ended or name in self._sent
-        return Result(Outcome.CHANGED if changed else Outcome.ALREADY_SO, enabled=False, sessions=ended)
+        return AccessResult(
+            AccessOutcome.CHANGED if changed else AccessOutcome.ALREADY_SO, enabled=False, sessions=ended
+        )
 
     def _conclude(self, names: Sequence[str], secrets: Mapping[str, Secret]) -> None:
         """Give each of `names` a result, save those who are disabled as wanted: they may have sessions."""
@@ -134,16 +139,52 @@ class Reconciliation:
             if secret is None or secret.enabled or self._wanted[name]:
                 self.results[name] = self._result(name, secret)
 
-    def _result(self, name: str, secret: Secret | None) -> Result:
+    def _result(self, name: str, secret: Secret | None) -> AccessResult:
         if secret is None:
-            return Result(Outcome.NO_SUCH_SECRET)
+            return AccessResult(AccessOutcome.NO_SUCH_SECRET)
         if secret.enabled == self._wanted[name]:
-            return Result(Outcome.CHANGED if name in self._sent else Outcome.ALREADY_SO, secret.enabled)
+            return AccessResult(
+                AccessOutcome.CHANGED if name in self._sent else AccessOutcome.ALREADY_SO, secret.enabled
+            )
         if trap := self._refused.get(name):
-            return Result(outcome_of(trap), secret.enabled, detail=str(trap))
-        return Result(Outcome.ROUTER_ERROR, secret.enabled, detail="the router took the change and did not keep it")
+            return AccessResult(trap.outcome, secret.enabled, detail=str(trap))
+        return AccessResult(
+            AccessOutcome.ROUTER_ERROR, secret.enabled, detail="the router took the change and did not keep it"
+        )
 
 
-def chunks(names: Sequence[str]) -> Iterator[Sequence[str]]:
+class AccessReading:
+    """What a router holds for many users."""
+
+    def __init__(self, names: Sequence[str]) -> None:
+        self.results: dict[str, AccessResult] = {}
+        self._names = names
+
+    def carry_out(self, connection: Connection, limit: TimeLimit) -> None:
+        """Read every user who has no result yet. Raises CallCancelled, RouterFailure, never Trap."""
+        ppp = Ppp(connection, limit)
+        for names in _chunks([name for name in self._names if name not in self.results]):
+            limit.check()
+            try:
+                self._read(ppp, names)
+            except Trap as trap:
+                self.fail(trap, names)
+
+    def fail(self, failure: RouterFailure, names: Sequence[str] = ()) -> None:
+        """Give those of `names` (or of all) who have no result yet the one that `failure` means."""
+        for name in names or self._names:
+            self.results.setdefault(name, AccessResult(failure.outcome, detail=str(failure)))
+
+    def _read(self, ppp: Ppp, names: Sequence[str]) -> None:
+        secrets, sessions = ppp.secrets(names), ppp.sessions(names)
+        for name in names:
+            if secret := secrets.get(name):
+                count = len(sessions.get(name, ()))
+                self.results[name] = AccessResult(AccessOutcome.ALREADY_SO, secret.enabled, count)
+            else:
+                self.results[name] = AccessResult(AccessOutcome.NO_SUCH_SECRET)
+
+
+def _chunks(names: Sequence[str]) -> Iterator[Sequence[str]]:
     for start in range(0, len(names), CHUNK):
         yield names[start : start + CHUNK]

@@ -7,10 +7,9 @@ a reboot or another operator may change them.
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from router_control.answer import Row
-from router_control.deadline import Deadline
-from router_control.failures import Garbled, Trap
-from router_control.routeros import Connection
+from router_control.routeros.connection import Connection
+from router_control.routeros.errors import Garbled, Trap
+from router_control.routeros.protocol import Row, TimeLimit
 
 # An asterisk and a hexadecimal number.
 MAX_ID = 32
@@ -27,10 +26,10 @@ class Secret:
 
 
 class Ppp:
-    """The PPP menus of one router, until one deadline. At most about 100 names or ids at a time."""
+    """The PPP menus of one router, until one time limit. At most about 100 names or ids at a time."""
 
-    def __init__(self, connection: Connection, deadline: Deadline) -> None:
-        self._connection, self._deadline = connection, deadline
+    def __init__(self, connection: Connection, limit: TimeLimit) -> None:
+        self._connection, self._limit = connection, limit
 
     def secrets(self, names: Sequence[str]) -> dict[str, Secret]:
         """The secrets with these names; who has none is absent."""
@@ -46,20 +45,20 @@ class Ppp:
 
     def write(self, ids: Iterable[str], *, enabled: bool) -> None:
         """Enable or disable secrets by id with one command. Raises Trap when one is gone: some may be written."""
-        self._say(f"/ppp/secret/{'enable' if enabled else 'disable'}", f"=.id={','.join(ids)}")
+        self._command(f"/ppp/secret/{'enable' if enabled else 'disable'}", f"=.id={','.join(ids)}")
 
     def end_session(self, *ids: str) -> None:
         """Remove active sessions. Raises Trap when one has ended meanwhile: some may be removed."""
-        self._say("/ppp/active/remove", f"=.id={','.join(ids)}")
+        self._command("/ppp/active/remove", f"=.id={','.join(ids)}")
 
     def _print(self, menu: str, names: Sequence[str], properties: str) -> list[Row]:
         command = (f"/ppp/{menu}/print", f"=.proplist={properties}", *_any_of(names))
         wanted = set(names)
         # A router may send more than was asked for, such as rows without any property.
-        return self._connection.say(*command, deadline=self._deadline, wanted=lambda row: row.get("name") in wanted)
+        return self._connection.command(*command, limit=self._limit, wanted=lambda row: row.get("name") in wanted)
 
-    def _say(self, *words: str) -> None:
-        self._connection.say(*words, deadline=self._deadline)
+    def _command(self, *words: str) -> None:
+        self._connection.command(*words, limit=self._limit)
 
 
 def end_sessions(ppp: Ppp, ids: Sequence[str]) -> None:

@@ -1,31 +1,62 @@
-"""Why an exchange with a router failed.
+"""Why an exchange with a router failed, and which of the contract's outcomes that is.
 
-After a Trap the connection is in step and goes on. After anything else its next bytes could be the late
+After a Trap the connection is in step and goes on. After any other failure its next bytes could be the late
 answer to an earlier question, so it is closed: whoever read them would take one customer for another.
 """
+
+import enum
+
+import grpc
+from servicekit.errors import ServiceError
 
 # A failure's text is repeated for each of a thousand users.
 MAX_DETAIL = 300
 
 
+class AccessOutcome(enum.Enum):
+    """How it went for one user, or for one router. Named as in the contract, where each is explained."""
+
+    CHANGED = enum.auto()
+    ALREADY_SO = enum.auto()
+    NO_SUCH_SECRET = enum.auto()
+    UNREACHABLE = enum.auto()
+    LOGIN_REFUSED = enum.auto()
+    NOT_PERMITTED = enum.auto()
+    TIMED_OUT = enum.auto()
+    NO_SUCH_ROUTER = enum.auto()
+    ROUTER_ERROR = enum.auto()
+    CERTIFICATE_CHANGED = enum.auto()
+
+
 class RouterFailure(Exception):
     """An exchange with a router failed. The text is for the operator's log: no secrets."""
+
+    # What it means for the users that the exchange was about.
+    outcome = AccessOutcome.ROUTER_ERROR
 
 
 class Unreachable(RouterFailure):
     """No connection, or it was lost."""
 
+    outcome = AccessOutcome.UNREACHABLE
+
 
 class TimedOut(RouterFailure):
     """No answer in time."""
+
+    outcome = AccessOutcome.TIMED_OUT
 
 
 class CertificateChanged(RouterFailure):
     """The router does not show the certificate that is remembered: another may stand in its place, and got no login."""
 
+    outcome = AccessOutcome.CERTIFICATE_CHANGED
+
 
 class LoginRefused(RouterFailure):
     """The router knows no such login, or there is none to try."""
+
+    outcome = AccessOutcome.LOGIN_REFUSED
 
 
 class SessionEnded(RouterFailure):
@@ -46,6 +77,8 @@ class Trap(RouterFailure):
     def __init__(self, messages: list[str]) -> None:
         self.messages = messages
         super().__init__("; ".join(messages)[:MAX_DETAIL] or "the router refused without a word")
+        if self.not_permitted:
+            self.outcome = AccessOutcome.NOT_PERMITTED
 
     @property
     def no_such_item(self) -> bool:
@@ -57,3 +90,17 @@ class Trap(RouterFailure):
     def not_permitted(self) -> bool:
         """The login's group lacks a policy."""
         return any("not enough permissions" in message for message in self.messages)
+
+
+class RouterBusy(ServiceError):
+    """Too many calls wait for this router already."""
+
+    code = grpc.StatusCode.RESOURCE_EXHAUSTED
+    reason = "ROUTER_BUSY"
+
+
+class CallCancelled(ServiceError):
+    """The caller waits no more: what had not begun does not begin."""
+
+    code = grpc.StatusCode.CANCELLED
+    reason = "CANCELLED"

@@ -4,21 +4,29 @@ Owns queues, connections, the second attempt on a new connection, and when a rou
 """
 
 import queue
+import random
 import threading
+import time
 from collections.abc import Callable
-from concurrent.futures import CancelledError, Future
+from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import dataclass, field
 from typing import Protocol
 
-import grpc
 import structlog
-from servicekit.errors import ServiceError
 
-from router_control.breaker import Breaker
-from router_control.deadline import Deadline
-from router_control.failures import AnswerTooLarge, RouterFailure, TimedOut, Trap
-from router_control.routeros import Connection
-from router_control.target import Target
+from router_control.routeros.connection import Connection, Target
+from router_control.routeros.errors import (
+    AnswerTooLarge,
+    CallCancelled,
+    CertificateChanged,
+    LoginRefused,
+    RouterBusy,
+    RouterFailure,
+    TimedOut,
+    Trap,
+    Unreachable,
+)
+from router_control.routeros.protocol import TimeLimit
 
 log = structlog.get_logger()
 
@@ -29,28 +37,72 @@ _ATTEMPTS = 3
 _SHARE = 0.6
 # A call that came with less time than this and ran out of it says nothing about the router.
 _FAIR_SECONDS = 1.0
+# A router that returns must be served soon, so the wait stays short however long it was away: the shorter, the less
+# an attempt costs. To be refused takes no time; from silence a worker learns nothing for as long as its deadline.
+_FIRST_SECONDS = 1.0
+_MAX_SECONDS = 15.0
+_WAIT_FOR_EACH_SECOND = 3.0
+# Routers log each refused login, and some lock out who tries too often.
+_LOGIN_SECONDS = 30.0
 
 
-class RouterBusy(ServiceError):
-    """Too many calls wait for this router already."""
+class RouterBackoff:
+    """Leaves a router alone that just failed, so that not every call has to find out by waiting.
 
-    code = grpc.StatusCode.RESOURCE_EXHAUSTED
-    reason = "ROUTER_BUSY"
+    What it remembers holds only for the target that failed. Safe for several threads. `clock`: seconds that never go
+    back.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._lock = threading.Lock()
+        self.succeeded()
+
+    def succeeded(self) -> None:
+        """Let the next call through."""
+        with self._lock:
+            self._failure: RouterFailure | None = None
+            self._target: Target | None = None
+            self._failures = 0
+            self._until = 0.0
+
+    def failed(self, target: Target, failure: RouterFailure, took: float) -> None:
+        """Refuse calls to `target` for a while, longer with each failure in a row; `took`: seconds of the attempt."""
+        with self._lock:
+            self._failures = self._failures + 1 if target == self._target else 1
+            self._failure, self._target = failure, target
+            self._until = self._clock() + self._wait(took)
+
+    def refusal(self, target: Target) -> RouterFailure | None:
+        """Why a call to `target` need not be tried now; None lets it through."""
+        with self._lock:
+            if self._failure is None or target != self._target or self._clock() >= self._until:
+                return None
+            lasting = isinstance(self._failure, LoginRefused | CertificateChanged)  # until someone mends it
+            kind = type(self._failure) if lasting else Unreachable
+            return kind(f"not tried again yet; the last attempt: {self._failure}")
+
+    def _wait(self, took: float) -> float:
+        if isinstance(self._failure, LoginRefused):
+            return _LOGIN_SECONDS
+        longest = min(max(_FIRST_SECONDS, _WAIT_FOR_EACH_SECOND * took), _MAX_SECONDS)
+        wait = min(_FIRST_SECONDS * 2 ** min(self._failures - 1, 10), longest)
+        return random.uniform(wait / 2, wait)  # noqa: S311
 
 
 class Operation(Protocol):
     """Something to do on a router. Must be fit to be carried out again after any failure but a Trap."""
 
-    def carry_out(self, connection: Connection, deadline: Deadline) -> None: ...
+    def carry_out(self, connection: Connection, limit: TimeLimit) -> None: ...
 
 
 @dataclass(frozen=True)
 class Job:
-    """`fresh`: connect anew, and even when the breaker would rather not."""
+    """`fresh`: connect anew, and even though the router is left alone."""
 
     operation: Operation
     target: Target
-    deadline: Deadline
+    limit: TimeLimit
     fresh: bool
     done: Future[None] = field(default_factory=Future)
 
@@ -60,7 +112,7 @@ class Worker:
 
     def __init__(self, router_id: int, work: Callable[["Worker"], None]) -> None:
         self.router_id = router_id
-        self.breaker = Breaker()
+        self.backoff = RouterBackoff()
         self.waiting: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
         self.thread = threading.Thread(target=work, args=(self,), name=f"router-{router_id}", daemon=True)
         self._connection: Connection | None = None
@@ -71,7 +123,7 @@ class Worker:
             return
         try:
             self._attend(job)
-        except RouterFailure as failure:
+        except (RouterFailure, CallCancelled) as failure:
             job.done.set_exception(failure)
         except BaseException as error:  # noqa: BLE001  # whoever waits must hear of it, and raises it
             self.disconnect()
@@ -85,48 +137,49 @@ class Worker:
         self._connection = None
 
     def _attend(self, job: Job) -> None:
-        time_given = job.deadline.remaining()
+        time_given = job.limit.remaining()
         if not time_given:
             raise TimedOut("the router was busy with other calls")
-        if not job.fresh and (refusal := self.breaker.refusal(job.target)):
+        if not job.fresh and (refusal := self.backoff.refusal(job.target)):
             raise refusal
         try:
             self._try_hard(job)
         except Trap:
-            self.breaker.close()
+            self.backoff.succeeded()
             raise
         except RouterFailure as failure:
             log.info("router_failed", router_id=self.router_id, cause=type(failure).__name__, detail=str(failure))
-            if time_given >= _FAIR_SECONDS or job.deadline.remaining():
-                self.breaker.open(job.target, failure, time_given - job.deadline.remaining())
+            if time_given >= _FAIR_SECONDS or job.limit.remaining():
+                self.backoff.failed(job.target, failure, time_given - job.limit.remaining())
             raise
-        self.breaker.close()
+        self.backoff.succeeded()
 
     def _try_hard(self, job: Job) -> None:
         """Carry out the operation; when the connection fails under it, again on a new one."""
         if job.fresh:
             self.disconnect()
         for attempt in range(1, _ATTEMPTS + 1):
+            job.limit.check()
             share = 1.0 if attempt == _ATTEMPTS else _SHARE
             # A router that cannot be connected to is not asked twice.
-            connection = self._connected(job.target, job.deadline)
+            connection = self._connected(job.target, job.limit)
             try:
-                job.operation.carry_out(connection, job.deadline.within(share * job.deadline.remaining()))
+                job.operation.carry_out(connection, job.limit.within(share * job.limit.remaining()))
             except Trap:
                 raise
             except RouterFailure as failure:
                 self.disconnect()
                 hopeless = isinstance(failure, AnswerTooLarge)
-                if hopeless or attempt == _ATTEMPTS or not job.deadline.remaining():
+                if hopeless or attempt == _ATTEMPTS or not job.limit.remaining():
                     raise
                 log.info("router_tried_again", router_id=self.router_id, cause=type(failure).__name__)
             else:
                 return
 
-    def _connected(self, target: Target, deadline: Deadline) -> Connection:
+    def _connected(self, target: Target, limit: TimeLimit) -> Connection:
         if self._connection is None or not self._connection.serves(target):
             self.disconnect()
-            self._connection = Connection(target, deadline)
+            self._connection = Connection(target, limit)
         return self._connection
 
 
@@ -139,27 +192,27 @@ class Workers:
         self._workers: dict[int, Worker] = {}
 
     def perform(
-        self, router_id: int, operation: Operation, target: Target, deadline: Deadline, *, fresh: bool = False
+        self, router_id: int, operation: Operation, target: Target, limit: TimeLimit, *, fresh: bool = False
     ) -> None:
-        """Carry out `operation` on a router; answers within the deadline whatever the router does.
+        """Carry out `operation` on a router; answers within the limit whatever the router does.
 
-        Raises RouterBusy or RouterFailure. After TimedOut the operation may still be going on.
+        Raises RouterBusy, RouterFailure or CallCancelled. After the last, and after TimedOut, the operation may go on
+        to the next point at which it may end; if it had not begun, it never begins.
         """
-        job = Job(operation, target, deadline, fresh)
+        job = Job(operation, target, limit, fresh)
         self._enqueue(router_id, job)
-        try:
-            job.done.result(deadline.remaining() + 0.05)  # the worker's own word is the better one
-        except TimeoutError:
-            job.done.cancel()
-            raise TimedOut("no answer in time") from None
-        except CancelledError:
-            raise TimedOut("router-control is stopping") from None
+        # A moment more than the limit: the worker's own word is the better one.
+        wait((job.done, limit.cancelled), limit.remaining() + 0.05, FIRST_COMPLETED)
+        if job.done.cancel() or not job.done.done():
+            limit.check()
+            raise TimedOut("no answer in time")
+        job.done.result()
 
     def registration_changed(self, router_id: int) -> None:
         """Whatever kept us from a router may have been mended: try again at once."""
         with self._lock:
             if worker := self._workers.get(router_id):
-                worker.breaker.close()
+                worker.backoff.succeeded()
 
     def retire(self, router_id: int) -> None:
         """Let a router's worker end after what it has to do."""
@@ -171,11 +224,11 @@ class Workers:
         """End all workers and their connections; wait for what is under way."""
         with self._lock:
             workers = list(self._workers.items())
-        deadline = Deadline.after(seconds)
+        limit = TimeLimit.after(seconds)
         for router_id, _ in workers:
             self.retire(router_id)
         for _, worker in workers:
-            worker.thread.join(deadline.remaining())
+            worker.thread.join(limit.remaining())
 
     def running(self) -> int:
         """How many routers have a worker now."""
@@ -184,7 +237,7 @@ class Workers:
     def _enqueue(self, router_id: int, job: Job) -> None:
         with self._lock:
             worker = self._workers.get(router_id) or self._start(router_id)
-            if not job.fresh and (refusal := worker.breaker.refusal(job.target)):
+            if not job.fresh and (refusal := worker.backoff.refusal(job.target)):
                 raise refusal
             if worker.waiting.qsize() >= self._queue_size:
                 raise RouterBusy(f"{self._queue_size} calls wait for router {router_id} already")

@@ -3,18 +3,16 @@
 Owns the transactions and the passwords' encryption. Talks to no router.
 """
 
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
 
-import grpc
 import sqlalchemy as sa
 from servicekit.database import current_time, transact
-from servicekit.errors import NotFound, ServiceError
 
-from router_control import store
-from router_control.registration import (
+from router_control.routeros.connection import Login, Target
+from router_control.routers import store
+from router_control.routers.errors import InvalidRouter, NoLogin, RouterIdTaken, RouterNameTaken, RouterNotFound
+from router_control.routers.rules import (
     MAX_WANTED_ID,
-    InvalidRouter,
     Registration,
     check_kept_login,
     check_new_login,
@@ -22,26 +20,7 @@ from router_control.registration import (
     checked,
     checked_fingerprint,
 )
-from router_control.target import Login, Target
-from router_control.vault import Vault
-
-
-class RouterNotFound(NotFound):
-    reason = "ROUTER_NOT_FOUND"
-
-
-class RouterNameTaken(ServiceError):
-    code = grpc.StatusCode.ALREADY_EXISTS
-    reason = "ROUTER_NAME_TAKEN"
-
-
-class RouterIdTaken(ServiceError):
-    code = grpc.StatusCode.ALREADY_EXISTS
-    reason = "ROUTER_ID_TAKEN"
-
-
-class NoLogin(Exception):
-    """A router has no login of its own, and the installation has no default."""
+from router_control.routers.vault import Vault
 
 
 @dataclass(frozen=True)
@@ -69,14 +48,12 @@ class Registry:
         check_new_login(wanted)
         if not 0 <= wanted.router_id <= MAX_WANTED_ID:
             raise InvalidRouter(f"a router's wanted id is 1 to {MAX_WANTED_ID}, or 0 for the next free one")
+        new = replace(wanted, password_encrypted=self._encrypted(wanted, stored=""), certificate="")
 
         def work(connection: sa.Connection) -> Registration:
-            _refuse_taken_id(connection, wanted.router_id)
-            _refuse_taken_name(connection, wanted.name)
-            values = self._values(wanted) | {"created_at": current_time(connection)}
-            if wanted.router_id:
-                values["id"] = wanted.router_id
-            return _get(connection, store.insert_router(connection, values))
+            _refuse_taken_id(connection, new.router_id)
+            _refuse_taken_name(connection, new.name)
+            return _get(connection, store.insert(connection, new, current_time(connection)))
 
         return transact(self._engine, work)
 
@@ -95,8 +72,9 @@ class Registry:
             # An adopted table may hold a name twice; such a row must stay editable under its own name.
             if wanted.name != present.name:
                 _refuse_taken_name(connection, wanted.name, except_id=wanted.router_id)
-            values = self._values(wanted) | ({"certificate_sha256": None} if leads_elsewhere else {})
-            store.update_router(connection, wanted.router_id, values)
+            certificate = "" if leads_elsewhere else present.certificate
+            encrypted = self._encrypted(wanted, stored=present.password_encrypted)
+            store.update(connection, replace(wanted, password_encrypted=encrypted, certificate=certificate))
             return _get(connection, wanted.router_id)
 
         return transact(self._engine, work)
@@ -110,7 +88,7 @@ class Registry:
 
         def work(connection: sa.Connection) -> Registration:
             check_remembers(_get(connection, router_id, lock=True))
-            store.update_router(connection, router_id, {"certificate_sha256": certificate})
+            store.set_certificate(connection, router_id, certificate)
             return _get(connection, router_id)
 
         return transact(self._engine, work)
@@ -121,22 +99,22 @@ class Registry:
 
     def list(self) -> list[Registration]:
         """All routers by id."""
-        return transact(self._engine, lambda connection: [_registration(row) for row in store.list_routers(connection)])
+        return transact(self._engine, store.find_all)
 
     def delete(self, router_id: int) -> None:
         """Raises RouterNotFound."""
-        if not transact(self._engine, lambda connection: store.delete_router(connection, router_id)):
+        if not transact(self._engine, lambda connection: store.delete(connection, router_id)):
             raise RouterNotFound(f"there is no router {router_id}")
 
     def reencrypt(self) -> int:
         """Put every stored password under the first key, so that older keys can go; how many. All or none."""
 
         def work(connection: sa.Connection) -> int:
-            rows = store.list_passwords(connection)
-            for row in rows:
-                renewed = self._vault.reencrypt(row["password_encrypted"])
-                store.update_router(connection, row["id"], {"password_encrypted": renewed})
-            return len(rows)
+            found = store.lock_those_with_passwords(connection)
+            for router in found:
+                renewed = self._vault.reencrypt(router.password_encrypted)
+                store.set_password(connection, router.router_id, renewed)
+            return len(found)
 
         return transact(self._engine, work)
 
@@ -166,7 +144,7 @@ class Registry:
             present = _get(connection, seen.router_id, lock=True)
             if present.certificate or self._leads_elsewhere(present, seen):
                 return present.certificate
-            store.update_router(connection, seen.router_id, {"certificate_sha256": shown})
+            store.set_certificate(connection, seen.router_id, shown)
             return shown
 
         return transact(self._engine, work)
@@ -184,26 +162,16 @@ class Registry:
             raise NoLogin
         return Login(self._defaults.username, self._defaults.password)
 
-    def _values(self, wanted: Registration) -> dict[str, Any]:
-        """The columns to write; an absent password leaves its column alone, unless there is no login to go with it."""
-        values: dict[str, Any] = {
-            "router_name": wanted.name,
-            "local_ip": wanted.address,
-            "port": wanted.port or None,
-            "tls": wanted.tls,
-            "verify_certificate": wanted.verify_certificate,
-            "username": wanted.username or None,
-        }
+    def _encrypted(self, wanted: Registration, *, stored: str) -> str:
+        """The password to keep: a new one, or the stored one where none is given and there is a login to go with it."""
         if wanted.password:
-            values["password_encrypted"] = self._vault.encrypt(wanted.password)
-        elif wanted.password is not None or not wanted.username:
-            values["password_encrypted"] = None
-        return values
+            return self._vault.encrypt(wanted.password)
+        return stored if wanted.password is None and wanted.username else ""
 
 
 def _refuse_taken_id(connection: sa.Connection, router_id: int) -> None:
-    if (row := store.find_router(connection, router_id)) is not None:
-        raise RouterIdTaken(f"id {router_id} belongs to {row['router_name']!r} already")
+    if other := store.find(connection, router_id):
+        raise RouterIdTaken(f"id {router_id} belongs to {other.name!r} already")
 
 
 def _refuse_taken_name(connection: sa.Connection, name: str, *, except_id: int = 0) -> None:
@@ -212,22 +180,7 @@ def _refuse_taken_name(connection: sa.Connection, name: str, *, except_id: int =
 
 
 def _get(connection: sa.Connection, router_id: int, *, lock: bool = False) -> Registration:
-    row = store.find_router(connection, router_id, lock=lock)
-    if row is None:
+    router = store.find(connection, router_id, lock=lock)
+    if router is None:
         raise RouterNotFound(f"there is no router {router_id}")
-    return _registration(row)
-
-
-def _registration(row: sa.RowMapping) -> Registration:
-    """A row as we see it: an adopted one may lack anything but its id."""
-    return Registration(
-        router_id=row["id"],
-        name=row["router_name"] or "",
-        address=(row["local_ip"] or "").strip(),
-        port=row["port"] or 0,
-        tls=row["tls"],
-        verify_certificate=row["verify_certificate"],
-        username=row["username"] or "",
-        password_encrypted=row["password_encrypted"] or "",
-        certificate=row["certificate_sha256"] or "",
-    )
+    return router

@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import grpc
 import pytest
-from router_control import routeros
+from router_control.routeros import connection
 from servicekit.errors import reason_of
 
 from simulators.routeros import Router, RouterServer, User
@@ -213,8 +213,8 @@ def test_a_connection_that_the_router_dropped_while_idle_is_made_anew(service, r
 
 
 def test_a_connection_that_died_without_a_word_leaves_time_for_a_new_one(service, router, router_id, monkeypatch):
-    monkeypatch.setattr(routeros, "_RESTED_SECONDS", 0)
-    monkeypatch.setattr(routeros, "_RESTED_PATIENCE", 0.3)
+    monkeypatch.setattr(connection, "_IDLE_SECONDS", 0)
+    monkeypatch.setattr(connection, "_IDLE_ANSWER_SECONDS", 0.3)
     router.add_secret("u", disabled=True)
     service.get(router_id, "u")
     router.faults.set("half-open", times=1)

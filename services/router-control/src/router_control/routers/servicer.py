@@ -1,48 +1,28 @@
-"""RouterControlService on the wire: requests to use cases and back. Protobuf stops here."""
-
-# gRPC gives the methods their names and arguments
-
-from collections.abc import Iterable
+"""The RPCs on routers: requests to use cases and back. Protobuf stops here."""
 
 import grpc
 from rejesha.router_control.v1 import router_control_service_pb2 as pb
-from rejesha.router_control.v1 import router_control_service_pb2_grpc as pb_grpc
 
-from router_control.access import AccessControl, Answer, InvalidAccessRequest, check_names
-from router_control.deadline import Deadline
-from router_control.outcome import Outcome, Result
-from router_control.registration import Registration
-from router_control.routers import Registry
-from router_control.workers import Workers
+from router_control.routeros.errors import AccessOutcome
+from router_control.routeros.protocol import TimeLimit
+from router_control.routeros.workers import Workers
+from router_control.routers.reachability import Reachability
+from router_control.routers.rules import Registration
+from router_control.routers.service import Registry
 
-_ACCESS = {pb.ACCESS_ENABLED: True, pb.ACCESS_DISABLED: False}
 _DEFAULT_SECONDS = 10.0
 # However patient a caller is, a router's other callers wait behind it.
 _MAX_SECONDS = 60.0
 
 
-class RouterControlServicer(pb_grpc.RouterControlServiceServicer):
-    """Answers the RPCs."""
+class RoutersServicer:
+    """The registry's RPCs, CheckRouter and GetRouterCertificate."""
 
-    def __init__(self, registry: Registry, access: AccessControl, workers: Workers) -> None:
-        self._registry, self._access, self._workers = registry, access, workers
-
-    def SetAccess(self, request: pb.SetAccessRequest, context: grpc.ServicerContext) -> pb.SetAccessResponse:
-        names = [change.username for change in request.changes]
-        check_names(names)
-        if any(change.access not in _ACCESS for change in request.changes):
-            raise InvalidAccessRequest("a wanted access is ENABLED or DISABLED")
-        wanted = {change.username: _ACCESS[change.access] for change in request.changes}
-        answer = self._access.set(request.router_id, wanted, _deadline(context))
-        return pb.SetAccessResponse(results=_results(names, answer), router_name=answer.router_name)
-
-    def GetAccess(self, request: pb.GetAccessRequest, context: grpc.ServicerContext) -> pb.GetAccessResponse:
-        check_names(request.usernames)
-        answer = self._access.get(request.router_id, tuple(request.usernames), _deadline(context))
-        return pb.GetAccessResponse(results=_results(request.usernames, answer), router_name=answer.router_name)
+    def __init__(self, registry: Registry, reachability: Reachability, workers: Workers) -> None:
+        self._registry, self._reachability, self._workers = registry, reachability, workers
 
     def CheckRouter(self, request: pb.CheckRouterRequest, context: grpc.ServicerContext) -> pb.CheckRouterResponse:
-        check = self._access.check(request.router_id, _deadline(context))
+        check = self._reachability.check(request.router_id, time_limit(context))
         return pb.CheckRouterResponse(
             outcome=_outcome(check.outcome),
             identity=check.identity,
@@ -63,7 +43,7 @@ class RouterControlServicer(pb_grpc.RouterControlServiceServicer):
     def GetRouterCertificate(
         self, request: pb.GetRouterCertificateRequest, context: grpc.ServicerContext
     ) -> pb.GetRouterCertificateResponse:
-        certificate = self._access.certificate(request.router_id, _deadline(context))
+        certificate = self._reachability.certificate(request.router_id, time_limit(context))
         return pb.GetRouterCertificateResponse(
             outcome=_outcome(certificate.outcome),
             shown_sha256=certificate.shown,
@@ -88,30 +68,22 @@ class RouterControlServicer(pb_grpc.RouterControlServiceServicer):
         return pb.DeleteRouterResponse()
 
 
-def _deadline(context: grpc.ServicerContext) -> Deadline:
-    """The caller's deadline less a slice, in which our answer travels; ten seconds when the caller has none."""
+def time_limit(context: grpc.ServicerContext) -> TimeLimit:
+    """The caller's deadline less a slice, in which our answer travels; ten seconds when the caller has none.
+
+    It is cancelled when the call ends, by the caller or by its answer.
+    """
     remaining = context.time_remaining()
     if remaining is None or remaining > 86_400:  # "none" arrives as the end of time
-        return Deadline.after(_DEFAULT_SECONDS)
-    return Deadline.after(min(remaining - min(0.1 + remaining * 0.1, 0.5), _MAX_SECONDS))
+        limit = TimeLimit.after(_DEFAULT_SECONDS)
+    else:
+        limit = TimeLimit.after(min(remaining - min(0.1 + remaining * 0.1, 0.5), _MAX_SECONDS))
+    if not context.add_callback(limit.cancel):  # it has ended already
+        limit.cancel()
+    return limit
 
 
-def _results(names: Iterable[str], answer: Answer) -> list[pb.AccessResult]:
-    return [_result(name, answer.results[name]) for name in names]
-
-
-def _result(name: str, result: Result) -> pb.AccessResult:
-    access = {None: pb.ACCESS_UNSPECIFIED, True: pb.ACCESS_ENABLED, False: pb.ACCESS_DISABLED}[result.enabled]
-    return pb.AccessResult(
-        username=name,
-        outcome=_outcome(result.outcome),
-        access=access,
-        sessions=result.sessions,
-        detail=result.detail,
-    )
-
-
-def _outcome(outcome: Outcome) -> pb.AccessOutcome.ValueType:
+def _outcome(outcome: AccessOutcome) -> pb.AccessOutcome.ValueType:
     return pb.AccessOutcome.Value(f"ACCESS_OUTCOME_{outcome.name}")
 
 

@@ -7,7 +7,8 @@ from dataclasses import replace
 
 import grpc
 import pytest
-from router_control.registration import LoginNeeded, PasswordNeeded, Registration
+from router_control.routers.errors import LoginNeeded, PasswordNeeded
+from router_control.routers.rules import Registration
 from servicekit.errors import reason_of
 
 from tests.router_control.conftest import PASSWORD

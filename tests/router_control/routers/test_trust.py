@@ -9,10 +9,10 @@ from dataclasses import replace
 
 import grpc
 import pytest
-from router_control.access import AccessControl
-from router_control.deadline import Deadline
-from router_control.registration import Registration
-from router_control.workers import Workers
+from router_control.routeros.protocol import TimeLimit
+from router_control.routeros.workers import Workers
+from router_control.routers.reachability import Reachability
+from router_control.routers.rules import Registration
 from servicekit.errors import reason_of
 
 from tests.router_control.certificates import fingerprint
@@ -111,12 +111,12 @@ def test_of_two_certificates_seen_at_the_same_moment_one_is_remembered_and_only_
     crossroads = Crossroads(one.tls_port, two.tls_port)
     wanted = Registration("r1", "127.0.0.1", port=crossroads.port, tls=True, username="rejesha", password=PASSWORD)
     router_id = registry.create(wanted).router_id
-    instances = [AccessControl(registry, Workers()) for _ in range(12)]
+    instances = [Reachability(registry, Workers()) for _ in range(12)]
     together = threading.Barrier(len(instances))
 
     def check(instance):
         together.wait()
-        return instance.check(router_id, Deadline.after(20)).outcome.name
+        return instance.check(router_id, TimeLimit.after(20)).outcome.name
 
     with ThreadPoolExecutor(len(instances)) as threads:
         outcomes = list(threads.map(check, instances))

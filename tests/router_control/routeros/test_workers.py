@@ -3,10 +3,10 @@
 import threading
 
 import pytest
-from router_control.deadline import Deadline
-from router_control.reading import Introduction
-from router_control.target import Login, Target
-from router_control.workers import Workers
+from router_control.routeros.connection import Login, Target
+from router_control.routeros.protocol import TimeLimit
+from router_control.routeros.workers import Workers
+from router_control.routers.reachability import Introduction
 
 PASSWORD = "mango-tree-7"
 
@@ -16,7 +16,7 @@ def test_a_worker_ends_when_idle_with_its_connection_and_starts_again(router, se
     target = Target("127.0.0.1", server.port, tls=False, verify_certificate=False, login=Login("rejesha", PASSWORD))
     for round_ in (1, 2):
         introduction = Introduction()
-        workers.perform(1, introduction, target, Deadline.after(5))
+        workers.perform(1, introduction, target, TimeLimit.after(5))
         assert introduction.identity == "router-1"
         assert router.connections_accepted == round_
         wait_until(lambda: workers.running() == 0 and router.connections_open == 0)
@@ -28,7 +28,7 @@ def test_stopping_ends_every_connection_and_turns_nobody_away_who_is_being_serve
     target = Target("127.0.0.1", server.port, tls=False, verify_certificate=False, login=Login("rejesha", PASSWORD))
     router.faults.set("delay", seconds=0.3, commands=("/system",))
     introduction = Introduction()
-    call = threading.Thread(target=workers.perform, args=(1, introduction, target, Deadline.after(5)))
+    call = threading.Thread(target=workers.perform, args=(1, introduction, target, TimeLimit.after(5)))
     call.start()
     wait_until(lambda: router.count("/system/identity/print"))
     workers.close()
@@ -39,13 +39,13 @@ def test_stopping_ends_every_connection_and_turns_nobody_away_who_is_being_serve
 
 def test_a_fault_of_ours_reaches_whoever_waits_and_the_worker_lives_on(router, server):
     class Broken:
-        def carry_out(self, connection, deadline):
+        def carry_out(self, connection, limit):
             raise ZeroDivisionError
 
     workers = Workers()
     target = Target("127.0.0.1", server.port, tls=False, verify_certificate=False, login=Login("rejesha", PASSWORD))
     with pytest.raises(ZeroDivisionError):
-        workers.perform(1, Broken(), target, Deadline.after(5))
-    workers.perform(1, Introduction(), target, Deadline.after(5))
+        workers.perform(1, Broken(), target, TimeLimit.after(5))
+    workers.perform(1, Introduction(), target, TimeLimit.after(5))
     assert router.connections_accepted == 2
     workers.close()

@@ -8,39 +8,19 @@ import re
 import unicodedata
 from dataclasses import dataclass, field, replace
 
-from servicekit.errors import InvalidArgument
+from router_control.routers.errors import (
+    CertificateNotRemembered,
+    InvalidFingerprint,
+    InvalidRouter,
+    LoginNeeded,
+    PasswordNeeded,
+)
 
 _HOST = re.compile(r"(?=.{1,253}\Z)[a-z0-9_]([a-z0-9_-]{0,62})(\.[a-z0-9_]([a-z0-9_-]{0,62}))*\.?\Z", re.IGNORECASE)
 
 
 # Of an id that a caller wants: the numbers above are left for the rows that get theirs from the database.
 MAX_WANTED_ID = 1_000_000_000
-
-
-class InvalidRouter(InvalidArgument):
-    reason = "INVALID_ROUTER"
-
-
-class PasswordNeeded(InvalidArgument):
-    """A stored password would go to another place than it was given for."""
-
-    reason = "PASSWORD_NEEDED"
-
-
-class LoginNeeded(InvalidArgument):
-    """The installation's default login would go to a place for which nobody asked for it."""
-
-    reason = "LOGIN_NEEDED"
-
-
-class InvalidFingerprint(InvalidArgument):
-    reason = "INVALID_FINGERPRINT"
-
-
-class CertificateNotRemembered(InvalidArgument):
-    """Of such a router no certificate is remembered."""
-
-    reason = "CERTIFICATE_NOT_REMEMBERED"
 
 
 @dataclass(frozen=True)

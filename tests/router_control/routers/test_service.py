@@ -9,10 +9,11 @@ from cryptography.fernet import Fernet
 from hypothesis import given
 from hypothesis import strategies as st
 from router_control.__main__ import MIGRATIONS
-from router_control.models import routers
-from router_control.registration import InvalidRouter, Registration, checked
-from router_control.routers import Defaults, NoLogin, Registry, RouterNameTaken, RouterNotFound
-from router_control.vault import UnreadablePassword, Vault
+from router_control.routers.errors import InvalidRouter, NoLogin, RouterNameTaken, RouterNotFound, UnreadablePassword
+from router_control.routers.rules import Registration, checked
+from router_control.routers.service import Defaults, Registry
+from router_control.routers.vault import Vault
+from router_control.schema import routers
 
 from servicekit import database, migrate
 

@@ -23,6 +23,6 @@ routers = sa.Table(
     sa.Column("certificate_sha256", sa.String(64)),
     sa.Column("username", sa.String(100)),
     sa.Column("password_encrypted", sa.Text),
-    sa.Column("created_at", UtcDateTime),
+    sa.Column("create_time", UtcDateTime),
     sqlite_autoincrement=True,
 )

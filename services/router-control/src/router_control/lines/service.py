@@ -1,0 +1,66 @@
+"""The use cases on lines: make a router hold what is wanted, and read what it holds.
+
+Joins the registry with the workers. A router that cannot be reached is an answer, not an error.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import structlog
+
+from router_control.lines.reconciliation import AccessReading, Reconciliation
+from router_control.lines.rules import AccessResult
+from router_control.routeros.errors import AccessOutcome, RouterFailure
+from router_control.routeros.protocol import TimeLimit
+from router_control.routeros.workers import Workers
+from router_control.routers.errors import RouterNotFound
+from router_control.routers.reachability import target_of
+from router_control.routers.service import Registry
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True)
+class AccessResults:
+    """`by_name`: one for each user. `router_name`: empty when there is no such router."""
+
+    by_name: Mapping[str, AccessResult]
+    router_name: str = ""
+
+
+class Lines:
+    """Who is on and who is off, on any router of the registry."""
+
+    def __init__(self, registry: Registry, workers: Workers) -> None:
+        self._registry, self._workers = registry, workers
+
+    def set_access(self, router_id: int, wanted: Mapping[str, bool], limit: TimeLimit) -> AccessResults:
+        """Make a router hold for each username of `wanted` whether its line is on. Raises RouterBusy, CallCancelled."""
+        results = self._carry_out(router_id, Reconciliation(wanted), tuple(wanted), limit)
+        _log("access_set", router_id, results)
+        return results
+
+    def get_access(self, router_id: int, names: Sequence[str], limit: TimeLimit) -> AccessResults:
+        """Read what a router holds for each name. Raises RouterBusy, CallCancelled."""
+        results = self._carry_out(router_id, AccessReading(names), names, limit)
+        _log("access_read", router_id, results)
+        return results
+
+    def _carry_out(
+        self, router_id: int, operation: Reconciliation | AccessReading, names: Sequence[str], limit: TimeLimit
+    ) -> AccessResults:
+        try:
+            registration = self._registry.get(router_id)
+            self._workers.perform(router_id, operation, target_of(self._registry, registration), limit)
+        except RouterNotFound:  # perhaps only when its certificate was to be remembered
+            return AccessResults(dict.fromkeys(names, AccessResult(AccessOutcome.NO_SUCH_ROUTER)))
+        except RouterFailure as failure:
+            operation.fail(failure)
+        return AccessResults(operation.results, registration.name)
+
+
+def _log(event: str, router_id: int, results: AccessResults) -> None:
+    outcomes = [result.outcome.name for result in results.by_name.values()]
+    details = {result.detail for result in results.by_name.values() if result.detail}
+    counts = {name.lower(): outcomes.count(name) for name in sorted(set(outcomes))}
+    log.info(event, router_id=router_id, outcomes=counts, details=sorted(details)[:3])

@@ -1,0 +1,49 @@
+"""The RPCs on lines: requests to use cases and back. Protobuf stops here."""
+
+from collections.abc import Iterable
+
+import grpc
+from rejesha.router_control.v1 import router_control_service_pb2 as pb
+
+from router_control.lines.errors import InvalidAccessRequest
+from router_control.lines.rules import AccessResult, check_names
+from router_control.lines.service import AccessResults, Lines
+from router_control.routers.servicer import time_limit
+
+_ENABLED = {pb.ACCESS_ENABLED: True, pb.ACCESS_DISABLED: False}
+_ACCESS = {None: pb.ACCESS_UNSPECIFIED, True: pb.ACCESS_ENABLED, False: pb.ACCESS_DISABLED}
+
+
+class LinesServicer:
+    """SetAccess and GetAccess."""
+
+    def __init__(self, lines: Lines) -> None:
+        self._lines = lines
+
+    def SetAccess(self, request: pb.SetAccessRequest, context: grpc.ServicerContext) -> pb.SetAccessResponse:
+        names = [change.username for change in request.changes]
+        check_names(names)
+        if any(change.access not in _ENABLED for change in request.changes):
+            raise InvalidAccessRequest("a wanted access is ENABLED or DISABLED")
+        wanted = {change.username: _ENABLED[change.access] for change in request.changes}
+        found = self._lines.set_access(request.router_id, wanted, time_limit(context))
+        return pb.SetAccessResponse(results=_results(names, found), router_name=found.router_name)
+
+    def GetAccess(self, request: pb.GetAccessRequest, context: grpc.ServicerContext) -> pb.GetAccessResponse:
+        check_names(request.usernames)
+        found = self._lines.get_access(request.router_id, tuple(request.usernames), time_limit(context))
+        return pb.GetAccessResponse(results=_results(request.usernames, found), router_name=found.router_name)
+
+
+def _results(names: Iterable[str], found: AccessResults) -> list[pb.AccessResult]:
+    return [_result(name, found.by_name[name]) for name in names]
+
+
+def _result(name: str, result: AccessResult) -> pb.AccessResult:
+    return pb.AccessResult(
+        username=name,
+        outcome=pb.AccessOutcome.Value(f"ACCESS_OUTCOME_{result.outcome.name}"),
+        access=_ACCESS[result.enabled],
+        sessions=result.sessions,
+        detail=result.detail,
+    )

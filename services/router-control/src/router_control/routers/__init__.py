@@ -1,0 +1,1 @@
+"""The registry: which routers there are, their logins, and which certificates are trusted."""

@@ -1,0 +1,89 @@
+"""Every query on the registry. Never commits."""
+
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from router_control.routers.rules import Registration
+from router_control.schema import routers
+
+
+def find(connection: sa.Connection, router_id: int, *, lock: bool = False) -> Registration | None:
+    """`lock`: nobody else changes it before this transaction ends."""
+    found = sa.select(routers).where(routers.c.id == router_id)
+    row = connection.execute(found.with_for_update() if lock else found).mappings().first()
+    return _registration(row) if row else None
+
+
+def find_all(connection: sa.Connection) -> list[Registration]:
+    """All routers by id."""
+    return [_registration(row) for row in connection.execute(sa.select(routers).order_by(routers.c.id)).mappings()]
+
+
+def lock_those_with_passwords(connection: sa.Connection) -> list[Registration]:
+    """The routers that have a password, by id; nobody else changes them before this transaction ends."""
+    found = sa.select(routers).where(routers.c.password_encrypted.is_not(None)).order_by(routers.c.id)
+    return [_registration(row) for row in connection.execute(found.with_for_update()).mappings()]
+
+
+def name_is_taken(connection: sa.Connection, name: str, *, except_id: int = 0) -> bool:
+    """Whether another router has this name, in the sense of the column's collation."""
+    taken = sa.select(routers.c.id).where(routers.c.router_name == name, routers.c.id != except_id).limit(1)
+    return connection.execute(taken).first() is not None
+
+
+def insert(connection: sa.Connection, router: Registration, create_time: datetime) -> int:
+    """Add a router, with its `router_id` unless that is 0; the id."""
+    wanted_id = {"id": router.router_id} if router.router_id else {}
+    key = connection.execute(
+        sa.insert(routers).values(**_columns(router), **wanted_id, create_time=create_time)
+    ).inserted_primary_key
+    assert key is not None
+    return int(key[0])
+
+
+def update(connection: sa.Connection, router: Registration) -> None:
+    """Replace all that is known of a router but its id and age."""
+    connection.execute(sa.update(routers).where(routers.c.id == router.router_id).values(**_columns(router)))
+
+
+def set_password(connection: sa.Connection, router_id: int, encrypted: str) -> None:
+    connection.execute(sa.update(routers).where(routers.c.id == router_id).values(password_encrypted=encrypted))
+
+
+def set_certificate(connection: sa.Connection, router_id: int, fingerprint: str) -> None:
+    connection.execute(sa.update(routers).where(routers.c.id == router_id).values(certificate_sha256=fingerprint))
+
+
+def delete(connection: sa.Connection, router_id: int) -> bool:
+    """Remove a router; whether it was there."""
+    return connection.execute(sa.delete(routers).where(routers.c.id == router_id)).rowcount > 0
+
+
+def _columns(router: Registration) -> dict[str, Any]:
+    return {
+        "router_name": router.name,
+        "local_ip": router.address,
+        "port": router.port or None,
+        "tls": router.tls,
+        "verify_certificate": router.verify_certificate,
+        "certificate_sha256": router.certificate or None,
+        "username": router.username or None,
+        "password_encrypted": router.password_encrypted or None,
+    }
+
+
+def _registration(row: sa.RowMapping) -> Registration:
+    """A row as we see it: an adopted one may lack anything but its id."""
+    return Registration(
+        router_id=row["id"],
+        name=row["router_name"] or "",
+        address=(row["local_ip"] or "").strip(),
+        port=row["port"] or 0,
+        tls=row["tls"],
+        verify_certificate=row["verify_certificate"],
+        username=row["username"] or "",
+        password_encrypted=row["password_encrypted"] or "",
+        certificate=row["certificate_sha256"] or "",
+    )
