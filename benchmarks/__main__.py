@@ -15,9 +15,9 @@ from pathlib import Path
 from types import FrameType
 
 from benchmarks import machine, report
+from benchmarks.accounts import Size
 from benchmarks.bench import Bench, Extent
 from benchmarks.cases import CASES, Case
-from benchmarks.directory import Size
 from benchmarks.load.generator import allow_many_connections
 from benchmarks.mysql_server import MySqlServer, NoDocker
 from benchmarks.ours import ADMINS, SCHEMA, Ours

@@ -11,7 +11,7 @@ import httpx
 from rejesha.router_control.v1 import router_control_service_pb2 as routers
 from rejesha.router_control.v1.router_control_service_pb2_grpc import RouterControlServiceStub
 
-from benchmarks import directory
+from benchmarks import accounts
 from benchmarks.machine import CpuMeter, resident_mb
 from benchmarks.mysql_server import MySqlServer
 from benchmarks.ports import free_ports
@@ -38,7 +38,7 @@ class NotDrained(Exception):
 class Ours:
     """Rejesha on a MySQL schema of its own."""
 
-    def __init__(self, mysql: MySqlServer, state: Path, size: "directory.Size") -> None:
+    def __init__(self, mysql: MySqlServer, state: Path, size: "accounts.Size") -> None:
         self.mysql, self.size = mysql, size
         self._ports = free_ports(7 + 1 + TOWERS + 1 + RETURNING)
         self.values = settings.complete(self._settings(state))
@@ -75,7 +75,7 @@ class Ours:
         self.system.start()
         self.router_ids = self._create_routers()
         self.at_rest = {name: round(resident_mb(pid), 1) for name, pid in self.pids()}
-        directory.create(self.values["REJESHA_BILLING_TARGET"], self.size, self.router_ids)
+        accounts.create(self.values["REJESHA_BILLING_TARGET"], self.size, self.router_ids)
 
     def stop(self) -> None:
         self.system.stop()
@@ -122,7 +122,7 @@ class Ours:
         """Switch lines off on their routers, so that the next payment has something to turn on."""
         names: dict[int, list[str]] = {}
         for number in range(count):
-            router_id = directory.router_of(suffix, number, self.router_ids)
+            router_id = accounts.router_of(suffix, number, self.router_ids)
             names.setdefault(router_id, []).append(f"{number:04d}{suffix}")
         for router_id, usernames in names.items():
             self.disable_on(router_id, usernames)

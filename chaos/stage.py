@@ -15,7 +15,7 @@ import httpx
 import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError
 
-from chaos import directory, disk
+from chaos import accounts, disk
 from chaos.background import Background
 from chaos.callbacks import SHORTCODE, Callback, Callbacks
 from chaos.mysqld import Mysqld
@@ -61,7 +61,7 @@ class Stage:
         self.state = state
         self.dice = Random(seed)  # noqa: S311  # repeatable, guards nothing
         state.mkdir(parents=True)
-        self.customers = directory.customers(plan.customers, plan.routers)
+        self.customers = accounts.customers(plan.customers, plan.routers)
         self.callbacks = Callbacks(self.dice, "CH", self.customers)
         self.routers = Routers(plan.routers, self.customers, state)
         self.textsms = TextSms(state)
@@ -92,7 +92,7 @@ class Stage:
             for statement in self.plan.alterations:
                 connection.exec_driver_sql(statement)
         self.system.start_processes()
-        directory.create(self.system.values, self.routers.ports(), self.customers)
+        accounts.create(self.system.values, self.routers.ports(), self.customers)
         ports = [self.system.values["REJESHA_GATEWAY_PORT"]]
         if self.plan.second_gateway in {"both", "intake"}:
             ports.append(self._second_port)
@@ -106,7 +106,7 @@ class Stage:
             "REJESHA_DEMO": "false",
             "REJESHA_SANDBOX": "true",
             "REJESHA_LOG_FORMAT": "json",
-            "REJESHA_ADMIN_PHONES": directory.ADMIN,
+            "REJESHA_ADMIN_PHONES": accounts.ADMIN,
             # Each message is asked for by itself.
             "REJESHA_STAFF_MESSAGES_PER_HOUR": "0",
             "REJESHA_RECEIPTS_PER_HOUR": "0",

@@ -3,8 +3,8 @@
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 
+from chaos.accounts import ADMIN, ISP_PHONE
 from chaos.callbacks import Callback
-from chaos.directory import ADMIN, ISP_PHONE
 from chaos.findings import Findings
 from chaos.ledger import money
 from chaos.ledger.books import Books, Sms

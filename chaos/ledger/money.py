@@ -3,8 +3,8 @@
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+from chaos.accounts import first_due_date
 from chaos.callbacks import Callback
-from chaos.directory import first_due_date
 from chaos.findings import Findings
 from chaos.ledger.books import Books, Payment
 from chaos.sender import Attempt

@@ -6,8 +6,8 @@ from typing import Any
 
 import grpc
 import sqlalchemy as sa
-from rejesha.billing.v1 import directory_service_pb2 as directory
-from rejesha.billing.v1.directory_service_pb2_grpc import DirectoryServiceStub
+from rejesha.billing.v1 import account_service_pb2 as pb
+from rejesha.billing.v1.account_service_pb2_grpc import AccountServiceStub
 from rejesha.router_control.v1 import router_control_service_pb2 as routers
 from rejesha.router_control.v1.router_control_service_pb2_grpc import RouterControlServiceStub
 
@@ -66,7 +66,7 @@ def create(values: Mapping[str, str]) -> None:
         with grpc.insecure_channel(values["REJESHA_ROUTER_CONTROL_TARGET"]) as channel:
             router_id = _router(RouterControlServiceStub(channel), int(values[DEMO_ROUTER_PORT]))
         with grpc.insecure_channel(values["REJESHA_BILLING_TARGET"]) as channel:
-            stub = DirectoryServiceStub(channel)
+            stub = AccountServiceStub(channel)
             _customers(stub, _isp(stub, phones=phones), router_id, phones=phones)
     except grpc.RpcError as error:
         raise DemoRefused(
@@ -84,20 +84,20 @@ def _router(stub: RouterControlServiceStub, port: int) -> int:
     return stub.CreateRouter(routers.CreateRouterRequest(router=router)).router.router_id
 
 
-def _isp(stub: DirectoryServiceStub, *, phones: bool) -> int:
-    there = [isp for isp in stub.ListIsps(directory.ListIspsRequest()).isps if isp.name == ISP]
+def _isp(stub: AccountServiceStub, *, phones: bool) -> int:
+    there = [isp for isp in stub.ListIsps(pb.ListIspsRequest()).isps if isp.name == ISP]
     if there:
         if there[0].contact_phone and not phones:
             _refuse_numbers()
         return there[0].isp_id
-    isp = directory.Isp(
+    isp = pb.Isp(
         name=ISP,
         sms_account="SMS001",
         wa_account="WA001",
         pay_account_number="ACC001",
         contact_phone=_CONTACT if phones else "",
     )
-    return stub.CreateIsp(directory.CreateIspRequest(isp=isp)).isp.isp_id
+    return stub.CreateIsp(pb.CreateIspRequest(isp=isp)).isp.isp_id
 
 
 def _refuse_numbers() -> None:
@@ -107,10 +107,10 @@ def _refuse_numbers() -> None:
     )
 
 
-def _customers(stub: DirectoryServiceStub, isp_id: int, router_id: int, *, phones: bool) -> None:
+def _customers(stub: AccountServiceStub, isp_id: int, router_id: int, *, phones: bool) -> None:
     overdue = (date.today() - timedelta(days=10)).isoformat()  # noqa: DTZ011  # any day in the past will do
     customers = [
-        directory.Customer(
+        pb.Customer(
             full_name=f"Demo Customer {number}",
             username=account,
             account_name=account,
@@ -122,4 +122,4 @@ def _customers(stub: DirectoryServiceStub, isp_id: int, router_id: int, *, phone
         )
         for number, account in enumerate(DEMO_ACCOUNTS, 1)
     ]
-    stub.CreateCustomers(directory.CreateCustomersRequest(customers=customers))
+    stub.CreateCustomers(pb.CreateCustomersRequest(customers=customers))

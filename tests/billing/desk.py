@@ -10,7 +10,7 @@ from typing import Any
 
 import sqlalchemy as sa
 from billing import calendar
-from billing.accounts import service as directory
+from billing.accounts import service as accounts
 from billing.accounts.rules import Customer, Isp
 from billing.locking.service import HeldRows
 from billing.payments import assignment
@@ -259,10 +259,10 @@ def open_desk(engine: sa.Engine) -> Desk:
     """ISP 1 "Demo Networks" (SMS001, WA001, ACC001) with customers 0949AQ (KES 1000, router 1, has a phone), 12BC (KES
     1500.50, no router), WAIRIMU1 (KES 1000, router 1); ISP 2 "Pwani Fibre" (SMS002, WA002, ACC002) with customer 77XY
     (KES 500, router 2)."""
-    first = directory.create_isp(engine, isp("Demo Networks", 1))
-    second = directory.create_isp(engine, isp("Pwani Fibre", 2))
+    first = accounts.create_isp(engine, isp("Demo Networks", 1))
+    second = accounts.create_isp(engine, isp("Pwani Fibre", 2))
     assert (first, second) == (1, 2)
-    results = directory.create_customers(
+    results = accounts.create_customers(
         engine,
         [
             customer("0949AQ", first, 100_000, router_id=1, username="0949AQ", phone=CUSTOMER_PHONE),

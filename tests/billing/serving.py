@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import grpc
-from rejesha.billing.v1 import directory_service_pb2 as directory_pb
-from rejesha.billing.v1 import directory_service_pb2_grpc, payment_service_pb2_grpc, task_service_pb2_grpc
+from rejesha.billing.v1 import account_service_pb2 as account_pb
+from rejesha.billing.v1 import account_service_pb2_grpc, payment_service_pb2_grpc, task_service_pb2_grpc
 from rejesha.billing.v1 import payment_service_pb2 as pb
 from rejesha.billing.v1 import task_service_pb2 as task_pb
 from servicekit.errors import reason_of
@@ -21,14 +21,14 @@ class Client:
 
     payments: Any
     tasks: Any
-    directory: Any
+    accounts: Any
 
     @classmethod
     def of(cls, connected: grpc.Channel) -> "Client":
         return cls(
             payment_service_pb2_grpc.PaymentServiceStub(connected),
             task_service_pb2_grpc.TaskServiceStub(connected),
-            directory_service_pb2_grpc.DirectoryServiceStub(connected),
+            account_service_pb2_grpc.AccountServiceStub(connected),
         )
 
     def record(self, *payments: pb.Payment, wait_for_ready: bool = False) -> list[pb.PaymentReceipt]:
@@ -47,9 +47,9 @@ class Client:
             request.lease_duration.FromSeconds(30)
         return self.tasks.LeaseTasks(request, timeout=10)
 
-    def create_customers(self, *customers: directory_pb.Customer, validate_only: bool = False) -> list[Any]:
-        request = directory_pb.CreateCustomersRequest(customers=customers, validate_only=validate_only)
-        return list(self.directory.CreateCustomers(request, timeout=10).results)
+    def create_customers(self, *customers: account_pb.Customer, validate_only: bool = False) -> list[Any]:
+        request = account_pb.CreateCustomersRequest(customers=customers, validate_only=validate_only)
+        return list(self.accounts.CreateCustomers(request, timeout=10).results)
 
 
 def connect(port: int) -> tuple[grpc.Channel, Client]:

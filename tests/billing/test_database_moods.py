@@ -7,7 +7,7 @@ import pytest
 import sqlalchemy as sa
 from billing.schema import quarantine as quarantine_table
 from billing.schema import tasks, wallet_entries
-from rejesha.billing.v1 import directory_service_pb2 as directory_pb
+from rejesha.billing.v1 import account_service_pb2 as account_pb
 from rejesha.billing.v1 import payment_service_pb2 as pb
 from servicekit.errors import reason_of
 from sqlalchemy.exc import DataError, InternalError, OperationalError, ProgrammingError
@@ -118,8 +118,8 @@ def test_without_a_database_every_service_says_unavailable(serve):
         lambda: client.record(payment("A1")),
         lambda: client.get("A1"),
         client.lease,
-        lambda: client.directory.ListIsps(directory_pb.ListIspsRequest()),
-        lambda: client.create_customers(directory_pb.Customer(account_name="1AB")),
+        lambda: client.accounts.ListIsps(account_pb.ListIspsRequest()),
+        lambda: client.create_customers(account_pb.Customer(account_name="1AB")),
         lambda: client.payments.QuarantineCallbacks(
             pb.QuarantineCallbacksRequest(callbacks=[pb.QuarantinedCallback()])
         ),

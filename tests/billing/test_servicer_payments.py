@@ -6,7 +6,7 @@ import pytest
 from billing.quarantine import service as quarantine
 from billing.schema import paybill_payments, payment_deliveries
 from billing.schema import quarantine as quarantine_table
-from rejesha.billing.v1 import directory_service_pb2 as directory_pb
+from rejesha.billing.v1 import account_service_pb2 as account_pb
 from rejesha.billing.v1 import payment_service_pb2 as pb
 from rejesha.billing.v1 import task_service_pb2 as task_pb
 
@@ -170,8 +170,8 @@ def test_a_page_token_that_was_never_given_out_is_refused(client, token):
     assert refused(lambda: client.payments.ListPayments(pb.ListPaymentsRequest(page_token=token))) == reason
     listing = pb.ListQuarantinedCallbacksRequest(page_token=token)
     assert refused(lambda: client.payments.ListQuarantinedCallbacks(listing)) == reason
-    listing = directory_pb.ListCustomersRequest(page_token=token)
-    assert refused(lambda: client.directory.ListCustomers(listing)) == reason
+    listing = account_pb.ListCustomersRequest(page_token=token)
+    assert refused(lambda: client.accounts.ListCustomers(listing)) == reason
 
 
 def test_an_operator_s_assignment_and_its_refusals(client, desk):

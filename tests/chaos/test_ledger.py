@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
+from chaos.accounts import ADMIN, ISP_PHONE, first_due_date
 from chaos.callbacks import Callback, Customer
-from chaos.directory import ADMIN, ISP_PHONE, first_due_date
 from chaos.findings import Findings
 from chaos.ledger import lines, messages, money
 from chaos.ledger.books import Books, Payment, Sms

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 import structlog
-from rejesha.billing.v1 import directory_service_pb2 as directory
-from rejesha.billing.v1 import directory_service_pb2_grpc, payment_service_pb2_grpc, task_service_pb2_grpc
+from rejesha.billing.v1 import account_service_pb2 as account_pb
+from rejesha.billing.v1 import account_service_pb2_grpc, payment_service_pb2_grpc, task_service_pb2_grpc
 from rejesha.notify.v1 import notify_service_pb2_grpc
 from rejesha.router_control.v1 import router_control_service_pb2 as routers
 from rejesha.router_control.v1 import router_control_service_pb2_grpc
@@ -30,7 +30,7 @@ def _quiet_servers():
 @pytest.fixture
 def billing():
     return FakeBilling(
-        isps={1: directory.Isp(isp_id=1, name="Demo Networks", sms_account="SMS001", wallet_cents=123456)}
+        isps={1: account_pb.Isp(isp_id=1, name="Demo Networks", sms_account="SMS001", wallet_cents=123456)}
     )
 
 
@@ -48,7 +48,7 @@ def notifier():
 def billing_target(billing):
     yield from serve(
         billing,
-        directory_service_pb2_grpc.add_DirectoryServiceServicer_to_server,
+        account_service_pb2_grpc.add_AccountServiceServicer_to_server,
         payment_service_pb2_grpc.add_PaymentServiceServicer_to_server,
         task_service_pb2_grpc.add_TaskServiceServicer_to_server,
     )

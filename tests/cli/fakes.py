@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import grpc
-from rejesha.billing.v1 import directory_service_pb2 as directory
+from rejesha.billing.v1 import account_service_pb2 as account_pb
 from rejesha.billing.v1 import payment_service_pb2 as payment
 from rejesha.billing.v1 import task_service_pb2 as task
 from rejesha.notify.v1 import notify_service_pb2 as notify
@@ -41,10 +41,10 @@ def key(account: str) -> str:
 
 @dataclass
 class FakeBilling:
-    """DirectoryService, PaymentService and TaskService over dicts."""
+    """AccountService, PaymentService and TaskService over dicts."""
 
-    isps: dict[int, directory.Isp] = field(default_factory=dict)
-    customers: dict[str, directory.Customer] = field(default_factory=dict)
+    isps: dict[int, account_pb.Isp] = field(default_factory=dict)
+    customers: dict[str, account_pb.Customer] = field(default_factory=dict)
     payments: dict[str, payment.PaymentRecord] = field(default_factory=dict)
     callbacks: dict[int, payment.QuarantinedCallback] = field(default_factory=dict)
     given_up: dict[str, list[int]] = field(default_factory=dict)
@@ -53,18 +53,18 @@ class FakeBilling:
     stop_after_batches: int | None = None
 
     def CreateIsp(self, request, context):
-        isp = directory.Isp()
+        isp = account_pb.Isp()
         isp.CopyFrom(request.isp)
         if isp.isp_id in self.isps:
             raise Refusal(grpc.StatusCode.ALREADY_EXISTS, "ID_TAKEN", f"id {isp.isp_id} is taken")
         if request.validate_only:
-            return directory.CreateIspResponse(isp=isp)
+            return account_pb.CreateIspResponse(isp=isp)
         isp.isp_id = isp.isp_id or max(self.isps, default=0) + 1
         self.isps[isp.isp_id] = isp
-        return directory.CreateIspResponse(isp=isp)
+        return account_pb.CreateIspResponse(isp=isp)
 
     def ListIsps(self, request, context):
-        return directory.ListIspsResponse(isps=self.isps.values())
+        return account_pb.ListIspsResponse(isps=self.isps.values())
 
     def CreateCustomers(self, request, context):
         if self.stop_after_batches is not None:
@@ -72,39 +72,39 @@ class FakeBilling:
             if self.stop_after_batches < 0:
                 raise DatabaseUnavailable("the database did not answer")
         results = [self._create(customer, request.validate_only) for customer in request.customers]
-        return directory.CreateCustomersResponse(results=results)
+        return account_pb.CreateCustomersResponse(results=results)
 
     def _create(self, customer, validate_only):
         there = self.customers.get(key(customer.account_name))
         if there is not None:
             same = (there.full_name, there.package_cents) == (customer.full_name, customer.package_cents)
             error = "" if same else "account_name: taken"
-            return directory.CreateCustomerResult(customer_id=there.customer_id, unchanged=same, error=error)
+            return account_pb.CreateCustomerResult(customer_id=there.customer_id, unchanged=same, error=error)
         if customer.isp_id not in self.isps:
-            return directory.CreateCustomerResult(error="isp_id: there is no such ISP")
+            return account_pb.CreateCustomerResult(error="isp_id: there is no such ISP")
         if customer.customer_id in {one.customer_id for one in self.customers.values()} - {0}:
-            return directory.CreateCustomerResult(error=f"customer_id: id {customer.customer_id} is taken")
+            return account_pb.CreateCustomerResult(error=f"customer_id: id {customer.customer_id} is taken")
         if validate_only:
-            return directory.CreateCustomerResult()
+            return account_pb.CreateCustomerResult()
         customer.customer_id = customer.customer_id or len(self.customers) + 1
         self.customers[key(customer.account_name)] = customer
-        return directory.CreateCustomerResult(customer_id=customer.customer_id)
+        return account_pb.CreateCustomerResult(customer_id=customer.customer_id)
 
     def GetCustomer(self, request, context):
         if key(request.account_name) not in self.customers:
             raise missing("CUSTOMER_NOT_FOUND", f"no customer {request.account_name}")
-        return directory.GetCustomerResponse(customer=self.customers[key(request.account_name)])
+        return account_pb.GetCustomerResponse(customer=self.customers[key(request.account_name)])
 
     def ListCustomers(self, request, context):
         self.page_sizes.append(request.page_size)
-        inactive = directory.CUSTOMER_STATUS_INACTIVE
+        inactive = account_pb.CUSTOMER_STATUS_INACTIVE
         found = [
             one
             for one in self.customers.values()
             if request.isp_id in (0, one.isp_id) and (not request.paid_but_not_on or one.status == inactive)
         ]
         customers, token = page(found, request)
-        return directory.ListCustomersResponse(customers=customers, next_page_token=token)
+        return account_pb.ListCustomersResponse(customers=customers, next_page_token=token)
 
     def ListPayments(self, request, context):
         found = [one for one in self.payments.values() if request.outcome in (0, one.outcome)]

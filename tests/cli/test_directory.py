@@ -1,7 +1,7 @@
 """ISPs, routers and customers: added, listed, changed, by id or by name."""
 
 import pytest
-from rejesha.billing.v1 import directory_service_pb2 as directory
+from rejesha.billing.v1 import account_service_pb2 as account_pb
 from rejesha.router_control.v1 import router_control_service_pb2 as routers
 
 
@@ -32,7 +32,7 @@ def test_a_customer_is_added_with_isp_and_router_by_name(installation, billing):
     assert (added.code, added.out) == (0, "0949AQ is added.\n")
     customer = billing.customers["0949AQ"]
     assert (customer.isp_id, customer.router_id, customer.package_cents) == (1, 1, 100050)
-    assert customer.status == directory.CUSTOMER_STATUS_INACTIVE
+    assert customer.status == account_pb.CUSTOMER_STATUS_INACTIVE
 
 
 def test_a_customer_s_package_is_not_set_when_it_is_not_given(installation, billing):
@@ -54,7 +54,7 @@ def test_an_unknown_isp_is_named(installation, given, sentence):
 
 
 def test_an_ambiguous_name_asks_for_the_id(installation, billing):
-    billing.isps[2] = directory.Isp(isp_id=2, name="demo networks ")
+    billing.isps[2] = account_pb.Isp(isp_id=2, name="demo networks ")
     refused = installation("customer", "list", "--isp", "Demo Networks")
     assert (refused.code, refused.out) == (1, "")
     assert "one of 1, 2" in refused.err
@@ -70,7 +70,7 @@ def test_customers_are_shown_with_the_names_of_their_isp_and_router(installation
 
 
 def test_a_customer_is_shown_without_the_router_s_name_when_router_control_is_down(installation, billing, monkeypatch):
-    billing.customers["0949AQ"] = directory.Customer(account_name="0949AQ", router_id=1, isp_id=1)
+    billing.customers["0949AQ"] = account_pb.Customer(account_name="0949AQ", router_id=1, isp_id=1)
     monkeypatch.setenv("REJESHA_ROUTER_CONTROL_TARGET", "127.0.0.1:1")
     shown = installation("customer", "list")
     assert shown.code == 0
@@ -87,7 +87,7 @@ def test_an_unknown_customer_is_named_with_the_contract_s_reason(installation):
 def test_lists_are_read_page_by_page_up_to_the_limit(installation, billing):
     for number in range(1203):
         account = f"{number:04}AA"
-        billing.customers[account] = directory.Customer(account_name=account, customer_id=number + 1, isp_id=1)
+        billing.customers[account] = account_pb.Customer(account_name=account, customer_id=number + 1, isp_id=1)
     everyone = installation("customer", "list", "--limit", "0", "--json").document
     assert (len(everyone["customers"]), everyone["more"]) == (1203, False)
     assert [one["account_name"] for one in everyone["customers"]] == list(billing.customers)
@@ -98,9 +98,9 @@ def test_lists_are_read_page_by_page_up_to_the_limit(installation, billing):
 
 
 def test_those_who_paid_and_are_not_on_are_listed(installation, billing):
-    on, off = directory.CUSTOMER_STATUS_ACTIVE, directory.CUSTOMER_STATUS_INACTIVE
-    billing.customers["0001AA"] = directory.Customer(account_name="0001AA", status=on)
-    billing.customers["0002AA"] = directory.Customer(account_name="0002AA", status=off)
+    on, off = account_pb.CUSTOMER_STATUS_ACTIVE, account_pb.CUSTOMER_STATUS_INACTIVE
+    billing.customers["0001AA"] = account_pb.Customer(account_name="0001AA", status=on)
+    billing.customers["0002AA"] = account_pb.Customer(account_name="0002AA", status=off)
     waiting = installation("customer", "list", "--paid-but-not-on", "--json").document["customers"]
     assert [one["account_name"] for one in waiting] == ["0002AA"]
 

@@ -3,10 +3,10 @@
 import grpc
 import pytest
 from billing.__main__ import MIGRATIONS as BILLING_MIGRATIONS
-from billing.accounts.servicer import DirectoryServicer
+from billing.accounts.servicer import AccountServicer
 from cryptography.fernet import Fernet
-from rejesha.billing.v1 import directory_service_pb2 as directory
-from rejesha.billing.v1 import directory_service_pb2_grpc
+from rejesha.billing.v1 import account_service_pb2 as directory
+from rejesha.billing.v1 import account_service_pb2_grpc
 from rejesha.router_control.v1 import router_control_service_pb2_grpc
 from router_control.__main__ import MIGRATIONS as ROUTER_MIGRATIONS
 from router_control.__main__ import RouterControlServicer
@@ -22,7 +22,7 @@ ISPS = "id,name,smsaccount\n4,Delta,SMS004\n1,Acme,SMS001\n3,Nyota,SMS003\n"
 
 
 @pytest.fixture
-def directory_target(database_url):
+def account_target(database_url):
     """billing and router-control on one empty schema, behind one port."""
     engine = database.create_engine(database_url)
     migrate.upgrade(engine, "billing", BILLING_MIGRATIONS)
@@ -32,7 +32,7 @@ def directory_target(database_url):
     migrate.upgrade(routers_engine, "router_control", ROUTER_MIGRATIONS)
     registry = Registry(routers_engine, Vault([Fernet.generate_key().decode()]), Defaults())
     server = Server("127.0.0.1:0", threads=4, probe=lambda: True)
-    directory_service_pb2_grpc.add_DirectoryServiceServicer_to_server(DirectoryServicer(engine), server.grpc)
+    account_service_pb2_grpc.add_AccountServiceServicer_to_server(AccountServicer(engine), server.grpc)
     servicer = RouterControlServicer(registry, Workers())
     router_control_service_pb2_grpc.add_RouterControlServiceServicer_to_server(servicer, server.grpc)
     server.start()
@@ -43,10 +43,10 @@ def directory_target(database_url):
 
 
 @pytest.fixture
-def run(rejesha, monkeypatch, directory_target, tmp_path):
+def run(rejesha, monkeypatch, account_target, tmp_path):
     """Runs the command; `run.file` imports a text and answers the report."""
-    monkeypatch.setenv("REJESHA_BILLING_TARGET", directory_target)
-    monkeypatch.setenv("REJESHA_ROUTER_CONTROL_TARGET", directory_target)
+    monkeypatch.setenv("REJESHA_BILLING_TARGET", account_target)
+    monkeypatch.setenv("REJESHA_ROUTER_CONTROL_TARGET", account_target)
 
     def import_(noun, text, *options):
         (tmp_path / "file.csv").write_text(text)
@@ -160,11 +160,11 @@ def test_a_reference_that_means_two_things_is_refused(run):
     assert placed == {"A2": (3, 7), "A4": (1, 1), "B1": (3, 7), "B5": (3, 0)}
 
 
-def test_of_many_who_want_one_id_at_once_one_gets_it(directory_target):
+def test_of_many_who_want_one_id_at_once_one_gets_it(account_target):
     """Also where there is no ISP yet whose row they could wait for."""
     calls = []
-    with channel.connect(directory_target) as connected:
-        stub = directory_service_pb2_grpc.DirectoryServiceStub(connected)
+    with channel.connect(account_target) as connected:
+        stub = account_service_pb2_grpc.AccountServiceStub(connected)
         for number in range(8):
             isp = directory.Isp(isp_id=5, name=f"ISP {number}")
             calls.append(stub.CreateIsp.future(directory.CreateIspRequest(isp=isp), timeout=30))

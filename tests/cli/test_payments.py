@@ -9,7 +9,7 @@ from gateway.operations import timeline as gateway_timeline
 from google.protobuf.timestamp_pb2 import Timestamp
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from rejesha.billing.v1 import directory_service_pb2 as directory
+from rejesha.billing.v1 import account_service_pb2 as account_pb
 from rejesha.billing.v1 import payment_service_pb2 as payment
 from rejesha.billing.v1 import task_service_pb2 as task
 from rejesha.notify.v1 import notify_service_pb2 as notify
@@ -234,7 +234,7 @@ def test_an_outcome_that_there_is_not_lists_those_that_there_are(installation):
 
 def test_a_payment_is_assigned_under_the_operator_s_name(installation, billing):
     billing.payments[CODE] = record()
-    billing.customers["0949AQ"] = directory.Customer(account_name="0949AQ")
+    billing.customers["0949AQ"] = account_pb.Customer(account_name="0949AQ")
     assigned = installation("payment", "assign", CODE.lower(), "0949AQ", "--by", "Amina", "--json").document
     assert (assigned["trans_id"], assigned["outcome"]) == (CODE, "customer_paid")
     assert [(one.trans_id, one.assigned_by) for one in billing.assigned] == [(CODE, "Amina")]

@@ -2,7 +2,7 @@
 
 import pytest
 from google.protobuf.timestamp_pb2 import Timestamp
-from rejesha.billing.v1 import directory_service_pb2 as directory
+from rejesha.billing.v1 import account_service_pb2 as account_pb
 from rejesha.billing.v1 import payment_service_pb2 as payment
 from rejesha.notify.v1 import notify_service_pb2 as notify
 
@@ -100,9 +100,9 @@ def test_messages_are_found_by_payment_and_state(installation, notifier):
 
 def test_status_counts_what_waits(installation, billing, httpserver, quarantined):
     httpserver.expect_request("/health").respond_with_json({"status": "healthy"})
-    off = directory.CUSTOMER_STATUS_INACTIVE
+    off = account_pb.CUSTOMER_STATUS_INACTIVE
     for number in range(502):
-        billing.customers[str(number)] = directory.Customer(account_name=str(number), status=off)
+        billing.customers[str(number)] = account_pb.Customer(account_name=str(number), status=off)
     billing.payments["A"] = payment.PaymentRecord(trans_id="A", outcome=payment.PAYMENT_OUTCOME_UNMATCHED)
     ended = installation("status", "--json")
     assert (ended.code, ended.document["healthy"]) == (0, True)

@@ -19,7 +19,7 @@ from rejesha_cli.errors import CommandFailed, ServiceRefused, ServiceUnreachable
 from rejesha_cli.settings import Settings
 
 if TYPE_CHECKING:
-    from rejesha.billing.v1.directory_service_pb2_grpc import DirectoryServiceStub
+    from rejesha.billing.v1.account_service_pb2_grpc import AccountServiceStub
     from rejesha.billing.v1.payment_service_pb2_grpc import PaymentServiceStub
     from rejesha.billing.v1.task_service_pb2_grpc import TaskServiceStub
     from rejesha.notify.v1.notify_service_pb2_grpc import NotifyServiceStub
@@ -61,10 +61,10 @@ class Channels:
         return TaskServiceStub(self._channel(self.billing))
 
     @cached_property
-    def directory(self) -> "DirectoryServiceStub":
-        from rejesha.billing.v1.directory_service_pb2_grpc import DirectoryServiceStub
+    def accounts(self) -> "AccountServiceStub":
+        from rejesha.billing.v1.account_service_pb2_grpc import AccountServiceStub
 
-        return DirectoryServiceStub(self._channel(self.billing))
+        return AccountServiceStub(self._channel(self.billing))
 
     @cached_property
     def routers(self) -> "RouterControlServiceStub":

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from functools import cached_property
 
-from rejesha.billing.v1.directory_service_pb2 import ListIspsRequest
+from rejesha.billing.v1.account_service_pb2 import ListIspsRequest
 from rejesha.router_control.v1.router_control_service_pb2 import ListRoutersRequest
 
 from rejesha_cli.channels import Channels
@@ -48,7 +48,7 @@ class Names:
 
     @cached_property
     def isps(self) -> dict[int, str]:
-        return {isp.isp_id: isp.name for isp in self._channels.directory.ListIsps(ListIspsRequest()).isps}
+        return {isp.isp_id: isp.name for isp in self._channels.accounts.ListIsps(ListIspsRequest()).isps}
 
     @cached_property
     def routers(self) -> dict[int, str]:

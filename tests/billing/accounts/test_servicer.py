@@ -1,11 +1,11 @@
-"""DirectoryService through a real gRPC server: good rows are created, bad ones named."""
+"""AccountService through a real gRPC server: good rows are created, bad ones named."""
 
 from datetime import UTC, datetime
 
 import pytest
 import sqlalchemy as sa
 from billing.schema import isp_wallet
-from rejesha.billing.v1 import directory_service_pb2 as directory_pb
+from rejesha.billing.v1 import account_service_pb2 as account_pb
 
 from tests.billing.desk import at_once
 from tests.billing.serving import pages, payment, refused
@@ -14,7 +14,7 @@ INVALID = ("INVALID_ARGUMENT", "INVALID_PAYMENT")
 
 
 def create_isp(client, name="Third", **fields):
-    return client.directory.CreateIsp(directory_pb.CreateIspRequest(isp=directory_pb.Isp(name=name, **fields))).isp
+    return client.accounts.CreateIsp(account_pb.CreateIspRequest(isp=account_pb.Isp(name=name, **fields))).isp
 
 
 @pytest.mark.parametrize(
@@ -44,14 +44,14 @@ def test_isps_are_listed_with_what_they_own(client):
     created = create_isp(client, "Third", sms_account="SMS3", contact_phone="0711000003")
     assert created.isp_id == 3
     client.record(payment("A1", "ACC001"), payment("A2", "SMS3", 170), payment("A3", "WA001", 20))
-    listed = client.directory.ListIsps(directory_pb.ListIspsRequest()).isps
+    listed = client.accounts.ListIsps(account_pb.ListIspsRequest()).isps
     assert [(one.isp_id, one.wallet_cents, one.sms_credits, one.whatsapp_credits) for one in listed] == [
         (1, 100_000, 0, 1), (2, 0, 0, 0), (3, 20, 3, 0)
     ]  # fmt: skip
 
 
 def customer(account, **fields):
-    return directory_pb.Customer(account_name=account, **({"isp_id": 1, "package_cents": 100} | fields))
+    return account_pb.Customer(account_name=account, **({"isp_id": 1, "package_cents": 100} | fields))
 
 
 BAD_CUSTOMERS = {
@@ -103,8 +103,8 @@ def test_an_isp_that_comes_back_under_its_id_finds_its_wallet(client, desk):
     """Where only the tables of money were adopted, the ISPs come from a file."""
     with desk.engine.begin() as connection:
         connection.execute(sa.insert(isp_wallet), [{"isp_id": 9, "balance": 12_300, "last_updated": datetime.now(UTC)}])
-    request = directory_pb.CreateIspRequest(isp=directory_pb.Isp(isp_id=9, name="Ninth"), validate_only=True)
-    assert client.directory.CreateIsp(request).isp.isp_id == 9
+    request = account_pb.CreateIspRequest(isp=account_pb.Isp(isp_id=9, name="Ninth"), validate_only=True)
+    assert client.accounts.CreateIsp(request).isp.isp_id == 9
     assert (create_isp(client, "Ninth", isp_id=9).wallet_cents) == 12_300
     assert refused(lambda: create_isp(client, "Other", isp_id=9)) == ("ALREADY_EXISTS", "ID_TAKEN")
 
@@ -129,20 +129,20 @@ def test_the_same_customers_imported_ten_times_at_once_are_created_once(client, 
 
 
 def test_customers_are_got_and_listed(client, desk):
-    found = client.directory.GetCustomer(directory_pb.GetCustomerRequest(account_name=" 0949 aq")).customer
-    assert (found.package_cents, found.status) == (100_000, directory_pb.CUSTOMER_STATUS_INACTIVE)
-    nobody = directory_pb.GetCustomerRequest(account_name="NOBODY")
-    assert refused(lambda: client.directory.GetCustomer(nobody)) == ("NOT_FOUND", "CUSTOMER_NOT_FOUND")
-    listed, sizes = pages(client.directory.ListCustomers, directory_pb.ListCustomersRequest(page_size=3), "customers")
+    found = client.accounts.GetCustomer(account_pb.GetCustomerRequest(account_name=" 0949 aq")).customer
+    assert (found.package_cents, found.status) == (100_000, account_pb.CUSTOMER_STATUS_INACTIVE)
+    nobody = account_pb.GetCustomerRequest(account_name="NOBODY")
+    assert refused(lambda: client.accounts.GetCustomer(nobody)) == ("NOT_FOUND", "CUSTOMER_NOT_FOUND")
+    listed, sizes = pages(client.accounts.ListCustomers, account_pb.ListCustomersRequest(page_size=3), "customers")
     assert [one.account_name for one in listed] == ["0949AQ", "12BC", "WAIRIMU1", "77XY"]
     assert sizes == [3, 1]
-    of_isp = directory_pb.ListCustomersRequest(isp_id=2)
-    assert [one.account_name for one in client.directory.ListCustomers(of_isp).customers] == ["77XY"]
+    of_isp = account_pb.ListCustomersRequest(isp_id=2)
+    assert [one.account_name for one in client.accounts.ListCustomers(of_isp).customers] == ["77XY"]
 
 
 def test_who_paid_and_is_not_on_is_found_also_without_a_status(client, desk, dispatcher):
     client.record(payment("A1"), payment("A2", "12BC", 150_050), payment("A3", "77XY", 1), payment("A4", "WAIRIMU1"))
     desk.set_customer("12BC", status=None)
     desk.set_customer("WAIRIMU1", status="active")
-    waiting = directory_pb.ListCustomersRequest(paid_but_not_on=True)
-    assert [one.account_name for one in client.directory.ListCustomers(waiting).customers] == ["0949AQ", "12BC"]
+    waiting = account_pb.ListCustomersRequest(paid_but_not_on=True)
+    assert [one.account_name for one in client.accounts.ListCustomers(waiting).customers] == ["0949AQ", "12BC"]

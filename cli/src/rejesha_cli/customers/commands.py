@@ -4,7 +4,7 @@ from functools import partial
 from pathlib import Path
 
 import click
-from rejesha.billing.v1.directory_service_pb2 import (
+from rejesha.billing.v1.account_service_pb2 import (
     CreateCustomersRequest,
     Customer,
     CustomerStatus,
@@ -91,7 +91,7 @@ def add(  # noqa: PLR0913
         next_payment_date=next_payment_date,
         status=CustomerStatus.ValueType(imports.STATUSES[status]),
     )
-    (result,) = channels.directory.CreateCustomers(CreateCustomersRequest(customers=[wanted])).results
+    (result,) = channels.accounts.CreateCustomers(CreateCustomersRequest(customers=[wanted])).results
     if result.error:
         raise CommandFailed(f"{account} is not added: {result.error}.")
     if as_json:
@@ -113,7 +113,7 @@ def list_customers(connected: Connections, *, isp: str, paid_but_not_on: bool, l
     isp_id = names.isp_id(isp)
 
     def fetch(size: int, token: str) -> object:
-        return channels.directory.ListCustomers(
+        return channels.accounts.ListCustomers(
             ListCustomersRequest(isp_id=isp_id, paid_but_not_on=paid_but_not_on, page_size=size, page_token=token)
         )
 
@@ -129,7 +129,7 @@ def list_customers(connected: Connections, *, isp: str, paid_but_not_on: bool, l
 def show(connected: Connections, account: str, as_json: bool) -> None:
     """Show one customer. Case and spaces of ACCOUNT do not matter."""
     channels = connected.channels
-    found = record(channels.directory.GetCustomer(GetCustomerRequest(account_name=account)).customer)
+    found = record(channels.accounts.GetCustomer(GetCustomerRequest(account_name=account)).customer)
     if as_json:
         print_json(found)
     else:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import Literal
 
-from rejesha.billing.v1.directory_service_pb2 import (
+from rejesha.billing.v1.account_service_pb2 import (
     CreateCustomerResult,
     CreateCustomersRequest,
     Customer,
@@ -66,7 +66,7 @@ def create(channels: Channels, items: Sequence[Parsed[Customer]], *, dry_run: bo
     for start in range(0, len(items), _BATCH):
         batch = items[start : start + _BATCH]
         request = CreateCustomersRequest(customers=[item.item for item in batch], validate_only=dry_run)
-        results = channels.directory.CreateCustomers(request).results
+        results = channels.accounts.CreateCustomers(request).results
         for item, result in zip(batch, results, strict=True):
             yield LineResult(item.number, item.name, _word(result), result.error, result.customer_id)
 

@@ -4,7 +4,7 @@ from functools import partial
 from pathlib import Path
 
 import click
-from rejesha.billing.v1.directory_service_pb2 import CreateIspRequest, Isp, ListIspsRequest
+from rejesha.billing.v1.account_service_pb2 import CreateIspRequest, Isp, ListIspsRequest
 
 from rejesha_cli.context import PHONE, Connections, with_connections, with_dry_run, with_file, with_json
 from rejesha_cli.imports.service import run_import
@@ -56,7 +56,7 @@ def add(
         pay_account_number=pay_account,
         contact_phone=contact_phone,
     )
-    created = connected.channels.directory.CreateIsp(CreateIspRequest(isp=wanted)).isp
+    created = connected.channels.accounts.CreateIsp(CreateIspRequest(isp=wanted)).isp
     if as_json:
         print_json(record(created))
     else:
@@ -68,7 +68,7 @@ def add(
 @with_connections
 def list_isps(connected: Connections, as_json: bool) -> None:
     """List the ISPs with their wallets and credits."""
-    isps = connected.channels.directory.ListIsps(ListIspsRequest()).isps
+    isps = connected.channels.accounts.ListIsps(ListIspsRequest()).isps
     show_list("isps", COLUMNS, ([record(one) for one in isps], False), as_json=as_json, title="ISPs")
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
-from rejesha.billing.v1.directory_service_pb2 import CreateIspRequest, Isp, ListIspsRequest
+from rejesha.billing.v1.account_service_pb2 import CreateIspRequest, Isp, ListIspsRequest
 
 from rejesha_cli.channels import Channels
 from rejesha_cli.errors import ServiceRefused
@@ -42,7 +42,7 @@ def _account(line: Line, name: str) -> str:
 
 def create(channels: Channels, isps: Sequence[Parsed[Isp]], *, dry_run: bool) -> Iterator[LineResult]:
     """Add what is not there yet, or say what adding it would come to."""
-    known = list(channels.directory.ListIsps(ListIspsRequest()).isps)
+    known = list(channels.accounts.ListIsps(ListIspsRequest()).isps)
     for row in isps:
         there = next((isp for isp in known if _same_name(isp, row.item)), None)
         error = _objection(row.item, known)
@@ -51,7 +51,7 @@ def create(channels: Channels, isps: Sequence[Parsed[Isp]], *, dry_run: bool) ->
             continue
         request = CreateIspRequest(isp=row.item, validate_only=dry_run)
         try:
-            known.append(channels.directory.CreateIsp(request).isp)
+            known.append(channels.accounts.CreateIsp(request).isp)
         except ServiceRefused as refusal:
             yield LineResult(row.number, row.name, "bad", str(refusal))
         else:

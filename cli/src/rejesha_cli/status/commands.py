@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 import click
-from rejesha.billing.v1.directory_service_pb2 import ListCustomersRequest
+from rejesha.billing.v1.account_service_pb2 import ListCustomersRequest
 from rejesha.billing.v1.payment_service_pb2 import CountWaitingRequest
 from rejesha.billing.v1.task_service_pb2 import GetTaskCountsRequest
 
@@ -84,7 +84,7 @@ def _counts(channels: Channels) -> Record:
         **record(channels.tasks.GetTaskCounts(GetTaskCountsRequest())),
         "paid_but_not_on": _count(
             "customers",
-            lambda size, token: channels.directory.ListCustomers(
+            lambda size, token: channels.accounts.ListCustomers(
                 ListCustomersRequest(paid_but_not_on=True, page_size=size, page_token=token)
             ),
         ),

@@ -7,14 +7,14 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from rejesha.billing.v1 import directory_service_pb2_grpc, payment_service_pb2_grpc, task_service_pb2_grpc
+from rejesha.billing.v1 import account_service_pb2_grpc, payment_service_pb2_grpc, task_service_pb2_grpc
 from servicekit.selftest import Readiness, SelfTest
 from servicekit.serve import Server, run_until_signal
 from sqlalchemy import Engine
 
 import billing
 from billing import adoption
-from billing.accounts.servicer import DirectoryServicer
+from billing.accounts.servicer import AccountServicer
 from billing.payments.servicer import PaymentServicer
 from billing.policy import Policy
 from billing.schema import metadata
@@ -39,7 +39,7 @@ def build(settings: BillingSettings, engine: Engine) -> Server:
     server = Server(address, threads=THREADS, probe=Readiness(selftest_of(engine)))
     payment_service_pb2_grpc.add_PaymentServiceServicer_to_server(PaymentServicer(engine, policy), server.grpc)
     task_service_pb2_grpc.add_TaskServiceServicer_to_server(TaskServicer(engine, policy), server.grpc)
-    directory_service_pb2_grpc.add_DirectoryServiceServicer_to_server(DirectoryServicer(engine), server.grpc)
+    account_service_pb2_grpc.add_AccountServiceServicer_to_server(AccountServicer(engine), server.grpc)
     return server
 
 

@@ -1,11 +1,11 @@
-"""DirectoryService."""
+"""AccountService."""
 
 from datetime import UTC, date, datetime
 from typing import Any
 
 import grpc
-from rejesha.billing.v1 import directory_service_pb2 as pb
-from rejesha.billing.v1 import directory_service_pb2_grpc
+from rejesha.billing.v1 import account_service_pb2 as pb
+from rejesha.billing.v1 import account_service_pb2_grpc
 from sqlalchemy import Engine
 
 from billing import calendar
@@ -18,7 +18,7 @@ from billing.servicer.paging import check_batch, last_id, next_token, page_size
 _STATUSES = {"active": pb.CUSTOMER_STATUS_ACTIVE, "inactive": pb.CUSTOMER_STATUS_INACTIVE}
 
 
-class DirectoryServicer(directory_service_pb2_grpc.DirectoryServiceServicer):
+class AccountServicer(account_service_pb2_grpc.AccountServiceServicer):
     """See the proto for what each RPC does."""
 
     def __init__(self, engine: Engine) -> None:

@@ -5,7 +5,7 @@ Who pays and who is paid: ISPs and their customers."""
 
 from collections import abc as _abc
 from grpc import aio as _aio
-from rejesha.billing.v1 import directory_service_pb2 as _directory_service_pb2
+from rejesha.billing.v1 import account_service_pb2 as _account_service_pb2
 import abc as _abc_1
 import grpc as _grpc
 import sys
@@ -26,81 +26,81 @@ class _ServicerContext(_grpc.ServicerContext, _aio.ServicerContext):  # type: ig
 GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
 
-class DirectoryServiceStub:
+class AccountServiceStub:
     """Keeps the ISPs and customers that payments are routed to."""
 
     @_typing.overload
     def __new__(cls, channel: _grpc.Channel) -> _Self: ...
     @_typing.overload
-    def __new__(cls, channel: _aio.Channel) -> DirectoryServiceAsyncStub: ...
-    CreateIsp: _grpc.UnaryUnaryMultiCallable[_directory_service_pb2.CreateIspRequest, _directory_service_pb2.CreateIspResponse]
+    def __new__(cls, channel: _aio.Channel) -> AccountServiceAsyncStub: ...
+    CreateIsp: _grpc.UnaryUnaryMultiCallable[_account_service_pb2.CreateIspRequest, _account_service_pb2.CreateIspResponse]
     """Creates an ISP, or with `validate_only` says whether it could be. A wallet that is on record
     already under the wanted id, of an ISP that is not, becomes this ISP's.
 
     INVALID_ARGUMENT `INVALID_ISP`; ALREADY_EXISTS `ACCOUNT_TAKEN` when one of its accounts is
     another ISP's, `ID_TAKEN` when the wanted id is.
     """
-    ListIsps: _grpc.UnaryUnaryMultiCallable[_directory_service_pb2.ListIspsRequest, _directory_service_pb2.ListIspsResponse]
+    ListIsps: _grpc.UnaryUnaryMultiCallable[_account_service_pb2.ListIspsRequest, _account_service_pb2.ListIspsResponse]
     """Lists all ISPs with their wallets and credits, by id."""
-    CreateCustomers: _grpc.UnaryUnaryMultiCallable[_directory_service_pb2.CreateCustomersRequest, _directory_service_pb2.CreateCustomersResponse]
+    CreateCustomers: _grpc.UnaryUnaryMultiCallable[_account_service_pb2.CreateCustomersRequest, _account_service_pb2.CreateCustomersResponse]
     """Creates customers, or with `validate_only` says what would happen. Good rows are created even
     when others are bad; every row gets its own result. A row that is there already, unchanged, is
     fine. Rows with a wanted id come first, so that no other row gets an id that the request names.
 
     INVALID_ARGUMENT `BATCH_TOO_LARGE`.
     """
-    GetCustomer: _grpc.UnaryUnaryMultiCallable[_directory_service_pb2.GetCustomerRequest, _directory_service_pb2.GetCustomerResponse]
+    GetCustomer: _grpc.UnaryUnaryMultiCallable[_account_service_pb2.GetCustomerRequest, _account_service_pb2.GetCustomerResponse]
     """Gets one customer.
 
     NOT_FOUND `CUSTOMER_NOT_FOUND`.
     """
-    ListCustomers: _grpc.UnaryUnaryMultiCallable[_directory_service_pb2.ListCustomersRequest, _directory_service_pb2.ListCustomersResponse]
+    ListCustomers: _grpc.UnaryUnaryMultiCallable[_account_service_pb2.ListCustomersRequest, _account_service_pb2.ListCustomersResponse]
     """Lists customers by id.
 
     INVALID_ARGUMENT `INVALID_PAGE_TOKEN`.
     """
 
 @_typing.type_check_only
-class DirectoryServiceAsyncStub(DirectoryServiceStub):
+class AccountServiceAsyncStub(AccountServiceStub):
     """Keeps the ISPs and customers that payments are routed to."""
 
     def __init__(self, channel: _aio.Channel) -> None: ...
-    CreateIsp: _aio.UnaryUnaryMultiCallable[_directory_service_pb2.CreateIspRequest, _directory_service_pb2.CreateIspResponse]  # type: ignore[assignment]
+    CreateIsp: _aio.UnaryUnaryMultiCallable[_account_service_pb2.CreateIspRequest, _account_service_pb2.CreateIspResponse]  # type: ignore[assignment]
     """Creates an ISP, or with `validate_only` says whether it could be. A wallet that is on record
     already under the wanted id, of an ISP that is not, becomes this ISP's.
 
     INVALID_ARGUMENT `INVALID_ISP`; ALREADY_EXISTS `ACCOUNT_TAKEN` when one of its accounts is
     another ISP's, `ID_TAKEN` when the wanted id is.
     """
-    ListIsps: _aio.UnaryUnaryMultiCallable[_directory_service_pb2.ListIspsRequest, _directory_service_pb2.ListIspsResponse]  # type: ignore[assignment]
+    ListIsps: _aio.UnaryUnaryMultiCallable[_account_service_pb2.ListIspsRequest, _account_service_pb2.ListIspsResponse]  # type: ignore[assignment]
     """Lists all ISPs with their wallets and credits, by id."""
-    CreateCustomers: _aio.UnaryUnaryMultiCallable[_directory_service_pb2.CreateCustomersRequest, _directory_service_pb2.CreateCustomersResponse]  # type: ignore[assignment]
+    CreateCustomers: _aio.UnaryUnaryMultiCallable[_account_service_pb2.CreateCustomersRequest, _account_service_pb2.CreateCustomersResponse]  # type: ignore[assignment]
     """Creates customers, or with `validate_only` says what would happen. Good rows are created even
     when others are bad; every row gets its own result. A row that is there already, unchanged, is
     fine. Rows with a wanted id come first, so that no other row gets an id that the request names.
 
     INVALID_ARGUMENT `BATCH_TOO_LARGE`.
     """
-    GetCustomer: _aio.UnaryUnaryMultiCallable[_directory_service_pb2.GetCustomerRequest, _directory_service_pb2.GetCustomerResponse]  # type: ignore[assignment]
+    GetCustomer: _aio.UnaryUnaryMultiCallable[_account_service_pb2.GetCustomerRequest, _account_service_pb2.GetCustomerResponse]  # type: ignore[assignment]
     """Gets one customer.
 
     NOT_FOUND `CUSTOMER_NOT_FOUND`.
     """
-    ListCustomers: _aio.UnaryUnaryMultiCallable[_directory_service_pb2.ListCustomersRequest, _directory_service_pb2.ListCustomersResponse]  # type: ignore[assignment]
+    ListCustomers: _aio.UnaryUnaryMultiCallable[_account_service_pb2.ListCustomersRequest, _account_service_pb2.ListCustomersResponse]  # type: ignore[assignment]
     """Lists customers by id.
 
     INVALID_ARGUMENT `INVALID_PAGE_TOKEN`.
     """
 
-class DirectoryServiceServicer(metaclass=_abc_1.ABCMeta):
+class AccountServiceServicer(metaclass=_abc_1.ABCMeta):
     """Keeps the ISPs and customers that payments are routed to."""
 
     @_abc_1.abstractmethod
     def CreateIsp(
         self,
-        request: _directory_service_pb2.CreateIspRequest,
+        request: _account_service_pb2.CreateIspRequest,
         context: _ServicerContext,
-    ) -> _typing.Union[_directory_service_pb2.CreateIspResponse, _abc.Awaitable[_directory_service_pb2.CreateIspResponse]]:
+    ) -> _typing.Union[_account_service_pb2.CreateIspResponse, _abc.Awaitable[_account_service_pb2.CreateIspResponse]]:
         """Creates an ISP, or with `validate_only` says whether it could be. A wallet that is on record
         already under the wanted id, of an ISP that is not, becomes this ISP's.
 
@@ -111,17 +111,17 @@ class DirectoryServiceServicer(metaclass=_abc_1.ABCMeta):
     @_abc_1.abstractmethod
     def ListIsps(
         self,
-        request: _directory_service_pb2.ListIspsRequest,
+        request: _account_service_pb2.ListIspsRequest,
         context: _ServicerContext,
-    ) -> _typing.Union[_directory_service_pb2.ListIspsResponse, _abc.Awaitable[_directory_service_pb2.ListIspsResponse]]:
+    ) -> _typing.Union[_account_service_pb2.ListIspsResponse, _abc.Awaitable[_account_service_pb2.ListIspsResponse]]:
         """Lists all ISPs with their wallets and credits, by id."""
 
     @_abc_1.abstractmethod
     def CreateCustomers(
         self,
-        request: _directory_service_pb2.CreateCustomersRequest,
+        request: _account_service_pb2.CreateCustomersRequest,
         context: _ServicerContext,
-    ) -> _typing.Union[_directory_service_pb2.CreateCustomersResponse, _abc.Awaitable[_directory_service_pb2.CreateCustomersResponse]]:
+    ) -> _typing.Union[_account_service_pb2.CreateCustomersResponse, _abc.Awaitable[_account_service_pb2.CreateCustomersResponse]]:
         """Creates customers, or with `validate_only` says what would happen. Good rows are created even
         when others are bad; every row gets its own result. A row that is there already, unchanged, is
         fine. Rows with a wanted id come first, so that no other row gets an id that the request names.
@@ -132,9 +132,9 @@ class DirectoryServiceServicer(metaclass=_abc_1.ABCMeta):
     @_abc_1.abstractmethod
     def GetCustomer(
         self,
-        request: _directory_service_pb2.GetCustomerRequest,
+        request: _account_service_pb2.GetCustomerRequest,
         context: _ServicerContext,
-    ) -> _typing.Union[_directory_service_pb2.GetCustomerResponse, _abc.Awaitable[_directory_service_pb2.GetCustomerResponse]]:
+    ) -> _typing.Union[_account_service_pb2.GetCustomerResponse, _abc.Awaitable[_account_service_pb2.GetCustomerResponse]]:
         """Gets one customer.
 
         NOT_FOUND `CUSTOMER_NOT_FOUND`.
@@ -143,12 +143,12 @@ class DirectoryServiceServicer(metaclass=_abc_1.ABCMeta):
     @_abc_1.abstractmethod
     def ListCustomers(
         self,
-        request: _directory_service_pb2.ListCustomersRequest,
+        request: _account_service_pb2.ListCustomersRequest,
         context: _ServicerContext,
-    ) -> _typing.Union[_directory_service_pb2.ListCustomersResponse, _abc.Awaitable[_directory_service_pb2.ListCustomersResponse]]:
+    ) -> _typing.Union[_account_service_pb2.ListCustomersResponse, _abc.Awaitable[_account_service_pb2.ListCustomersResponse]]:
         """Lists customers by id.
 
         INVALID_ARGUMENT `INVALID_PAGE_TOKEN`.
         """
 
-def add_DirectoryServiceServicer_to_server(servicer: DirectoryServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
+def add_AccountServiceServicer_to_server(servicer: AccountServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import grpc
-from rejesha.billing.v1 import directory_service_pb2 as pb
-from rejesha.billing.v1.directory_service_pb2_grpc import DirectoryServiceStub
+from rejesha.billing.v1 import account_service_pb2 as pb
+from rejesha.billing.v1.account_service_pb2_grpc import AccountServiceStub
 
 PACKAGE_CENTS = 100_000
 _PER_CALL = 500
@@ -40,20 +40,20 @@ def router_of(suffix: str, number: int, router_ids: Sequence[int]) -> int:
 def create(target: str, size: Size, router_ids: Sequence[int]) -> None:
     """Create all of them in billing."""
     with grpc.insecure_channel(target) as channel:
-        stub = DirectoryServiceStub(channel)
+        stub = AccountServiceStub(channel)
         _create_customers(stub, "HW", size.hot, [_isp(stub, "Hot")], router_ids)
         isps = [_isp(stub, f"Many {number}") for number in range(size.many_isps)]
         _create_customers(stub, "MW", size.many, isps, router_ids)
         _create_customers(stub, "RC", size.waiting, [_isp(stub, "Waiting")], router_ids)
 
 
-def _isp(stub: DirectoryServiceStub, name: str) -> int:
+def _isp(stub: AccountServiceStub, name: str) -> int:
     isp = pb.Isp(name=name, contact_phone="254711000001")
     return stub.CreateIsp(pb.CreateIspRequest(isp=isp)).isp.isp_id
 
 
 def _create_customers(
-    stub: DirectoryServiceStub, suffix: str, count: int, isps: Sequence[int], router_ids: Sequence[int]
+    stub: AccountServiceStub, suffix: str, count: int, isps: Sequence[int], router_ids: Sequence[int]
 ) -> None:
     customers = list(_customers(suffix, count, isps, router_ids))
     for start in range(0, count, _PER_CALL):

@@ -3,7 +3,7 @@
 import grpc
 import warnings
 
-from rejesha.billing.v1 import directory_service_pb2 as rejesha_dot_billing_dot_v1_dot_directory__service__pb2
+from rejesha.billing.v1 import account_service_pb2 as rejesha_dot_billing_dot_v1_dot_account__service__pb2
 
 GRPC_GENERATED_VERSION = '1.85.1'
 GRPC_VERSION = grpc.__version__
@@ -18,14 +18,14 @@ except ImportError:
 if _version_not_supported:
     raise RuntimeError(
         f'The grpc package installed is at version {GRPC_VERSION},'
-        + ' but the generated code in rejesha/billing/v1/directory_service_pb2_grpc.py depends on'
+        + ' but the generated code in rejesha/billing/v1/account_service_pb2_grpc.py depends on'
         + f' grpcio>={GRPC_GENERATED_VERSION}.'
         + f' Please upgrade your grpc module to grpcio>={GRPC_GENERATED_VERSION}'
         + f' or downgrade your generated code using grpcio-tools<={GRPC_VERSION}.'
     )
 
 
-class DirectoryServiceStub:
+class AccountServiceStub:
     """Keeps the ISPs and customers that payments are routed to.
     """
 
@@ -36,33 +36,33 @@ class DirectoryServiceStub:
             channel: A grpc.Channel.
         """
         self.CreateIsp = channel.unary_unary(
-                '/rejesha.billing.v1.DirectoryService/CreateIsp',
-                request_serializer=rejesha_dot_billing_dot_v1_dot_directory__service__pb2.CreateIspRequest.SerializeToString,
-                response_deserializer=rejesha_dot_billing_dot_v1_dot_directory__service__pb2.CreateIspResponse.FromString,
+                '/rejesha.billing.v1.AccountService/CreateIsp',
+                request_serializer=rejesha_dot_billing_dot_v1_dot_account__service__pb2.CreateIspRequest.SerializeToString,
+                response_deserializer=rejesha_dot_billing_dot_v1_dot_account__service__pb2.CreateIspResponse.FromString,
                 _registered_method=True)
         self.ListIsps = channel.unary_unary(
-                '/rejesha.billing.v1.DirectoryService/ListIsps',
-                request_serializer=rejesha_dot_billing_dot_v1_dot_directory__service__pb2.ListIspsRequest.SerializeToString,
-                response_deserializer=rejesha_dot_billing_dot_v1_dot_directory__service__pb2.ListIspsResponse.FromString,
+                '/rejesha.billing.v1.AccountService/ListIsps',
+                request_serializer=rejesha_dot_billing_dot_v1_dot_account__service__pb2.ListIspsRequest.SerializeToString,
+                response_deserializer=rejesha_dot_billing_dot_v1_dot_account__service__pb2.ListIspsResponse.FromString,
                 _registered_method=True)
         self.CreateCustomers = channel.unary_unary(
-                '/rejesha.billing.v1.DirectoryService/CreateCustomers',
-                request_serializer=rejesha_dot_billing_dot_v1_dot_directory__service__pb2.CreateCustomersRequest.SerializeToString,
-                response_deserializer=rejesha_dot_billing_dot_v1_dot_directory__service__pb2.CreateCustomersResponse.FromString,
+                '/rejesha.billing.v1.AccountService/CreateCustomers',
+                request_serializer=rejesha_dot_billing_dot_v1_dot_account__service__pb2.CreateCustomersRequest.SerializeToString,
+                response_deserializer=rejesha_dot_billing_dot_v1_dot_account__service__pb2.CreateCustomersResponse.FromString,
                 _registered_method=True)
         self.GetCustomer = channel.unary_unary(
-                '/rejesha.billing.v1.DirectoryService/GetCustomer',
-                request_serializer=rejesha_dot_billing_dot_v1_dot_directory__service__pb2.GetCustomerRequest.SerializeToString,
-                response_deserializer=rejesha_dot_billing_dot_v1_dot_directory__service__pb2.GetCustomerResponse.FromString,
+                '/rejesha.billing.v1.AccountService/GetCustomer',
+                request_serializer=rejesha_dot_billing_dot_v1_dot_account__service__pb2.GetCustomerRequest.SerializeToString,
+                response_deserializer=rejesha_dot_billing_dot_v1_dot_account__service__pb2.GetCustomerResponse.FromString,
                 _registered_method=True)
         self.ListCustomers = channel.unary_unary(
-                '/rejesha.billing.v1.DirectoryService/ListCustomers',
-                request_serializer=rejesha_dot_billing_dot_v1_dot_directory__service__pb2.ListCustomersRequest.SerializeToString,
-                response_deserializer=rejesha_dot_billing_dot_v1_dot_directory__service__pb2.ListCustomersResponse.FromString,
+                '/rejesha.billing.v1.AccountService/ListCustomers',
+                request_serializer=rejesha_dot_billing_dot_v1_dot_account__service__pb2.ListCustomersRequest.SerializeToString,
+                response_deserializer=rejesha_dot_billing_dot_v1_dot_account__service__pb2.ListCustomersResponse.FromString,
                 _registered_method=True)
 
 
-class DirectoryServiceServicer:
+class AccountServiceServicer:
     """Keeps the ISPs and customers that payments are routed to.
     """
 
@@ -114,42 +114,42 @@ class DirectoryServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
 
-def add_DirectoryServiceServicer_to_server(servicer, server):
+def add_AccountServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
             'CreateIsp': grpc.unary_unary_rpc_method_handler(
                     servicer.CreateIsp,
-                    request_deserializer=rejesha_dot_billing_dot_v1_dot_directory__service__pb2.CreateIspRequest.FromString,
-                    response_serializer=rejesha_dot_billing_dot_v1_dot_directory__service__pb2.CreateIspResponse.SerializeToString,
+                    request_deserializer=rejesha_dot_billing_dot_v1_dot_account__service__pb2.CreateIspRequest.FromString,
+                    response_serializer=rejesha_dot_billing_dot_v1_dot_account__service__pb2.CreateIspResponse.SerializeToString,
             ),
             'ListIsps': grpc.unary_unary_rpc_method_handler(
                     servicer.ListIsps,
-                    request_deserializer=rejesha_dot_billing_dot_v1_dot_directory__service__pb2.ListIspsRequest.FromString,
-                    response_serializer=rejesha_dot_billing_dot_v1_dot_directory__service__pb2.ListIspsResponse.SerializeToString,
+                    request_deserializer=rejesha_dot_billing_dot_v1_dot_account__service__pb2.ListIspsRequest.FromString,
+                    response_serializer=rejesha_dot_billing_dot_v1_dot_account__service__pb2.ListIspsResponse.SerializeToString,
             ),
             'CreateCustomers': grpc.unary_unary_rpc_method_handler(
                     servicer.CreateCustomers,
-                    request_deserializer=rejesha_dot_billing_dot_v1_dot_directory__service__pb2.CreateCustomersRequest.FromString,
-                    response_serializer=rejesha_dot_billing_dot_v1_dot_directory__service__pb2.CreateCustomersResponse.SerializeToString,
+                    request_deserializer=rejesha_dot_billing_dot_v1_dot_account__service__pb2.CreateCustomersRequest.FromString,
+                    response_serializer=rejesha_dot_billing_dot_v1_dot_account__service__pb2.CreateCustomersResponse.SerializeToString,
             ),
             'GetCustomer': grpc.unary_unary_rpc_method_handler(
                     servicer.GetCustomer,
-                    request_deserializer=rejesha_dot_billing_dot_v1_dot_directory__service__pb2.GetCustomerRequest.FromString,
-                    response_serializer=rejesha_dot_billing_dot_v1_dot_directory__service__pb2.GetCustomerResponse.SerializeToString,
+                    request_deserializer=rejesha_dot_billing_dot_v1_dot_account__service__pb2.GetCustomerRequest.FromString,
+                    response_serializer=rejesha_dot_billing_dot_v1_dot_account__service__pb2.GetCustomerResponse.SerializeToString,
             ),
             'ListCustomers': grpc.unary_unary_rpc_method_handler(
                     servicer.ListCustomers,
-                    request_deserializer=rejesha_dot_billing_dot_v1_dot_directory__service__pb2.ListCustomersRequest.FromString,
-                    response_serializer=rejesha_dot_billing_dot_v1_dot_directory__service__pb2.ListCustomersResponse.SerializeToString,
+                    request_deserializer=rejesha_dot_billing_dot_v1_dot_account__service__pb2.ListCustomersRequest.FromString,
+                    response_serializer=rejesha_dot_billing_dot_v1_dot_account__service__pb2.ListCustomersResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
-            'rejesha.billing.v1.DirectoryService', rpc_method_handlers)
+            'rejesha.billing.v1.AccountService', rpc_method_handlers)
     server.add_generic_rpc_handlers((generic_handler,))
-    server.add_registered_method_handlers('rejesha.billing.v1.DirectoryService', rpc_method_handlers)
+    server.add_registered_method_handlers('rejesha.billing.v1.AccountService', rpc_method_handlers)
 
 
  # This class is part of an EXPERIMENTAL API.
-class DirectoryService:
+class AccountService:
     """Keeps the ISPs and customers that payments are routed to.
     """
 
@@ -167,9 +167,9 @@ class DirectoryService:
         return grpc.experimental.unary_unary(
             request,
             target,
-            '/rejesha.billing.v1.DirectoryService/CreateIsp',
-            rejesha_dot_billing_dot_v1_dot_directory__service__pb2.CreateIspRequest.SerializeToString,
-            rejesha_dot_billing_dot_v1_dot_directory__service__pb2.CreateIspResponse.FromString,
+            '/rejesha.billing.v1.AccountService/CreateIsp',
+            rejesha_dot_billing_dot_v1_dot_account__service__pb2.CreateIspRequest.SerializeToString,
+            rejesha_dot_billing_dot_v1_dot_account__service__pb2.CreateIspResponse.FromString,
             options,
             channel_credentials,
             insecure,
@@ -194,9 +194,9 @@ class DirectoryService:
         return grpc.experimental.unary_unary(
             request,
             target,
-            '/rejesha.billing.v1.DirectoryService/ListIsps',
-            rejesha_dot_billing_dot_v1_dot_directory__service__pb2.ListIspsRequest.SerializeToString,
-            rejesha_dot_billing_dot_v1_dot_directory__service__pb2.ListIspsResponse.FromString,
+            '/rejesha.billing.v1.AccountService/ListIsps',
+            rejesha_dot_billing_dot_v1_dot_account__service__pb2.ListIspsRequest.SerializeToString,
+            rejesha_dot_billing_dot_v1_dot_account__service__pb2.ListIspsResponse.FromString,
             options,
             channel_credentials,
             insecure,
@@ -221,9 +221,9 @@ class DirectoryService:
         return grpc.experimental.unary_unary(
             request,
             target,
-            '/rejesha.billing.v1.DirectoryService/CreateCustomers',
-            rejesha_dot_billing_dot_v1_dot_directory__service__pb2.CreateCustomersRequest.SerializeToString,
-            rejesha_dot_billing_dot_v1_dot_directory__service__pb2.CreateCustomersResponse.FromString,
+            '/rejesha.billing.v1.AccountService/CreateCustomers',
+            rejesha_dot_billing_dot_v1_dot_account__service__pb2.CreateCustomersRequest.SerializeToString,
+            rejesha_dot_billing_dot_v1_dot_account__service__pb2.CreateCustomersResponse.FromString,
             options,
             channel_credentials,
             insecure,
@@ -248,9 +248,9 @@ class DirectoryService:
         return grpc.experimental.unary_unary(
             request,
             target,
-            '/rejesha.billing.v1.DirectoryService/GetCustomer',
-            rejesha_dot_billing_dot_v1_dot_directory__service__pb2.GetCustomerRequest.SerializeToString,
-            rejesha_dot_billing_dot_v1_dot_directory__service__pb2.GetCustomerResponse.FromString,
+            '/rejesha.billing.v1.AccountService/GetCustomer',
+            rejesha_dot_billing_dot_v1_dot_account__service__pb2.GetCustomerRequest.SerializeToString,
+            rejesha_dot_billing_dot_v1_dot_account__service__pb2.GetCustomerResponse.FromString,
             options,
             channel_credentials,
             insecure,
@@ -275,9 +275,9 @@ class DirectoryService:
         return grpc.experimental.unary_unary(
             request,
             target,
-            '/rejesha.billing.v1.DirectoryService/ListCustomers',
-            rejesha_dot_billing_dot_v1_dot_directory__service__pb2.ListCustomersRequest.SerializeToString,
-            rejesha_dot_billing_dot_v1_dot_directory__service__pb2.ListCustomersResponse.FromString,
+            '/rejesha.billing.v1.AccountService/ListCustomers',
+            rejesha_dot_billing_dot_v1_dot_account__service__pb2.ListCustomersRequest.SerializeToString,
+            rejesha_dot_billing_dot_v1_dot_account__service__pb2.ListCustomersResponse.FromString,
             options,
             channel_credentials,
             insecure,

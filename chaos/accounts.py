@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
 
 import grpc
-from rejesha.billing.v1 import directory_service_pb2 as directory
-from rejesha.billing.v1.directory_service_pb2_grpc import DirectoryServiceStub
+from rejesha.billing.v1 import account_service_pb2 as pb
+from rejesha.billing.v1.account_service_pb2_grpc import AccountServiceStub
 from rejesha.router_control.v1 import router_control_service_pb2 as registry
 from rejesha.router_control.v1.router_control_service_pb2_grpc import RouterControlServiceStub
 
@@ -32,8 +32,8 @@ def create(values: Mapping[str, str], ports: Sequence[int], people: Sequence[Cus
         stub = RouterControlServiceStub(channel)
         router_ids = [_router(stub, number, port) for number, port in enumerate(ports)]
     with grpc.insecure_channel(values["REJESHA_BILLING_TARGET"]) as channel:
-        _isp_with_customers(DirectoryServiceStub(channel), router_ids, people)
-        _other_isp(DirectoryServiceStub(channel))
+        _isp_with_customers(AccountServiceStub(channel), router_ids, people)
+        _other_isp(AccountServiceStub(channel))
 
 
 def _router(stub: RouterControlServiceStub, number: int, port: int) -> int:
@@ -47,18 +47,16 @@ def _router(stub: RouterControlServiceStub, number: int, port: int) -> int:
     return int(stub.CreateRouter(registry.CreateRouterRequest(router=router)).router.router_id)
 
 
-def _other_isp(stub: DirectoryServiceStub) -> None:
-    isp = directory.Isp(name="Other Networks", pay_account_number=OTHER_ISP, contact_phone=ISP_PHONE)
-    stub.CreateIsp(directory.CreateIspRequest(isp=isp))
+def _other_isp(stub: AccountServiceStub) -> None:
+    isp = pb.Isp(name="Other Networks", pay_account_number=OTHER_ISP, contact_phone=ISP_PHONE)
+    stub.CreateIsp(pb.CreateIspRequest(isp=isp))
 
 
-def _isp_with_customers(stub: DirectoryServiceStub, router_ids: Sequence[int], people: Sequence[Customer]) -> None:
-    isp = directory.Isp(
-        name="Chaos Networks", sms_account="SMS001", pay_account_number="ACC001", contact_phone=ISP_PHONE
-    )
-    isp_id = stub.CreateIsp(directory.CreateIspRequest(isp=isp)).isp.isp_id
+def _isp_with_customers(stub: AccountServiceStub, router_ids: Sequence[int], people: Sequence[Customer]) -> None:
+    isp = pb.Isp(name="Chaos Networks", sms_account="SMS001", pay_account_number="ACC001", contact_phone=ISP_PHONE)
+    isp_id = stub.CreateIsp(pb.CreateIspRequest(isp=isp)).isp.isp_id
     rows = [
-        directory.Customer(
+        pb.Customer(
             full_name=f"Customer {who.account}",
             username=who.account,
             account_name=who.account,
@@ -70,6 +68,6 @@ def _isp_with_customers(stub: DirectoryServiceStub, router_ids: Sequence[int], p
         )
         for who in people
     ]
-    answer = stub.CreateCustomers(directory.CreateCustomersRequest(customers=rows))
+    answer = stub.CreateCustomers(pb.CreateCustomersRequest(customers=rows))
     if refused := [result.error for result in answer.results if result.error]:
         raise ValueError(f"customers were refused: {refused[0]}")
