@@ -1,8 +1,5 @@
 """Databases of the predecessor that are not like the others, and what `migrate` says of them."""
 
-import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -58,13 +55,6 @@ def upgrade(engine: sa.Engine) -> None:
 def look(engine: sa.Engine) -> Findings:
     with engine.connect() as connection:
         return adoption.inspect(connection)
-
-
-def command(url: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """`python -m billing …`, as an operator runs it."""
-    environment = os.environ | {"REJESHA_BILLING_DATABASE_URL": url}
-    process = [sys.executable, "-m", "billing", *arguments]
-    return subprocess.run(process, env=environment, capture_output=True, text=True, check=False, timeout=120)
 
 
 def dump(engine: sa.Engine) -> dict[str, object]:

@@ -9,7 +9,6 @@ from tests.billing.adoption.adopting import (
     ONE_CUSTOMER,
     PREDECESSOR,
     SEED,
-    command,
     dump,
     look,
     run,
@@ -125,7 +124,7 @@ def test_an_obstacle_is_named_and_nothing_is_changed(engine, name):
     assert dump(engine) == before
 
 
-def test_all_obstacles_are_named_at_once_with_what_to_do_and_migrate_refuses(engine, server_url):
+def test_all_obstacles_are_named_at_once_with_what_to_do_and_migrate_refuses(engine, server_url, command):
     run(
         engine,
         *PREDECESSOR,
@@ -196,7 +195,7 @@ def test_what_can_be_mended_is_mended_and_payments_run(engine, name):
     assert not look(engine).changes
 
 
-def test_a_check_says_what_will_be_done_and_does_nothing(engine, server_url):
+def test_a_check_says_what_will_be_done_and_does_nothing(engine, server_url, command):
     run(engine, *PREDECESSOR, WALLETS.replace("isp_wallet", "isp_credit"))
     run(engine, "INSERT INTO isp_wallet (isp_id, balance) VALUES (1, 1), (1, 2)", "ALTER TABLE isps ENGINE=MyISAM")
     before = dump(engine)
@@ -207,7 +206,9 @@ def test_a_check_says_what_will_be_done_and_does_nothing(engine, server_url):
     assert dump(engine) == before
 
 
-def test_the_four_documented_tables_alone_are_adopted_with_a_warning_that_nobody_can_be_paid_for(engine, server_url):
+def test_the_four_documented_tables_alone_are_adopted_with_a_warning_that_nobody_can_be_paid_for(
+    engine, server_url, command
+):
     run(engine, *SEED, ONE_CUSTOMER)
     done = command(server_url, "migrate", "--check")
     assert done.returncode == 0, done.stdout
@@ -235,7 +236,7 @@ def test_accounts_that_are_there_twice_are_told(engine):
         (["SELECT, INSERT, UPDATE, DELETE, CREATE, ALTER, INDEX ON {schema}.*"], ""),
     ],
 )
-def test_missing_rights_are_named(engine, server_url, grants, said):
+def test_missing_rights_are_named(engine, server_url, grants, said, command):
     run(engine, *PREDECESSOR)
     with user_with(server_url, *grants) as url:
         done = command(url, "migrate")
@@ -244,14 +245,14 @@ def test_missing_rights_are_named(engine, server_url, grants, said):
 
 
 @pytest.mark.parametrize("wrong", [{"password": "no"}, {"database": "nowhere"}, {"port": 1}])
-def test_a_wrong_address_is_one_sentence(server_url, wrong):
+def test_a_wrong_address_is_one_sentence(server_url, wrong, command):
     url = sa.make_url(server_url).set(**wrong).render_as_string(hide_password=False)
     done = command(url, "migrate", "--check")
     assert done.returncode == 1
     assert len(done.stderr.splitlines()) == 1, done.stderr
 
 
-def test_an_empty_database_and_an_embedded_one_have_nothing_in_the_way(server_url, sqlite_url):
+def test_an_empty_database_and_an_embedded_one_have_nothing_in_the_way(server_url, sqlite_url, command):
     for url in (server_url, sqlite_url):
         done = command(url, "migrate", "--check")
         assert (done.returncode, "Nothing stands in the way" in done.stdout) == (0, True), done.stdout
