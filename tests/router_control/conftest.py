@@ -72,6 +72,10 @@ class Service:
         assert [result.username for result in answer.results] == list(names)
         return {result.username: short(result) for result in answer.results}
 
+    def queued(self, router_id):
+        """How many calls wait for a router that is busy with another."""
+        return self.workers._workers[router_id].waiting.qsize()
+
     def check(self, router_id, timeout=10):
         answer = self.stub.CheckRouter(pb.CheckRouterRequest(router_id=router_id), timeout=timeout)
         return SimpleNamespace(

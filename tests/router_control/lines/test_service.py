@@ -88,6 +88,23 @@ def test_disabling_ends_all_of_a_user_s_sessions_and_nobody_else_s(service, rout
     assert (len(router.active("u")), len(router.active("other"))) == (0, 2)
 
 
+def test_switching_on_and_off_in_one_call_is_true_on_the_router_and_in_each_result(service, router, router_id):
+    router.add_secret("paid", disabled=True)
+    router.add_secret("unpaid")
+    router.dial("unpaid")
+    results = service.set(router_id, {"paid": True, "unpaid": False})
+    assert [(r.outcome, r.access, r.sessions) for r in results.values()] == [
+        ("CHANGED", "ENABLED", 0),
+        ("CHANGED", "DISABLED", 1),
+    ]
+    assert (router.is_disabled("paid"), router.is_disabled("unpaid"), router.active()) == (False, True, [])
+    again = service.set(router_id, {"paid": True, "unpaid": False})
+    assert [(r.outcome, r.access, r.sessions) for r in again.values()] == [
+        ("ALREADY_SO", "ENABLED", 0),
+        ("ALREADY_SO", "DISABLED", 0),
+    ]
+
+
 def test_disabling_comes_before_ending_sessions_so_that_nobody_dials_in_between(service, router, router_id):
     router.add_secret("u")
     router.dial("u")

@@ -1,9 +1,11 @@
 """When a router's worker ends, and that it outlives whatever goes wrong in it."""
 
 import threading
+import time
 
 import pytest
 from router_control.routeros.connection import Login, Target
+from router_control.routeros.errors import CallCancelled
 from router_control.routeros.protocol import TimeLimit
 from router_control.routeros.workers import Workers
 from router_control.routers.reachability import Introduction
@@ -49,3 +51,23 @@ def test_a_fault_of_ours_reaches_whoever_waits_and_the_worker_lives_on(router, s
     workers.perform(1, Introduction(), target, TimeLimit.after(5))
     assert router.connections_accepted == 2
     workers.close()
+
+
+def test_whoever_waits_for_a_silent_router_goes_at_once_when_the_caller_has_gone(router, server, wait_until):
+    router.faults.set("half-open")
+    workers, limit, ended = Workers(), TimeLimit.after(60), []
+    target = Target("127.0.0.1", server.port, tls=False, verify_certificate=False, login=Login("rejesha", PASSWORD))
+
+    def call():
+        with pytest.raises(CallCancelled):
+            workers.perform(1, Introduction(), target, limit)
+        ended.append(time.monotonic())
+
+    waiting = threading.Thread(target=call)
+    waiting.start()
+    wait_until(lambda: router.connections_accepted == 1)
+    cancelled = time.monotonic()
+    limit.cancel()
+    waiting.join(10)
+    assert ended[0] - cancelled < 2  # connecting alone would have taken five seconds
+    workers.close(0)
