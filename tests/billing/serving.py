@@ -6,7 +6,12 @@ from typing import Any
 
 import grpc
 from rejesha.billing.v1 import account_service_pb2 as account_pb
-from rejesha.billing.v1 import account_service_pb2_grpc, payment_service_pb2_grpc, task_service_pb2_grpc
+from rejesha.billing.v1 import (
+    account_service_pb2_grpc,
+    payment_service_pb2_grpc,
+    quarantine_service_pb2_grpc,
+    task_service_pb2_grpc,
+)
 from rejesha.billing.v1 import payment_service_pb2 as pb
 from rejesha.billing.v1 import task_service_pb2 as task_pb
 from servicekit.errors import reason_of
@@ -17,9 +22,10 @@ from tests.billing.desk import SHORTCODE
 
 @dataclass
 class Client:
-    """The three services behind one port."""
+    """The four services behind one port."""
 
     payments: Any
+    quarantine: Any
     tasks: Any
     accounts: Any
 
@@ -27,6 +33,7 @@ class Client:
     def of(cls, connected: grpc.Channel) -> "Client":
         return cls(
             payment_service_pb2_grpc.PaymentServiceStub(connected),
+            quarantine_service_pb2_grpc.QuarantineServiceStub(connected),
             task_service_pb2_grpc.TaskServiceStub(connected),
             account_service_pb2_grpc.AccountServiceStub(connected),
         )

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from billing.schema import quarantine as quarantine_table
 from billing.schema import tasks, wallet_entries
 from rejesha.billing.v1 import account_service_pb2 as account_pb
-from rejesha.billing.v1 import payment_service_pb2 as pb
+from rejesha.billing.v1 import quarantine_service_pb2 as quarantine_pb
 from servicekit.errors import reason_of
 from sqlalchemy.exc import DataError, InternalError, OperationalError, ProgrammingError
 
@@ -120,8 +120,8 @@ def test_without_a_database_every_service_says_unavailable(serve):
         client.lease,
         lambda: client.accounts.ListIsps(account_pb.ListIspsRequest()),
         lambda: client.create_customers(account_pb.Customer(account_name="1AB")),
-        lambda: client.payments.QuarantineCallbacks(
-            pb.QuarantineCallbacksRequest(callbacks=[pb.QuarantinedCallback()])
+        lambda: client.quarantine.QuarantineCallbacks(
+            quarantine_pb.QuarantineCallbacksRequest(callbacks=[quarantine_pb.QuarantinedCallback()])
         ),
     ):
         assert refused(call) == ("UNAVAILABLE", "DATABASE_UNAVAILABLE")

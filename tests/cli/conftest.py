@@ -10,7 +10,12 @@ from typing import Any
 import pytest
 import structlog
 from rejesha.billing.v1 import account_service_pb2 as account_pb
-from rejesha.billing.v1 import account_service_pb2_grpc, payment_service_pb2_grpc, task_service_pb2_grpc
+from rejesha.billing.v1 import (
+    account_service_pb2_grpc,
+    payment_service_pb2_grpc,
+    quarantine_service_pb2_grpc,
+    task_service_pb2_grpc,
+)
 from rejesha.notify.v1 import notify_service_pb2_grpc
 from rejesha.router_control.v1 import router_control_service_pb2 as routers
 from rejesha.router_control.v1 import router_control_service_pb2_grpc
@@ -50,6 +55,7 @@ def billing_target(billing):
         billing,
         account_service_pb2_grpc.add_AccountServiceServicer_to_server,
         payment_service_pb2_grpc.add_PaymentServiceServicer_to_server,
+        quarantine_service_pb2_grpc.add_QuarantineServiceServicer_to_server,
         task_service_pb2_grpc.add_TaskServiceServicer_to_server,
     )
 

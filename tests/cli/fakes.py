@@ -9,6 +9,7 @@ from typing import Any
 import grpc
 from rejesha.billing.v1 import account_service_pb2 as account_pb
 from rejesha.billing.v1 import payment_service_pb2 as payment
+from rejesha.billing.v1 import quarantine_service_pb2 as quarantine
 from rejesha.billing.v1 import task_service_pb2 as task
 from rejesha.notify.v1 import notify_service_pb2 as notify
 from rejesha.router_control.v1 import router_control_service_pb2 as routers
@@ -46,7 +47,7 @@ class FakeBilling:
     isps: dict[int, account_pb.Isp] = field(default_factory=dict)
     customers: dict[str, account_pb.Customer] = field(default_factory=dict)
     payments: dict[str, payment.PaymentRecord] = field(default_factory=dict)
-    callbacks: dict[int, payment.QuarantinedCallback] = field(default_factory=dict)
+    callbacks: dict[int, quarantine.QuarantinedCallback] = field(default_factory=dict)
     given_up: dict[str, list[int]] = field(default_factory=dict)
     assigned: list[payment.AssignPaymentRequest] = field(default_factory=list)
     page_sizes: list[int] = field(default_factory=list)
@@ -123,7 +124,7 @@ class FakeBilling:
         return payment.AssignPaymentResponse(receipt=receipt)
 
     def GetQuarantinedCallback(self, request, context):
-        return payment.GetQuarantinedCallbackResponse(callback=self._callback(request.callback_id))
+        return quarantine.GetQuarantinedCallbackResponse(callback=self._callback(request.callback_id))
 
     def _callback(self, callback_id):
         if callback_id not in self.callbacks:
@@ -133,17 +134,22 @@ class FakeBilling:
     def ListQuarantinedCallbacks(self, request, context):
         found = [one for one in self.callbacks.values() if request.state in (0, one.state)]
         callbacks, token = page(found, request)
-        return payment.ListQuarantinedCallbacksResponse(callbacks=callbacks, next_page_token=token)
+        return quarantine.ListQuarantinedCallbacksResponse(callbacks=callbacks, next_page_token=token)
 
     def ResolveQuarantinedCallback(self, request, context):
         callback = self._callback(request.callback_id)
-        callback.state, callback.note = payment.QUARANTINE_STATE_DISMISSED, request.note
-        return payment.ResolveQuarantinedCallbackResponse(callback=callback)
+        callback.state, callback.note = quarantine.QUARANTINE_STATE_DISMISSED, request.note
+        return quarantine.ResolveQuarantinedCallbackResponse(callback=callback)
 
     def CountWaiting(self, request, context):
-        still_open = [one for one in self.callbacks.values() if one.state == payment.QUARANTINE_STATE_OPEN]
+        still_open = [one for one in self.callbacks.values() if one.state == quarantine.QUARANTINE_STATE_OPEN]
         held = [one for one in self.payments.values() if one.outcome == payment.PAYMENT_OUTCOME_UNMATCHED]
-        return payment.CountWaitingResponse(open_callbacks=len(still_open), unmatched_payments=len(held))
+        off = [one for one in self.customers.values() if one.status == account_pb.CUSTOMER_STATUS_INACTIVE]
+        return payment.CountWaitingResponse(
+            open_callbacks=len(still_open),
+            unmatched_payments=len(held),
+            paid_but_not_on=len(off) if request.count_lines else 0,
+        )
 
     def RetryTasks(self, request, context):
         if request.trans_id not in self.payments:

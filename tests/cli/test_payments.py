@@ -33,7 +33,7 @@ def record(**more):
 
 
 def step(seconds, category, message, **details):
-    return payment.PaymentStep(
+    return payment.TimelineEntry(
         create_time=stamp(seconds), category=category, message=message, details_json=json.dumps(details)
     )
 
@@ -52,7 +52,7 @@ def story(outcome=payment.PAYMENT_OUTCOME_CUSTOMER_PAID, tasks=(), **more):
         step(0.01, "USER_FOUND", "Jane Wanjiku, account 0949AQ", customer_id=7),
         step(0.02, "PROCESSING_COMPLETE", "Paid until 2026-12-23", due_date="2026-12-23"),
     ]
-    return payment.GetPaymentResponse(payment=record(outcome=outcome, **more), steps=steps, tasks=tasks)
+    return payment.GetPaymentResponse(payment=record(outcome=outcome, **more), timeline=steps, tasks=tasks)
 
 
 def document(told, messages=(), notes=()):

@@ -4,6 +4,7 @@ import pytest
 from google.protobuf.timestamp_pb2 import Timestamp
 from rejesha.billing.v1 import account_service_pb2 as account_pb
 from rejesha.billing.v1 import payment_service_pb2 as payment
+from rejesha.billing.v1 import quarantine_service_pb2 as quarantine
 from rejesha.notify.v1 import notify_service_pb2 as notify
 
 TOKEN = {"Authorization": "Bearer operators-token"}
@@ -12,20 +13,20 @@ BODY = b'{"TransID": "QGH7SK61SU",\n "TransAmount": "lots\x1b[2J"}'
 
 @pytest.fixture
 def quarantined(billing):
-    kept = payment.QuarantinedCallback(
+    kept = quarantine.QuarantinedCallback(
         callback_id=5,
         callback_body=BODY,
         fault="TransAmount: not a number",
         source_address="196.201.214.200",
         create_time=Timestamp(seconds=1795410000),
-        state=payment.QUARANTINE_STATE_OPEN,
+        state=quarantine.QUARANTINE_STATE_OPEN,
     )
     billing.callbacks[5] = kept
     return kept
 
 
 def test_open_callbacks_are_listed_and_shown_with_their_body(installation, billing, quarantined):
-    billing.callbacks[6] = payment.QuarantinedCallback(callback_id=6, state=payment.QUARANTINE_STATE_DISMISSED)
+    billing.callbacks[6] = quarantine.QuarantinedCallback(callback_id=6, state=quarantine.QUARANTINE_STATE_DISMISSED)
     listed = installation("quarantine", "list", "--state", "open", "--json").document
     assert [(one["callback_id"], one["state"], one["fault"]) for one in listed["callbacks"]] == [
         (5, "open", "TransAmount: not a number")
@@ -119,6 +120,9 @@ def test_status_counts_what_waits(installation, billing, httpserver, quarantined
         "paid_but_not_on": 502,
         "unmatched_payments": 1,
         "open_callbacks": 1,
+        "oldest_callback_time": None,
+        "oldest_unmatched_time": None,
+        "oldest_line_time": None,
     }
     assert "502" in installation("status").out
 

@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 import grpc
 from gateway_fakes import FakeService, abort, now
 from rejesha.billing.v1 import payment_service_pb2 as pb
-from rejesha.billing.v1 import payment_service_pb2_grpc, task_service_pb2_grpc
+from rejesha.billing.v1 import payment_service_pb2_grpc, quarantine_service_pb2_grpc, task_service_pb2_grpc
+from rejesha.billing.v1 import quarantine_service_pb2 as quarantine_pb
 from rejesha.billing.v1 import task_service_pb2 as task_pb
 
 
@@ -25,7 +26,11 @@ class FakeTask:
 
 
 @dataclass
-class FakeBilling(payment_service_pb2_grpc.PaymentServiceServicer, task_service_pb2_grpc.TaskServiceServicer):
+class FakeBilling(
+    payment_service_pb2_grpc.PaymentServiceServicer,
+    quarantine_service_pb2_grpc.QuarantineServiceServicer,
+    task_service_pb2_grpc.TaskServiceServicer,
+):
     """Keeps payments by TransID with the idempotency rule, and tasks with leases and fencing tokens.
 
     References: 0949AQ is a customer of KES 1000 on router 1, SMS… buys credits, anything else is unmatched.
@@ -35,7 +40,7 @@ class FakeBilling(payment_service_pb2_grpc.PaymentServiceServicer, task_service_
     payments: dict[str, pb.Payment] = field(default_factory=dict)
     receipts: dict[str, pb.PaymentReceipt] = field(default_factory=dict)
     conflicts: list[pb.Payment] = field(default_factory=list)
-    kept: dict[int, pb.QuarantinedCallback] = field(default_factory=dict)
+    kept: dict[int, quarantine_pb.QuarantinedCallback] = field(default_factory=dict)
     tasks: dict[int, FakeTask] = field(default_factory=dict)
     record_sizes: list[int] = field(default_factory=list)
     records_at_once: int = 0
@@ -177,7 +182,7 @@ class FakeBilling(payment_service_pb2_grpc.PaymentServiceServicer, task_service_
             isp_id=receipt.isp_id,
             customer_id=receipt.customer_id,
         )
-        step = pb.PaymentStep(
+        step = pb.TimelineEntry(
             create_time=now(), category="WALLET_UPDATED", message="wallet credited", details_json='{"cents": 1}'
         )
         delivery = pb.PaymentDelivery(
@@ -186,7 +191,7 @@ class FakeBilling(payment_service_pb2_grpc.PaymentServiceServicer, task_service_
             source_address=payment.source_address,
         )
         tasks = [self._task_record(held) for held in self.tasks.values() if held.task.trans_id == payment.trans_id]
-        return pb.GetPaymentResponse(payment=record, steps=[step], deliveries=[delivery], tasks=tasks)
+        return pb.GetPaymentResponse(payment=record, timeline=[step], deliveries=[delivery], tasks=tasks)
 
     def _task_record(self, held):
         record = task_pb.TaskRecord(
@@ -213,24 +218,24 @@ class FakeBilling(payment_service_pb2_grpc.PaymentServiceServicer, task_service_
             assert len(callback.callback_body) <= 65_536
             assert len(callback.fault) <= 255
             callback.callback_id = len(self.kept) + 1
-            callback.state = pb.QUARANTINE_STATE_OPEN
+            callback.state = quarantine_pb.QUARANTINE_STATE_OPEN
             self.kept[callback.callback_id] = callback
             ids.append(callback.callback_id)
-        return pb.QuarantineCallbacksResponse(callback_ids=ids)
+        return quarantine_pb.QuarantineCallbacksResponse(callback_ids=ids)
 
     async def GetQuarantinedCallback(self, request, context):
         await self._misbehave(context)
         if request.callback_id not in self.kept:
             await abort(context, grpc.StatusCode.NOT_FOUND, "CALLBACK_NOT_FOUND")
-        return pb.GetQuarantinedCallbackResponse(callback=self.kept[request.callback_id])
+        return quarantine_pb.GetQuarantinedCallbackResponse(callback=self.kept[request.callback_id])
 
     async def ResolveQuarantinedCallback(self, request, context):
         kept = self.kept[request.callback_id]
-        kept.state, kept.trans_id, kept.note = pb.QUARANTINE_STATE_REPLAYED, request.trans_id, request.note
-        return pb.ResolveQuarantinedCallbackResponse(callback=kept)
+        kept.state, kept.trans_id, kept.note = quarantine_pb.QUARANTINE_STATE_REPLAYED, request.trans_id, request.note
+        return quarantine_pb.ResolveQuarantinedCallbackResponse(callback=kept)
 
     async def CountWaiting(self, request, context):
-        still_open = [kept for kept in self.kept.values() if kept.state == pb.QUARANTINE_STATE_OPEN]
+        still_open = [kept for kept in self.kept.values() if kept.state == quarantine_pb.QUARANTINE_STATE_OPEN]
         self.counted += 1
         await asyncio.sleep(self.count_delay)
         return pb.CountWaitingResponse(open_callbacks=len(still_open), unmatched_payments=self.unmatched)
@@ -305,5 +310,6 @@ def billing_service():
     return FakeService(
         FakeBilling(),
         payment_service_pb2_grpc.add_PaymentServiceServicer_to_server,
+        quarantine_service_pb2_grpc.add_QuarantineServiceServicer_to_server,
         task_service_pb2_grpc.add_TaskServiceServicer_to_server,
     )

@@ -21,6 +21,7 @@ from rejesha_cli.settings import Settings
 if TYPE_CHECKING:
     from rejesha.billing.v1.account_service_pb2_grpc import AccountServiceStub
     from rejesha.billing.v1.payment_service_pb2_grpc import PaymentServiceStub
+    from rejesha.billing.v1.quarantine_service_pb2_grpc import QuarantineServiceStub
     from rejesha.billing.v1.task_service_pb2_grpc import TaskServiceStub
     from rejesha.notify.v1.notify_service_pb2_grpc import NotifyServiceStub
     from rejesha.router_control.v1.router_control_service_pb2_grpc import RouterControlServiceStub
@@ -53,6 +54,12 @@ class Channels:
         from rejesha.billing.v1.payment_service_pb2_grpc import PaymentServiceStub
 
         return PaymentServiceStub(self._channel(self.billing))
+
+    @cached_property
+    def quarantine(self) -> "QuarantineServiceStub":
+        from rejesha.billing.v1.quarantine_service_pb2_grpc import QuarantineServiceStub
+
+        return QuarantineServiceStub(self._channel(self.billing))
 
     @cached_property
     def tasks(self) -> "TaskServiceStub":

@@ -10,7 +10,7 @@ from billing.notices import rules as notices
 from billing.notices import service as digests
 from billing.quarantine import service as quarantine
 from billing.quarantine.errors import QuarantineFull
-from billing.quarantine.rules import Callback
+from billing.quarantine.rules import NewCallback
 from billing.schema import notice_tallies, payment_debug_log, tasks
 from billing.schema import quarantine as quarantine_table
 from notify import templates
@@ -178,7 +178,7 @@ def test_a_message_that_notify_does_not_take_is_neither_counted_twice_nor_left_o
 
 # --- callbacks that cannot be read --------------------------------------------------------------------------------
 
-JUNK = Callback(b"%%%", "body: not JSON")
+JUNK = NewCallback(b"%%%", "body: not JSON")
 
 
 def keep(desk, count: int = 1) -> None:

@@ -2,7 +2,7 @@ import json
 
 import pytest
 from gateway_rig import TOKEN, callback, run_gateway
-from rejesha.billing.v1 import payment_service_pb2 as pb
+from rejesha.billing.v1 import quarantine_service_pb2 as quarantine_pb
 from rejesha.notify.v1 import notify_service_pb2 as notify_pb
 
 pytestmark = pytest.mark.anyio
@@ -88,7 +88,7 @@ async def test_a_corrected_callback_becomes_a_payment_and_closes_the_quarantined
     assert answer.json()["processingResult"]["outcome"] == "customer_paid"
     assert world.billing.fake.payments["SAMPLE0001"].source_address == "127.0.0.1"
     kept = world.billing.fake.kept[callback_id]
-    assert (kept.state, kept.trans_id) == (pb.QUARANTINE_STATE_REPLAYED, "SAMPLE0001")
+    assert (kept.state, kept.trans_id) == (quarantine_pb.QUARANTINE_STATE_REPLAYED, "SAMPLE0001")
     again = await gateway.post(f"/quarantine/{callback_id}/replay", json=callback(), headers=authorized)
     assert (again.status_code, again.json()["error"]) == (409, "It was replayed before as SAMPLE0001")
 
@@ -111,7 +111,7 @@ async def test_a_replay_that_does_not_place_the_money_leaves_the_callback_open(g
     assert (still_bad.status_code, still_bad.json()["error"]) == (400, "body: not JSON (line 1, column 1)")
     conflict = await gateway.post(path, json=callback(TransAmount="7"), headers=authorized)
     assert conflict.json()["processingResult"]["outcome"] == "conflict"
-    assert world.billing.fake.kept[callback_id].state == pb.QUARANTINE_STATE_OPEN
+    assert world.billing.fake.kept[callback_id].state == quarantine_pb.QUARANTINE_STATE_OPEN
     assert len(world.billing.fake.kept) == 1  # a failed replay is not quarantined once more
 
 

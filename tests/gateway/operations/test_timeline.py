@@ -22,7 +22,7 @@ def test_what_happened_stands_in_order_of_time_whoever_knows_it():
                 pb.PaymentDelivery(receive_time=at(0), callback_body=b"{}"),
                 pb.PaymentDelivery(receive_time=at(30), callback_body=b"\xff", conflicting=True),
             ],
-            steps=[pb.PaymentStep(create_time=at(second), category=f"STEP{second}") for second in (1, 20)],
+            timeline=[pb.TimelineEntry(create_time=at(second), category=f"STEP{second}") for second in (1, 20)],
             tasks=[
                 task_pb.TaskRecord(
                     task_id=5,
@@ -65,7 +65,7 @@ def test_what_happened_stands_in_order_of_time_whoever_knows_it():
     ],
 )
 def test_details_are_shown_as_json_or_as_the_text_they_are(text, details):
-    told = compose(story(steps=[pb.PaymentStep(create_time=at(0), details_json=text)]), None, [])
+    told = compose(story(timeline=[pb.TimelineEntry(create_time=at(0), details_json=text)]), None, [])
     assert told["timeline"][0]["details"] == details
     assert orjson.dumps(told)
 

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import click
-from rejesha.billing.v1.payment_service_pb2 import (
+from rejesha.billing.v1.quarantine_service_pb2 import (
     GetQuarantinedCallbackRequest,
     ListQuarantinedCallbacksRequest,
     QuarantinedCallback,
@@ -47,10 +47,10 @@ def quarantine() -> None:
 @with_connections
 def list_callbacks(connected: Connections, wanted: QuarantineState.ValueType, limit: int, as_json: bool) -> None:
     """List quarantined callbacks, newest first."""
-    payments = connected.channels.payments
+    service = connected.channels.quarantine
 
     def fetch(size: int, token: str) -> object:
-        return payments.ListQuarantinedCallbacks(
+        return service.ListQuarantinedCallbacks(
             ListQuarantinedCallbacksRequest(state=wanted, page_size=size, page_token=token)
         )
 
@@ -100,7 +100,7 @@ def replay(connected: Connections, callback_id: int, body: Path | None, as_json:
 def dismiss(connected: Connections, callback_id: int, note: str, by: str, as_json: bool) -> None:
     """Close a callback for good, without a payment."""
     request = ResolveQuarantinedCallbackRequest(callback_id=callback_id, note=f"{by}: {note}")
-    closed = connected.channels.payments.ResolveQuarantinedCallback(request).callback
+    closed = connected.channels.quarantine.ResolveQuarantinedCallback(request).callback
     if as_json:
         print_json(record(closed))
     else:
@@ -108,7 +108,7 @@ def dismiss(connected: Connections, callback_id: int, note: str, by: str, as_jso
 
 
 def _get(channels: Channels, callback_id: int) -> QuarantinedCallback:
-    return channels.payments.GetQuarantinedCallback(GetQuarantinedCallbackRequest(callback_id=callback_id)).callback
+    return channels.quarantine.GetQuarantinedCallback(GetQuarantinedCallbackRequest(callback_id=callback_id)).callback
 
 
 def _mended(body: Path | None) -> bytes:

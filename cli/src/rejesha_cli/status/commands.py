@@ -1,10 +1,6 @@
 """`rejesha status`: whether everything runs, and what waits for somebody."""
 
-from collections.abc import Callable
-from typing import Any
-
 import click
-from rejesha.billing.v1.account_service_pb2 import ListCustomersRequest
 from rejesha.billing.v1.payment_service_pb2 import CountWaitingRequest
 from rejesha.billing.v1.task_service_pb2 import GetTaskCountsRequest
 
@@ -12,7 +8,7 @@ from rejesha_cli.channels import Channels, Service
 from rejesha_cli.context import Connections, with_connections, with_json
 from rejesha_cli.errors import CommandFailed
 from rejesha_cli.gateway import Gateway
-from rejesha_cli.records import Record, read_pages, record
+from rejesha_cli.records import Record, record
 from rejesha_cli.spool.commands import STATE_COLUMNS
 from rejesha_cli.tables import Column, print_json, show_record, show_table, state
 
@@ -82,16 +78,5 @@ def _state(service: str, found: str, target: str, detail: str, *, ok: bool) -> R
 def _counts(channels: Channels) -> Record:
     return {
         **record(channels.tasks.GetTaskCounts(GetTaskCountsRequest())),
-        "paid_but_not_on": _count(
-            "customers",
-            lambda size, token: channels.accounts.ListCustomers(
-                ListCustomersRequest(paid_but_not_on=True, page_size=size, page_token=token)
-            ),
-        ),
-        **record(channels.payments.CountWaiting(CountWaitingRequest())),
+        **record(channels.payments.CountWaiting(CountWaitingRequest(count_lines=True))),
     }
-
-
-def _count(field: str, fetch: Callable[[int, str], Any]) -> int:
-    records, _ = read_pages(fetch, field, 0)
-    return len(records)

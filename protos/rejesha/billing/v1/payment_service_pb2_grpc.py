@@ -26,7 +26,7 @@ if _version_not_supported:
 
 
 class PaymentServiceStub:
-    """Takes payments in and answers what became of them.
+    """Records payments and answers what became of them.
 
     Every RPC is safe to repeat. Errors carry a google.rpc.ErrorInfo with domain `rejesha` and
     the reason named at the RPC; UNAVAILABLE is the only code that a machine may retry blindly.
@@ -63,26 +63,6 @@ class PaymentServiceStub:
                 request_serializer=rejesha_dot_billing_dot_v1_dot_payment__service__pb2.AssignPaymentRequest.SerializeToString,
                 response_deserializer=rejesha_dot_billing_dot_v1_dot_payment__service__pb2.AssignPaymentResponse.FromString,
                 _registered_method=True)
-        self.QuarantineCallbacks = channel.unary_unary(
-                '/rejesha.billing.v1.PaymentService/QuarantineCallbacks',
-                request_serializer=rejesha_dot_billing_dot_v1_dot_payment__service__pb2.QuarantineCallbacksRequest.SerializeToString,
-                response_deserializer=rejesha_dot_billing_dot_v1_dot_payment__service__pb2.QuarantineCallbacksResponse.FromString,
-                _registered_method=True)
-        self.GetQuarantinedCallback = channel.unary_unary(
-                '/rejesha.billing.v1.PaymentService/GetQuarantinedCallback',
-                request_serializer=rejesha_dot_billing_dot_v1_dot_payment__service__pb2.GetQuarantinedCallbackRequest.SerializeToString,
-                response_deserializer=rejesha_dot_billing_dot_v1_dot_payment__service__pb2.GetQuarantinedCallbackResponse.FromString,
-                _registered_method=True)
-        self.ListQuarantinedCallbacks = channel.unary_unary(
-                '/rejesha.billing.v1.PaymentService/ListQuarantinedCallbacks',
-                request_serializer=rejesha_dot_billing_dot_v1_dot_payment__service__pb2.ListQuarantinedCallbacksRequest.SerializeToString,
-                response_deserializer=rejesha_dot_billing_dot_v1_dot_payment__service__pb2.ListQuarantinedCallbacksResponse.FromString,
-                _registered_method=True)
-        self.ResolveQuarantinedCallback = channel.unary_unary(
-                '/rejesha.billing.v1.PaymentService/ResolveQuarantinedCallback',
-                request_serializer=rejesha_dot_billing_dot_v1_dot_payment__service__pb2.ResolveQuarantinedCallbackRequest.SerializeToString,
-                response_deserializer=rejesha_dot_billing_dot_v1_dot_payment__service__pb2.ResolveQuarantinedCallbackResponse.FromString,
-                _registered_method=True)
         self.CountWaiting = channel.unary_unary(
                 '/rejesha.billing.v1.PaymentService/CountWaiting',
                 request_serializer=rejesha_dot_billing_dot_v1_dot_payment__service__pb2.CountWaitingRequest.SerializeToString,
@@ -91,7 +71,7 @@ class PaymentServiceStub:
 
 
 class PaymentServiceServicer:
-    """Takes payments in and answers what became of them.
+    """Records payments and answers what became of them.
 
     Every RPC is safe to repeat. Errors carry a google.rpc.ErrorInfo with domain `rejesha` and
     the reason named at the RPC; UNAVAILABLE is the only code that a machine may retry blindly.
@@ -149,43 +129,6 @@ class PaymentServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
-    def QuarantineCallbacks(self, request, context):
-        """Keeps the bodies of callbacks that could not become payments, durable before this answers. The admins are told:
-        soon after the first one, then at most each ten minutes.
-
-        RESOURCE_EXHAUSTED `QUARANTINE_FULL`: nothing was kept.
-        """
-        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
-        context.set_details('Method not implemented!')
-        raise NotImplementedError('Method not implemented!')
-
-    def GetQuarantinedCallback(self, request, context):
-        """Gets one quarantined callback with its body.
-
-        NOT_FOUND `CALLBACK_NOT_FOUND`.
-        """
-        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
-        context.set_details('Method not implemented!')
-        raise NotImplementedError('Method not implemented!')
-
-    def ListQuarantinedCallbacks(self, request, context):
-        """Lists quarantined callbacks, newest first, without their bodies.
-
-        INVALID_ARGUMENT `INVALID_PAGE_TOKEN`.
-        """
-        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
-        context.set_details('Method not implemented!')
-        raise NotImplementedError('Method not implemented!')
-
-    def ResolveQuarantinedCallback(self, request, context):
-        """Closes a quarantined callback: replayed as a payment, or set aside with a note.
-
-        NOT_FOUND `CALLBACK_NOT_FOUND`.
-        """
-        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
-        context.set_details('Method not implemented!')
-        raise NotImplementedError('Method not implemented!')
-
     def CountWaiting(self, request, context):
         """Counts what waits for a person.
         """
@@ -221,26 +164,6 @@ def add_PaymentServiceServicer_to_server(servicer, server):
                     request_deserializer=rejesha_dot_billing_dot_v1_dot_payment__service__pb2.AssignPaymentRequest.FromString,
                     response_serializer=rejesha_dot_billing_dot_v1_dot_payment__service__pb2.AssignPaymentResponse.SerializeToString,
             ),
-            'QuarantineCallbacks': grpc.unary_unary_rpc_method_handler(
-                    servicer.QuarantineCallbacks,
-                    request_deserializer=rejesha_dot_billing_dot_v1_dot_payment__service__pb2.QuarantineCallbacksRequest.FromString,
-                    response_serializer=rejesha_dot_billing_dot_v1_dot_payment__service__pb2.QuarantineCallbacksResponse.SerializeToString,
-            ),
-            'GetQuarantinedCallback': grpc.unary_unary_rpc_method_handler(
-                    servicer.GetQuarantinedCallback,
-                    request_deserializer=rejesha_dot_billing_dot_v1_dot_payment__service__pb2.GetQuarantinedCallbackRequest.FromString,
-                    response_serializer=rejesha_dot_billing_dot_v1_dot_payment__service__pb2.GetQuarantinedCallbackResponse.SerializeToString,
-            ),
-            'ListQuarantinedCallbacks': grpc.unary_unary_rpc_method_handler(
-                    servicer.ListQuarantinedCallbacks,
-                    request_deserializer=rejesha_dot_billing_dot_v1_dot_payment__service__pb2.ListQuarantinedCallbacksRequest.FromString,
-                    response_serializer=rejesha_dot_billing_dot_v1_dot_payment__service__pb2.ListQuarantinedCallbacksResponse.SerializeToString,
-            ),
-            'ResolveQuarantinedCallback': grpc.unary_unary_rpc_method_handler(
-                    servicer.ResolveQuarantinedCallback,
-                    request_deserializer=rejesha_dot_billing_dot_v1_dot_payment__service__pb2.ResolveQuarantinedCallbackRequest.FromString,
-                    response_serializer=rejesha_dot_billing_dot_v1_dot_payment__service__pb2.ResolveQuarantinedCallbackResponse.SerializeToString,
-            ),
             'CountWaiting': grpc.unary_unary_rpc_method_handler(
                     servicer.CountWaiting,
                     request_deserializer=rejesha_dot_billing_dot_v1_dot_payment__service__pb2.CountWaitingRequest.FromString,
@@ -255,7 +178,7 @@ def add_PaymentServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class PaymentService:
-    """Takes payments in and answers what became of them.
+    """Records payments and answers what became of them.
 
     Every RPC is safe to repeat. Errors carry a google.rpc.ErrorInfo with domain `rejesha` and
     the reason named at the RPC; UNAVAILABLE is the only code that a machine may retry blindly.
@@ -386,114 +309,6 @@ class PaymentService:
             '/rejesha.billing.v1.PaymentService/AssignPayment',
             rejesha_dot_billing_dot_v1_dot_payment__service__pb2.AssignPaymentRequest.SerializeToString,
             rejesha_dot_billing_dot_v1_dot_payment__service__pb2.AssignPaymentResponse.FromString,
-            options,
-            channel_credentials,
-            insecure,
-            call_credentials,
-            compression,
-            wait_for_ready,
-            timeout,
-            metadata,
-            _registered_method=True)
-
-    @staticmethod
-    def QuarantineCallbacks(request,
-            target,
-            options=(),
-            channel_credentials=None,
-            call_credentials=None,
-            insecure=False,
-            compression=None,
-            wait_for_ready=None,
-            timeout=None,
-            metadata=None):
-        return grpc.experimental.unary_unary(
-            request,
-            target,
-            '/rejesha.billing.v1.PaymentService/QuarantineCallbacks',
-            rejesha_dot_billing_dot_v1_dot_payment__service__pb2.QuarantineCallbacksRequest.SerializeToString,
-            rejesha_dot_billing_dot_v1_dot_payment__service__pb2.QuarantineCallbacksResponse.FromString,
-            options,
-            channel_credentials,
-            insecure,
-            call_credentials,
-            compression,
-            wait_for_ready,
-            timeout,
-            metadata,
-            _registered_method=True)
-
-    @staticmethod
-    def GetQuarantinedCallback(request,
-            target,
-            options=(),
-            channel_credentials=None,
-            call_credentials=None,
-            insecure=False,
-            compression=None,
-            wait_for_ready=None,
-            timeout=None,
-            metadata=None):
-        return grpc.experimental.unary_unary(
-            request,
-            target,
-            '/rejesha.billing.v1.PaymentService/GetQuarantinedCallback',
-            rejesha_dot_billing_dot_v1_dot_payment__service__pb2.GetQuarantinedCallbackRequest.SerializeToString,
-            rejesha_dot_billing_dot_v1_dot_payment__service__pb2.GetQuarantinedCallbackResponse.FromString,
-            options,
-            channel_credentials,
-            insecure,
-            call_credentials,
-            compression,
-            wait_for_ready,
-            timeout,
-            metadata,
-            _registered_method=True)
-
-    @staticmethod
-    def ListQuarantinedCallbacks(request,
-            target,
-            options=(),
-            channel_credentials=None,
-            call_credentials=None,
-            insecure=False,
-            compression=None,
-            wait_for_ready=None,
-            timeout=None,
-            metadata=None):
-        return grpc.experimental.unary_unary(
-            request,
-            target,
-            '/rejesha.billing.v1.PaymentService/ListQuarantinedCallbacks',
-            rejesha_dot_billing_dot_v1_dot_payment__service__pb2.ListQuarantinedCallbacksRequest.SerializeToString,
-            rejesha_dot_billing_dot_v1_dot_payment__service__pb2.ListQuarantinedCallbacksResponse.FromString,
-            options,
-            channel_credentials,
-            insecure,
-            call_credentials,
-            compression,
-            wait_for_ready,
-            timeout,
-            metadata,
-            _registered_method=True)
-
-    @staticmethod
-    def ResolveQuarantinedCallback(request,
-            target,
-            options=(),
-            channel_credentials=None,
-            call_credentials=None,
-            insecure=False,
-            compression=None,
-            wait_for_ready=None,
-            timeout=None,
-            metadata=None):
-        return grpc.experimental.unary_unary(
-            request,
-            target,
-            '/rejesha.billing.v1.PaymentService/ResolveQuarantinedCallback',
-            rejesha_dot_billing_dot_v1_dot_payment__service__pb2.ResolveQuarantinedCallbackRequest.SerializeToString,
-            rejesha_dot_billing_dot_v1_dot_payment__service__pb2.ResolveQuarantinedCallbackResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -7,7 +7,12 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from rejesha.billing.v1 import account_service_pb2_grpc, payment_service_pb2_grpc, task_service_pb2_grpc
+from rejesha.billing.v1 import (
+    account_service_pb2_grpc,
+    payment_service_pb2_grpc,
+    quarantine_service_pb2_grpc,
+    task_service_pb2_grpc,
+)
 from servicekit.selftest import Readiness, SelfTest
 from servicekit.serve import Server, run_until_signal
 from sqlalchemy import Engine
@@ -17,6 +22,7 @@ from billing import adoption
 from billing.accounts.servicer import AccountServicer
 from billing.payments.servicer import PaymentServicer
 from billing.policy import Policy
+from billing.quarantine.servicer import QuarantineServicer
 from billing.schema import metadata
 from billing.settings import BillingSettings, MigrationSettings
 from billing.tasks.servicer import TaskServicer
@@ -27,7 +33,7 @@ THREADS = 16
 
 
 def build(settings: BillingSettings, engine: Engine) -> Server:
-    """The server with its three services."""
+    """The server with its four services."""
     policy = Policy(
         settings.admin_phones,
         frozenset(settings.shortcodes),
@@ -38,6 +44,8 @@ def build(settings: BillingSettings, engine: Engine) -> Server:
     address = settings.address(settings.billing_port)
     server = Server(address, threads=THREADS, probe=Readiness(selftest_of(engine)))
     payment_service_pb2_grpc.add_PaymentServiceServicer_to_server(PaymentServicer(engine, policy), server.grpc)
+    quarantine = QuarantineServicer(engine, policy)
+    quarantine_service_pb2_grpc.add_QuarantineServiceServicer_to_server(quarantine, server.grpc)
     task_service_pb2_grpc.add_TaskServiceServicer_to_server(TaskServicer(engine, policy), server.grpc)
     account_service_pb2_grpc.add_AccountServiceServicer_to_server(AccountServicer(engine), server.grpc)
     return server

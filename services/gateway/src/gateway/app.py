@@ -125,7 +125,10 @@ async def _running(app: FastAPI, plan: Plan, lifecycle: Lifecycle) -> AsyncItera
 def _intake(plan: Plan, clients: Clients, recorded: Callable[[int], None], stopping: asyncio.Event) -> Intake:
     assert plan.store
     billing = Billing(
-        clients.payments, intake_deadline=plan.intake_deadline, validation_deadline=plan.validation_deadline
+        clients.payments,
+        clients.quarantine,
+        intake_deadline=plan.intake_deadline,
+        validation_deadline=plan.validation_deadline,
     )
     recorder = Batcher(billing.record, deadline=plan.intake_deadline, after=recorded)
     # Who stands in the queue then need not wait to find out as well.

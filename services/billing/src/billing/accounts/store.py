@@ -187,8 +187,18 @@ def list_customers(connection: Connection, isp_id: int, today: date | None, afte
     if isp_id:
         query = query.where(columns.isp_id == isp_id)
     if today:
-        query = query.where(columns.next_payment_date > today, sa.func.coalesce(columns.status, "") != "active")
+        query = query.where(*_paid_but_not_on(today))
     return list(connection.execute(query))
+
+
+def count_paid_but_not_on(connection: Connection, today: date) -> int:
+    """How many customers have paid beyond today and are not confirmed on."""
+    return connection.execute(sa.select(sa.func.count()).where(*_paid_but_not_on(today))).scalar_one()
+
+
+def _paid_but_not_on(today: date) -> "tuple[sa.ColumnElement[bool], ...]":
+    columns = pppoe_users.c
+    return columns.next_payment_date > today, sa.func.coalesce(columns.status, "") != "active"
 
 
 def _wanted_id(row_id: int) -> dict[str, int]:

@@ -6,6 +6,7 @@ from enum import StrEnum
 from functools import lru_cache
 
 MAX_AMOUNT_CENTS = 999_999_999_999
+MAX_BATCH = 500  # payments, or quarantined callbacks, in one call
 
 
 class Outcome(StrEnum):

@@ -4,6 +4,7 @@ Decides first, then writes; the wallets, which every payment of an ISP wants, ar
 which somebody else's transaction holds are deferred: nothing of them is stored.
 """
 
+import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
@@ -21,7 +22,6 @@ from billing.accounts import store as accounts
 from billing.ledger import store as wallets
 from billing.locking.rules import Row, RowKind, RowsLocked
 from billing.locking.service import HeldRows, Locking
-from billing.notices import service as digests
 from billing.payments import conflicts, routing, settlement
 from billing.payments import store as payments
 from billing.payments import timeline as steps
@@ -30,8 +30,9 @@ from billing.payments.rules import Content, Outcome, Payment, Receipt, content_o
 from billing.payments.settlement import Settlement
 from billing.payments.timeline import Step
 from billing.policy import Policy
+from billing.quarantine import service as quarantine
 from billing.quarantine import store as quarantine_store
-from billing.quarantine.rules import Callback
+from billing.quarantine.rules import NewCallback
 from billing.tasks import rules as task_rules
 from billing.tasks import store as tasks
 from billing.tasks.rules import NewTask
@@ -223,32 +224,27 @@ def _answer(
 
 
 def _set_aside(engine: Engine, policy: Policy, payment: Payment, error: DBAPIError) -> Receipt:
-    """Put a payment whose row the database refuses in quarantine, and tell the admins."""
+    """Put a payment whose row the database refuses in quarantine, the same body once, and have the admins told."""
     fault = f"the database refused it: {type(error).__name__} {error_code(error)}"
     log.error("payment_set_aside", trans_id=payment.trans_id, fault=fault)
-    callback = Callback(payment.callback_body, fault, payment.source_address)
-
-    def keep(connection: Connection) -> None:
-        now = current_time(connection)
-        quarantine_store.insert(connection, [callback], now)
-        digests.tell_unreadable(connection, policy, 1, now)
-
-    transact(engine, keep)
+    key = hashlib.sha256(payment.trans_id.encode() + payment.callback_body).hexdigest()
+    callback = NewCallback(payment.callback_body, fault, payment.source_address, idempotency_key=key)
+    quarantine.keep_in_spite_of_limit(engine, policy, callback)
     return Receipt(payment.trans_id, Outcome.QUARANTINED)
 
 
 @dataclass(frozen=True, slots=True)
 class Timeline:
-    """A payment's row, and the rows of its steps, tasks and deliveries, each in order."""
+    """A payment's row, and the rows of its timeline's entries, its tasks and its deliveries, each in order."""
 
     payment: Any
-    steps: Sequence[Any]
+    entries: Sequence[Any]
     tasks: Sequence[Any]
     deliveries: Sequence[Any]
 
 
 def get(engine: Engine, trans_id: str) -> Timeline:
-    """A payment's whole story. Raises PaymentNotFound."""
+    """A payment with its timeline. Raises PaymentNotFound."""
 
     def work(connection: Connection) -> Timeline:
         row = payments.get(connection, trans_id)
@@ -264,9 +260,33 @@ def get(engine: Engine, trans_id: str) -> Timeline:
     return transact(engine, work)
 
 
-def count_unmatched(engine: Engine) -> int:
-    """How many payments are held."""
-    return transact(engine, payments.count_unmatched)
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """What waits for a person: how much of each, and since when."""
+
+    open_callbacks: int
+    unmatched_payments: int
+    paid_but_not_on: int
+    oldest_callback_time: datetime | None
+    oldest_unmatched_time: datetime | None
+    oldest_line_time: datetime | None
+
+
+def count_waiting(engine: Engine, *, count_lines: bool) -> Waiting:
+    """Count it; the lines only if asked, since that looks at every customer."""
+
+    def work(connection: Connection) -> Waiting:
+        now = current_time(connection)
+        return Waiting(
+            quarantine_store.count_open(connection),
+            payments.count_unmatched(connection),
+            accounts.count_paid_but_not_on(connection, calendar.today(now)) if count_lines else 0,
+            quarantine_store.oldest_open_time(connection),
+            payments.oldest_unmatched_time(connection),
+            tasks.oldest_line_time(connection, now) if count_lines else None,
+        )
+
+    return transact(engine, work)
 
 
 def list_newest(engine: Engine, outcome: Outcome | None, before_id: int | None, limit: int) -> list[Any]:

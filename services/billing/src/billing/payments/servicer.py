@@ -11,15 +11,13 @@ from sqlalchemy import Engine
 from billing.locking.service import HeldRows
 from billing.payments import assignment, service, validation
 from billing.payments.errors import InvalidPayment
-from billing.payments.rules import MAX_AMOUNT_CENTS, Outcome, Payment, Receipt, UnmatchedReason
+from billing.payments.rules import MAX_AMOUNT_CENTS, MAX_BATCH, Outcome, Payment, Receipt, UnmatchedReason
 from billing.policy import Policy
-from billing.quarantine import service as quarantine
-from billing.quarantine.rules import MAX_BODY_BYTES, Callback, QuarantineState
+from billing.quarantine.rules import MAX_BODY_BYTES
 from billing.servicer.moments import moment
 from billing.servicer.paging import check_batch, last_id, next_token, page_size
 from billing.tasks.servicer import task_record
 
-MAX_BATCH = 500
 MAX_BALANCE_CENTS = 9_999_999_999_999_999
 # A gateway's clock that says less has lost its time; one that says more does not fit a datetime some day.
 PLAUSIBLE_SECONDS = range(
@@ -29,8 +27,6 @@ PLAUSIBLE_SECONDS = range(
 _OUTCOMES = {outcome: pb.PaymentOutcome.Value(f"PAYMENT_OUTCOME_{outcome.name}") for outcome in Outcome}
 _OUTCOMES_BACK = {number: outcome for outcome, number in _OUTCOMES.items()}
 _REASONS = {reason: pb.UnmatchedReason.Value(f"UNMATCHED_REASON_{reason.name}") for reason in UnmatchedReason}
-_STATES = {state: pb.QuarantineState.Value(f"QUARANTINE_STATE_{state.name}") for state in QuarantineState}
-_STATES_BACK = {number: state for state, number in _STATES.items()}
 
 
 class PaymentServicer(payment_service_pb2_grpc.PaymentServiceServicer):
@@ -63,12 +59,12 @@ class PaymentServicer(payment_service_pb2_grpc.PaymentServiceServicer):
         )
 
     def GetPayment(self, request: pb.GetPaymentRequest, context: grpc.ServicerContext) -> pb.GetPaymentResponse:
-        story = service.get(self._engine, _trans_id(request.trans_id))
+        found = service.get(self._engine, _trans_id(request.trans_id))
         return pb.GetPaymentResponse(
-            payment=_record(story.payment),
-            steps=[_step(row) for row in story.steps],
-            tasks=[task_record(row) for row in story.tasks],
-            deliveries=[_delivery(row) for row in story.deliveries],
+            payment=_record(found.payment),
+            timeline=[_entry(row) for row in found.entries],
+            tasks=[task_record(row) for row in found.tasks],
+            deliveries=[_delivery(row) for row in found.deliveries],
         )
 
     def ListPayments(self, request: pb.ListPaymentsRequest, context: grpc.ServicerContext) -> pb.ListPaymentsResponse:
@@ -90,41 +86,15 @@ class PaymentServicer(payment_service_pb2_grpc.PaymentServiceServicer):
         receipt = assignment.assign(self._engine, self._policy, trans_id, request.account_reference, assigned_by)
         return pb.AssignPaymentResponse(receipt=_receipt(receipt))
 
-    def QuarantineCallbacks(
-        self, request: pb.QuarantineCallbacksRequest, context: grpc.ServicerContext
-    ) -> pb.QuarantineCallbacksResponse:
-        check_batch(len(request.callbacks), MAX_BATCH)
-        kept = quarantine.keep(self._engine, self._policy, [_callback(message) for message in request.callbacks])
-        return pb.QuarantineCallbacksResponse(callback_ids=kept)
-
-    def GetQuarantinedCallback(
-        self, request: pb.GetQuarantinedCallbackRequest, context: grpc.ServicerContext
-    ) -> pb.GetQuarantinedCallbackResponse:
-        row = quarantine.get(self._engine, request.callback_id)
-        return pb.GetQuarantinedCallbackResponse(callback=_quarantined(row, with_body=True))
-
-    def ListQuarantinedCallbacks(
-        self, request: pb.ListQuarantinedCallbacksRequest, context: grpc.ServicerContext
-    ) -> pb.ListQuarantinedCallbacksResponse:
-        limit = page_size(request.page_size)
-        state = _STATES_BACK.get(request.state)
-        rows = quarantine.list_newest(self._engine, state, last_id(request.page_token), limit)
-        return pb.ListQuarantinedCallbacksResponse(
-            callbacks=[_quarantined(row, with_body=False) for row in rows],
-            next_page_token=next_token([row.id for row in rows], limit),
-        )
-
-    def ResolveQuarantinedCallback(
-        self, request: pb.ResolveQuarantinedCallbackRequest, context: grpc.ServicerContext
-    ) -> pb.ResolveQuarantinedCallbackResponse:
-        trans_id = _checked_trans_id(request.trans_id) if request.trans_id.strip() else ""
-        row = quarantine.resolve(self._engine, request.callback_id, trans_id, request.note)
-        return pb.ResolveQuarantinedCallbackResponse(callback=_quarantined(row, with_body=False))
-
     def CountWaiting(self, request: pb.CountWaitingRequest, context: grpc.ServicerContext) -> pb.CountWaitingResponse:
+        waiting = service.count_waiting(self._engine, count_lines=request.count_lines)
         return pb.CountWaitingResponse(
-            open_callbacks=quarantine.count_open(self._engine),
-            unmatched_payments=service.count_unmatched(self._engine),
+            open_callbacks=waiting.open_callbacks,
+            unmatched_payments=waiting.unmatched_payments,
+            paid_but_not_on=waiting.paid_but_not_on,
+            oldest_callback_time=moment(waiting.oldest_callback_time),
+            oldest_unmatched_time=moment(waiting.oldest_unmatched_time),
+            oldest_line_time=moment(waiting.oldest_line_time),
         )
 
 
@@ -133,7 +103,7 @@ def _trans_id(text: str) -> str:
     return text.strip().upper()[:100]
 
 
-def _checked_trans_id(text: str) -> str:
+def checked_trans_id(text: str) -> str:
     trans_id = _trans_id(text)
     if not (1 <= len(trans_id) <= 50 and trans_id.isascii() and trans_id.isalnum()):
         raise InvalidPayment("trans_id: 1 to 50 letters and digits")
@@ -150,7 +120,7 @@ def _asked_about(message: pb.Payment) -> Payment:
 
 
 def _payment(message: pb.Payment) -> Payment:
-    trans_id = _checked_trans_id(message.trans_id)
+    trans_id = checked_trans_id(message.trans_id)
     if not 1 <= message.amount_cents <= MAX_AMOUNT_CENTS:
         raise InvalidPayment(f"amount_cents: 1 to {MAX_AMOUNT_CENTS}")
     return Payment(
@@ -216,8 +186,8 @@ def _record(row: Any) -> pb.PaymentRecord:
     )
 
 
-def _step(row: Any) -> pb.PaymentStep:
-    return pb.PaymentStep(
+def _entry(row: Any) -> pb.TimelineEntry:
+    return pb.TimelineEntry(
         create_time=moment(row.created_at),
         category=row.category,
         message=row.message,
@@ -231,24 +201,4 @@ def _delivery(row: Any) -> pb.PaymentDelivery:
         conflicting=row.conflicting,
         callback_body=row.callback_body,
         source_address=row.source_address,
-    )
-
-
-def _callback(message: pb.QuarantinedCallback) -> Callback:
-    body = message.callback_body
-    cut = len(body) > MAX_BODY_BYTES
-    return Callback(body[:MAX_BODY_BYTES], message.fault, message.source_address, truncated=message.truncated or cut)
-
-
-def _quarantined(row: Any, *, with_body: bool) -> pb.QuarantinedCallback:
-    return pb.QuarantinedCallback(
-        callback_id=row.id,
-        callback_body=row.callback_body if with_body else b"",
-        truncated=row.truncated,
-        fault=row.fault,
-        source_address=row.source_address,
-        create_time=moment(row.created_at),
-        state=_STATES[QuarantineState(row.state)],
-        trans_id=row.trans_id,
-        note=row.note,
     )

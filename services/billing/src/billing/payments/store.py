@@ -191,6 +191,12 @@ def count_unmatched(connection: Connection) -> int:
     return connection.execute(query).scalar_one()
 
 
+def oldest_unmatched_time(connection: Connection) -> datetime | None:
+    """When the oldest of them was received."""
+    query = sa.select(_p.received_at).where(_p.outcome == Outcome.UNMATCHED).order_by(_p.id).limit(1)
+    return connection.execute(query).scalar_one_or_none()
+
+
 def list_deliveries(connection: Connection, trans_id: str) -> list[Any]:
     """Rows of a payment's deliveries, the applied one first."""
     query = sa.select(payment_deliveries).where(payment_deliveries.c.trans_id == trans_id)

@@ -1,7 +1,13 @@
 """How requests about quarantined callbacks are refused."""
 
 import grpc
-from servicekit.errors import NotFound, ServiceError
+from servicekit.errors import InvalidArgument, NotFound, ServiceError
+
+
+class InvalidCallback(InvalidArgument):
+    """A callback that does not fit."""
+
+    reason = "INVALID_CALLBACK"
 
 
 class QuarantineFull(ServiceError):
@@ -15,3 +21,10 @@ class CallbackNotFound(NotFound):
     """No such callback."""
 
     reason = "CALLBACK_NOT_FOUND"
+
+
+class CallbackAlreadyResolved(ServiceError):
+    """The callback was replayed before, and names the payment that it became."""
+
+    code = grpc.StatusCode.FAILED_PRECONDITION
+    reason = "CALLBACK_ALREADY_RESOLVED"

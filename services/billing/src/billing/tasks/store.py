@@ -288,3 +288,9 @@ def count(connection: Connection) -> dict[tuple[str, str], int]:
     states = (State.OPEN, State.GIVEN_UP)
     query = sa.select(_t.kind, _t.state, sa.func.count().label("n")).where(_t.state.in_(states))
     return {(row.kind, row.state): row.n for row in connection.execute(query.group_by(_t.kind, _t.state))}
+
+
+def oldest_line_time(connection: Connection, now: datetime) -> datetime | None:
+    """When the oldest task was created that has not switched its line on, while the paid time lasts."""
+    waiting = (_t.kind == Kind.SET_ACCESS, _t.state.in_((State.OPEN, State.GIVEN_UP)), _t.expire_time > now)
+    return connection.execute(sa.select(sa.func.min(_t.created_at)).where(*waiting)).scalar()

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, TypeVar
 import grpc
 from google.protobuf.timestamp_pb2 import Timestamp
 from rejesha.billing.v1 import payment_service_pb2 as pb
+from rejesha.billing.v1 import quarantine_service_pb2 as quarantine_pb
 
 from gateway.callbacks.parsing import MAX_BODY_BYTES, Payment
 from gateway.clients.words import outcome_word, quarantine_word, reason_word
@@ -16,6 +17,7 @@ from gateway.spool.callback import Callback
 
 if TYPE_CHECKING:
     from rejesha.billing.v1.payment_service_pb2_grpc import PaymentServiceAsyncStub
+    from rejesha.billing.v1.quarantine_service_pb2_grpc import QuarantineServiceAsyncStub
 
 Response = TypeVar("Response")
 
@@ -65,10 +67,18 @@ class Waiting:
 
 
 class Billing:
-    """billing's PaymentService. Every method raises gateway.errors.CallFailed."""
+    """billing's PaymentService and QuarantineService. Every method raises gateway.errors.CallFailed."""
 
-    def __init__(self, stub: "PaymentServiceAsyncStub", *, intake_deadline: float, validation_deadline: float) -> None:
+    def __init__(
+        self,
+        stub: "PaymentServiceAsyncStub",
+        quarantine: "QuarantineServiceAsyncStub",
+        *,
+        intake_deadline: float,
+        validation_deadline: float,
+    ) -> None:
         self._stub = stub
+        self._quarantine = quarantine
         self._intake_deadline = intake_deadline
         self._validation_deadline = validation_deadline
 
@@ -94,8 +104,8 @@ class Billing:
 
     async def quarantine_all(self, callbacks: Sequence[Callback]) -> list[int]:
         """Keep bodies that cannot become payments, at most 50; their ids. Durable when this returns."""
-        request = pb.QuarantineCallbacksRequest(callbacks=[_kept(callback) for callback in callbacks])
-        call = self._stub.QuarantineCallbacks(request, timeout=self._intake_deadline, wait_for_ready=True)
+        request = quarantine_pb.QuarantineCallbacksRequest(callbacks=[_kept(callback) for callback in callbacks])
+        call = self._quarantine.QuarantineCallbacks(request, timeout=self._intake_deadline, wait_for_ready=True)
         return list((await _answer(call)).callback_ids)
 
     async def get_payment(self, trans_id: str) -> pb.GetPaymentResponse:
@@ -104,8 +114,8 @@ class Billing:
 
     async def get_kept_callback(self, callback_id: int) -> KeptCallback:
         """A callback in quarantine."""
-        request = pb.GetQuarantinedCallbackRequest(callback_id=callback_id)
-        kept = (await _answer(self._stub.GetQuarantinedCallback(request, timeout=_QUESTION))).callback
+        request = quarantine_pb.GetQuarantinedCallbackRequest(callback_id=callback_id)
+        kept = (await _answer(self._quarantine.GetQuarantinedCallback(request, timeout=_QUESTION))).callback
         state = quarantine_word(kept.state)
         return KeptCallback(kept.callback_body, kept.source_address, state, kept.trans_id)
 
@@ -116,8 +126,10 @@ class Billing:
 
     async def resolve(self, callback_id: int, trans_id: str, note: str) -> None:
         """Close a quarantined callback: it became the payment `trans_id`."""
-        request = pb.ResolveQuarantinedCallbackRequest(callback_id=callback_id, trans_id=trans_id, note=note[:255])
-        await _answer(self._stub.ResolveQuarantinedCallback(request, timeout=_QUESTION))
+        request = quarantine_pb.ResolveQuarantinedCallbackRequest(
+            callback_id=callback_id, trans_id=trans_id, note=note[:255]
+        )
+        await _answer(self._quarantine.ResolveQuarantinedCallback(request, timeout=_QUESTION))
 
 
 async def _answer(call: Awaitable[Response]) -> Response:
@@ -151,8 +163,8 @@ def _timestamp(moment: datetime) -> Timestamp:
     return Timestamp(seconds=seconds, nanos=1000 * microseconds)
 
 
-def _kept(callback: Callback) -> pb.QuarantinedCallback:
-    return pb.QuarantinedCallback(
+def _kept(callback: Callback) -> quarantine_pb.QuarantinedCallback:
+    return quarantine_pb.QuarantinedCallback(
         callback_body=callback.body[:MAX_BODY_BYTES],
         truncated=callback.truncated,
         fault=callback.fault[:255],

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Self
 import grpc
 from grpc_health.v1.health_pb2_grpc import HealthStub
 from rejesha.billing.v1.payment_service_pb2_grpc import PaymentServiceStub
+from rejesha.billing.v1.quarantine_service_pb2_grpc import QuarantineServiceStub
 from rejesha.billing.v1.task_service_pb2_grpc import TaskServiceStub
 from rejesha.notify.v1.notify_service_pb2_grpc import NotifyServiceStub
 from rejesha.router_control.v1.router_control_service_pb2_grpc import RouterControlServiceStub
@@ -13,6 +14,7 @@ from servicekit.channel import connect_async
 
 if TYPE_CHECKING:
     from rejesha.billing.v1.payment_service_pb2_grpc import PaymentServiceAsyncStub
+    from rejesha.billing.v1.quarantine_service_pb2_grpc import QuarantineServiceAsyncStub
     from rejesha.billing.v1.task_service_pb2_grpc import TaskServiceAsyncStub
     from rejesha.notify.v1.notify_service_pb2_grpc import NotifyServiceAsyncStub
     from rejesha.router_control.v1.router_control_service_pb2_grpc import RouterControlServiceAsyncStub
@@ -32,6 +34,7 @@ class Clients:
     """The stubs of one process. Must be made and closed inside its event loop."""
 
     payments: "PaymentServiceAsyncStub"
+    quarantine: "QuarantineServiceAsyncStub"
     tasks: "TaskServiceAsyncStub"
     router_control: "RouterControlServiceAsyncStub"
     notify: "NotifyServiceAsyncStub"
@@ -47,6 +50,7 @@ class Clients:
         notify = connect_async(targets.notify)
         return cls(
             payments=PaymentServiceStub(billing),
+            quarantine=QuarantineServiceStub(billing),
             tasks=TaskServiceStub(billing),
             router_control=RouterControlServiceStub(router_control),
             notify=NotifyServiceStub(notify),

@@ -2,7 +2,7 @@
 
 from typing import Any, Protocol
 
-from rejesha.billing.v1 import payment_service_pb2, task_service_pb2
+from rejesha.billing.v1 import payment_service_pb2, quarantine_service_pb2, task_service_pb2
 from rejesha.notify.v1 import notify_service_pb2
 
 
@@ -22,7 +22,7 @@ def reason_word(reason: int) -> str:
 
 def quarantine_word(state: int) -> str:
     """QUARANTINE_STATE_OPEN as "open"."""
-    return _word(payment_service_pb2.QuarantineState, "QUARANTINE_STATE_", state)
+    return _word(quarantine_service_pb2.QuarantineState, "QUARANTINE_STATE_", state)
 
 
 def task_word(state: int) -> str:

@@ -26,7 +26,7 @@ def compose(
     """The body of GET /payments/{TransID}. `messages` is None when notify could not be asked; `notes` say so."""
     moments = [
         *_deliveries(story.deliveries),
-        *_steps(story.steps),
+        *_entries(story.timeline),
         *_task_moments(story.tasks),
         *_message_moments(messages or ()),
     ]
@@ -52,9 +52,9 @@ def _deliveries(deliveries: Iterable[payment_service_pb2.PaymentDelivery]) -> It
         yield _moment(delivery.receive_time), _event("mpesa", what, f"M-Pesa's callback arrived from {sender}")
 
 
-def _steps(steps: Iterable[payment_service_pb2.PaymentStep]) -> Iterator[Moment]:
-    for step in steps:
-        yield _moment(step.create_time), _event("billing", step.category, step.message, _details(step.details_json))
+def _entries(entries: Iterable[payment_service_pb2.TimelineEntry]) -> Iterator[Moment]:
+    for entry in entries:
+        yield _moment(entry.create_time), _event("billing", entry.category, entry.message, _details(entry.details_json))
 
 
 def _task_moments(tasks: Iterable[task_service_pb2.TaskRecord]) -> Iterator[Moment]:

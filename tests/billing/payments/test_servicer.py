@@ -1,13 +1,14 @@
 """PaymentService through a real gRPC server: what it refuses, keeps, tells and lists."""
 
 import json
+from datetime import UTC
 
 import pytest
-from billing.quarantine import service as quarantine
-from billing.schema import paybill_payments, payment_deliveries
+from billing.schema import paybill_payments, payment_deliveries, tasks
 from billing.schema import quarantine as quarantine_table
 from rejesha.billing.v1 import account_service_pb2 as account_pb
 from rejesha.billing.v1 import payment_service_pb2 as pb
+from rejesha.billing.v1 import quarantine_service_pb2 as quarantine_pb
 from rejesha.billing.v1 import task_service_pb2 as task_pb
 
 from tests.billing.serving import outcome, pages, payment, refused
@@ -81,8 +82,8 @@ def test_any_text_in_any_field_is_kept_as_it_came(client, desk, text):
     row = desk.payment("A1")
     assert (row.BillRefNumber, row.FirstName, row.MSISDN, row.TransTime) == (text,) * 4
     assert desk.one(payment_deliveries).callback_body == text.encode()
-    steps = client.get("A1").steps
-    assert json.loads(steps[0].details_json)["reference"] == text
+    entries = client.get("A1").timeline
+    assert json.loads(entries[0].details_json)["reference"] == text
     desk.check_books()
 
 
@@ -134,22 +135,22 @@ def test_a_payment_s_timeline_has_its_steps_tasks_and_deliveries(client, dispatc
     client.record(payment("A1", callback_body=b"first", source_address="192.0.2.1"))
     dispatcher.run()
     client.record(payment("A1", cents=5, callback_body=b"second"))
-    story = client.get("a1")
-    assert story.payment.amount_cents == 100_000
-    assert outcome(story.payment.outcome) == "customer_paid"
-    assert story.payment.receive_time.seconds > 1_700_000_000
-    categories = [step.category for step in story.steps]
+    found = client.get("a1")
+    assert found.payment.amount_cents == 100_000
+    assert outcome(found.payment.outcome) == "customer_paid"
+    assert found.payment.receive_time.seconds > 1_700_000_000
+    categories = [step.category for step in found.timeline]
     assert categories[0] == "PAYMENT_RECEIVED"
     assert categories[-2:] == ["RECONNECTION_SUCCESS", "PROCESSING_ERROR"]
-    assert json.loads(story.steps[0].details_json)["amount"] == "1,000.00"
-    assert [(task.kind, task_pb.TaskState.Name(task.state)) for task in story.tasks] == [
+    assert json.loads(found.timeline[0].details_json)["amount"] == "1,000.00"
+    assert [(task.kind, task_pb.TaskState.Name(task.state)) for task in found.tasks] == [
         ("set_access", "TASK_STATE_DONE"),
         ("send_messages", "TASK_STATE_DONE"),
         ("send_messages", "TASK_STATE_OPEN"),
     ]
-    assert story.tasks[0].access == task_pb.AccessWork(router_id=1, username="0949AQ", enabled=True)
-    assert story.tasks[1].messages.messages[0].template == "customer_connected"
-    assert [(one.conflicting, one.callback_body) for one in story.deliveries] == [(False, b"first"), (True, b"second")]
+    assert found.tasks[0].access == task_pb.AccessWork(router_id=1, username="0949AQ", enabled=True)
+    assert found.tasks[1].messages.messages[0].template == "customer_connected"
+    assert [(one.conflicting, one.callback_body) for one in found.deliveries] == [(False, b"first"), (True, b"second")]
     assert refused(lambda: client.get("A2")) == ("NOT_FOUND", "PAYMENT_NOT_FOUND")
     assert refused(lambda: client.get("Ω" * 5000)) == ("NOT_FOUND", "PAYMENT_NOT_FOUND")
 
@@ -168,8 +169,6 @@ def test_payments_are_listed_newest_first_page_by_page(client):
 def test_a_page_token_that_was_never_given_out_is_refused(client, token):
     reason = ("INVALID_ARGUMENT", "INVALID_PAGE_TOKEN")
     assert refused(lambda: client.payments.ListPayments(pb.ListPaymentsRequest(page_token=token))) == reason
-    listing = pb.ListQuarantinedCallbacksRequest(page_token=token)
-    assert refused(lambda: client.payments.ListQuarantinedCallbacks(listing)) == reason
     listing = account_pb.ListCustomersRequest(page_token=token)
     assert refused(lambda: client.accounts.ListCustomers(listing)) == reason
 
@@ -192,63 +191,28 @@ def test_an_operator_s_assignment_and_its_refusals(client, desk):
     assert desk.wallet(1) == 100_000
 
 
-def keep(client, *bodies):
-    callbacks = [
-        pb.QuarantinedCallback(callback_body=body, fault="x" * 500, source_address="y" * 99) for body in bodies
-    ]
-    return list(client.payments.QuarantineCallbacks(pb.QuarantineCallbacksRequest(callbacks=callbacks)).callback_ids)
-
-
-def test_a_quarantined_callback_is_kept_shown_and_closed(client):
-    replayed, dismissed, open_ = keep(client, b"one", b"\xff\x00", b"x" * 70_000)
-
-    def get(callback_id):
-        request = pb.GetQuarantinedCallbackRequest(callback_id=callback_id)
-        return client.payments.GetQuarantinedCallback(request).callback
-
-    def resolve(callback_id, **fields):
-        request = pb.ResolveQuarantinedCallbackRequest(callback_id=callback_id, **fields)
-        return client.payments.ResolveQuarantinedCallback(request).callback
-
-    assert (get(dismissed).callback_body, get(dismissed).truncated) == (b"\xff\x00", False)
-    assert (get(open_).callback_body, get(open_).truncated) == (b"x" * 65_536, True)
-    assert resolve(replayed, trans_id=" tke1", note="n" * 999).trans_id == "TKE1"
-    assert resolve(dismissed, note="junk").state == pb.QUARANTINE_STATE_DISMISSED
-    listed, _ = pages(
-        client.payments.ListQuarantinedCallbacks, pb.ListQuarantinedCallbacksRequest(page_size=2), "callbacks"
+def test_what_waits_for_a_person_is_counted(client, desk):
+    assert client.payments.CountWaiting(pb.CountWaitingRequest(count_lines=True)) == pb.CountWaitingResponse()
+    client.record(payment("A1", "HELLO"), payment("A2", "ACC001"), payment("A3", "NOBODY"), payment("A4"))
+    callbacks = [quarantine_pb.QuarantinedCallback(callback_body=body) for body in (b"one", b"two")]
+    request = quarantine_pb.QuarantineCallbacksRequest(callbacks=callbacks)
+    first, second = client.quarantine.QuarantineCallbacks(request).callback_ids
+    client.quarantine.ResolveQuarantinedCallback(
+        quarantine_pb.ResolveQuarantinedCallbackRequest(callback_id=first, note="junk")
     )
-    states = pb.QUARANTINE_STATE_OPEN, pb.QUARANTINE_STATE_DISMISSED, pb.QUARANTINE_STATE_REPLAYED
-    assert [(one.callback_id, one.state) for one in listed] == list(
-        zip([open_, dismissed, replayed], states, strict=True)
-    )
-    assert {one.callback_body for one in listed} == {b""}
-    only_open = pb.ListQuarantinedCallbacksRequest(state=pb.QUARANTINE_STATE_OPEN)
-    assert [one.callback_id for one in client.payments.ListQuarantinedCallbacks(only_open).callbacks] == [open_]
-    assert refused(lambda: get(999)) == refused(lambda: resolve(999)) == ("NOT_FOUND", "CALLBACK_NOT_FOUND")
-    assert refused(lambda: resolve(open_, trans_id="x" * 200)) == INVALID
-    assert get(open_).state == pb.QUARANTINE_STATE_OPEN
+    counted = client.payments.CountWaiting(pb.CountWaitingRequest(count_lines=True))
+    assert (counted.open_callbacks, counted.unmatched_payments, counted.paid_but_not_on) == (1, 2, 1)
+    kept = desk.one(quarantine_table, id=second)
+    assert counted.oldest_callback_time.ToDatetime(UTC) == kept.created_at
+    assert counted.oldest_unmatched_time.ToDatetime(UTC) == desk.payment("A1").received_at
+    assert counted.oldest_line_time.ToDatetime(UTC) == desk.one(tasks, kind="set_access").created_at
+    cheap = client.payments.CountWaiting(pb.CountWaitingRequest())
+    assert (cheap.open_callbacks, cheap.unmatched_payments, cheap.paid_but_not_on) == (1, 2, 0)
+    assert not cheap.HasField("oldest_line_time")
 
 
-def test_what_waits_for_a_person_is_counted(client):
-    client.record(payment("A1", "HELLO"), payment("A2", "ACC001"), payment("A3", "NOBODY"))
-    first, _ = keep(client, b"one", b"two")
-    client.payments.ResolveQuarantinedCallback(pb.ResolveQuarantinedCallbackRequest(callback_id=first, note="junk"))
-    assert client.payments.CountWaiting(pb.CountWaitingRequest()) == pb.CountWaitingResponse(
-        open_callbacks=1, unmatched_payments=2
-    )
-
-
-def test_a_full_quarantine_keeps_nothing_more_until_something_is_closed(client, desk, monkeypatch):
-    monkeypatch.setattr(quarantine, "MAX_OPEN", 3)
-    first, _ = keep(client, b"1", b"2")
-    assert refused(lambda: keep(client, b"3", b"4")) == ("RESOURCE_EXHAUSTED", "QUARANTINE_FULL")
-    assert len(desk.rows(quarantine_table)) == 2
-    keep(client, b"3")
-    request = pb.ResolveQuarantinedCallbackRequest(callback_id=first)
-    client.payments.ResolveQuarantinedCallback(request)
-    keep(client, b"4")
-
-
-@pytest.mark.parametrize("count", [0, 501])
-def test_a_batch_of_callbacks_has_1_to_500(client, count):
-    assert refused(lambda: keep(client, *[b"x"] * count)) == ("INVALID_ARGUMENT", "BATCH_TOO_LARGE")
+def test_a_line_that_is_on_does_not_wait(client, dispatcher):
+    client.record(payment("A4"))
+    dispatcher.run()
+    counted = client.payments.CountWaiting(pb.CountWaitingRequest(count_lines=True))
+    assert (counted.paid_but_not_on, counted.HasField("oldest_line_time")) == (0, False)
