@@ -114,10 +114,10 @@ async def run_gateway(plan, lifecycle=None, limits=LIMITS):
 
 
 @contextlib.asynccontextmanager
-async def dispatching(world, pace=PACE, rushing=lambda: False):
+async def dispatching(world, pace=PACE):
     """A running dispatcher; leaves it the graceful way."""
     clients, stopping = Clients.connect(world.targets), asyncio.Event()
-    dispatcher = Dispatcher(clients, "test", stopping, pace, rushing)
+    dispatcher = Dispatcher(clients, "test", stopping, pace)
     running = asyncio.create_task(dispatcher.run())
     try:
         yield dispatcher

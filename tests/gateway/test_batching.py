@@ -109,20 +109,6 @@ async def test_an_answer_of_the_wrong_length_is_nobodys_answer():
     assert {type(end) for end in ends} == {Unavailable}
 
 
-async def test_the_hook_hears_of_each_batch():
-    seen = []
-
-    async def carry(items):
-        return items
-
-    batcher = Batcher(carry, deadline=5, after=seen.append)
-    await batcher.submit(1)
-    await batcher.submit(2)
-    await asyncio.gather(batcher.submit(3), batcher.submit(4))
-    assert seen[:2] == [1, 1]
-    assert sum(seen) == 4
-
-
 async def test_whoever_waits_behind_a_batch_that_fails_is_given_back_before_the_next_one_begins():
     calls = []
     go_on = asyncio.Event()

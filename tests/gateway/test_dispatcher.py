@@ -7,8 +7,7 @@ import pytest
 from gateway.clients.channels import Clients
 from gateway.dispatcher.access import plan_calls
 from gateway.dispatcher.dispatcher import Dispatcher
-from gateway.dispatcher.pace import Beat
-from gateway_rig import PACE, all_done, callback, dispatching, results, run_gateway, until
+from gateway_rig import PACE, all_done, dispatching, results, until
 from hypothesis import given
 from hypothesis import strategies as st
 from rejesha.billing.v1 import task_service_pb2 as pb
@@ -60,22 +59,6 @@ async def test_no_more_is_leased_while_as_many_routers_are_busy_as_a_lease_may_n
         await until(all_done(world))
 
 
-async def test_taking_in_goes_first_but_not_for_ever(world):
-    full, pace = True, replace(PACE, access_beat=Beat(gap=0, courtesy=3600))
-    async with dispatching(world, pace, rushing=lambda: full) as dispatcher:
-        await until(lambda: world.billing.fake.busy_router_ids)  # the first look is never put off
-        world.billing.fake.add_task(access=(1, "u1", True))
-        for _ in range(20):
-            dispatcher.wake()
-            await asyncio.sleep(0)
-        assert len(world.billing.fake.busy_router_ids) == 1
-        full = False
-        await until(all_done(world))
-    async with dispatching(world, replace(PACE, access_beat=Beat(gap=0, courtesy=0.1)), rushing=lambda: True):
-        world.billing.fake.add_task(access=(1, "u2", True))
-        await until(all_done(world))
-
-
 async def test_a_router_s_next_customers_do_not_wait_for_the_report_on_the_last_ones(world):
     world.billing.fake.reports_fail = 1_000_000
     world.billing.fake.add_task(access=(1, "first", True))
@@ -88,26 +71,27 @@ async def test_a_router_s_next_customers_do_not_wait_for_the_report_on_the_last_
         await until(all_done(world))
 
 
-async def test_many_lines_go_before_messages_and_messages_as_soon_as_the_last_line_is_on(world, monkeypatch):
-    monkeypatch.setattr("gateway.dispatcher.loop._BEHIND_SECONDS", 3600)  # not merely because time passes
-    pace = replace(PACE, max_tasks=10, access_beat=Beat(0, 0), message_beat=Beat(gap=0, courtesy=3600))
-    world.router_control.fake.delay = 0.05
-    for number in range(40):
-        world.billing.fake.add_task(access=(1, f"u{number}", True))
-    async with dispatching(world, pace):
-        await until(lambda: world.router_control.fake.calls)
-        world.billing.fake.add_task(messages=[("m1", "0712345678", "payment_notice")])
-        await until(lambda: world.notify.fake.messages)
-        assert len(world.router_control.fake.lines) == 40
-        await until(all_done(world))
-
-
 async def test_a_full_round_is_followed_by_the_next_without_a_pause(world):
     for number in range(45):
         world.billing.fake.add_task(messages=[(f"m{number}", "0712345678", "payment_notice")])
     # The first four rounds are full; the fifth brings the rest and could wait an hour for more.
-    async with dispatching(world, replace(PACE, max_tasks=10, message_beat=Beat(gap=3600, courtesy=3600))):
+    async with dispatching(world, replace(PACE, max_tasks=10, message_interval=3600)):
         await until(all_done(world))
+
+
+async def test_an_idle_dispatcher_asks_again_and_again_and_finds_what_has_come(world):
+    async with dispatching(world):
+        await until(lambda: len(world.billing.fake.busy_router_ids) > 2)
+        world.billing.fake.add_task(access=(1, "u1", True))
+        world.billing.fake.add_task(messages=[("m1", "0712345678", "payment_notice")])
+        await until(all_done(world))
+
+
+async def test_a_freed_router_s_next_customers_do_not_wait_for_the_next_poll(world):
+    for number in range(10):
+        world.billing.fake.add_task(access=(1, f"u{number}", True))
+    async with dispatching(world, replace(PACE, max_tasks=1, poll=1)):
+        await until(all_done(world), seconds=5)
 
 
 async def test_what_stood_in_the_way_is_reported_as_the_router_control_says_it(world):
@@ -254,16 +238,3 @@ async def test_a_graceful_stop_reports_what_is_under_way_and_gives_back_what_is_
     kinds = Counter(report.WhichOneof("result") for report in world.billing.fake.reports)
     assert kinds == {"access": 1, "release": 2}
     assert len(world.router_control.fake.calls) == 1
-
-
-async def test_a_recorded_payment_wakes_the_dispatcher_at_once(world):
-    world.billing.fake.creates_tasks = True
-    # Left alone it would look again only after many seconds.
-    plan = world.plan(dispatches=True, pace=replace(PACE, poll=60))
-    async with run_gateway(plan) as gateway:
-        await until(lambda: len(world.billing.fake.busy_router_ids) == 1)
-        await asyncio.sleep(0.1)
-        assert len(world.billing.fake.busy_router_ids) == 1
-        await gateway.post("/callbackprocess", json=callback())
-        await until(all_done(world), seconds=5)
-    assert world.router_control.fake.lines == {(1, "user-SAMPLE0001"): True}

@@ -36,11 +36,10 @@ async def test_reports_that_come_while_one_is_under_way_go_together(world):
 
 async def test_many_reports_are_worth_a_call_beside_the_first(world):
     world.billing.fake.reports_may_end = asyncio.Event()
-    async with dispatching(world, PATIENT) as dispatcher:
+    async with dispatching(world, PATIENT):
         for router_id in (1, 2):
             for number in range(100):
                 world.billing.fake.add_task(access=(router_id, f"u{number}", True))
-            dispatcher.wake()
             await until(lambda calls=router_id: world.billing.fake.report_sizes == [100] * calls)
         world.billing.fake.reports_may_end.set()
         await until(all_done(world))

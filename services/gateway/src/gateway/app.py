@@ -3,7 +3,7 @@
 import asyncio
 import os
 import socket
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
@@ -33,7 +33,6 @@ from gateway.operations import health, payments, quarantine
 from gateway.operations import spool as spool_status
 from gateway.operations.alarm import Alarm, AlarmPace
 from gateway.operations.counts import Counts
-from gateway.rush import Rush
 from gateway.spool.breaker import Breaker
 from gateway.spool.drain import Drain, DrainPace
 from gateway.spool.spool import Spool
@@ -95,18 +94,12 @@ def create_api(plan: Plan, lifecycle: Lifecycle) -> FastAPI:
 @asynccontextmanager
 async def _running(app: FastAPI, plan: Plan, lifecycle: Lifecycle) -> AsyncIterator[None]:
     clients = Clients.connect(plan.targets)
-    intake: Intake | None = None
-    rush = Rush(lambda: intake is not None and intake.recorder.is_busy)
-    owner = f"{socket.gethostname()}:{os.getpid()}"
-    dispatcher = Dispatcher(clients, owner, lifecycle.stopping, plan.pace, lambda: rush.is_on)
-
-    def recorded(count: int) -> None:
-        rush.joined_by(count)
-        dispatcher.wake()
-
-    intake = _intake(plan, clients, recorded, lifecycle.stopping) if plan.takes_in else None
+    intake = _intake(plan, clients, lifecycle.stopping) if plan.takes_in else None
     app.state.clients, app.state.intake = clients, intake
-    work = [asyncio.create_task(dispatcher.run())] if plan.dispatches else []
+    work = []
+    if plan.dispatches:
+        owner = f"{socket.gethostname()}:{os.getpid()}"
+        work += [asyncio.create_task(Dispatcher(clients, owner, lifecycle.stopping, plan.pace).run())]
     if intake:
         work += [asyncio.create_task(intake.drain.run()), asyncio.create_task(intake.alarm.run(lifecycle.stopping))]
     lifecycle.started = True
@@ -122,7 +115,7 @@ async def _running(app: FastAPI, plan: Plan, lifecycle: Lifecycle) -> AsyncItera
         log.info("gateway_stopped")
 
 
-def _intake(plan: Plan, clients: Clients, recorded: Callable[[int], None], stopping: asyncio.Event) -> Intake:
+def _intake(plan: Plan, clients: Clients, stopping: asyncio.Event) -> Intake:
     assert plan.store
     billing = Billing(
         clients.payments,
@@ -130,7 +123,7 @@ def _intake(plan: Plan, clients: Clients, recorded: Callable[[int], None], stopp
         intake_deadline=plan.intake_deadline,
         validation_deadline=plan.validation_deadline,
     )
-    recorder = Batcher(billing.record, deadline=plan.intake_deadline, after=recorded)
+    recorder = Batcher(billing.record, deadline=plan.intake_deadline)
     # Who stands in the queue then need not wait to find out as well.
     breaker = Breaker(on_trip=lambda cause: recorder.give_back(Unavailable("billing", cause)))
     spool = Spool(plan.store)
@@ -146,7 +139,7 @@ def _intake(plan: Plan, clients: Clients, recorded: Callable[[int], None], stopp
         spool=spool,
         breaker=breaker,
         recording=Recording(billing, recorder, spool, breaker, Turns(), plan.drain_pace.first_deferral),
-        drain=Drain(spool, billing, breaker, stopping, plan.drain_pace, after=recorded),
+        drain=Drain(spool, billing, breaker, stopping, plan.drain_pace),
         alarm=Alarm(spool, breaker, clients.notify, plan.admin_phones, socket.gethostname(), plan.alarm_pace),
         counts=Counts(billing),
     )

@@ -37,7 +37,7 @@ class Batcher(Generic[Item, Result]):
     """Carries items in chained batches: the next one starts when one ends.
 
     `carry` takes items and answers one result an item. `deadline` in seconds is how long a submitter waits at most,
-    queue included; `capacity` is how many may wait. `after` is called after each batch, with its size.
+    queue included; `capacity` is how many may wait.
     """
 
     def __init__(
@@ -46,12 +46,10 @@ class Batcher(Generic[Item, Result]):
         *,
         deadline: float,
         capacity: int = 10_000,
-        after: Callable[[int], None] = lambda _size: None,
     ) -> None:
         self._carry = carry
         self._deadline = deadline
         self._capacity = capacity
-        self._after = after
         self._waiting: deque[_Place[Item, Result]] = deque()
         self._lanes: set[asyncio.Task[None]] = set()
         self._in_flight = 0
@@ -74,11 +72,6 @@ class Batcher(Generic[Item, Result]):
             return await answer
         finally:
             deadline.cancel()
-
-    @property
-    def is_busy(self) -> bool:
-        """Whether a batch is under way."""
-        return self._in_flight > 0
 
     async def drain(self) -> None:
         """Wait until nothing is under way."""
@@ -131,7 +124,6 @@ class Batcher(Generic[Item, Result]):
             results = [Unavailable("gateway", "INTERNAL")] * len(batch)
         for place, result in zip(batch, results, strict=True):
             _settle(place.answer, result)
-        self._after(len(batch))
 
     async def _carry_or_say_why(self, items: Sequence[Item]) -> Sequence[Result | CallFailed]:
         return await self._carry(items)

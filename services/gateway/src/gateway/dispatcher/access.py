@@ -76,7 +76,7 @@ class AccessCarrier:
         stopping: asyncio.Event,
         freed: Callable[[], None],
     ) -> None:
-        self.beat = pace.access_beat
+        self.interval = pace.access_interval
         self._stub = stub
         self._reporter = reporter
         self._pace = pace

@@ -52,7 +52,7 @@ class MessageCarrier:
     busy_routers: Collection[int] = ()
 
     def __init__(self, stub: "NotifyServiceAsyncStub", reporter: Reporter, pace: Pace, stopping: asyncio.Event) -> None:
-        self.beat = pace.message_beat
+        self.interval = pace.message_interval
         self._stub = stub
         self._reporter = reporter
         self._pace = pace

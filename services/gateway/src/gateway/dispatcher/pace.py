@@ -4,17 +4,6 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class Beat:
-    """How far apart rounds of leasing begin at least, in seconds.
-
-    `gap` is for ordinary times, `courtesy` while payments come in so fast that batches fill up: taking in goes first.
-    """
-
-    gap: float
-    courtesy: float
-
-
-@dataclass(frozen=True)
 class Pace:
     """Times in seconds. A lease must outlast a call by far, or a slow router's tasks would be carried twice."""
 
@@ -24,17 +13,16 @@ class Pace:
     message_deadline: float = 10.0
     report_deadline: float = 5.0
     margin: float = 2.0
-    # How long to wait for work that nobody announced.
-    poll: float = 1.0
+    # Rounds of leasing begin so far apart while there is work: a round for ten lines or for fifty messages costs
+    # hardly more than one for one.
+    access_interval: float = 0.02
+    message_interval: float = 0.25
+    # And so far apart when there is none: what is due waits no longer than that.
+    poll: float = 0.1
     # Pauses while a service is away: doubled from the first to the longest. To ask costs little, and lines wait for it.
     first_pause: float = 0.25
     max_pause: float = 2.0
-    # Nobody notices either gap; but a round for ten lines or for fifty messages costs hardly more than one for one.
-    access_beat: Beat = Beat(gap=0.02, courtesy=0.1)
-    message_beat: Beat = Beat(gap=0.25, courtesy=3.0)
     max_tasks: int = 500
-    # While payments come in fast, a large round would hold them up all at once.
-    max_tasks_in_a_rush: int = 50
     # Stop leasing while so many tasks wait here.
     max_tasks_held: int = 2000
     max_routers_at_once: int = 64

@@ -7,7 +7,7 @@ it will not record goes into quarantine, and what not even that takes is rejecte
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import structlog
@@ -56,26 +56,16 @@ class _Readable:
 
 
 class Drain:
-    """Works until `stopping` is set, and then stops between two calls.
-
-    `after` is called when payments were recorded, with their number.
-    """
+    """Works until `stopping` is set, and then stops between two calls."""
 
     def __init__(
-        self,
-        spool: Spool,
-        billing: Billing,
-        breaker: Breaker,
-        stopping: asyncio.Event,
-        pace: DrainPace,
-        after: Callable[[int], None],
+        self, spool: Spool, billing: Billing, breaker: Breaker, stopping: asyncio.Event, pace: DrainPace
     ) -> None:
         self._spool = spool
         self._billing = billing
         self._breaker = breaker
         self._stopping = stopping
         self._pace = pace
-        self._after = after
         self._backoff = Backoff(pace.first_pause, pace.max_pause)
         # How many payments go into a call: those that were never put off, and those that were.
         self._sizes = {False: MAX_BATCH, True: MAX_BATCH}
@@ -176,7 +166,6 @@ class Drain:
         if recorded:
             self._breaker.succeeded()
             self._spool.counters.drained += len(recorded)
-            self._after(len(recorded))
         elif deferred:
             self._breaker.retry()  # it is there, and answers
         self._spool.counters.deferred += len(deferred)
