@@ -22,7 +22,7 @@ from deploy.local.system import System
 SCHEMA = "rejesha"
 ADMINS = ("254700000001", "254700000002")
 PASSWORD = "benchmark"  # noqa: S105  # of simulated routers
-SERVICES = ("gateway", "billing", "router-control", "notify")
+SERVICES = ("gateway", "dispatcher", "billing", "router-control", "notify")
 # Routers that serve the paying customers, and two of their own for the case of a router that comes back.
 TOWERS, RETURNING = 4, 2
 _ACCESS_PER_CALL = 1000
@@ -157,13 +157,6 @@ class Ours:
         url = f"http://127.0.0.1:{self._ports[8 + TOWERS]}/faults?router={router}"
         httpx.post(url, json={"mode": "refuse"}).raise_for_status()
 
-    def delay_messages(self, seconds: float) -> None:
-        """Let every call of the SMS provider take so much longer."""
-        url = f"{self.sms_api}/faults"
-        httpx.delete(url).raise_for_status()
-        if seconds:
-            httpx.post(url, json={"kind": "delay", "seconds": seconds}).raise_for_status()
-
     def _settings(self, state: Path) -> Mapping[str, str]:
         ports = dict(
             zip(
@@ -172,6 +165,7 @@ class Ours:
                     "REJESHA_BILLING_PORT",
                     "REJESHA_ROUTER_CONTROL_PORT",
                     "REJESHA_NOTIFY_PORT",
+                    settings.DISPATCHER_PORT,
                 ),
                 map(str, self._ports),
                 strict=False,

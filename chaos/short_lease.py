@@ -1,4 +1,4 @@
-"""Runs the real gateway with short leases, so that what a killed one held is redone soon: for the quick form."""
+"""Runs the real dispatcher with short leases, so that what a killed one held is redone soon: for the quick form."""
 
 from functools import partial
 

@@ -28,7 +28,10 @@ from deploy.local.environment import of_service
 from deploy.local.processes import Process, answering
 from deploy.local.system import System
 
-_PORTS = ("REJESHA_GATEWAY_PORT", "REJESHA_BILLING_PORT", "REJESHA_ROUTER_CONTROL_PORT", "REJESHA_NOTIFY_PORT")
+_PORTS = (
+    "REJESHA_GATEWAY_PORT", settings.DISPATCHER_PORT, "REJESHA_BILLING_PORT", "REJESHA_ROUTER_CONTROL_PORT",
+    "REJESHA_NOTIFY_PORT",
+)  # fmt: skip
 
 
 class NotDrained(Exception):
@@ -123,7 +126,7 @@ class Stage:
             system.processes["gateway-2"] = self._second_gateway(system)
         for name, module in self.plan.modules.items():
             system.processes[name].command = [module]
-            if name == "gateway" and self.plan.second_gateway:
+            if name == "dispatcher" and self.plan.second_gateway:
                 system.processes["gateway-2"].command = [module]
         return system
 

@@ -10,6 +10,7 @@ from types import ModuleType
 from benchmarks.bench import Bench
 from benchmarks.cases import (
     answer_time,
+    even_pace,
     failing_lines,
     grpc_share,
     hot_wallet,
@@ -48,6 +49,7 @@ CASES: Sequence[Case] = tuple(
             hot_wallet,
             wallets,
             answer_time,
+            even_pace,
             grpc_share,
             payment_to_line,
             whole_job,

@@ -27,7 +27,7 @@ def _kill_taker(name: str) -> Scenario:
 
 
 def _kill_worker(name: str) -> Scenario:
-    """Of a process behind the tasks, while calls to the slow outside world are under way."""
+    """Of a process that carries out tasks, while calls to the slow outside world are under way."""
 
     def run(stage: Stage, form: Form, findings: Findings) -> None:
         kills = form.pick(6, 60)
@@ -67,5 +67,6 @@ SCENARIOS = {
     "billing-kills": _kill_taker("billing"),
     "router-control-kills": _kill_worker("router-control"),
     "notify-kills": _kill_worker("notify"),
+    "dispatcher-kills": _kill_worker("dispatcher"),
     "mysqld-kills": Scenario("SIGKILL of mysqld", _kill_mysqld),
 }

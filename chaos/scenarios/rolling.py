@@ -7,7 +7,7 @@ from chaos.scenarios.scenario import Form, Scenario
 from chaos.stage import Plan, Stage
 
 _RATE = 30
-_SERVICES = ("billing", "router-control", "notify", "gateway", "gateway-2")
+_SERVICES = ("billing", "router-control", "notify", "dispatcher", "gateway", "gateway-2")
 
 
 def _run(stage: Stage, form: Form, findings: Findings) -> None:

@@ -7,8 +7,8 @@ from chaos import ledger
 from chaos.findings import Findings
 from chaos.stage import Plan, Stage
 
-# The real gateway with short leases: waiting for a lease to run out is most of what the short form would do.
-_QUICK_MODULES = {"gateway": "chaos.short_lease"}
+# The real dispatcher with short leases: waiting for a lease to run out is most of what the short form would do.
+_QUICK_MODULES = {"dispatcher": "chaos.short_lease"}
 
 
 @dataclass(frozen=True, slots=True)

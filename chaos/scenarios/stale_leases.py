@@ -11,7 +11,7 @@ from chaos.findings import Findings
 from chaos.scenarios.scenario import Form, Scenario
 from chaos.stage import Plan, Stage
 
-PLAN = Plan(second_gateway="dispatcher", modules={"gateway": "chaos.short_lease"})
+PLAN = Plan(second_gateway="dispatcher", modules={"dispatcher": "chaos.short_lease"})
 _CUSTOMERS_AT_ONCE = 12
 # In seconds. Younger leases may still be on the way to the dispatcher: stopped now, it would never know of them and
 # have nothing to report. And none may be so old that its call has ended.
@@ -20,7 +20,7 @@ _CALL = 2.0
 
 
 def run(stage: Stage, form: Form, findings: Findings) -> None:
-    """Stop and wake the first gateway's dispatcher in the middle of calls, several times."""
+    """Stop and wake the first dispatcher in the middle of calls, several times."""
     held: set[tuple[int, int]] = set()
     for _ in range(form.pick(2, 20)):
         held |= _stop_past_the_lease(stage)
@@ -32,20 +32,20 @@ def run(stage: Stage, form: Form, findings: Findings) -> None:
 
 def _stop_past_the_lease(stage: Stage) -> set[tuple[int, int]]:
     """Tasks, with their fencing tokens, that the stopped dispatcher held and that another one has ended since."""
-    gateway = stage["gateway"]
+    dispatcher = stage["dispatcher"]
     held: set[tuple[int, int]] = set()
     while not held:
         stage.routers.break_all("delay", seconds=_CALL, commands=["/ppp/secret"])
         payers = stage.dice.sample(stage.customers, _CUSTOMERS_AT_ONCE)
         stage.background.do(stage.sender.burst(map(stage.callbacks.full, payers)))
-        _until(lambda: _held_by(stage, gateway.pid) or not _open_lines(stage))
-        gateway.signal(signal.SIGSTOP)
-        held = _held_by(stage, gateway.pid)
+        _until(lambda: _held_by(stage, dispatcher.pid) or not _open_lines(stage))
+        dispatcher.signal(signal.SIGSTOP)
+        held = _held_by(stage, dispatcher.pid)
         stage.routers.heal()
         if not held:  # the other dispatcher was faster this time
-            gateway.signal(signal.SIGCONT)
+            dispatcher.signal(signal.SIGCONT)
     _until(lambda: _all_ended(stage, held))
-    gateway.signal(signal.SIGCONT)
+    dispatcher.signal(signal.SIGCONT)
     return held
 
 

@@ -28,6 +28,13 @@ MIGRATIONS: Mapping[str, type[Settings]] = {
 _OF_ONE_SERVICE = re.compile(r"REJESHA_\w+_DATABASE_URL(_FILE)?")
 _FOR_ALL_SERVICES = ("REJESHA_DATABASE_URL", "REJESHA_DATABASE_URL_FILE")
 
+# Who only carries out tasks has no door to open, and keeps no callback.
+_OF_THE_INTAKE = {
+    f"REJESHA_{name}"
+    for name in ("API_TOKEN", "CALLBACK_SECRETS", "CALLBACK_NETWORKS", "TRUSTED_PROXIES", "GATEWAY_SPOOL",
+                 "GATEWAY_SPOOL_BYTES", "ADMIN_PHONES")
+}  # fmt: skip
+
 _EVERYBODY_S = (
     "PATH", "HOME", "USER", "LOGNAME", "LANG", "LANGUAGE", "TZ", "TMPDIR", "VIRTUAL_ENV", "LD_LIBRARY_PATH",
     "SSL_CERT_FILE", "SSL_CERT_DIR",
@@ -49,6 +56,16 @@ def basic() -> dict[str, str]:
 def of_service(name: str, values: Mapping[str, str]) -> dict[str, str]:
     """The settings of one service, such as "router-control"."""
     return _own(SERVICES[name], values) | (_proxies() if name == "notify" else {})
+
+
+def of_dispatcher(values: Mapping[str, str], port: str) -> dict[str, str]:
+    """The settings of a gateway that only carries out tasks and answers probes on `port`."""
+    own = {
+        name: value
+        for name, value in of_service("gateway", values).items()
+        if name.removesuffix("_FILE") not in _OF_THE_INTAKE
+    }
+    return own | {"REJESHA_GATEWAY_ROLE": "dispatcher", "REJESHA_GATEWAY_PORT": port}
 
 
 def of_migration(name: str, values: Mapping[str, str]) -> dict[str, str]:

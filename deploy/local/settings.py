@@ -21,6 +21,8 @@ DEMO = "REJESHA_DEMO"
 DEMO_ROUTER_PORT = "REJESHA_DEMO_ROUTER_PORT"
 DEMO_ROUTER_CONTROL_PORT = "REJESHA_DEMO_ROUTER_CONTROL_PORT"
 DEMO_TEXTSMS_PORT = "REJESHA_DEMO_TEXTSMS_PORT"
+# A gateway that only carries out tasks is a process of its own, and answers probes on a port of its own.
+DISPATCHER_PORT = "REJESHA_DISPATCHER_PORT"
 
 _SERVICE_PORTS = {
     "REJESHA_GATEWAY_PORT": "8080",
@@ -28,14 +30,15 @@ _SERVICE_PORTS = {
     "REJESHA_ROUTER_CONTROL_PORT": "50052",
     "REJESHA_NOTIFY_PORT": "50053",
 }
+_DISPATCHER_PORTS = {DISPATCHER_PORT: "8082"}
 _ROUTER_PORTS = {DEMO_ROUTER_PORT: "18728", DEMO_ROUTER_CONTROL_PORT: "18080"}
 _TEXTSMS_PORTS = {DEMO_TEXTSMS_PORT: "18090"}
 _LOOPBACK = "127.0.0.1"
 _SERVICES = ("BILLING", "ROUTER_CONTROL", "NOTIFY")
-_BIND, _SANDBOX = "REJESHA_BIND", "REJESHA_SANDBOX"
+_BIND, _SANDBOX, _ROLE = "REJESHA_BIND", "REJESHA_SANDBOX", "REJESHA_GATEWAY_ROLE"
 # Read here, and so not left to the services to read from a file.
 _READ_HERE = (
-    STATE_DIRECTORY, DEMO, _SANDBOX, _BIND, *_SERVICE_PORTS, *_ROUTER_PORTS, *_TEXTSMS_PORTS,
+    STATE_DIRECTORY, DEMO, _SANDBOX, _BIND, _ROLE, *_SERVICE_PORTS, *_DISPATCHER_PORTS, *_ROUTER_PORTS, *_TEXTSMS_PORTS,
     *(f"REJESHA_{service}_TARGET" for service in _SERVICES),
 )  # fmt: skip
 
@@ -90,6 +93,11 @@ def has_given_database(values: Mapping[str, str]) -> bool:
     return any(_has(values, name) for name in (_DATABASE, *_DATABASES))
 
 
+def has_dispatcher(values: Mapping[str, str]) -> bool:
+    """Whether tasks are carried out by a process of its own; not where the gateway was given the role of both."""
+    return values[_ROLE] == "intake"
+
+
 def billing_database(values: Mapping[str, str]) -> str:
     """The database that holds the ISPs and the money."""
     for name in ("REJESHA_BILLING_DATABASE_URL", _DATABASE):
@@ -115,8 +123,12 @@ def addresses(values: Mapping[str, str]) -> dict[str, tuple[str, int]]:
     bind = values.get(_BIND, _LOOPBACK).strip("[] ")
     simulated = [*(_ROUTER_PORTS if is_demo(values) else ())]
     simulated += _TEXTSMS_PORTS if has_simulated_textsms(values) else []
-    services = {name: (bind, int(values[name])) for name in _SERVICE_PORTS}
+    services = {name: (bind, int(values[name])) for name in _service_ports(values)}
     return services | {name: (_LOOPBACK, int(values[name])) for name in simulated}
+
+
+def _service_ports(values: Mapping[str, str]) -> list[str]:
+    return [*_SERVICE_PORTS, *(_DISPATCHER_PORTS if has_dispatcher(values) else ())]
 
 
 def host(values: Mapping[str, str]) -> str:
@@ -147,7 +159,8 @@ def _content(path: str) -> str:
 
 def _choose_places(values: MutableMapping[str, str]) -> None:
     values.setdefault(STATE_DIRECTORY, "var")
-    for name, port in {**_SERVICE_PORTS, **_ROUTER_PORTS, **_TEXTSMS_PORTS}.items():
+    values.setdefault(_ROLE, "intake")
+    for name, port in {**_SERVICE_PORTS, **_DISPATCHER_PORTS, **_ROUTER_PORTS, **_TEXTSMS_PORTS}.items():
         values.setdefault(name, port)
     for service in _SERVICES:
         values.setdefault(f"REJESHA_{service}_TARGET", _own_target(values, service))
@@ -178,7 +191,9 @@ def _simulator_url(values: Mapping[str, str]) -> str:
 
 def _wrong_places(values: Mapping[str, str]) -> Iterator[str]:
     settings_by_port: dict[str, str] = {}
-    for name in (*_SERVICE_PORTS, *(_ROUTER_PORTS | _TEXTSMS_PORTS if is_demo(values) else ())):
+    if values[_ROLE] not in {"intake", "both"}:
+        yield f"{_ROLE} is wrong: intake, and make run starts a dispatcher beside it, or both in one process."
+    for name in (*_service_ports(values), *(_ROUTER_PORTS | _TEXTSMS_PORTS if is_demo(values) else ())):
         port = values[name]
         if not (port.isascii() and port.isdigit() and 1 <= int(port[:6]) <= 65535):
             yield f"{name} is wrong: {port} is no port, 1 to 65535."

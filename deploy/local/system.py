@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 
 from deploy.local import settings
-from deploy.local.environment import MIGRATIONS, of_migration, of_service
+from deploy.local.environment import MIGRATIONS, of_dispatcher, of_migration, of_service
 from deploy.local.processes import Process, answering, serving
 
 DEMO_ROUTER_PASSWORD = "sandbox"  # noqa: S105  # of a simulated router
@@ -49,13 +49,21 @@ class System:
             process.stop()
 
     def _services(self) -> list[Process]:
-        url = f"http://{settings.url_host(self.values)}:{self._port('GATEWAY')}/readyz"
         return [
             self._service("billing", serving(self.values["REJESHA_BILLING_TARGET"])),
             self._service("router-control", serving(self.values["REJESHA_ROUTER_CONTROL_TARGET"])),
             self._service("notify", serving(self.values["REJESHA_NOTIFY_TARGET"])),
-            self._service("gateway", answering(url)),
+            *([self._dispatcher()] if settings.has_dispatcher(self.values) else []),
+            self._service("gateway", self._is_ready(self._port("GATEWAY"))),
         ]
+
+    def _dispatcher(self) -> Process:
+        port = self._port("DISPATCHER")
+        environment = of_dispatcher(self.values, str(port))
+        return self._process("dispatcher", ["gateway"], environment, self._is_ready(port), port)
+
+    def _is_ready(self, port: int) -> Callable[[], bool]:
+        return answering(f"http://{settings.url_host(self.values)}:{port}/readyz")
 
     def _simulators(self) -> list[Process]:
         simulators = []

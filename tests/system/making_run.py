@@ -13,6 +13,7 @@ from deploy.local import settings
 
 PORTS = (
     "REJESHA_GATEWAY_PORT",
+    settings.DISPATCHER_PORT,
     "REJESHA_BILLING_PORT",
     "REJESHA_ROUTER_CONTROL_PORT",
     "REJESHA_NOTIFY_PORT",
@@ -48,7 +49,7 @@ class Run:
     said: str
 
     def children(self) -> dict[str, int]:
-        """The pids of its processes by their module."""
+        """The pids of its processes by their module; "dispatcher" is the gateway in that role."""
         found = {}
         for path in Path("/proc").iterdir():
             if not path.name.isdigit():
@@ -59,8 +60,13 @@ class Run:
             except (FileNotFoundError, ProcessLookupError):
                 continue
             if int(parent) == self.process.pid and "-m" in words:
-                found[words[words.index("-m") + 1]] = int(path.name)
+                found[_name(path, words[words.index("-m") + 1])] = int(path.name)
         return found
+
+
+def _name(process: Path, module: str) -> str:
+    is_dispatcher = "REJESHA_GATEWAY_ROLE=dispatcher" in (process / "environ").read_text().split("\0")
+    return "dispatcher" if is_dispatcher else module
 
 
 @contextmanager

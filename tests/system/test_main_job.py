@@ -75,7 +75,7 @@ def test_an_unmatched_payment_is_held_and_does_everything_once_it_is_assigned(ru
     running.check_books()
 
 
-@pytest.mark.parametrize("service", ["gateway", "billing", "router-control", "notify"])
+@pytest.mark.parametrize("service", ["gateway", "dispatcher", "billing", "router-control", "notify"])
 def test_a_process_killed_between_payment_and_reconnection_loses_nothing(running, service):
     account, phone = "0951AS", "254712000003"
     running.break_router("half-open")
@@ -86,7 +86,7 @@ def test_a_process_killed_between_payment_and_reconnection_loses_nothing(running
     running.heal_router()
     running[service].start()
     running[service].wait_ready()
-    # What a killed gateway was carrying out waits for its lease to run out.
+    # What a killed dispatcher was carrying out waits for its lease to run out.
     eventually(lambda: running.is_enabled(account), Pace().lease + 30)
     eventually(lambda: running.open_tasks() == 0, 60)
     assert running.customer(account).next_payment_date > before

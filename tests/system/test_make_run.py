@@ -31,7 +31,7 @@ BUSINESS = {
     "REJESHA_CALLBACK_SECRETS": SECRETS["REJESHA_CALLBACK_SECRETS"],
     "REJESHA_NOTIFY_SENDER": "console",
 }
-SERVICES = {"billing", "router_control", "notify", "gateway"}
+SERVICES = {"billing", "router_control", "notify", "gateway", "dispatcher"}
 
 
 @pytest.fixture(scope="module")
@@ -152,10 +152,11 @@ def test_a_service_on_a_taken_port_ends_with_a_sentence(service, tmp_path):
 
 
 def test_what_dies_is_started_again_by_a_run(sandbox):
-    before = sandbox.children()["notify"]
-    os.kill(before, signal.SIGKILL)
+    before = sandbox.children()
+    for name in ("notify", "dispatcher"):
+        os.kill(before[name], signal.SIGKILL)
     deadline = time.monotonic() + 30
-    while sandbox.children().get("notify", before) == before:
+    while any(sandbox.children().get(name, before[name]) == before[name] for name in ("notify", "dispatcher")):
         assert time.monotonic() < deadline
         time.sleep(0.1)
 
