@@ -48,6 +48,7 @@ class FakeBilling(
     reports: list[task_pb.TaskReport] = field(default_factory=list)
     stale: list[int] = field(default_factory=list)
     busy_router_ids: list[list[int]] = field(default_factory=list)
+    leases_refused: list[float] = field(default_factory=list)  # when each was
     # Faults on demand.
     delay: float = 0.0
     database_refuses: str = ""  # the TransID with which no batch can be stored
@@ -70,12 +71,12 @@ class FakeBilling(
     creates_tasks: bool = False
 
     def add_task(self, **work):
-        """A due task; `access=(router, username, enabled)` or `messages=[(id, phone, template)]`."""
+        """A due task; `access=(router, username)` or `messages=[(id, phone, template)]`."""
         task = task_pb.Task(task_id=len(self.tasks) + 1, trans_id=work.pop("trans_id", "TASKTEST01"), expire_time=now())
         task.expire_time.seconds += 3600
         if "access" in work:
-            router_id, username, enabled = work["access"]
-            task.access.CopyFrom(task_pb.AccessWork(router_id=router_id, username=username, enabled=enabled))
+            router_id, username = work["access"]
+            task.access.CopyFrom(task_pb.AccessWork(router_id=router_id, username=username))
         for message_id, phone, template in work.get("messages", ()):
             task.messages.messages.add(message_id=message_id, phone=phone, template=template, facts={"name": "Asha"})
         self.tasks[task.task_id] = FakeTask(task)
@@ -118,7 +119,7 @@ class FakeBilling(
             self.payments[payment.trans_id] = payment
             self.receipts[payment.trans_id] = receipt = self._route(payment)
             if self.creates_tasks:
-                self.add_task(access=(1, f"user-{payment.trans_id}", True), trans_id=payment.trans_id)
+                self.add_task(access=(1, f"user-{payment.trans_id}"), trans_id=payment.trans_id)
             return receipt
         if _content(first) != _content(payment):
             self.conflicts.append(payment)
@@ -241,6 +242,8 @@ class FakeBilling(
         return pb.CountWaitingResponse(open_callbacks=len(still_open), unmatched_payments=self.unmatched)
 
     async def LeaseTasks(self, request, context):
+        if self.fail_with:
+            self.leases_refused.append(time.monotonic())
         await self._misbehave(context)
         if len(request.busy_router_ids) > 1000:
             await abort(context, grpc.StatusCode.INVALID_ARGUMENT, "INVALID_LEASE")

@@ -16,8 +16,8 @@ import uvicorn
 from gateway.app import Plan, create_app
 from gateway.clients.channels import Clients, Targets
 from gateway.connection_limits import Limits
-from gateway.dispatcher.dispatcher import Dispatcher
-from gateway.dispatcher.pace import Pace
+from gateway.dispatcher.limits import DispatchLimits
+from gateway.dispatcher.service import Dispatcher
 from gateway.lifecycle import Lifecycle
 from gateway.server import configuration
 from gateway.spool.drain import DrainPace
@@ -26,7 +26,7 @@ from rejesha.billing.v1 import task_service_pb2 as task_pb
 
 TOKEN = "operators-token-for-tests"
 # Quick, so that pauses and leases end within a test.
-PACE = Pace(
+PACE = DispatchLimits(
     lease=3.0,
     access_deadline=1.0,
     message_deadline=1.0,
@@ -55,7 +55,12 @@ class World:
 
     def plan(self, **changes):
         plan = Plan(
-            targets=self.targets, takes_in=True, dispatches=False, api_token=TOKEN, pace=PACE, drain_pace=DRAIN_PACE
+            targets=self.targets,
+            takes_in=True,
+            dispatches=False,
+            api_token=TOKEN,
+            dispatch_limits=PACE,
+            drain_pace=DRAIN_PACE,
         )
         if changes.get("takes_in", True) and "store" not in changes:
             changes["store"] = self.store()

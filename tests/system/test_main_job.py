@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from billing.schema import isp_wallet
-from gateway.dispatcher.pace import Pace
+from gateway.dispatcher.limits import DispatchLimits
 
 from tests.system.running import ADMINS, ISP_PHONE, eventually
 
@@ -87,7 +87,7 @@ def test_a_process_killed_between_payment_and_reconnection_loses_nothing(running
     running[service].start()
     running[service].wait_ready()
     # What a killed dispatcher was carrying out waits for its lease to run out.
-    eventually(lambda: running.is_enabled(account), Pace().lease + 30)
+    eventually(lambda: running.is_enabled(account), DispatchLimits().lease + 30)
     eventually(lambda: running.open_tasks() == 0, 60)
     assert running.customer(account).next_payment_date > before
     eventually(lambda: [text for text in running.inbox(phone) if trans_id in text])

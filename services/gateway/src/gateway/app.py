@@ -1,7 +1,6 @@
 """Puts the gateway together: routes, error answers, and what starts and stops with the process."""
 
 import asyncio
-import os
 import socket
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -23,8 +22,8 @@ from gateway.callbacks.service import Recording
 from gateway.callbacks.sources import Sources
 from gateway.clients.billing import Billing
 from gateway.clients.channels import Clients, Targets
-from gateway.dispatcher.dispatcher import Dispatcher
-from gateway.dispatcher.pace import Pace
+from gateway.dispatcher.limits import DispatchLimits
+from gateway.dispatcher.service import Dispatcher, owner
 from gateway.errors import Unavailable
 from gateway.intake import Intake
 from gateway.lifecycle import Lifecycle
@@ -55,7 +54,7 @@ class Plan:
     # M-Pesa waits about 8 s for a validation; no limit for a confirmation is known.
     intake_deadline: float = 5.0
     validation_deadline: float = 3.0
-    pace: Pace = field(default_factory=Pace)
+    dispatch_limits: DispatchLimits = field(default_factory=DispatchLimits)
     store: Store | None = None
     drain_pace: DrainPace = field(default_factory=DrainPace)
     admin_phones: Sequence[str] = ()
@@ -98,8 +97,8 @@ async def _running(app: FastAPI, plan: Plan, lifecycle: Lifecycle) -> AsyncItera
     app.state.clients, app.state.intake = clients, intake
     work = []
     if plan.dispatches:
-        owner = f"{socket.gethostname()}:{os.getpid()}"
-        work += [asyncio.create_task(Dispatcher(clients, owner, lifecycle.stopping, plan.pace).run())]
+        dispatcher = Dispatcher(clients, owner(), lifecycle.stopping, plan.dispatch_limits)
+        work += [asyncio.create_task(dispatcher.run())]
     if intake:
         work += [asyncio.create_task(intake.drain.run()), asyncio.create_task(intake.alarm.run(lifecycle.stopping))]
     lifecycle.started = True

@@ -2,148 +2,73 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
 
-import grpc
 import structlog
-from rejesha.billing.v1.task_service_pb2 import CompleteTasksRequest, ReleaseReport, Task, TaskReport
 
 from gateway.backoff import Backoff, wait_for
 from gateway.batching import carry_all
-from gateway.dispatcher.pace import Pace
-from gateway.errors import Broken, CallFailed, Refused, from_rpc
-
-if TYPE_CHECKING:
-    from rejesha.billing.v1.task_service_pb2_grpc import TaskServiceAsyncStub
+from gateway.clients.tasks import MAX_REPORTS, Report, Tasks
+from gateway.dispatcher.limits import DispatchLimits
+from gateway.errors import Broken, CallFailed, Refused
 
 log = structlog.get_logger()
 
-_MAX_REPORTS = 1000
-_MAX_DETAIL = 500
-# A second call beside the first must be worth its transaction: so many reports wait.
-_WORTH_A_CALL = 100
-_MAX_CALLS_AT_ONCE = 4
-
-
-@dataclass(frozen=True)
-class Lease:
-    """When a lease ends, by this process's own clock; counted from before it was asked for, so never too late."""
-
-    ends: float
-
-    @property
-    def left(self) -> float:
-        """Seconds left; negative when it is over."""
-        return self.ends - asyncio.get_running_loop().time()
-
-
-def released(task: Task, why: str) -> TaskReport:
-    """The report that nothing was tried."""
-    return TaskReport(
-        task_id=task.task_id, fencing_token=task.fencing_token, detail=why[:_MAX_DETAIL], release=ReleaseReport()
-    )
-
-
-class _Delivery:
-    """Reports on their way, and the end of it for whoever waits."""
-
-    def __init__(self, reports: Sequence[TaskReport], lease: Lease) -> None:
-        self.reports = reports
-        self.lease = lease
-        self.ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-
-    def end(self, fault: Exception | None = None) -> None:
-        if self.ended.done():
-            return  # whoever waited has been cancelled
-        if fault:
-            self.ended.set_exception(fault)
-        else:
-            self.ended.set_result(None)
-
 
 class Reporter:
-    """Sends reports: few that come while a call is under way go with the next one, and cost billing little more.
+    """Sends reports in chained calls: what comes while a call is under way goes with the next one.
 
-    Reports that cannot be delivered are dropped: the lease runs out and the tasks are redone.
+    Reports that cannot be delivered are dropped: the lease runs out and the tasks are carried out again.
     """
 
-    def __init__(self, tasks: "TaskServiceAsyncStub", pace: Pace, stopping: asyncio.Event) -> None:
+    def __init__(self, tasks: Tasks, limits: DispatchLimits, stopping: asyncio.Event) -> None:
         self._tasks = tasks
         self._stopping = stopping
-        self._deadline = pace.report_deadline
-        self._backoff = Backoff(pace.first_pause, pace.max_pause)
-        self._waiting: deque[_Delivery] = deque()
-        self._senders: set[asyncio.Task[Any] | None] = set()
+        self._backoff = Backoff(limits.first_pause, limits.max_pause)
+        self._waiting: deque[Report] = deque()
+        self._sender: asyncio.Task[None] | None = None
 
-    async def report(self, reports: Sequence[TaskReport], lease: Lease) -> None:
-        """Deliver the reports; ends when billing has them or they are dropped."""
-        starts = range(0, len(reports), _MAX_REPORTS)
-        deliveries = [_Delivery(reports[start : start + _MAX_REPORTS], lease) for start in starts]
-        self._waiting.extend(deliveries)
-        self._go_on()
-        await asyncio.gather(*(one.ended for one in deliveries))
+    def add(self, reports: Sequence[Report]) -> None:
+        """Let them go with the next call. Does not wait."""
+        self._waiting.extend(reports)
+        if self._sender is None or self._sender.done():
+            self._sender = asyncio.create_task(self._send())
 
-    def _go_on(self) -> None:
-        waiting = sum(len(one.reports) for one in self._waiting)
-        if waiting >= (_WORTH_A_CALL if self._senders else 1) and len(self._senders) < _MAX_CALLS_AT_ONCE:
-            self._senders.add(asyncio.create_task(self._send()))
+    async def drain(self) -> None:
+        """Wait until all reports are delivered or dropped."""
+        if self._sender:
+            await self._sender
 
     async def _send(self) -> None:
-        try:
-            while self._waiting:
-                await self._send_some(self._take())
-        finally:
-            # Here and not once the task has ended: what comes in between would wait for a sender that is gone.
-            self._senders.discard(asyncio.current_task())
+        while self._waiting:
+            batch = [self._waiting.popleft() for _ in range(min(MAX_REPORTS, len(self._waiting)))]
+            last_try = self._stopping.is_set()
+            try:
+                await carry_all(batch, self._complete, _refused)
+            except CallFailed as error:
+                await self._keep(batch, error, last_try=last_try)
+            except Exception:
+                log.exception("reports_broken", count=len(batch))
+            else:
+                self._backoff.succeeded()
 
-    def _take(self) -> list[_Delivery]:
-        """What goes into one call: the oldest first."""
-        taken, count = [], 0
-        while self._waiting and count + len(self._waiting[0].reports) <= _MAX_REPORTS:
-            taken.append(self._waiting.popleft())
-            count += len(taken[-1].reports)
-        return taken
-
-    async def _send_some(self, deliveries: Sequence[_Delivery]) -> None:
-        last_try = self._stopping.is_set()
-        try:
-            await carry_all([report for one in deliveries for report in one.reports], self._complete, _drop)
-        except CallFailed as error:
-            await self._keep(deliveries, self._backoff.failed(), error, last_try=last_try)
-        except Exception as fault:  # noqa: BLE001  # goes to those who wait
-            _end(deliveries, fault)
-        else:
-            self._backoff.succeeded()
-            _end(deliveries)
-
-    async def _keep(self, deliveries: Sequence[_Delivery], pause: float, error: CallFailed, *, last_try: bool) -> None:
+    async def _keep(self, batch: Sequence[Report], error: CallFailed, *, last_try: bool) -> None:
         """Hold on to reports whose leases last longer than the pause, and drop the others."""
-        dropped = [one for one in deliveries if last_try or one.lease.left < pause]
-        for one in dropped:
-            log.warning("reports_dropped", count=len(one.reports), reason=error.reason)
-        _end(dropped)
-        if kept := [one for one in deliveries if one not in dropped]:
-            self._waiting.extendleft(reversed(kept))
+        pause = self._backoff.failed()
+        kept = [] if last_try else [report for report in batch if report.task.lease_left > pause]
+        if dropped := len(batch) - len(kept):
+            log.warning("reports_dropped", count=dropped, reason=error.reason)
+        self._waiting.extendleft(reversed(kept))
+        if kept:
             await wait_for(self._stopping, pause)
 
-    async def _complete(self, reports: Sequence[TaskReport]) -> Sequence[None]:
-        request = CompleteTasksRequest(reports=reports)
-        try:
-            response = await self._tasks.CompleteTasks(request, timeout=self._deadline)
-        except grpc.aio.AioRpcError as error:
-            raise from_rpc("billing", error) from None
-        if response.stale_task_ids:
+    async def _complete(self, reports: Sequence[Report]) -> Sequence[None]:
+        stale = await self._tasks.complete(reports)
+        if stale:
             # Someone else has leased them since; what they report counts.
-            log.info("reports_stale", task_ids=list(response.stale_task_ids))
+            log.info("reports_stale", task_ids=stale)
         return [None] * len(reports)
 
 
-def _end(deliveries: Iterable[_Delivery], fault: Exception | None = None) -> None:
-    for one in deliveries:
-        one.end(fault)
-
-
-def _drop(report: TaskReport, error: Refused | Broken) -> None:
-    log.error("report_refused", task_id=report.task_id, reason=error.reason, detail=error.detail)
+def _refused(report: Report, error: Refused | Broken) -> None:
+    log.error("report_refused", task_id=report.task.task_id, reason=error.reason, detail=error.detail)

@@ -1,11 +1,11 @@
-"""How fast the dispatcher goes, and how it slows down while a service is away."""
+"""Deadlines, intervals and bounds of the dispatcher. A module of its own because all of its others read them."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class Pace:
-    """Times in seconds. A lease must outlast a call by far, or a slow router's tasks would be carried twice."""
+class DispatchLimits:
+    """Times in seconds. A lease must outlast a call by far, or a slow router's tasks would be carried out twice."""
 
     lease: float = 30.0
     # No call starts unless its whole deadline and then `margin`, for the report, fit into the lease.
@@ -13,8 +13,8 @@ class Pace:
     message_deadline: float = 10.0
     report_deadline: float = 5.0
     margin: float = 2.0
-    # Rounds of leasing begin so far apart while there is work: a round for ten lines or for fifty messages costs
-    # hardly more than one for one.
+    # Leases are asked for so far apart while there is work: a round for ten lines or for fifty messages costs hardly
+    # more than one for one.
     access_interval: float = 0.02
     message_interval: float = 0.25
     # And so far apart when there is none: what is due waits no longer than that.

@@ -1,0 +1,61 @@
+"""Hands messages to notify. Protobuf and gRPC's errors stop here."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+import grpc
+from google.protobuf.timestamp_pb2 import Timestamp
+from rejesha.notify.v1 import notify_service_pb2 as pb
+
+from gateway.errors import from_rpc
+
+if TYPE_CHECKING:
+    from rejesha.notify.v1.notify_service_pb2_grpc import NotifyServiceAsyncStub
+
+MAX_MESSAGES = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class OutgoingMessage:
+    """A message to be written from a template; `subject`: the TransID it is about, or ""; not to be sent after
+    `expire_time`.
+    """
+
+    message_id: str
+    phone: str
+    template: str
+    facts: Mapping[str, str]
+    subject: str = ""
+    expire_time: datetime | None = None
+
+
+class Notify:
+    """`deadline`: of a call, in seconds."""
+
+    def __init__(self, stub: "NotifyServiceAsyncStub", *, deadline: float) -> None:
+        self._stub = stub
+        self._deadline = deadline
+
+    async def send(self, messages: Sequence[OutgoingMessage]) -> None:
+        """Hand over 1 to MAX_MESSAGES messages: when it returns, notify holds every one durably. Raises CallFailed."""
+        request = pb.SendMessagesRequest(messages=[_outgoing(message) for message in messages])
+        try:
+            await self._stub.SendMessages(request, timeout=self._deadline)
+        except grpc.aio.AioRpcError as error:
+            raise from_rpc("notify", error) from None
+
+
+def _outgoing(message: OutgoingMessage) -> pb.OutgoingMessage:
+    outgoing = pb.OutgoingMessage(
+        message_id=message.message_id,
+        phone=message.phone,
+        template=pb.Template(name=message.template, facts=message.facts),
+        subject=message.subject,
+    )
+    if message.expire_time:
+        expire_time = Timestamp()
+        expire_time.FromDatetime(message.expire_time)
+        outgoing.expire_time.CopyFrom(expire_time)
+    return outgoing

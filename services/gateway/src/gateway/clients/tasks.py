@@ -1,0 +1,159 @@
+"""Leases billing's tasks and reports on them. Protobuf and gRPC's errors stop here."""
+
+import time
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import grpc
+from google.protobuf.duration_pb2 import Duration
+from rejesha.billing.v1 import task_service_pb2 as pb
+
+from gateway.errors import from_rpc
+
+if TYPE_CHECKING:
+    from rejesha.billing.v1.task_service_pb2_grpc import TaskServiceAsyncStub
+
+MAX_REPORTS = 1000
+_MAX_DETAIL = 500
+_MAX_OWNER = 100
+# In seconds: nothing waits in billing for a lease.
+_LEASE_DEADLINE = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """A leased task. Its lease ends at `lease_end` by time.monotonic(): counted from before it was asked for, so never
+    too late.
+    """
+
+    task_id: int
+    fencing_token: int
+    lease_end: float
+
+    @property
+    def lease_left(self) -> float:
+        """Seconds; negative when the lease is over."""
+        return self.lease_end - time.monotonic()
+
+
+@dataclass(frozen=True, slots=True)
+class AccessTask(Task):
+    """A line to be switched on."""
+
+    router_id: int
+    username: str
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One message of a task; `message_id` is unique for ever."""
+
+    message_id: str
+    phone: str
+    template: str
+    facts: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class MessageTask(Task):
+    """Messages about a payment, which must not be sent after `expire_time`."""
+
+    trans_id: str
+    expire_time: datetime | None
+    messages: Sequence[Message]
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """How a task went. `outcome`: of a line, as the proto names it, such as "CHANGED"; `accepted`: of messages, whether
+    notify has them. With neither nothing was tried, and the lease is given back.
+    """
+
+    task: Task
+    detail: str = ""
+    outcome: str = ""
+    router_name: str = ""
+    accepted: bool | None = None
+
+
+class Tasks:
+    """Leases go to `owner`, for `lease_seconds`."""
+
+    def __init__(
+        self, stub: "TaskServiceAsyncStub", owner: str, *, lease_seconds: float, report_deadline: float
+    ) -> None:
+        self._stub = stub
+        self._owner = owner[:_MAX_OWNER]
+        self._lease_seconds = lease_seconds
+        self._report_deadline = report_deadline
+
+    async def lease_access(self, max_tasks: int, busy_routers: Collection[int]) -> list[AccessTask]:
+        """Due lines of all but the busy routers. Raises CallFailed."""
+        lease_end, tasks = await self._lease(pb.TASK_KIND_SET_ACCESS, max_tasks, busy_routers)
+        return [
+            AccessTask(task.task_id, task.fencing_token, lease_end, task.access.router_id, task.access.username)
+            for task in tasks
+        ]
+
+    async def lease_messages(self, max_tasks: int, _busy_routers: Collection[int] = ()) -> list[MessageTask]:
+        """Due messages. Raises CallFailed."""
+        lease_end, tasks = await self._lease(pb.TASK_KIND_SEND_MESSAGES, max_tasks)
+        return [_message_task(task, lease_end) for task in tasks]
+
+    async def _lease(
+        self, kind: pb.TaskKind.ValueType, max_tasks: int, busy_routers: Collection[int] = ()
+    ) -> tuple[float, Sequence[pb.Task]]:
+        duration = Duration()
+        duration.FromMicroseconds(int(self._lease_seconds * 1e6))
+        request = pb.LeaseTasksRequest(
+            owner=self._owner,
+            max_tasks=max_tasks,
+            lease_duration=duration,
+            busy_router_ids=sorted(busy_routers),
+            kind=kind,
+        )
+        lease_end = time.monotonic() + self._lease_seconds
+        try:
+            response = await self._stub.LeaseTasks(request, timeout=_LEASE_DEADLINE)
+        except grpc.aio.AioRpcError as error:
+            raise from_rpc("billing", error) from None
+        return lease_end, response.tasks
+
+    async def complete(self, reports: Sequence[Report]) -> list[int]:
+        """Report on at most MAX_REPORTS tasks; the ids of those that someone else has leased since, or that ended.
+
+        Raises CallFailed.
+        """
+        request = pb.CompleteTasksRequest(reports=[_report(report) for report in reports])
+        try:
+            response = await self._stub.CompleteTasks(request, timeout=self._report_deadline)
+        except grpc.aio.AioRpcError as error:
+            raise from_rpc("billing", error) from None
+        return list(response.stale_task_ids)
+
+
+def _message_task(task: pb.Task, lease_end: float) -> MessageTask:
+    return MessageTask(
+        task.task_id,
+        task.fencing_token,
+        lease_end,
+        task.trans_id,
+        task.expire_time.ToDatetime(tzinfo=UTC) if task.HasField("expire_time") else None,
+        [Message(one.message_id, one.phone, one.template, one.facts) for one in task.messages.messages],
+    )
+
+
+def _report(report: Report) -> pb.TaskReport:
+    message = pb.TaskReport(
+        task_id=report.task.task_id, fencing_token=report.task.fencing_token, detail=report.detail[:_MAX_DETAIL]
+    )
+    if report.outcome:
+        outcome = pb.AccessOutcome.Value(f"ACCESS_OUTCOME_{report.outcome}")
+        message.access.CopyFrom(pb.AccessReport(outcome=outcome, router_name=report.router_name))
+    elif report.accepted is not None:
+        message.messages.CopyFrom(pb.MessageReport(accepted=report.accepted))
+    else:
+        message.release.SetInParent()
+    return message

@@ -1,0 +1,40 @@
+"""Puts the dispatcher together: lines and messages are leased and reported apart, and do not wait for each other."""
+
+import asyncio
+import os
+import socket
+
+from gateway.clients.channels import Clients
+from gateway.clients.notify import Notify
+from gateway.clients.router_control import RouterControl
+from gateway.clients.tasks import AccessTask, MessageTask, Tasks
+from gateway.dispatcher.access import AccessWorker
+from gateway.dispatcher.leases import LeaseLoop
+from gateway.dispatcher.limits import DispatchLimits
+from gateway.dispatcher.messages import MessageWorker
+from gateway.dispatcher.reports import Reporter
+
+
+def owner() -> str:
+    """What this process is called in billing's records of leases."""
+    return f"{socket.gethostname()}:{os.getpid()}"
+
+
+class Dispatcher:
+    """Carries out tasks until `stopping` is set; any number of processes may do so side by side."""
+
+    def __init__(self, clients: Clients, owner: str, stopping: asyncio.Event, limits: DispatchLimits) -> None:
+        tasks = Tasks(clients.tasks, owner, lease_seconds=limits.lease, report_deadline=limits.report_deadline)
+        # A line that is on should not wait for hundreds of messages to be reported.
+        self._reporters = [Reporter(tasks, limits, stopping) for _ in range(2)]
+        router_control = RouterControl(clients.router_control, deadline=limits.access_deadline)
+        access = AccessWorker(router_control, self._reporters[0], limits, stopping)
+        notify = Notify(clients.notify, deadline=limits.message_deadline)
+        messages = MessageWorker(notify, self._reporters[1], limits, stopping)
+        self._access = LeaseLoop[AccessTask](tasks.lease_access, access, limits, stopping)
+        self._messages = LeaseLoop[MessageTask](tasks.lease_messages, messages, limits, stopping)
+
+    async def run(self) -> None:
+        """Work until `stopping` is set, then finish what is under way and give back what is not."""
+        await asyncio.gather(self._access.run(), self._messages.run())
+        await asyncio.gather(*(reporter.drain() for reporter in self._reporters))
