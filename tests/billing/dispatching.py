@@ -10,7 +10,7 @@ from billing.tasks import service as leasing
 from billing.tasks.reporting import CONFIRMED, AccessOutcome, Report
 from billing.tasks.rules import Line, Wanted
 from billing.tasks.service import Task
-from notify import templates
+from notify.messages import templates
 
 from tests.billing.desk import ADMINS, Desk
 

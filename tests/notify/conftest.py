@@ -9,7 +9,7 @@ from contextlib import ExitStack, contextmanager
 import grpc
 import pytest
 from notify.__main__ import MIGRATIONS
-from notify.textsms import TextSms
+from notify.providers.textsms import TextSms
 from rejesha.notify.v1 import notify_service_pb2 as pb
 from rejesha.notify.v1 import notify_service_pb2_grpc as pb_grpc
 

@@ -4,10 +4,10 @@ import threading
 from datetime import UTC, datetime, timedelta
 
 import sqlalchemy as sa
-from notify import messages
-from notify.drafts import Draft
-from notify.models import messages as table
-from notify.sending import CALL_SIZE, Sending, calls_of
+from notify.messages import service as messages
+from notify.messages.rules import Draft
+from notify.schema import messages as table
+from notify.sending.service import CALL_SIZE, Sending, calls_of
 
 PHONE = "254712345678"
 FACTS = {"trans_id": "T1", "due_date": "23 Dec 2026", "amount": "1.00", "package": "2.00", "missing": "1.00"}

@@ -3,7 +3,7 @@
 import pytest
 import sqlalchemy as sa
 from notify.__main__ import MIGRATIONS
-from notify.adoption import inspect
+from notify.schema import adoption
 from servicekit.schema.findings import Refused
 
 from servicekit import database, migrate
@@ -13,7 +13,7 @@ def test_an_own_table_named_messages_is_named_and_nothing_is_changed(server_url)
     engine = database.create_engine(server_url)
     with engine.begin() as connection:
         connection.exec_driver_sql("CREATE TABLE messages (id INT PRIMARY KEY, text TEXT)")
-        (obstacle,) = inspect(connection).obstacles
+        (obstacle,) = adoption.inspect(connection).obstacles
     assert "RENAME TABLE messages TO messages_own" in obstacle
     with pytest.raises(Refused):
         migrate.upgrade(engine, "notify", MIGRATIONS)
@@ -22,5 +22,5 @@ def test_an_own_table_named_messages_is_named_and_nothing_is_changed(server_url)
         connection.exec_driver_sql("RENAME TABLE messages TO messages_own")
     migrate.upgrade(engine, "notify", MIGRATIONS)
     with engine.connect() as connection:
-        assert not inspect(connection).obstacles
+        assert not adoption.inspect(connection).obstacles
     engine.dispose()

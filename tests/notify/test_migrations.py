@@ -4,10 +4,10 @@ import pytest
 import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from notify import messages
 from notify.__main__ import MIGRATIONS
-from notify.drafts import Draft
-from notify.models import metadata
+from notify.messages import service as messages
+from notify.messages.rules import Draft
+from notify.schema import metadata
 
 from servicekit import database, migrate
 from tests.migrating import migrate_killed_after_each_change

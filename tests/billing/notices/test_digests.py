@@ -13,7 +13,7 @@ from billing.quarantine.errors import QuarantineFull
 from billing.quarantine.rules import NewCallback
 from billing.schema import notice_tallies, payment_debug_log, tasks
 from billing.schema import quarantine as quarantine_table
-from notify import templates
+from notify.messages import templates
 
 from tests.billing import serving
 from tests.billing.desk import ADMINS, CUSTOMER_PHONE, ISP_1, ISP_2, at_once, payment

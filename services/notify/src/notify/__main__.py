@@ -11,15 +11,14 @@ from servicekit.serve import Server, run_until_signal
 from sqlalchemy import Engine
 
 import notify
-from notify import adoption
-from notify.console import Console
-from notify.models import metadata
-from notify.provider import Provider
-from notify.sending import Sending
-from notify.servicer import NotifyServicer
+from notify.messages.servicer import NotifyServicer
+from notify.providers.console import Console
+from notify.providers.provider import Provider
+from notify.providers.textsms import TextSms
+from notify.schema import adoption, metadata
+from notify.sending.sender import DATABASE_THREADS, Worker
+from notify.sending.service import Sending
 from notify.settings import MigrationSettings, NotifySettings
-from notify.textsms import TextSms
-from notify.worker import DATABASE_THREADS, Worker
 from servicekit import database, doctor, logs, migrate
 
 RPC_THREADS = 8

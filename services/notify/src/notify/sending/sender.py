@@ -13,9 +13,17 @@ from queue import SimpleQueue
 import structlog
 from servicekit.errors import DatabaseUnavailable
 
-from notify.demand import POLL_SECONDS, Demand
-from notify.outbox import Claimed
-from notify.sending import ABANDONED_AT_ONCE, CALL_SIZE, EndedCall, Sending, calls_needed, calls_of, never_called
+from notify.sending.demand import POLL_SECONDS, Demand
+from notify.sending.outbox import Claimed
+from notify.sending.service import (
+    ABANDONED_AT_ONCE,
+    CALL_SIZE,
+    EndedCall,
+    Sending,
+    calls_needed,
+    calls_of,
+    never_called,
+)
 
 # The claimer and the recorder; a call does without the database.
 DATABASE_THREADS = 2

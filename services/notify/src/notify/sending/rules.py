@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
 
-from notify.provider import Outcome, Verdict
+from notify.providers.provider import Outcome, Verdict
 
 
 class State(StrEnum):

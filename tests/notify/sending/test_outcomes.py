@@ -4,10 +4,10 @@ import threading
 from datetime import UTC, datetime
 
 import pytest
-from notify import messages
-from notify.provider import Outcome, Verdict
-from notify.sending import CALL_SIZE, EndedCall, Sending, calls_of
-from notify.states import State
+from notify.messages import service as messages
+from notify.providers.provider import Outcome, Verdict
+from notify.sending.rules import State
+from notify.sending.service import CALL_SIZE, EndedCall, Sending, calls_of
 
 from tests.notify.rounds import Rounds, ScriptedProvider, accept, make_due, sender, set_times, states
 

@@ -3,11 +3,11 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from notify import messages
-from notify.drafts import Draft
-from notify.provider import Outcome, Verdict
-from notify.sending import EndedCall, never_called
-from notify.states import State
+from notify.messages import service as messages
+from notify.messages.rules import Draft
+from notify.providers.provider import Outcome, Verdict
+from notify.sending.rules import State
+from notify.sending.service import EndedCall, never_called
 from servicekit.database import transact
 from servicekit.errors import DatabaseUnavailable
 

@@ -9,7 +9,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from notify.provider import Outcome, Sms, Verdict
+from notify.providers.provider import Outcome, Sms, Verdict
 
 # The provider's own documentation misspells the key; its siblings spell it right.
 _CODE_KEYS = ("response-code", "respose-code")

@@ -19,10 +19,11 @@ import structlog
 from servicekit.database import current_time, transact
 from servicekit.errors import DatabaseUnavailable
 
-from notify import states, store, templates
-from notify.outbox import Claimed
-from notify.provider import Outcome, Provider, Sms, Verdict
-from notify.states import State
+from notify.messages import store, templates
+from notify.providers.provider import Outcome, Provider, Sms, Verdict
+from notify.sending import rules as states
+from notify.sending.outbox import Claimed
+from notify.sending.rules import State
 
 # TextSMS takes no more in one call.
 CALL_SIZE = 20

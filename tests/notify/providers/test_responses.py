@@ -3,8 +3,8 @@ import json
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from notify.provider import Sms, Verdict
-from notify.responses import classify, read
+from notify.providers.provider import Sms, Verdict
+from notify.providers.responses import classify, read
 
 # The provider's list of codes with what each of them means for a message.
 CODES = {

@@ -1,7 +1,7 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from notify.phones import NotAMobileNumber, normalise
+from notify.messages.phones import NotAMobileNumber, normalise
 
 
 @given(st.from_regex(r"[17][0-9]{8}", fullmatch=True))

@@ -11,9 +11,9 @@ from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnec
 from typing import Any
 from urllib.parse import urlsplit
 
-from notify import responses
-from notify.deadline import Deadline
-from notify.provider import Outcome, Sms, Verdict
+from notify.providers import responses
+from notify.providers.deadline import Deadline
+from notify.providers.provider import Outcome, Sms, Verdict
 
 _MAX_ANSWER = 1_000_000
 _CONNECT_SECONDS = 5.0

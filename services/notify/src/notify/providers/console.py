@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import structlog
 
-from notify.provider import Outcome, Sms, Verdict
+from notify.providers.provider import Outcome, Sms, Verdict
 
 log = structlog.get_logger()
 

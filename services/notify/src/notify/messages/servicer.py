@@ -9,10 +9,10 @@ from google.protobuf import timestamp_pb2
 from rejesha.notify.v1 import notify_service_pb2 as pb
 from rejesha.notify.v1 import notify_service_pb2_grpc as pb_grpc
 
-from notify import messages
-from notify.drafts import Draft
-from notify.outbox import Outbox
-from notify.states import State
+from notify.messages import service as messages
+from notify.messages.rules import Draft
+from notify.sending.outbox import Outbox
+from notify.sending.rules import State
 
 _STATES = {state: pb.MessageState.Value(f"MESSAGE_STATE_{state}") for state in State}
 

@@ -6,9 +6,9 @@ import threading
 import time
 
 import pytest
-from notify import demand
-from notify.demand import Demand
-from notify.sending import CALL_SIZE
+from notify.sending import demand
+from notify.sending.demand import Demand
+from notify.sending.service import CALL_SIZE
 
 LONG = 60.0
 SHORT = 0.2

@@ -11,10 +11,10 @@ import structlog
 from servicekit.database import current_time, transact
 from servicekit.errors import BatchTooLarge, InvalidArgument, InvalidPageToken, NotFound
 
-from notify import store
-from notify.drafts import NAME_LENGTH, Draft, compose
-from notify.outbox import Claimed, Outbox
-from notify.states import State
+from notify.messages import store
+from notify.messages.rules import NAME_LENGTH, Draft, compose
+from notify.sending.outbox import Claimed, Outbox
+from notify.sending.rules import State
 
 BATCH = 1000
 LIFETIME = timedelta(days=1)

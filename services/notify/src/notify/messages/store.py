@@ -9,8 +9,8 @@ from typing import Any
 import sqlalchemy as sa
 from servicekit.writes import together
 
-from notify.models import messages
-from notify.states import State
+from notify.schema import messages
+from notify.sending.rules import State
 
 # These are made once: making one anew costs more than the database takes to carry it out.
 _columns = messages.c

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from notify import phones, segments, templates
+from notify.messages import phones, segments, templates
 
 TEXT_LENGTH = 1000
 NAME_LENGTH = 100

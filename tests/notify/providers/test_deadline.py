@@ -1,7 +1,7 @@
 import threading
 
 import pytest
-from notify.deadline import Deadline
+from notify.providers.deadline import Deadline
 
 
 def test_calls_one_after_the_other_share_a_thread():

@@ -4,10 +4,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 import sqlalchemy as sa
-from notify import messages
-from notify.drafts import Draft
-from notify.models import messages as table
-from notify.states import State
+from notify.messages import service as messages
+from notify.messages.rules import Draft
+from notify.schema import messages as table
+from notify.sending.rules import State
 from servicekit.errors import BatchTooLarge, InvalidPageToken
 
 from tests.notify.rounds import SHELF

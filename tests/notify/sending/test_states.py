@@ -3,8 +3,8 @@ from datetime import timedelta
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from notify.provider import Outcome, Verdict
-from notify.states import Attempt, State, after_attempt, after_expiry
+from notify.providers.provider import Outcome, Verdict
+from notify.sending.rules import Attempt, State, after_attempt, after_expiry
 
 dice = st.floats(0, 1)
 attempts = st.integers(1, 10_000)

@@ -5,7 +5,7 @@ how many calls there is room.
 import threading
 import time
 
-from notify.sending import CALL_SIZE
+from notify.sending.service import CALL_SIZE
 
 # Also finds what other processes accepted and what has to be tried again.
 POLL_SECONDS = 1.0

@@ -2,10 +2,10 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from notify import messages
-from notify.drafts import Draft
-from notify.provider import Outcome, Verdict
-from notify.states import State
+from notify.messages import service as messages
+from notify.messages.rules import Draft
+from notify.providers.provider import Outcome, Verdict
+from notify.sending.rules import State
 from structlog.testing import capture_logs
 
 from simulators.textsms import Fault

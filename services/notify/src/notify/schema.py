@@ -1,8 +1,10 @@
-"""The tables of notify."""
+"""The table of notify, and what stands in its way in a schema that is there already."""
 
 import sqlalchemy as sa
 from servicekit.columns import ExactText
 from servicekit.database import UtcDateTime
+from servicekit.migrate import version_table
+from servicekit.schema.adoption import Adoption
 
 metadata = sa.MetaData()
 
@@ -34,4 +36,14 @@ messages = sa.Table(
     sa.Index("ix_messages_state_due_time", "state", "due_time"),
     sa.Index("ix_messages_subject", "subject"),
     comment="every SMS that notify accepted, and how far it got",
+)
+
+# Columns that tell our table from one of somebody else's with its name. Asked by `migrate` only.
+adoption = Adoption(
+    sa.MetaData(),
+    {},
+    {
+        "messages": ("message_id", "phone", "state", "fencing_token", "expire_time"),
+        version_table("notify"): ("version_num",),
+    },
 )

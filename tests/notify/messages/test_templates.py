@@ -1,8 +1,9 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from notify import drafts, segments, templates
-from notify.drafts import Draft, compose
+from notify.messages import rules as drafts
+from notify.messages import segments, templates
+from notify.messages.rules import Draft, compose
 
 # What billing and the gateway send.
 AGREED = {

@@ -1,0 +1,1 @@
+"""Messages: accepted, shown, and the templates their texts are made from."""

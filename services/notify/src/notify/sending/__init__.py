@@ -1,0 +1,1 @@
+"""Handing messages to a provider: claims, attempts, outcomes."""
