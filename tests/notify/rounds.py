@@ -1,10 +1,10 @@
 """Sending step by step, against a provider that answers by script."""
 
 import threading
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 import sqlalchemy as sa
-from notify.messages import service as messages
+from notify.messages import service
 from notify.messages.rules import Draft
 from notify.schema import messages as table
 from notify.sending.service import CALL_SIZE, Sending, calls_of
@@ -13,25 +13,8 @@ PHONE = "254712345678"
 FACTS = {"trans_id": "T1", "due_date": "23 Dec 2026", "amount": "1.00", "package": "2.00", "missing": "1.00"}
 
 
-class Shelf:
-    """An outbox that sends nothing: whoever claims the messages does."""
-
-    claim = timedelta()
-
-    def take(self, messages):
-        return 0
-
-    def begin(self, messages, taken):
-        pass
-
-    def unsure(self, messages):
-        pass
-
-    def queued(self, messages):
-        pass
-
-
-SHELF = Shelf()
+def no_wake():
+    """For messages that wait until the test sends them."""
 
 
 class ScriptedProvider:
@@ -55,7 +38,7 @@ class ScriptedProvider:
 
 def accept(engine, *message_ids, template="", **changes):
     given = {"template": template, "facts": FACTS} if template else {"text": "hello"}
-    messages.accept(engine, SHELF, [Draft(m, PHONE, **(given | changes)) for m in message_ids])
+    service.accept(engine, no_wake, [Draft(m, PHONE, **(given | changes)) for m in message_ids])
 
 
 def set_times(engine, **times):

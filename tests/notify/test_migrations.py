@@ -5,13 +5,13 @@ import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from notify.__main__ import MIGRATIONS
-from notify.messages import service as messages
+from notify.messages import service
 from notify.messages.rules import Draft
 from notify.schema import metadata
 
 from servicekit import database, migrate
 from tests.migrating import migrate_killed_after_each_change
-from tests.notify.rounds import SHELF
+from tests.notify.rounds import no_wake
 
 
 def differences(engine):
@@ -32,7 +32,7 @@ def test_a_migration_killed_after_each_of_its_changes_ends_where_an_undisturbed_
     engine = database.create_engine(server_url)
     assert died >= 3
     assert differences(engine) == []
-    messages.accept(engine, SHELF, [Draft("m1", phone="0712345678", text="hello")])
+    service.accept(engine, no_wake, [Draft("m1", phone="0712345678", text="hello")])
 
 
 @pytest.fixture(params=["latin1", "utf8mb3"])
@@ -53,10 +53,10 @@ def old_engine(request, server_url):
 def test_an_old_schema_s_defaults_touch_neither_texts_nor_ids_nor_transactions(old_engine):
     migrate.upgrade(old_engine, "notify", MIGRATIONS)
     ids = ["a", "a ", "A", "A  "]
-    receipts = messages.accept(old_engine, SHELF, [Draft(id_, phone="0712345678", text="hello 😀") for id_ in ids])
+    receipts = service.accept(old_engine, no_wake, [Draft(id_, phone="0712345678", text="hello 😀") for id_ in ids])
     assert [(receipt.message_id, receipt.repeated) for receipt in receipts] == [(id_, False) for id_ in ids]
     for id_ in ids:
-        assert (messages.get(old_engine, id_).message_id, messages.get(old_engine, id_).text) == (id_, "hello 😀")
+        assert (service.get(old_engine, id_).message_id, service.get(old_engine, id_).text) == (id_, "hello 😀")
     with old_engine.connect() as connection:
         engines = connection.exec_driver_sql(
             "SELECT DISTINCT engine FROM information_schema.tables"

@@ -1,8 +1,7 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from notify.messages import rules as drafts
-from notify.messages import segments, templates
+from notify.messages import rules, segments, templates
 from notify.messages.rules import Draft, compose
 
 # What billing and the gateway send.
@@ -77,9 +76,9 @@ def test_whatever_the_facts_a_message_is_composed_or_says_what_is_wrong(name, fa
     composed = compose(Draft("id", phone, template=name, facts=facts))
     needed = AGREED.get(name, "").split()
     given_facts = all(facts.get(fact, "").split() for fact in needed)
-    assert bool(composed.fault) == (not needed or not given_facts or phone != "0712345678")
+    assert bool(composed.detail) == (not needed or not given_facts or phone != "0712345678")
     assert composed.segments == segments.count(composed.text)
-    if not composed.fault:
+    if not composed.detail:
         assert len(composed.text) > 0
 
 
@@ -105,11 +104,11 @@ def test_facts_that_a_newer_caller_adds_are_ignored():
     [
         (Draft("id", "0712345678"), "neither a text nor a template"),
         (Draft("id", "0712345678", text=" \n"), "neither a text nor a template"),
-        (Draft("id", "0712345678", text="a" * (drafts.TEXT_LENGTH + 1)), "longer than 1000"),
+        (Draft("id", "0712345678", text="a" * (rules.MAX_TEXT + 1)), "longer than 1000"),
         (Draft("id", "0712345678", text="a", subject="s" * 101), "subject: longer than 100"),
         (Draft("id", "0712345678", template="no_such"), "no such template"),
         (Draft("id", "0201234567", text="a"), "phone: not a mobile number"),
     ],
 )
 def test_what_cannot_go_says_why(draft, fault):
-    assert fault in compose(draft).fault
+    assert fault in compose(draft).detail

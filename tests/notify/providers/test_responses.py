@@ -3,26 +3,26 @@ import json
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from notify.providers.provider import Sms, Verdict
+from notify.providers.provider import OutcomeKind, Sms
 from notify.providers.responses import classify, read
 
 # The provider's list of codes with what each of them means for a message.
 CODES = {
-    200: Verdict.SENT,
-    1001: Verdict.ACCOUNT_REFUSED,
-    1002: Verdict.REFUSED,
-    1003: Verdict.REFUSED,
-    1004: Verdict.LATER,
-    1005: Verdict.BUSY,
-    1006: Verdict.ACCOUNT_REFUSED,
-    1007: Verdict.BUSY,
-    1008: Verdict.UNKNOWN,
-    1009: Verdict.REFUSED,
-    1010: Verdict.REFUSED,
-    4090: Verdict.LATER,
-    4091: Verdict.ACCOUNT_REFUSED,
-    4092: Verdict.ACCOUNT_REFUSED,
-    4093: Verdict.REFUSED,
+    200: OutcomeKind.SENT,
+    1001: OutcomeKind.ACCOUNT_REFUSED,
+    1002: OutcomeKind.REFUSED,
+    1003: OutcomeKind.REFUSED,
+    1004: OutcomeKind.LATER,
+    1005: OutcomeKind.BUSY,
+    1006: OutcomeKind.ACCOUNT_REFUSED,
+    1007: OutcomeKind.BUSY,
+    1008: OutcomeKind.UNKNOWN,
+    1009: OutcomeKind.REFUSED,
+    1010: OutcomeKind.REFUSED,
+    4090: OutcomeKind.LATER,
+    4091: OutcomeKind.ACCOUNT_REFUSED,
+    4092: OutcomeKind.ACCOUNT_REFUSED,
+    4093: OutcomeKind.REFUSED,
 }
 SPELLINGS = ("respose-code", "response-code")
 
@@ -40,7 +40,7 @@ def answer(*results):
 def test_every_code_is_understood_in_both_spellings_as_number_and_as_text(code, spelling):
     for written in (code, str(code)):
         (outcome,) = read(200, answer({spelling: written, "response-description": "so", "messageid": 8}), [sms(1)])
-        assert (outcome.verdict, outcome.detail, outcome.provider_message_id) == (CODES[code], f"{code}: so", "8")
+        assert (outcome.kind, outcome.detail, outcome.provider_message_id) == (CODES[code], f"{code}: so", "8")
 
 
 @pytest.mark.parametrize("spelling", SPELLINGS)
@@ -48,18 +48,18 @@ def test_every_code_is_understood_in_both_spellings_as_number_and_as_text(code, 
 def test_a_refusal_of_the_whole_call_holds_for_every_message_whatever_the_http_status(code, spelling):
     body = json.dumps({spelling: code, "response-description": "no"}).encode()
     for status in (200, 401, 500):
-        assert [o.verdict for o in read(status, body, [sms(1), sms(2)])] == [CODES[code]] * 2
+        assert [o.kind for o in read(status, body, [sms(1), sms(2)])] == [CODES[code]] * 2
 
 
 def test_a_success_without_results_is_believed_only_for_a_lone_message():
     body = json.dumps({"response-code": 200, "messageid": 5}).encode()
-    assert [o.verdict for o in read(200, body, [sms(1)])] == [Verdict.SENT]
-    assert [o.verdict for o in read(200, body, [sms(1), sms(2)])] == [Verdict.UNKNOWN] * 2
+    assert [o.kind for o in read(200, body, [sms(1)])] == [OutcomeKind.SENT]
+    assert [o.kind for o in read(200, body, [sms(1), sms(2)])] == [OutcomeKind.UNKNOWN] * 2
 
 
 @given(st.one_of(st.none(), st.integers().filter(lambda code: code not in CODES)))
 def test_no_code_and_an_undocumented_code_leave_the_outcome_unknown(code):
-    assert classify(code) is Verdict.UNKNOWN
+    assert classify(code) is OutcomeKind.UNKNOWN
 
 
 @given(
@@ -77,17 +77,17 @@ def test_echoed_references_match_in_any_order(numbers):
 def test_without_an_echo_the_order_decides_unless_the_numbers_contradict_it():
     batch = [sms(1), sms(2)]
     in_order = [{"response-code": 200}, {"response-code": 1003}]
-    assert [o.verdict for o in read(200, answer(*in_order), batch)] == [Verdict.SENT, Verdict.REFUSED]
+    assert [o.kind for o in read(200, answer(*in_order), batch)] == [OutcomeKind.SENT, OutcomeKind.REFUSED]
     swapped = [{"response-code": 1003, "mobile": 254712000002}, {"response-code": 200, "mobile": "0712000001"}]
-    assert [o.verdict for o in read(200, answer(*swapped), batch)] == [Verdict.SENT, Verdict.REFUSED]
+    assert [o.kind for o in read(200, answer(*swapped), batch)] == [OutcomeKind.SENT, OutcomeKind.REFUSED]
 
 
 def test_a_message_without_a_result_of_its_own_is_unknown():
     batch = [sms(1), sms(2), sms(3, "254712000002")]
     only_one = answer({"response-code": 200, "mobile": 254712000002})
-    assert [o.verdict for o in read(200, only_one, batch)] == [Verdict.UNKNOWN] * 3
+    assert [o.kind for o in read(200, only_one, batch)] == [OutcomeKind.UNKNOWN] * 3
     echoed = answer({"response-code": 200, "clientsmsid": "2"}, {"response-code": 200, "clientsmsid": "9"})
-    assert [o.verdict for o in read(200, echoed, batch)] == [Verdict.UNKNOWN, Verdict.SENT, Verdict.UNKNOWN]
+    assert [o.kind for o in read(200, echoed, batch)] == [OutcomeKind.UNKNOWN, OutcomeKind.SENT, OutcomeKind.UNKNOWN]
 
 
 json_values = st.recursive(
@@ -109,4 +109,4 @@ def test_any_answer_gives_one_outcome_for_each_message(status, body):
 
 def test_what_is_not_json_says_so_with_its_http_status():
     (outcome,) = read(502, b"<html>", [sms(1)])
-    assert (outcome.verdict, "502" in outcome.detail) == (Verdict.UNKNOWN, True)
+    assert (outcome.kind, "502" in outcome.detail) == (OutcomeKind.UNKNOWN, True)

@@ -16,7 +16,7 @@ from notify.providers.console import Console
 from notify.providers.provider import Provider
 from notify.providers.textsms import TextSms
 from notify.schema import adoption, metadata
-from notify.sending.sender import DATABASE_THREADS, Worker
+from notify.sending.sender import Sender
 from notify.sending.service import Sending
 from notify.settings import MigrationSettings, NotifySettings
 from servicekit import database, doctor, logs, migrate
@@ -57,14 +57,15 @@ def examine(settings: MigrationSettings) -> int:
 
 def serve(settings: NotifySettings) -> None:
     logs.configure("notify", log_format=settings.log_format, level=settings.log_level)
-    engine = database.create_engine(settings.database_url, pool_size=RPC_THREADS + DATABASE_THREADS + 2)
+    # Beside the RPCs: the sender, and what looks after health.
+    engine = database.create_engine(settings.database_url, pool_size=RPC_THREADS + 3)
     provider = make_provider(settings)
     stopping = threading.Event()
-    worker = Worker(Sending(engine, provider, stopping), stopping, calls_at_once=CALLS_AT_ONCE)
+    sender = Sender(Sending(engine, provider, stopping), stopping, calls_at_once=CALLS_AT_ONCE)
     address = settings.address(settings.notify_port)
-    server = Server(address, threads=RPC_THREADS, probe=Readiness(selftest_of(engine)), begin=worker.start)
-    pb_grpc.add_NotifyServiceServicer_to_server(NotifyServicer(engine, worker), server.grpc)
-    run_until_signal(server, "notify", after=lambda: worker.stop(provider.deadline + 5))
+    server = Server(address, threads=RPC_THREADS, probe=Readiness(selftest_of(engine)), begin=sender.start)
+    pb_grpc.add_NotifyServiceServicer_to_server(NotifyServicer(engine, sender.wake), server.grpc)
+    run_until_signal(server, "notify", after=lambda: sender.stop(provider.deadline + 5))
 
 
 def make_provider(settings: NotifySettings) -> Provider:

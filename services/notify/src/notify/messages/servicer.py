@@ -1,7 +1,7 @@
 """The gRPC face of notify: requests to use cases, rows to messages. Protobuf stops here."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Any
 
 import grpc
 import sqlalchemy as sa
@@ -9,31 +9,30 @@ from google.protobuf import timestamp_pb2
 from rejesha.notify.v1 import notify_service_pb2 as pb
 from rejesha.notify.v1 import notify_service_pb2_grpc as pb_grpc
 
-from notify.messages import service as messages
-from notify.messages.rules import Draft
-from notify.sending.outbox import Outbox
-from notify.sending.rules import State
+from notify.messages import service
+from notify.messages.rules import Draft, MessageState
+from notify.messages.store import Message
 
-_STATES = {state: pb.MessageState.Value(f"MESSAGE_STATE_{state}") for state in State}
+_STATES = {state: pb.MessageState.Value(f"MESSAGE_STATE_{state}") for state in MessageState}
 
 
 class NotifyServicer(pb_grpc.NotifyServiceServicer):
-    """See the proto for what each RPC does. `outbox` gets the messages that are accepted."""
+    """See the proto for what each RPC does. `wake` is called when there are new messages to send."""
 
-    def __init__(self, engine: sa.Engine, outbox: Outbox) -> None:
+    def __init__(self, engine: sa.Engine, wake: Callable[[], None]) -> None:
         self._engine = engine
-        self._outbox = outbox
+        self._wake = wake
 
     def SendMessages(self, request: pb.SendMessagesRequest, context: grpc.ServicerContext) -> pb.SendMessagesResponse:
         drafts = [_draft(message) for message in request.messages]
-        receipts = messages.accept(self._engine, self._outbox, drafts)
+        receipts = service.accept(self._engine, self._wake, drafts)
         return pb.SendMessagesResponse(receipts=map(_receipt, receipts))
 
     def GetMessage(self, request: pb.GetMessageRequest, context: grpc.ServicerContext) -> pb.GetMessageResponse:
-        return pb.GetMessageResponse(message=_message(messages.get(self._engine, request.message_id)))
+        return pb.GetMessageResponse(message=_message(service.get(self._engine, request.message_id)))
 
     def ListMessages(self, request: pb.ListMessagesRequest, context: grpc.ServicerContext) -> pb.ListMessagesResponse:
-        page = messages.list_page(
+        page = service.list_page(
             self._engine,
             subject=request.subject,
             state=_state_name(request.state),
@@ -71,7 +70,7 @@ def _state_name(state: int) -> str:
     return next((name for name, value in _STATES.items() if value == state), str(state) if state else "")
 
 
-def _receipt(receipt: messages.Receipt) -> pb.MessageReceipt:
+def _receipt(receipt: service.Receipt) -> pb.MessageReceipt:
     return pb.MessageReceipt(
         message_id=receipt.message_id,
         state=_STATES[receipt.state],
@@ -80,21 +79,21 @@ def _receipt(receipt: messages.Receipt) -> pb.MessageReceipt:
     )
 
 
-def _message(row: sa.Row[Any]) -> pb.Message:
+def _message(message: Message) -> pb.Message:
     return pb.Message(
-        message_id=row.message_id,
-        phone=row.phone,
-        text=row.text,
-        segments=row.segments,
-        subject=row.subject,
-        state=_STATES[State(row.state)],
-        detail=row.detail,
-        provider_message_id=row.provider_message_id,
-        attempts=row.attempts,
-        create_time=_timestamp(row.create_time),
-        update_time=_timestamp(row.update_time),
-        next_attempt_time=_timestamp(row.due_time),
-        template=row.template,
+        message_id=message.message_id,
+        phone=message.phone,
+        text=message.text,
+        segments=message.segments,
+        subject=message.subject,
+        state=_STATES[message.state],
+        detail=message.detail,
+        provider_message_id=message.provider_message_id,
+        attempts=message.attempts,
+        create_time=_timestamp(message.create_time),
+        update_time=_timestamp(message.update_time),
+        next_attempt_time=_timestamp(message.due_time),
+        template=message.template,
     )
 
 

@@ -2,36 +2,60 @@
 
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
-from servicekit.writes import together
 
+from notify.messages.rules import LIFETIME, MessageState, NewMessage
 from notify.schema import messages
-from notify.sending.rules import State
 
-# These are made once: making one anew costs more than the database takes to carry it out.
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """A message as it is held; the fields are the table's columns."""
+
+    id: int
+    message_id: str
+    phone: str
+    text: str
+    segments: int
+    template: str
+    subject: str
+    state: MessageState
+    detail: str
+    provider_message_id: str
+    attempts: int
+    doubts: int
+    due_time: datetime
+    create_time: datetime
+    update_time: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class DueMessage:
+    """A message of which something is to be done now, with what its sender must know."""
+
+    id: int
+    message_id: str
+    phone: str
+    text: str
+    template: str
+    detail: str
+    provider_message_id: str
+    attempts: int
+    doubts: int
+    fencing_token: int
+    expire_time: datetime
+
+
 _columns = messages.c
-_FIND = sa.select(messages).where(_columns.message_id.in_(sa.bindparam("message_ids", expanding=True)))
-_IDS: sa.Select[Any] = _FIND.with_only_columns(_columns.message_id, _columns.id)
-_HELD: sa.Select[Any] = _FIND.with_only_columns(_columns.message_id, _columns.state, _columns.detail)
+_MESSAGES = sa.select(*(_columns[field.name] for field in fields(Message)))
+_FIND = _MESSAGES.where(_columns.message_id.in_(sa.bindparam("message_ids", expanding=True)))
 # Those that another transaction holds are passed over: that one deals with them.
-_DUE: sa.Select[Any] = (
-    sa.select(
-        _columns.id,
-        _columns.message_id,
-        _columns.phone,
-        _columns.text,
-        _columns.template,
-        _columns.detail,
-        _columns.provider_message_id,
-        _columns.attempts,
-        _columns.doubts,
-        _columns.fencing_token,
-        _columns.expire_time,
-    )
+_DUE = (
+    sa.select(*(_columns[field.name] for field in fields(DueMessage)))
     .where(_columns.state == sa.bindparam("wanted"), _columns.due_time <= sa.bindparam("now"))
     .order_by(_columns.due_time, _columns.id)
     .limit(sa.bindparam("most", type_=sa.Integer))
@@ -39,49 +63,64 @@ _DUE: sa.Select[Any] = (
 )
 
 
-def find(connection: sa.Connection, message_ids: Collection[str]) -> dict[str, sa.Row[Any]]:
+def find(connection: sa.Connection, message_ids: Collection[str]) -> dict[str, Message]:
     """The messages with these ids, by id."""
-    return {row.message_id: row for row in connection.execute(_FIND, {"message_ids": list(message_ids)})}
+    found = map(_message, connection.execute(_FIND, {"message_ids": list(message_ids)}))
+    return {message.message_id: message for message in found}
 
 
-def held(connection: sa.Connection, message_ids: Collection[str]) -> Sequence[sa.Row[Any]]:
-    """The id, state and detail of those of these messages that there are."""
-    return connection.execute(_HELD, {"message_ids": list(message_ids)}).all()
+def insert(connection: sa.Connection, new: Sequence[NewMessage], now: datetime) -> None:
+    """Add messages, due at once; none is fine."""
+    if new:
+        connection.execute(sa.insert(messages), [_row(message, now) for message in new])
 
 
-def ids(connection: sa.Connection, message_ids: Collection[str]) -> dict[str, int]:
-    """The rows' own ids of these messages."""
-    return dict(map(tuple, connection.execute(_IDS, {"message_ids": message_ids})))
-
-
-def insert(connection: sa.Connection, rows: Sequence[Mapping[str, object]]) -> None:
-    """Add messages."""
-    with together(connection) as writes:
-        writes.insert(messages, rows)
-
-
-def page(
-    connection: sa.Connection, *, subject: str, state: str, before: int | None, size: int
-) -> Sequence[sa.Row[Any]]:
+def page(connection: sa.Connection, *, subject: str, state: str, before: int | None, size: int) -> Sequence[Message]:
     """At most `size` messages, newest first; `before` is the id that the page before ended with."""
-    query = sa.select(messages).order_by(_columns.id.desc()).limit(size)
+    query = _MESSAGES.order_by(_columns.id.desc()).limit(size)
     if subject:
         query = query.where(_columns.subject == subject)
     if state:
         query = query.where(_columns.state == state)
     if before is not None:
         query = query.where(_columns.id < before)
-    return connection.execute(query).all()
+    return list(map(_message, connection.execute(query)))
 
 
-def due(connection: sa.Connection, state: State, now: datetime, limit: int) -> Sequence[sa.Row[Any]]:
+def due(connection: sa.Connection, state: MessageState, now: datetime, limit: int) -> Sequence[DueMessage]:
     """At most `limit` messages of a state whose due time has come, oldest first, locked."""
-    return connection.execute(_DUE, {"wanted": state, "now": now, "most": limit}).all()
+    return [DueMessage(*row) for row in connection.execute(_DUE, {"wanted": state, "now": now, "most": limit})]
+
+
+def _message(row: sa.Row[Any]) -> Message:
+    values = row._asdict()
+    return Message(**values | {"state": MessageState(values["state"])})
+
+
+def _row(message: NewMessage, now: datetime) -> dict[str, object]:
+    return {
+        "message_id": message.message_id,
+        "phone": message.phone,
+        "text": message.text,
+        "segments": message.segments,
+        "template": message.template,
+        "subject": message.subject,
+        "state": message.state,
+        "detail": message.detail,
+        "provider_message_id": "",
+        "attempts": 0,
+        "doubts": 0,
+        "fencing_token": 0,
+        "due_time": now,
+        "expire_time": message.expire_time or now + LIFETIME,
+        "create_time": now,
+        "update_time": now,
+    }
 
 
 def claim(connection: sa.Connection, ids: Collection[int], now: datetime, until: datetime) -> None:
     """Mark messages as being sent, by us, `until` then."""
-    values = {"state": State.SENDING, "due_time": until, "update_time": now}
+    values = {"state": MessageState.SENDING, "due_time": until, "update_time": now}
     place = _place(connection)
     changes = ", ".join(f"{name} = {place}" for name in values)
     counted = "fencing_token = fencing_token + 1, attempts = attempts + 1"
@@ -132,7 +171,7 @@ def _move_alike(
     )
     given = (*provider_ids.values(), *_bound(connection, values))
     if only_sending:
-        statement, given = f"{statement} AND state = {place}", (*given, State.SENDING)
+        statement, given = f"{statement} AND state = {place}", (*given, MessageState.SENDING)
     return connection.exec_driver_sql(statement, given).rowcount
 
 

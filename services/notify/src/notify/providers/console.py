@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import structlog
 
-from notify.providers.provider import Outcome, Sms, Verdict
+from notify.providers.provider import Outcome, OutcomeKind, Sms
 
 log = structlog.get_logger()
 
@@ -17,4 +17,4 @@ class Console:
     def send(self, batch: Sequence[Sms]) -> list[Outcome]:
         for sms in batch:
             log.info("sms", phone=sms.phone, text=sms.text)
-        return [Outcome(Verdict.SENT, "printed", f"console-{sms.reference}") for sms in batch]
+        return [Outcome(OutcomeKind.SENT, "printed", f"console-{sms.reference}") for sms in batch]

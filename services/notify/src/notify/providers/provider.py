@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import Protocol
 
 
-class Verdict(StrEnum):
+class OutcomeKind(StrEnum):
     """What one attempt to send one message came to."""
 
     SENT = "SENT"  # the provider has it
@@ -32,9 +32,9 @@ class Sms:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """A verdict with what the provider said and its own id of the message, where it gave one."""
+    """What an attempt came to, with what the provider said and its own id of the message, where it gave one."""
 
-    verdict: Verdict
+    kind: OutcomeKind
     detail: str = ""
     provider_message_id: str = ""
 

@@ -9,34 +9,34 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from notify.providers.provider import Outcome, Sms, Verdict
+from notify.providers.provider import Outcome, OutcomeKind, Sms
 
 # The provider's own documentation misspells the key; its siblings spell it right.
 _CODE_KEYS = ("response-code", "respose-code")
 
 # What is wrong with our account would fail every message alike, so those wait for an operator instead of failing.
-_VERDICTS = {
-    200: Verdict.SENT,
-    1001: Verdict.ACCOUNT_REFUSED,  # invalid sender id: ours
-    1002: Verdict.REFUSED,  # network not allowed
-    1003: Verdict.REFUSED,  # invalid mobile number
-    1004: Verdict.LATER,  # low credits: until someone tops up
-    1005: Verdict.BUSY,  # system error
-    1006: Verdict.ACCOUNT_REFUSED,  # invalid credentials
-    1007: Verdict.BUSY,  # system error
-    1008: Verdict.UNKNOWN,  # no delivery report: says nothing about sending
-    1009: Verdict.REFUSED,  # unsupported data type
-    1010: Verdict.REFUSED,  # unsupported request type
-    4090: Verdict.LATER,  # "try again after 5 minutes"
-    4091: Verdict.ACCOUNT_REFUSED,  # no partner id
-    4092: Verdict.ACCOUNT_REFUSED,  # no API key
-    4093: Verdict.REFUSED,  # details not found
+_KINDS = {
+    200: OutcomeKind.SENT,
+    1001: OutcomeKind.ACCOUNT_REFUSED,  # invalid sender id: ours
+    1002: OutcomeKind.REFUSED,  # network not allowed
+    1003: OutcomeKind.REFUSED,  # invalid mobile number
+    1004: OutcomeKind.LATER,  # low credits: until someone tops up
+    1005: OutcomeKind.BUSY,  # system error
+    1006: OutcomeKind.ACCOUNT_REFUSED,  # invalid credentials
+    1007: OutcomeKind.BUSY,  # system error
+    1008: OutcomeKind.UNKNOWN,  # no delivery report: says nothing about sending
+    1009: OutcomeKind.REFUSED,  # unsupported data type
+    1010: OutcomeKind.REFUSED,  # unsupported request type
+    4090: OutcomeKind.LATER,  # "try again after 5 minutes"
+    4091: OutcomeKind.ACCOUNT_REFUSED,  # no partner id
+    4092: OutcomeKind.ACCOUNT_REFUSED,  # no API key
+    4093: OutcomeKind.REFUSED,  # details not found
 }
 
 
-def classify(code: int | None) -> Verdict:
-    """The verdict of a response code; UNKNOWN when there is none or nobody has documented it."""
-    return _VERDICTS.get(code, Verdict.UNKNOWN) if code is not None else Verdict.UNKNOWN
+def classify(code: int | None) -> OutcomeKind:
+    """What a response code means; UNKNOWN when there is none or nobody has documented it."""
+    return _KINDS.get(code, OutcomeKind.UNKNOWN) if code is not None else OutcomeKind.UNKNOWN
 
 
 def read(status: int, body: bytes, batch: Sequence[Sms]) -> list[Outcome]:
@@ -44,12 +44,12 @@ def read(status: int, body: bytes, batch: Sequence[Sms]) -> list[Outcome]:
     try:
         answer = json.loads(body)
     except ValueError:  # also UnicodeDecodeError
-        return _all(batch, Outcome(Verdict.UNKNOWN, f"HTTP {status}, and the answer is not JSON"))
+        return _all(batch, Outcome(OutcomeKind.UNKNOWN, f"HTTP {status}, and the answer is not JSON"))
     if isinstance(answer, dict) and isinstance(answer.get("responses"), list):
         return _each(batch, [result for result in answer["responses"] if isinstance(result, dict)])
     if isinstance(answer, dict) and _code(answer) is not None:
         return _all(batch, _overall(answer, alone=len(batch) == 1))
-    return _all(batch, Outcome(Verdict.UNKNOWN, f"HTTP {status}, and the answer has no response code"))
+    return _all(batch, Outcome(OutcomeKind.UNKNOWN, f"HTTP {status}, and the answer has no response code"))
 
 
 def _all(batch: Sequence[Sms], outcome: Outcome) -> list[Outcome]:
@@ -59,14 +59,14 @@ def _all(batch: Sequence[Sms], outcome: Outcome) -> list[Outcome]:
 def _overall(answer: dict[str, Any], *, alone: bool) -> Outcome:
     # A refusal of the whole call holds for all; a success without results proves nothing about twenty messages.
     outcome = _outcome(answer)
-    if outcome.verdict is Verdict.SENT and not alone:
-        return Outcome(Verdict.UNKNOWN, "success without results")
+    if outcome.kind is OutcomeKind.SENT and not alone:
+        return Outcome(OutcomeKind.UNKNOWN, "success without results")
     return outcome
 
 
 def _each(batch: Sequence[Sms], results: list[dict[str, Any]]) -> list[Outcome]:
     found = _match(batch, results)
-    missing = Outcome(Verdict.UNKNOWN, "the answer has no result for this message")
+    missing = Outcome(OutcomeKind.UNKNOWN, "the answer has no result for this message")
     return [_outcome(found[sms.reference]) if sms.reference in found else missing for sms in batch]
 
 

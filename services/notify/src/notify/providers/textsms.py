@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 from notify.providers import responses
 from notify.providers.deadline import Deadline
-from notify.providers.provider import Outcome, Sms, Verdict
+from notify.providers.provider import Outcome, OutcomeKind, Sms
 
 _MAX_ANSWER = 1_000_000
 _CONNECT_SECONDS = 5.0
@@ -52,11 +52,11 @@ class TextSms:
         try:
             status, body = self._whole_call.keep(lambda: self._post(batch))
         except NoConnection as error:
-            return [Outcome(Verdict.UNREACHABLE, f"no connection: {error}")] * len(batch)
+            return [Outcome(OutcomeKind.UNREACHABLE, f"no connection: {error}")] * len(batch)
         except TimeoutError:
-            return [Outcome(Verdict.UNKNOWN, f"no answer within {self.deadline:g} s")] * len(batch)
+            return [Outcome(OutcomeKind.UNKNOWN, f"no answer within {self.deadline:g} s")] * len(batch)
         except (OSError, HTTPException) as error:
-            return [Outcome(Verdict.UNKNOWN, f"the call broke off: {type(error).__name__}")] * len(batch)
+            return [Outcome(OutcomeKind.UNKNOWN, f"the call broke off: {type(error).__name__}")] * len(batch)
         return responses.read(status, body, batch)
 
     def _post(self, batch: Sequence[Sms]) -> tuple[int, bytes]:

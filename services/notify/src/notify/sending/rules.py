@@ -1,21 +1,10 @@
-"""A message's states and what moves it from one to the next. Pure; the clock and the dice are handed in."""
+"""What follows an attempt to send a message. Pure; the clock and the dice are handed in."""
 
 from dataclasses import dataclass
 from datetime import timedelta
-from enum import StrEnum
 
-from notify.providers.provider import Outcome, Verdict
-
-
-class State(StrEnum):
-    """How far a message got; the names are the contract's."""
-
-    QUEUED = "QUEUED"
-    SENDING = "SENDING"
-    SENT = "SENT"
-    FAILED = "FAILED"
-    UNKNOWN = "UNKNOWN"
-    EXPIRED = "EXPIRED"
+from notify.messages.rules import MessageState
+from notify.providers.provider import Outcome, OutcomeKind
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,17 +20,17 @@ class Attempt:
 class Step:
     """Where a message goes next; `delay` is how long it then waits when it is QUEUED."""
 
-    state: State
+    state: MessageState
     delay: timedelta = timedelta()
 
 
 # The shortest and the longest wait before the next attempt, in seconds; doubled from one to the other.
 _WAITS = {
-    Verdict.UNREACHABLE: (1, 60),
-    Verdict.BUSY: (10, 300),
-    Verdict.LATER: (300, 600),
-    Verdict.ACCOUNT_REFUSED: (300, 600),
-    Verdict.UNKNOWN: (5, 5),
+    OutcomeKind.UNREACHABLE: (1, 60),
+    OutcomeKind.BUSY: (10, 300),
+    OutcomeKind.LATER: (300, 600),
+    OutcomeKind.ACCOUNT_REFUSED: (300, 600),
+    OutcomeKind.UNKNOWN: (5, 5),
 }
 
 
@@ -51,23 +40,23 @@ def after_attempt(outcome: Outcome, attempt: Attempt, dice: float) -> Step:
     An attempt in doubt is repeated at most once in a message's life, and only where a double does less harm than
     silence. A clear refusal may be repeated until the message expires.
     """
-    match outcome.verdict:
-        case Verdict.SENT:
-            return Step(State.SENT)
-        case Verdict.REFUSED:
-            return Step(State.FAILED)
-        case Verdict.UNKNOWN if attempt.doubts or not attempt.resend:
-            return Step(State.UNKNOWN)
-        case verdict:
-            return Step(State.QUEUED, _wait(verdict, attempt.attempts, dice))
+    match outcome.kind:
+        case OutcomeKind.SENT:
+            return Step(MessageState.SENT)
+        case OutcomeKind.REFUSED:
+            return Step(MessageState.FAILED)
+        case OutcomeKind.UNKNOWN if attempt.doubts or not attempt.resend:
+            return Step(MessageState.UNKNOWN)
+        case kind:
+            return Step(MessageState.QUEUED, _wait(kind, attempt.attempts, dice))
 
 
-def _wait(verdict: Verdict, attempts: int, dice: float) -> timedelta:
-    shortest, longest = _WAITS[verdict]
+def _wait(kind: OutcomeKind, attempts: int, dice: float) -> timedelta:
+    shortest, longest = _WAITS[kind]
     seconds = min(longest, shortest * 2 ** min(attempts - 1, 16))
     return timedelta(seconds=seconds * (1 + dice / 2))
 
 
-def after_expiry(doubts: int) -> State:
-    """The end of a message whose time ran out: who may have been reached is not called unreached."""
-    return State.UNKNOWN if doubts else State.EXPIRED
+def after_expiry(doubts: int) -> MessageState:
+    """The end of a message whose time ran out: one that may have arrived is UNKNOWN, not EXPIRED."""
+    return MessageState.UNKNOWN if doubts else MessageState.EXPIRED

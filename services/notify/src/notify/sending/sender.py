@@ -1,90 +1,70 @@
-"""The threads that send: one claims, several call the provider, one records what came of the calls.
+"""The thread that sends: it records calls that have ended, claims what is due, and starts a thread for each call.
 
-Owns which thread does what; `sending` has the steps, `demand` says when to claim. What is claimed, or stored as
-SENDING, is handed over at once, so whatever is SENDING is under way; calls that end while one record is being written
-are written together by the next.
+A module of its own because it is about threads and time alone; `service` has the steps. What is claimed is handed over
+at once, so whatever is SENDING is under way.
 """
 
 import threading
 import time
-from collections.abc import Callable, Sequence
-from queue import SimpleQueue
+from collections.abc import Sequence
+from queue import Empty, SimpleQueue
 
 import structlog
 from servicekit.errors import DatabaseUnavailable
 
-from notify.sending.demand import POLL_SECONDS, Demand
-from notify.sending.outbox import Claimed
-from notify.sending.service import (
-    ABANDONED_AT_ONCE,
-    CALL_SIZE,
-    EndedCall,
-    Sending,
-    calls_needed,
-    calls_of,
-    never_called,
-)
+from notify.messages.store import DueMessage
+from notify.sending.service import CALL_SIZE, MAX_ABANDONED, EndedCall, Sending, calls_of, unanswered
 
-# The claimer and the recorder; a call does without the database.
-DATABASE_THREADS = 2
+# Also finds what other processes accepted and what has to be tried again.
+POLL_SECONDS = 1.0
+# Between two rounds: what comes or ends meanwhile shares the transactions of the next, and messages share calls. What
+# comes after a rest does not wait.
+ROUND_SECONDS = 0.05
 
 log = structlog.get_logger()
 
 
-class Worker:
-    """An Outbox. Sends in several calls side by side, so that one slow call does not hold up all messages."""
+class _Call:
+    """A call to the provider that is under way since `began`, on the clock of time.monotonic."""
+
+    def __init__(self, messages: Sequence[DueMessage]) -> None:
+        self.messages = messages
+        self.began = time.monotonic()
+
+
+class Sender:
+    """Sends in several calls side by side, so that one slow call does not hold up all messages."""
 
     def __init__(self, sending: Sending, stopping: threading.Event, *, calls_at_once: int) -> None:
         self._sending = sending
         self._stopping = stopping
-        self._demand = Demand(calls_at_once, stopping)
-        self._settled_at = -POLL_SECONDS
-        self.claim = sending.lease
-        self._claimed: SimpleQueue[Sequence[Claimed] | None] = SimpleQueue()
-        self._ended: SimpleQueue[EndedCall | None] = SimpleQueue()
-        self._claimer = _thread("claimer", self._claim)
-        self._callers = [_thread(f"caller-{number}", self._call) for number in range(calls_at_once)]
-        self._recorder = _thread("recorder", self._record)
+        self._calls_at_once = calls_at_once
+        # What a call came to, with the call; None when there is something else to look for.
+        self._events: SimpleQueue[tuple[_Call, EndedCall] | None] = SimpleQueue()
+        self._under_way: set[_Call] = set()
+        self._may_be_more = True
+        self._claimed_at = self._settled_at = -POLL_SECONDS
+        self._thread = threading.Thread(target=self._run, name="sender", daemon=True)
 
     def start(self) -> None:
         """Begin to send."""
-        for thread in (self._recorder, *self._callers, self._claimer):
-            thread.start()
+        self._thread.start()
 
-    def take(self, messages: int) -> int:
-        """For how many of so many new messages callers are free; they stay free until `begin`. May wait a moment."""
-        return self._demand.take(calls_needed(messages)) * CALL_SIZE
-
-    def begin(self, messages: Sequence[Claimed], taken: int) -> None:
-        """Send messages that are SENDING from the beginning, instead of the `taken` ones that were foreseen."""
-        self._call_all(messages, reserved=calls_needed(taken))
-
-    def unsure(self, messages: Sequence[Claimed]) -> None:
-        """Let messages wait for a claim that are SENDING, if they are there at all, without a call under way."""
-        if messages:
-            self._ended.put(never_called(messages))
-
-    def queued(self, messages: int) -> None:
-        """So many new messages are QUEUED and due."""
-        self._demand.accepted(messages)
+    def wake(self) -> None:
+        """There are new messages to send."""
+        self._events.put(None)
 
     def stop(self, grace: float) -> None:
         """Claim nothing more; let calls in flight end and their outcomes be recorded, within `grace` seconds."""
-        deadline = time.monotonic() + grace
         self._stopping.set()
-        self._demand.stop()
-        _join([self._claimer], deadline)
-        for _ in self._callers:
-            self._claimed.put(None)
-        _join(self._callers, deadline)
-        self._ended.put(None)
-        _join([self._recorder], deadline)
+        self.wake()
+        if self._thread.is_alive():  # it is not where the database never let it start
+            self._thread.join(grace)
 
-    def _claim(self) -> None:
-        while not self._stopping.is_set():
+    def _run(self) -> None:
+        while self._under_way or not self._stopping.is_set():
             try:
-                self._settle_sometimes()
-                self._claim_once()
+                self._do_round()
             except DatabaseUnavailable as error:
                 log.warning("sender_waits_for_database", detail=str(error))
                 self._stopping.wait(POLL_SECONDS)
@@ -92,59 +72,61 @@ class Worker:
                 log.exception("sender_round_failed")
                 self._stopping.wait(POLL_SECONDS)
 
+    def _do_round(self) -> None:
+        ended = self._wait()
+        if ended:
+            self._sending.record(ended)
+        if not self._stopping.is_set():
+            self._settle_sometimes()
+            self._claim()
+            self._stopping.wait(ROUND_SECONDS)
+
+    def _wait(self) -> list[EndedCall]:
+        """Wait until there is something to do, or for POLL_SECONDS; answers the calls that have ended."""
+        ended: list[EndedCall] = []
+        wait = 0 if self._may_be_more and self._room() else POLL_SECONDS
+        try:
+            event = self._events.get(timeout=wait) if wait else self._events.get_nowait()
+            while True:
+                if event is None:
+                    self._may_be_more = True
+                else:
+                    call, outcomes = event
+                    self._under_way.discard(call)
+                    ended.append(outcomes)
+                event = self._events.get_nowait()
+        except Empty:
+            return ended + self._given_up()
+
+    def _given_up(self) -> list[EndedCall]:
+        """Calls that are late; what comes of one after all is recorded if it is certain."""
+        late = [call for call in self._under_way if time.monotonic() - call.began > self._sending.call_seconds]
+        self._under_way.difference_update(late)
+        return [unanswered(call.messages, "no answer in time") for call in late]
+
+    def _room(self) -> int:
+        return self._calls_at_once - len(self._under_way)
+
     def _settle_sometimes(self) -> None:
         # Seldom, and apart from the claims: only a process that died leaves something to find.
         now = time.monotonic()
-        if now - self._settled_at >= POLL_SECONDS and self._sending.settle_abandoned() < ABANDONED_AT_ONCE:
+        if now - self._settled_at >= POLL_SECONDS and self._sending.settle_abandoned() < MAX_ABANDONED:
             self._settled_at = now
 
-    def _claim_once(self) -> None:
-        if not (room := self._demand.room()):
+    def _claim(self) -> None:
+        room = self._room() * CALL_SIZE
+        polled = time.monotonic() - self._claimed_at >= POLL_SECONDS
+        if not room or not (self._may_be_more or polled):
             return
-        claimed: Sequence[Claimed] = []
-        more = False
-        try:
-            claim = self._sending.claim(room * CALL_SIZE)
-            claimed, more = claim.messages, len(claim) == room * CALL_SIZE
-        finally:
-            self._demand.claimed(more=more)
-            self._call_all(claimed, reserved=room)
+        claim = self._sending.claim(room)
+        self._claimed_at = time.monotonic()
+        self._may_be_more = len(claim) == room
+        for messages in calls_of(claim.messages):
+            self._start(_Call(messages))
 
-    def _call_all(self, messages: Sequence[Claimed], *, reserved: int) -> None:
-        calls = list(calls_of(messages))
-        for call in calls:
-            self._claimed.put(call)
-        self._demand.give_back(reserved - len(calls))
+    def _start(self, call: _Call) -> None:
+        self._under_way.add(call)
+        threading.Thread(target=self._make, args=(call,), name="call", daemon=True).start()
 
-    def _call(self) -> None:
-        while (messages := self._claimed.get()) is not None:
-            self._ended.put(self._sending.call(messages))
-            self._demand.give_back(1)
-
-    def _record(self) -> None:
-        while calls := self._take_ended():
-            try:
-                self._sending.record(calls)
-            except Exception:  # likewise: later calls must be recorded
-                log.exception("recording_failed")
-
-    def _take_ended(self) -> list[EndedCall]:
-        """All calls that have ended, at least one; none after the last."""
-        calls: list[EndedCall] = []
-        while not calls or not self._ended.empty():
-            if (call := self._ended.get()) is None:
-                if calls:
-                    self._ended.put(None)  # for the next time
-                break
-            calls.append(call)
-        return calls
-
-
-def _thread(name: str, run: Callable[[], None]) -> threading.Thread:
-    return threading.Thread(target=run, name=name, daemon=True)
-
-
-def _join(threads: Sequence[threading.Thread], deadline: float) -> None:
-    for thread in threads:
-        if thread.is_alive():  # none is where the database never let it start
-            thread.join(max(0.0, deadline - time.monotonic()))
+    def _make(self, call: _Call) -> None:
+        self._events.put((call, self._sending.call(call.messages)))

@@ -1,8 +1,8 @@
-"""The steps of sending: claim what is due, hand it over, record what came of it. `worker` says on which thread.
+"""The steps of sending: claim what is due, hand it over, record what came of it. `sender` says when.
 
 A message is claimed and marked SENDING in one transaction that is durable before the provider is called, so a crash
 leaves a SENDING message whose claim runs out, never a QUEUED one that may have been sent. Any number of processes
-and threads may do this at once.
+may do this at once.
 """
 
 import random
@@ -10,9 +10,8 @@ import threading
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any
 
 import sqlalchemy as sa
 import structlog
@@ -20,38 +19,31 @@ from servicekit.database import current_time, transact
 from servicekit.errors import DatabaseUnavailable
 
 from notify.messages import store, templates
-from notify.providers.provider import Outcome, Provider, Sms, Verdict
-from notify.sending import rules as states
-from notify.sending.outbox import Claimed
-from notify.sending.rules import State
+from notify.messages.rules import MessageState
+from notify.messages.store import DueMessage
+from notify.providers.provider import Outcome, OutcomeKind, Provider, Sms
+from notify.sending import rules
 
 # TextSMS takes no more in one call.
 CALL_SIZE = 20
 # Messages that a dead process left: settled so many in a transaction.
-ABANDONED_AT_ONCE = 200
+MAX_ABANDONED = 200
 
 log = structlog.get_logger()
-
-Row = sa.Row[Any]
 
 
 @dataclass(frozen=True, slots=True)
 class Claim:
     """Messages that are ours to send, and those that expired unsent instead."""
 
-    messages: Sequence[Claimed]
-    expired: Sequence[Row]
+    messages: Sequence[DueMessage]
+    expired: Sequence[DueMessage]
 
     def __len__(self) -> int:
         return len(self.messages) + len(self.expired)
 
 
-def calls_needed(messages: int) -> int:
-    """How many calls so many messages take."""
-    return -(-messages // CALL_SIZE)
-
-
-def calls_of(messages: Sequence[Claimed]) -> Iterator[Sequence[Claimed]]:
+def calls_of(messages: Sequence[DueMessage]) -> Iterator[Sequence[DueMessage]]:
     """The messages of each call to make."""
     for first in range(0, len(messages), CALL_SIZE):
         yield messages[first : first + CALL_SIZE]
@@ -61,14 +53,8 @@ def calls_of(messages: Sequence[Claimed]) -> Iterator[Sequence[Claimed]]:
 class EndedCall:
     """A call's messages, as they were claimed, with an outcome for each."""
 
-    messages: Sequence[Claimed]
+    messages: Sequence[DueMessage]
     outcomes: Sequence[Outcome]
-
-
-def never_called(messages: Sequence[Claimed]) -> EndedCall:
-    """For messages that may be SENDING without a call: as if there had been no connection, so that they go again."""
-    outcome = Outcome(Verdict.UNREACHABLE, "the database did not confirm in time that it holds the message")
-    return EndedCall(messages, [outcome] * len(messages))
 
 
 class Sending:
@@ -85,19 +71,21 @@ class Sending:
         self._provider = provider
         self._stopping = stopping
         self._dice = dice
+        # A call that is later than this counts as unanswered: a client's own limits may be of each step only.
+        self.call_seconds = provider.deadline + 1
         # A claim outlasts the call it is for; what is still SENDING then was left by a process that died.
         self.lease = timedelta(seconds=2 * provider.deadline + 2)
 
-    def claim(self, most: int) -> Claim:
-        """Mark at most `most` due messages SENDING, durably. Their calls must begin at once: the claim is running."""
-        claim = transact(self._engine, lambda connection: self._claim(connection, most))
+    def claim(self, limit: int) -> Claim:
+        """Mark at most `limit` due messages SENDING, durably. Their calls must begin at once: the claim is running."""
+        claim = transact(self._engine, lambda connection: self._claim(connection, limit))
         for message in claim.expired:
             log.warning("message_expired", message_id=message.message_id, last=message.detail)
         return claim
 
-    def _claim(self, connection: sa.Connection, most: int) -> Claim:
+    def _claim(self, connection: sa.Connection, limit: int) -> Claim:
         now = current_time(connection)
-        due = store.due(connection, State.QUEUED, now, most)
+        due = store.due(connection, MessageState.QUEUED, now, limit)
         claim = Claim(
             messages=[_claimed(message) for message in due if message.expire_time > now],
             expired=[message for message in due if message.expire_time <= now],
@@ -108,28 +96,28 @@ class Sending:
         return claim
 
     def settle_abandoned(self) -> int:
-        """Move messages whose sender died on, up to ABANDONED_AT_ONCE; answers how many."""
+        """Move messages whose sender died on, up to MAX_ABANDONED; answers how many."""
         abandoned = transact(self._engine, self._settle)
         for message in abandoned:
             log.warning("message_outcome_unknown", message_id=message.message_id, detail="the sender died meanwhile")
         return len(abandoned)
 
-    def _settle(self, connection: sa.Connection) -> Sequence[Row]:
+    def _settle(self, connection: sa.Connection) -> Sequence[DueMessage]:
         now = current_time(connection)
-        abandoned = store.due(connection, State.SENDING, now, ABANDONED_AT_ONCE)
-        died = Outcome(Verdict.UNKNOWN, "the process that was sending it died")
+        abandoned = store.due(connection, MessageState.SENDING, now, MAX_ABANDONED)
+        died = Outcome(OutcomeKind.UNKNOWN, "the process that was sending it died")
         dice = self._dice()
         store.move(connection, [_step(message, died, now, dice) for message in abandoned])
         return abandoned
 
-    def call(self, messages: Sequence[Claimed]) -> EndedCall:
+    def call(self, messages: Sequence[DueMessage]) -> EndedCall:
         """Hand the messages of one call over. Does not raise."""
         batch = [Sms(reference=str(message.id), phone=message.phone, text=message.text) for message in messages]
         try:
             return EndedCall(messages, self._provider.send(batch))
         except Exception:  # a fault of ours must neither lose a message nor stop the sender
             log.exception("provider_call_failed", messages=len(batch))
-            return EndedCall(messages, [Outcome(Verdict.UNKNOWN, "the call failed by a fault of ours")] * len(batch))
+            return unanswered(messages, "the call failed by a fault of ours")
 
     def record(self, calls: Sequence[EndedCall]) -> None:
         """Write the outcomes down in one transaction; while the database is away, try until the claims run out."""
@@ -168,25 +156,20 @@ class Sending:
         return store.move(connection, moves)
 
 
-def _claimed(row: Row) -> Claimed:
+def unanswered(messages: Sequence[DueMessage], detail: str) -> EndedCall:
+    """The end of a call of which nobody knows what it did."""
+    return EndedCall(messages, [Outcome(OutcomeKind.UNKNOWN, detail)] * len(messages))
+
+
+def _claimed(message: DueMessage) -> DueMessage:
     """A due message as the claim leaves it."""
-    return Claimed(
-        id=row.id,
-        message_id=row.message_id,
-        phone=row.phone,
-        text=row.text,
-        template=row.template,
-        attempts=row.attempts + 1,
-        doubts=row.doubts,
-        fencing_token=row.fencing_token + 1,
-        expire_time=row.expire_time,
-    )
+    return replace(message, attempts=message.attempts + 1, fencing_token=message.fencing_token + 1)
 
 
-def _step(message: Any, outcome: Outcome, now: datetime, dice: float) -> store.Move:
-    unknown = outcome.verdict is Verdict.UNKNOWN
-    attempt = states.Attempt(message.attempts, message.doubts, templates.may_resend(message.template))
-    step = states.after_attempt(outcome, attempt, dice)
+def _step(message: DueMessage, outcome: Outcome, now: datetime, dice: float) -> store.Move:
+    unknown = outcome.kind is OutcomeKind.UNKNOWN
+    attempt = rules.Attempt(message.attempts, message.doubts, templates.may_resend(message.template))
+    step = rules.after_attempt(outcome, attempt, dice)
     values = {
         "state": step.state,
         "detail": outcome.detail[:500],
@@ -199,23 +182,23 @@ def _step(message: Any, outcome: Outcome, now: datetime, dice: float) -> store.M
     return store.Move(message.id, message.fencing_token, values, outcome.provider_message_id, only_sending=unknown)
 
 
-def _expiry(message: Row, now: datetime) -> store.Move:
-    end = {"state": states.after_expiry(message.doubts), "update_time": now}
+def _expiry(message: DueMessage, now: datetime) -> store.Move:
+    end = {"state": rules.after_expiry(message.doubts), "update_time": now}
     return store.Move(message.id, message.fencing_token, end, message.provider_message_id)
 
 
 def _tell(calls: Sequence[EndedCall], ignored: int) -> None:
     """A line for all that was sent and one for each way in which messages were not, with their ids."""
-    unsent: dict[tuple[Verdict, str], list[str]] = defaultdict(list)
+    unsent: dict[tuple[OutcomeKind, str], list[str]] = defaultdict(list)
     for message, outcome in _each(calls):
-        if outcome.verdict is not Verdict.SENT:
-            unsent[outcome.verdict, outcome.detail].append(message.message_id)
+        if outcome.kind is not OutcomeKind.SENT:
+            unsent[outcome.kind, outcome.detail].append(message.message_id)
     sent = sum(len(call.messages) for call in calls) - sum(map(len, unsent.values()))
     log.info("messages_sent", messages=sent, calls=len(calls), ignored=ignored)
     log.debug("calls_recorded", message_ids=_joined(message.message_id for message, _ in _each(calls)))
-    for (verdict, detail), message_ids in unsent.items():
-        log.warning("messages_not_sent", verdict=verdict, detail=detail, message_ids=_joined(message_ids))
-        if verdict is Verdict.ACCOUNT_REFUSED:
+    for (kind, detail), message_ids in unsent.items():
+        log.warning("messages_not_sent", outcome=kind, detail=detail, message_ids=_joined(message_ids))
+        if kind is OutcomeKind.ACCOUNT_REFUSED:
             remedy = "check REJESHA_TEXTSMS_API_KEY, _PARTNER_ID and _SHORTCODE; messages wait until they expire"
             log.error("provider_refuses_our_account", detail=detail, remedy=remedy)
 
@@ -225,7 +208,7 @@ def _tell_unrecorded(calls: Sequence[EndedCall]) -> None:
     log.error("outcomes_not_recorded", message_ids=message_ids)
 
 
-def _each(calls: Sequence[EndedCall]) -> Iterator[tuple[Claimed, Outcome]]:
+def _each(calls: Sequence[EndedCall]) -> Iterator[tuple[DueMessage, Outcome]]:
     for call in calls:
         yield from zip(call.messages, call.outcomes, strict=True)
 

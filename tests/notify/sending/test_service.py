@@ -2,27 +2,26 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from notify.messages import service as messages
-from notify.messages.rules import Draft
-from notify.providers.provider import Outcome, Verdict
-from notify.sending.rules import State
+from notify.messages import service
+from notify.messages.rules import Draft, MessageState
+from notify.providers.provider import Outcome, OutcomeKind
 from structlog.testing import capture_logs
 
 from simulators.textsms import Fault
-from tests.notify.rounds import PHONE, SHELF, ScriptedProvider, accept, make_due, sender, set_times, states
+from tests.notify.rounds import PHONE, ScriptedProvider, accept, make_due, no_wake, sender, set_times, states
 
 
 def test_45_messages_take_three_calls_and_each_arrives_once(engine, sms, make_provider):
     ids = [f"m{n}" for n in range(45)]
-    messages.accept(engine, SHELF, [Draft(m, f"0712{n:06}", text=f"text {m}") for n, m in enumerate(ids)])
+    service.accept(engine, no_wake, [Draft(m, f"0712{n:06}", text=f"text {m}") for n, m in enumerate(ids)])
     sending = sender(engine, make_provider())
     while sending.send_due():
         pass
     assert sms.calls == [("sendbulk", 20), ("sendbulk", 20), ("sendbulk", 5)]
     assert sorted(received.message for received in sms.inbox()) == sorted(f"text {m}" for m in ids)
     assert all(received.mobile == f"254712{int(received.message[6:]):06}" for received in sms.inbox())
-    held = {m: messages.get(engine, m) for m in ids}
-    assert {row.state for row in held.values()} == {State.SENT}
+    held = {m: service.get(engine, m) for m in ids}
+    assert {row.state for row in held.values()} == {MessageState.SENT}
     assert {f"text {m}": row.provider_message_id for m, row in held.items()} == {
         received.message: str(received.messageid) for received in sms.inbox()
     }
@@ -38,11 +37,11 @@ def test_a_lone_message_goes_by_sendsms(engine, sms, make_provider):
 
 def test_many_senders_at_once_never_send_a_message_twice(engine, sms, make_provider):
     ids = [f"m{n}" for n in range(90)]
-    messages.accept(engine, SHELF, [Draft(m, PHONE, text=m) for m in ids])
+    service.accept(engine, no_wake, [Draft(m, PHONE, text=m) for m in ids])
     senders = [sender(engine, make_provider()) for _ in range(6)]
 
     def drain(one):
-        while one.send_due() or any(messages.get(engine, m).state == State.QUEUED for m in ids):
+        while one.send_due() or any(service.get(engine, m).state == MessageState.QUEUED for m in ids):
             pass
 
     with ThreadPoolExecutor(len(senders)) as threads:
@@ -54,22 +53,22 @@ def test_many_senders_at_once_never_send_a_message_twice(engine, sms, make_provi
 @pytest.mark.parametrize(
     ("code", "state", "wait"),
     [
-        (1001, State.QUEUED, 300),
-        (1002, State.FAILED, 0),
-        (1003, State.FAILED, 0),
-        (1004, State.QUEUED, 300),
-        (1005, State.QUEUED, 10),
-        (1006, State.QUEUED, 300),
-        (1007, State.QUEUED, 10),
-        (1008, State.UNKNOWN, 0),
-        (1009, State.FAILED, 0),
-        (1010, State.FAILED, 0),
-        (4090, State.QUEUED, 300),
-        (4091, State.QUEUED, 300),
-        (4092, State.QUEUED, 300),
-        (4093, State.FAILED, 0),
-        (0, State.UNKNOWN, 0),
-        (9999, State.UNKNOWN, 0),
+        (1001, MessageState.QUEUED, 300),
+        (1002, MessageState.FAILED, 0),
+        (1003, MessageState.FAILED, 0),
+        (1004, MessageState.QUEUED, 300),
+        (1005, MessageState.QUEUED, 10),
+        (1006, MessageState.QUEUED, 300),
+        (1007, MessageState.QUEUED, 10),
+        (1008, MessageState.UNKNOWN, 0),
+        (1009, MessageState.FAILED, 0),
+        (1010, MessageState.FAILED, 0),
+        (4090, MessageState.QUEUED, 300),
+        (4091, MessageState.QUEUED, 300),
+        (4092, MessageState.QUEUED, 300),
+        (4093, MessageState.FAILED, 0),
+        (0, MessageState.UNKNOWN, 0),
+        (9999, MessageState.UNKNOWN, 0),
     ],
 )
 def test_every_code_leads_to_its_state_and_waits_long_enough(
@@ -78,17 +77,17 @@ def test_every_code_leads_to_its_state_and_waits_long_enough(
     engine = sqlite_engine
     accept(engine, "m1")
     if not alone:
-        messages.accept(engine, SHELF, [Draft("other", "0722000000", text="the other")])
+        service.accept(engine, no_wake, [Draft("other", "0722000000", text="the other")])
     if not alone:
         sms.add_fault(Fault(kind="right_spelling"))
     sms.add_fault(Fault(kind="code", code=code, mobile=PHONE))
     sender(engine, make_provider()).send_due()
-    row = messages.get(engine, "m1")
+    row = service.get(engine, "m1")
     assert row.state == state
     assert row.attempts == 1
     assert row.due_time - row.update_time == timedelta(seconds=wait)
     if not alone:
-        assert messages.get(engine, "other").state == State.SENT
+        assert service.get(engine, "other").state == MessageState.SENT
 
 
 @pytest.mark.parametrize(
@@ -115,11 +114,15 @@ def test_an_answer_that_proves_nothing_is_unknown_and_only_harmless_doubles_go_o
     sms.add_fault(fault)
     sending = sender(engine, make_provider(deadline=0.6))
     sending.send_due()
-    assert states(engine) == {"plain": State.UNKNOWN, "partial": State.UNKNOWN, "told": State.QUEUED}
+    assert states(engine) == {
+        "plain": MessageState.UNKNOWN,
+        "partial": MessageState.UNKNOWN,
+        "told": MessageState.QUEUED,
+    }
     make_due(engine)
     sending.send_due()
-    assert states(engine) == dict.fromkeys(["plain", "partial", "told"], State.UNKNOWN)
-    assert messages.get(engine, "told").attempts == 2
+    assert states(engine) == dict.fromkeys(["plain", "partial", "told"], MessageState.UNKNOWN)
+    assert service.get(engine, "told").attempts == 2
 
 
 def test_a_resend_that_works_ends_as_sent(sqlite_engine, sms, make_provider):
@@ -129,7 +132,7 @@ def test_a_resend_that_works_ends_as_sent(sqlite_engine, sms, make_provider):
     sending.send_due()
     make_due(sqlite_engine)
     sending.send_due()
-    assert states(sqlite_engine) == {"told": State.SENT}
+    assert states(sqlite_engine) == {"told": MessageState.SENT}
     assert len(sms.inbox(PHONE)) == 2
 
 
@@ -137,20 +140,20 @@ def test_a_refused_connection_is_tried_again_even_for_a_plain_text(sqlite_engine
     accept(sqlite_engine, "m1")
     nobody = make_provider(url=f"http://127.0.0.1:{free_port}/api/services/")
     sender(sqlite_engine, nobody).send_due()
-    assert states(sqlite_engine) == {"m1": State.QUEUED}
+    assert states(sqlite_engine) == {"m1": MessageState.QUEUED}
     make_due(sqlite_engine)
     sender(sqlite_engine, make_provider()).send_due()
-    assert states(sqlite_engine) == {"m1": State.SENT}
+    assert states(sqlite_engine) == {"m1": MessageState.SENT}
 
 
 def test_wrong_credentials_keep_the_message_and_it_goes_once_they_are_right(sqlite_engine, sms, make_provider):
     accept(sqlite_engine, "m1")
     sender(sqlite_engine, make_provider(api_key="wrong")).send_due()
-    assert states(sqlite_engine) == {"m1": State.QUEUED}
-    assert "wrong" not in messages.get(sqlite_engine, "m1").detail
+    assert states(sqlite_engine) == {"m1": MessageState.QUEUED}
+    assert "wrong" not in service.get(sqlite_engine, "m1").detail
     make_due(sqlite_engine)
     sender(sqlite_engine, make_provider()).send_due()
-    assert states(sqlite_engine) == {"m1": State.SENT}
+    assert states(sqlite_engine) == {"m1": MessageState.SENT}
 
 
 def test_an_expired_message_is_never_sent_and_is_told(engine, sms, make_provider):
@@ -159,7 +162,7 @@ def test_an_expired_message_is_never_sent_and_is_told(engine, sms, make_provider
     accept(engine, "in time")
     with capture_logs() as logged:
         sender(engine, make_provider()).send_due()
-    assert states(engine) == {"late": State.EXPIRED, "in time": State.SENT}
+    assert states(engine) == {"late": MessageState.EXPIRED, "in time": MessageState.SENT}
     assert len(sms.inbox()) == 1
     assert [line["message_id"] for line in logged if line["event"] == "message_expired"] == ["late"]
 
@@ -167,15 +170,15 @@ def test_an_expired_message_is_never_sent_and_is_told(engine, sms, make_provider
 def test_a_waiting_message_is_due_when_it_expires_at_the_latest(engine):
     soon = datetime.now(UTC) + timedelta(minutes=1)
     accept(engine, "m1", expire_time=soon)
-    sender(engine, ScriptedProvider(Outcome(Verdict.LATER))).send_due()
-    row = messages.get(engine, "m1")
-    assert (row.state, row.due_time) == (State.QUEUED, row.expire_time)
+    sender(engine, ScriptedProvider(Outcome(OutcomeKind.LATER))).send_due()
+    row = service.get(engine, "m1")
+    assert (row.state, row.due_time) == (MessageState.QUEUED, row.expire_time)
 
 
 def test_a_message_that_expires_after_a_doubtful_attempt_is_unknown(engine):
     accept(engine, "m1", template="customer_connected")
-    sending = sender(engine, ScriptedProvider(Outcome(Verdict.UNKNOWN)))
+    sending = sender(engine, ScriptedProvider(Outcome(OutcomeKind.UNKNOWN)))
     sending.send_due()
     set_times(engine, due_time=datetime(2020, 1, 1, tzinfo=UTC), expire_time=datetime(2020, 1, 1, tzinfo=UTC))
     sending.send_due()
-    assert states(engine) == {"m1": State.UNKNOWN}
+    assert states(engine) == {"m1": MessageState.UNKNOWN}

@@ -4,9 +4,9 @@ import threading
 from datetime import UTC, datetime
 
 import pytest
-from notify.messages import service as messages
-from notify.providers.provider import Outcome, Verdict
-from notify.sending.rules import State
+from notify.messages import service
+from notify.messages.rules import MessageState
+from notify.providers.provider import Outcome, OutcomeKind
 from notify.sending.service import CALL_SIZE, EndedCall, Sending, calls_of
 
 from tests.notify.rounds import Rounds, ScriptedProvider, accept, make_due, sender, set_times, states
@@ -15,9 +15,9 @@ from tests.notify.rounds import Rounds, ScriptedProvider, accept, make_due, send
 def test_a_message_is_durably_sending_while_the_provider_is_called(engine):
     accept(engine, "m1")
     seen = []
-    provider = ScriptedProvider(Outcome(Verdict.SENT), during=lambda: seen.append(states(engine)))
+    provider = ScriptedProvider(Outcome(OutcomeKind.SENT), during=lambda: seen.append(states(engine)))
     sender(engine, provider).send_due()
-    assert seen == [{"m1": State.SENDING}]
+    assert seen == [{"m1": MessageState.SENDING}]
 
 
 def test_a_late_success_is_believed_after_the_claim_was_given_up(engine):
@@ -27,26 +27,26 @@ def test_a_late_success_is_believed_after_the_claim_was_given_up(engine):
 
     def stall():
         make_due(engine)
-        assert sender(engine, ScriptedProvider(Outcome(Verdict.REFUSED))).send_due()
-        assert states(engine) == {"plain": State.UNKNOWN, "told": State.QUEUED}
+        assert sender(engine, ScriptedProvider(Outcome(OutcomeKind.REFUSED))).send_due()
+        assert states(engine) == {"plain": MessageState.UNKNOWN, "told": MessageState.QUEUED}
 
-    sender(engine, ScriptedProvider(Outcome(Verdict.SENT), during=stall)).send_due()
-    assert states(engine) == {"plain": State.SENT, "told": State.SENT}
+    sender(engine, ScriptedProvider(Outcome(OutcomeKind.SENT), during=stall)).send_due()
+    assert states(engine) == {"plain": MessageState.SENT, "told": MessageState.SENT}
 
 
-@pytest.mark.parametrize("late", [Verdict.UNKNOWN, Verdict.REFUSED, Verdict.BUSY])
+@pytest.mark.parametrize("late", [OutcomeKind.UNKNOWN, OutcomeKind.REFUSED, OutcomeKind.BUSY])
 def test_a_late_outcome_does_not_disturb_a_message_that_was_claimed_again(engine, late):
     accept(engine, "told", template="customer_connected")
 
     def stall():
-        other = sender(engine, ScriptedProvider(Outcome(Verdict.SENT)))
+        other = sender(engine, ScriptedProvider(Outcome(OutcomeKind.SENT)))
         for _ in ("settle", "send again"):
             make_due(engine)
             other.send_due()
-        assert states(engine) == {"told": State.SENT}
+        assert states(engine) == {"told": MessageState.SENT}
 
     sender(engine, ScriptedProvider(Outcome(late), during=stall)).send_due()
-    assert states(engine) == {"told": State.SENT}
+    assert states(engine) == {"told": MessageState.SENT}
 
 
 def test_a_late_doubt_does_not_revive_a_message_that_has_ended(engine):
@@ -57,39 +57,46 @@ def test_a_late_doubt_does_not_revive_a_message_that_has_ended(engine):
         for times in ({}, {"expire_time": long_ago}):
             set_times(engine, due_time=long_ago, **times)
             sender(engine, ScriptedProvider()).send_due()
-        assert states(engine) == {"told": State.UNKNOWN}
+        assert states(engine) == {"told": MessageState.UNKNOWN}
 
-    sender(engine, ScriptedProvider(Outcome(Verdict.UNKNOWN), during=stall)).send_due()
-    assert states(engine) == {"told": State.UNKNOWN}
+    sender(engine, ScriptedProvider(Outcome(OutcomeKind.UNKNOWN), during=stall)).send_due()
+    assert states(engine) == {"told": MessageState.UNKNOWN}
 
 
 def test_a_fault_of_ours_in_the_call_loses_no_message(engine):
     accept(engine, "m1")
     sender(engine, ScriptedProvider(RuntimeError("a bug"))).send_due()
-    assert states(engine) == {"m1": State.UNKNOWN}
+    assert states(engine) == {"m1": MessageState.UNKNOWN}
 
 
 def test_an_outcome_that_cannot_be_written_down_does_not_take_its_neighbours_with_it(engine):
     accept(engine, "poisoned")
-    sending = Sending(engine, ScriptedProvider(Outcome(Verdict.SENT), Outcome(Verdict.SENT)), threading.Event())
+    sending = Sending(engine, ScriptedProvider(Outcome(OutcomeKind.SENT), Outcome(OutcomeKind.SENT)), threading.Event())
     (poisoned,) = calls_of(sending.claim(CALL_SIZE).messages)
     accept(engine, "sound")
     (sound,) = calls_of(sending.claim(CALL_SIZE).messages)
     without_outcome = EndedCall(poisoned, [])
     sending.record([without_outcome, sending.call(sound)])
-    assert states(engine) == {"poisoned": State.SENDING, "sound": State.SENT}
+    assert states(engine) == {"poisoned": MessageState.SENDING, "sound": MessageState.SENT}
 
 
 def test_outcomes_of_all_kinds_are_recorded_together(engine):
     ids = [f"m{n}" for n in range(6)]
     accept(engine, *ids)
-    verdicts = [Verdict.SENT, Verdict.REFUSED, Verdict.UNKNOWN, Verdict.BUSY, Verdict.SENT, Verdict.REFUSED]
+    kinds = [
+        OutcomeKind.SENT,
+        OutcomeKind.REFUSED,
+        OutcomeKind.UNKNOWN,
+        OutcomeKind.BUSY,
+        OutcomeKind.SENT,
+        OutcomeKind.REFUSED,
+    ]
     sending = Sending(engine, ScriptedProvider(), threading.Event())
     claimed = sending.claim(CALL_SIZE).messages
-    outcomes = [Outcome(verdict, verdict.lower(), f"their {n}") for n, verdict in enumerate(verdicts)]
+    outcomes = [Outcome(kind, kind.lower(), f"their {n}") for n, kind in enumerate(kinds)]
     calls = [EndedCall(claimed[:2], outcomes[:2]), EndedCall(claimed[2:], outcomes[2:])]
     sending.record(calls)
-    rows = [messages.get(engine, m) for m in ids]
+    rows = [service.get(engine, m) for m in ids]
     assert [row.state for row in rows] == ["SENT", "FAILED", "UNKNOWN", "QUEUED", "SENT", "FAILED"]
     assert [(row.detail, row.provider_message_id) for row in rows] == [
         (o.detail, o.provider_message_id) for o in outcomes
@@ -110,7 +117,7 @@ def test_an_outcome_waits_in_memory_while_the_database_is_away(sqlite_engine):
             return False
 
     accept(sqlite_engine, "m1")
-    provider = ScriptedProvider(Outcome(Verdict.SENT), during=lambda: rename("messages", "away"))
+    provider = ScriptedProvider(Outcome(OutcomeKind.SENT), during=lambda: rename("messages", "away"))
     Rounds(Sending(sqlite_engine, provider, DatabaseReturns())).send_due()
-    assert states(sqlite_engine) == {"m1": State.SENT}
+    assert states(sqlite_engine) == {"m1": MessageState.SENT}
     assert len(provider.sent) == 1

@@ -1,0 +1,15 @@
+"""Why a request about messages is refused."""
+
+from servicekit.errors import InvalidArgument, NotFound
+
+
+class InvalidMessageId(InvalidArgument):
+    """A message_id that is empty, too long, or not printable ASCII."""
+
+    reason = "INVALID_MESSAGE_ID"
+
+
+class MessageNotFound(NotFound):
+    """No message has this id."""
+
+    reason = "MESSAGE_NOT_FOUND"

@@ -1,0 +1,155 @@
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+
+import pytest
+import sqlalchemy as sa
+from notify.messages import service
+from notify.messages.errors import InvalidMessageId, MessageNotFound
+from notify.messages.rules import Draft, MessageState
+from notify.schema import messages as table
+from servicekit.database import transact
+from servicekit.errors import BatchTooLarge, DatabaseUnavailable, InvalidPageToken
+
+from tests.notify.rounds import no_wake
+
+
+def draft(message_id, **changes):
+    return Draft(message_id, **({"phone": "0712345678", "text": "hello"} | changes))
+
+
+def count(engine):
+    with engine.connect() as connection:
+        return connection.scalar(sa.select(sa.func.count()).select_from(table))
+
+
+def test_accepting_a_message_again_changes_nothing_and_says_so(engine):
+    (first,) = service.accept(engine, no_wake, [draft("m1", subject="T1")])
+    (again,) = service.accept(engine, no_wake, [draft("m1", text="something else", phone="bad")])
+    assert (first.state, first.repeated, again.state, again.repeated) == (
+        MessageState.QUEUED,
+        False,
+        MessageState.QUEUED,
+        True,
+    )
+    assert service.get(engine, "m1").text == "hello"
+
+
+def test_a_batch_keeps_the_bad_beside_the_good_in_the_order_of_the_request(engine):
+    receipts = service.accept(
+        engine,
+        no_wake,
+        [
+            draft("b", phone="0201234567"),
+            draft("a"),
+            draft("c", text=None, template="customer_expired", facts={}),
+            draft("a", text="a second one with the same id"),
+            draft("d", text="x" * 5000),
+            draft("e", expire_time=datetime(1, 1, 1, tzinfo=UTC)),
+            draft("f", expire_time=datetime.max.replace(tzinfo=UTC)),
+        ],
+    )
+    assert [(r.message_id, r.state, r.repeated) for r in receipts] == [
+        ("b", MessageState.FAILED, False),
+        ("a", MessageState.QUEUED, False),
+        ("c", MessageState.FAILED, False),
+        ("a", MessageState.QUEUED, True),
+        ("d", MessageState.FAILED, False),
+        ("e", MessageState.QUEUED, False),
+        ("f", MessageState.QUEUED, False),
+    ]
+    assert "not a mobile number" in receipts[0].detail
+    assert "trans_id" in receipts[2].detail
+    assert service.get(engine, "a").text == "hello"
+    assert service.get(engine, "b").phone == "0201234567"
+    assert service.get(engine, "d").detail
+
+
+def test_a_commit_that_counted_without_an_answer_is_found_when_the_message_comes_again(engine, monkeypatch):
+    def commit_and_hear_nothing(engine, work):
+        transact(engine, work)
+        raise DatabaseUnavailable("the answer was lost")
+
+    monkeypatch.setattr(service, "transact", commit_and_hear_nothing)
+    with pytest.raises(DatabaseUnavailable):
+        service.accept(engine, no_wake, [draft("m1")])
+    monkeypatch.undo()
+    (again,) = service.accept(engine, no_wake, [draft("m1")])
+    assert (again.state, again.repeated, count(engine)) == (MessageState.QUEUED, True, 1)
+
+
+def test_who_sends_is_woken_once_the_messages_are_durable(engine):
+    seen = []
+    service.accept(engine, lambda: seen.append(count(engine)), [draft("m1"), draft("m2")])
+    assert seen == [2]
+
+
+def test_ids_that_differ_only_in_case_or_a_trailing_space_are_two_messages(engine):
+    receipts = service.accept(engine, no_wake, [draft("m"), draft("M"), draft("m ")])
+    assert [r.repeated for r in receipts] == [False] * 3
+    assert count(engine) == 3
+
+
+@pytest.mark.parametrize("bad", ["", "x" * 101, "new\nline", "é"])
+def test_one_bad_id_refuses_the_whole_batch(engine, bad):
+    with pytest.raises(InvalidMessageId, match=r"messages\[1\]"):
+        service.accept(engine, no_wake, [draft("good"), draft(bad)])
+    assert count(engine) == 0
+
+
+def test_a_batch_has_1_to_1000_messages(engine):
+    for size in (0, 1001):
+        with pytest.raises(BatchTooLarge):
+            service.accept(engine, no_wake, [draft(f"m{n}") for n in range(size)])
+    assert len(service.accept(engine, no_wake, [draft(f"m{n}") for n in range(1000)])) == count(engine) == 1000
+
+
+def test_overlapping_batches_at_once_accept_every_message_exactly_once(engine):
+    at_once = threading.Barrier(8)
+
+    def accept(worker):
+        at_once.wait()
+        ids = [f"m{(worker * 7 + n) % 30}" for n in range(20)]
+        return service.accept(engine, no_wake, [draft(message_id) for message_id in ids])
+
+    with ThreadPoolExecutor(8) as threads:
+        receipts = [receipt for batch in threads.map(accept, range(8)) for receipt in batch]
+    first_ones = [receipt.message_id for receipt in receipts if not receipt.repeated]
+    assert len(receipts) == 160
+    assert len(first_ones) == len(set(first_ones)) == count(engine) == len({r.message_id for r in receipts})
+
+
+def test_an_unset_expire_time_means_a_day_from_now(engine):
+    service.accept(engine, no_wake, [draft("m1")])
+    row = service.get(engine, "m1")
+    assert row.expire_time - row.create_time == timedelta(days=1)
+
+
+def test_listing_pages_newest_first_and_filters(engine):
+    service.accept(engine, no_wake, [draft(f"m{n}", subject="T1" if n % 2 else "T2") for n in range(7)])
+    service.accept(engine, no_wake, [draft("bad", phone="1", subject="T1")])
+
+    def pages(**wanted):
+        token, found = "", []
+        while True:
+            page = service.list_page(engine, **({"subject": "", "state": "", "size": 2, "token": token} | wanted))
+            assert len(page.messages) <= 2
+            found += [row.message_id for row in page.messages]
+            if not (token := page.next_token):
+                return found
+
+    assert pages() == ["bad", *(f"m{n}" for n in reversed(range(7)))]
+    assert pages(subject="T1") == ["bad", "m5", "m3", "m1"]
+    assert pages(subject="t1") == []
+    assert pages(subject="T1", state=MessageState.QUEUED) == ["m5", "m3", "m1"]
+
+
+@pytest.mark.parametrize("token", ["x", "-1", "9" * 30, "'; DROP TABLE messages"])
+def test_a_page_token_of_nobodys_is_refused(engine, token):
+    with pytest.raises(InvalidPageToken):
+        service.list_page(engine, subject="", state="", size=0, token=token)
+
+
+def test_an_unknown_message_is_not_found(engine):
+    with pytest.raises(MessageNotFound):
+        service.get(engine, "nobody")
