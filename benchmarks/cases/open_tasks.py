@@ -43,7 +43,7 @@ INSERT INTO tasks ({_COLUMNS})
 WITH RECURSIVE digits AS (SELECT 0 AS d UNION ALL SELECT d + 1 FROM digits WHERE d < 999)
 SELECT 'set_access', CONCAT('T', a.d * 1000 + b.d), 1,
        IF(a.d * 1000 + b.d < %s - {_ELSEWHERE}, {_CROWDED}, {_CROWDED} + 1 + b.d), '',
-       '{{"username": "0000HW", "enabled": true}}', 'open', 1, 0,
+       '{{"username": "0000HW"}}', 'open', 1, 0,
        UTC_TIMESTAMP(6) - INTERVAL 1 DAY + INTERVAL a.d * 1000 + b.d MICROSECOND,
        UTC_TIMESTAMP(6) + INTERVAL 30 DAY, '', UTC_TIMESTAMP(6)
   FROM digits a JOIN digits b WHERE a.d < %s

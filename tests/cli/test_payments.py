@@ -39,7 +39,7 @@ def step(seconds, category, message, **details):
 
 
 def line_task(state, last_error="", **more):
-    work = task.AccessWork(router_id=1, username="u1", enabled=True)
+    work = task.AccessWork(router_id=1, username="u1")
     times = {"create_time": stamp(0.1), "due_time": stamp(60)}
     return task.TaskRecord(
         task_id=9, kind="set_access", state=state, fencing_token=3, last_error=last_error, access=work, **times, **more

@@ -68,7 +68,7 @@ class World:
 
     def store(self, directory=None, max_bytes=64 * 1024 * 1024):
         """A spool's store in a directory of its own, or in the given one."""
-        return Store.open(directory or Path(tempfile.mkdtemp(dir=self.accounts)), max_bytes)
+        return Store.open(directory or Path(tempfile.mkdtemp(dir=self.directory)), max_bytes)
 
 
 @contextlib.asynccontextmanager

@@ -31,7 +31,7 @@ def test_what_happened_stands_in_order_of_time_whoever_knows_it():
                     create_time=at(1),
                     end_time=at(25),
                     last_error="no route to host",
-                    access=task_pb.AccessWork(router_id=3, username="u1", enabled=True),
+                    access=task_pb.AccessWork(router_id=3, username="u1"),
                 )
             ],
         ),

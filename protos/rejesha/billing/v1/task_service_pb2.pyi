@@ -135,29 +135,27 @@ Global___AccessOutcome: _TypeAlias = AccessOutcome  # noqa: Y015
 
 @_typing.final
 class AccessWork(_message.Message):
-    """What a router must hold for one customer."""
+    """One customer's line: make it what is wanted at the moment the task is carried out. Wanted is on, as long as
+    nothing but a payment makes tasks.
+    """
 
     DESCRIPTOR: _descriptor.Descriptor
 
     ROUTER_ID_FIELD_NUMBER: _builtins.int
     USERNAME_FIELD_NUMBER: _builtins.int
-    ENABLED_FIELD_NUMBER: _builtins.int
     router_id: _builtins.int
     """The router, as in the `routers` table."""
     username: _builtins.str
     """The name of the PPPoE secret."""
-    enabled: _builtins.bool
-    """True to enable the line, false to disable it."""
     def __init__(
         self,
         *,
         router_id: _builtins.int = ...,
         username: _builtins.str = ...,
-        enabled: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["enabled", b"enabled", "router_id", b"router_id", "username", b"username"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["router_id", b"router_id", "username", b"username"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -267,7 +265,7 @@ class Task(_message.Message):
 
     @_builtins.property
     def access(self) -> Global___AccessWork:
-        """Switch a line."""
+        """Make a line what is wanted."""
 
     @_builtins.property
     def messages(self) -> Global___MessageWork:
@@ -663,7 +661,7 @@ class TaskRecord(_message.Message):
 
     @_builtins.property
     def access(self) -> Global___AccessWork:
-        """Switch a line."""
+        """Make a line what is wanted."""
 
     @_builtins.property
     def messages(self) -> Global___MessageWork:

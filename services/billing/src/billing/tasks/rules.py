@@ -41,11 +41,10 @@ class State(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """The line of an access task. `enabled` False switches it off."""
+    """The line of an access task: it is to be made what is wanted, which is on."""
 
     router_id: int
     username: str
-    enabled: bool = True
 
 
 @dataclass(slots=True)

@@ -116,8 +116,7 @@ def _task(row: Any, notice: Notice | None) -> Task:
 
 def line_of(row: Any) -> Line:
     """The line of an access task's row."""
-    payload = orjson.loads(row.payload)
-    return Line(row.router_id, payload["username"], payload["enabled"])
+    return Line(row.router_id, orjson.loads(row.payload)["username"])
 
 
 def messages_of(row: Any) -> list[Message]:

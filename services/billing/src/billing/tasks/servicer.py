@@ -122,7 +122,7 @@ def _task(task: leasing.Task) -> pb.Task:
 
 
 def _access(line: Line) -> pb.AccessWork:
-    return pb.AccessWork(router_id=line.router_id, username=line.username, enabled=line.enabled)
+    return pb.AccessWork(router_id=line.router_id, username=line.username)
 
 
 def _messages(messages: list[Message]) -> pb.MessageWork:

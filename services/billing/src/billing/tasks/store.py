@@ -148,7 +148,7 @@ def _row(task: NewTask, now: datetime) -> dict[str, Any]:
 
 def _payload(work: Line | Notice) -> str:
     if isinstance(work, Line):
-        return orjson.dumps({"username": work.username, "enabled": work.enabled}).decode()
+        return orjson.dumps({"username": work.username}).decode()
     return orjson.dumps(notices.to_json(work)).decode()
 
 

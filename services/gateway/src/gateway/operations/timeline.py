@@ -116,7 +116,7 @@ def _task(task: task_service_pb2.TaskRecord) -> Json:
 def _work(task: task_service_pb2.TaskRecord) -> str:
     if task.HasField("access"):
         access = task.access
-        return f"switch {'on' if access.enabled else 'off'} {access.username} at router {access.router_id}"
+        return f"switch on {access.username} at router {access.router_id}"
     count = len(task.messages.messages)
     return f"hand over {count} message{'' if count == 1 else 's'}"
 
