@@ -13,12 +13,6 @@ from deploy.local.processes import NotReady
 from deploy.local.system import System
 from deploy.local.watching import Watch
 
-# What the operator's command reads from the state directory.
-_FOR_THE_COMMAND = (
-    "REJESHA_BILLING_TARGET", "REJESHA_ROUTER_CONTROL_TARGET", "REJESHA_NOTIFY_TARGET", "REJESHA_API_TOKEN",
-    "REJESHA_CALLBACK_SECRETS",
-)  # fmt: skip
-
 
 def main() -> int:
     stop = threading.Event()
@@ -70,7 +64,8 @@ def _gateway_url(values: Mapping[str, str]) -> str:
 
 
 def _run_env(values: Mapping[str, str]) -> str:
-    lines = [f"{name}={values[name]}" for name in _FOR_THE_COMMAND if name in values]
+    """For `rejesha`: where everything is, and what its `migrate` and `doctor` need to look at it."""
+    lines = [f"{name}={value}" for name, value in sorted(values.items()) if name.startswith("REJESHA_")]
     return "\n".join([f"REJESHA_GATEWAY_URL={_gateway_url(values)}", *lines, ""])
 
 

@@ -69,11 +69,11 @@ def test_a_sound_database_passes_every_check_also_for_replicas_at_once_and_keeps
 
 def test_what_is_not_migrated_is_named_with_what_to_do(engine):
     run(engine, "ALTER TABLE things DROP COLUMN name")
-    assert faults(engine) == {"tables": "the table things lacks name: run `migrate`"}
+    assert faults(engine) == {"tables": "the table things lacks name: run `rejesha migrate`"}
     run(engine, "DROP TABLE things")
     run(engine, "DROP TABLE selftest_example")
-    missing = "the table things is missing: run `migrate`; the table selftest_example is missing: run `migrate`"
-    assert faults(engine) == {"tables": missing}
+    missing = [f"the table {name} is missing: run `rejesha migrate`" for name in ("things", "selftest_example")]
+    assert faults(engine) == {"tables": "; ".join(missing)}
 
 
 @pytest.mark.parametrize("table", ["things", "selftest_example"])

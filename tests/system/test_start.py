@@ -41,7 +41,7 @@ def test_a_table_without_transactions_ends_the_start_with_its_name_and_the_docto
     engine = database.create_engine(server_url)
     migrate.upgrade(engine, service, migrations)
     code, said, _ = run(service, server_url, "doctor")
-    checks = ("server", "tables", "connection", "writes", "rollback", "unique keys", "row locks")
+    checks = ("settings", "server", "tables", "connection", "writes", "rollback", "unique keys", "row locks", "clock")
     assert (code, said.splitlines()) == (0, [f"ok\t{check}" for check in checks])
 
     with engine.begin() as connection:
@@ -58,9 +58,9 @@ def test_a_table_without_transactions_ends_the_start_with_its_name_and_the_docto
 def test_a_database_that_was_not_migrated_ends_the_start_with_what_to_do(sqlite_url):
     code, _, said = run("billing", sqlite_url)
     assert code == 2
-    assert "the table isps is missing: run `migrate`" in said
+    assert "the table isps is missing: run `rejesha migrate`" in said
 
 
 def test_the_doctor_says_why_a_database_cannot_be_asked(server_url):
     code, said, _ = run("billing", server_url.replace("://root", "://nobody"), "doctor")
-    assert (code, said.split(" Access")[0]) == (1, "bad\tdatabase: the database refuses: 1045")
+    assert (code, said.split(" Access")[0]) == (1, "ok\tsettings\nbad\tdatabase: the database refuses: 1045")

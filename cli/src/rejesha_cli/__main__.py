@@ -25,6 +25,11 @@ COMMANDS = {
     "message": ("messages.commands:message", "Messages to customers, ISPs and admins."),
     "quarantine": ("quarantine.commands:quarantine", "Callbacks that could not become payments."),
     "spool": ("spool.commands:spool", "Show what waits on the gateway's disk for billing, and why."),
+    "migrate": (
+        "installation.commands:migrate",
+        "Bring the tables of the services installed here up to date.",
+    ),
+    "doctor": ("installation.commands:doctor", "Try all that an installation needs, and say what is wrong."),
 }
 
 

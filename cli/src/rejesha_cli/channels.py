@@ -17,6 +17,7 @@ from servicekit.errors import reason_of
 
 from rejesha_cli.errors import CommandFailed, ServiceRefused, ServiceUnreachable
 from rejesha_cli.settings import Settings
+from servicekit import clocks
 
 if TYPE_CHECKING:
     from rejesha.billing.v1.account_service_pb2_grpc import AccountServiceStub
@@ -35,6 +36,14 @@ class Service:
     target: str
     setting: str
     deadline_seconds: float = 30
+
+
+@dataclass(frozen=True)
+class Health:
+    """`state`: gRPC's word, such as "serving"; `time`: the service's own, as ISO 8601, "" where it does not say."""
+
+    state: str
+    time: str
 
 
 class Channels:
@@ -85,10 +94,12 @@ class Channels:
 
         return NotifyServiceStub(self._channel(self.notify))
 
-    def health(self, service: Service) -> str:
-        """The word of gRPC's health check, such as "serving"."""
-        answer = health_pb2_grpc.HealthStub(self._channel(service)).Check(health_pb2.HealthCheckRequest())
-        return str(health_pb2.HealthCheckResponse.ServingStatus.Name(answer.status)).lower()
+    def health(self, service: Service) -> Health:
+        """What gRPC's health check answers."""
+        stub = health_pb2_grpc.HealthStub(self._channel(service))
+        answer, call = stub.Check.with_call(health_pb2.HealthCheckRequest())
+        state = str(health_pb2.HealthCheckResponse.ServingStatus.Name(answer.status)).lower()
+        return Health(state, dict(call.trailing_metadata() or ()).get(clocks.METADATA_KEY, ""))
 
     def close(self) -> None:
         for channel in self._open.values():

@@ -15,6 +15,7 @@ from servicekit.environment import FILE_SUFFIX, PREFIX, setting, words
 from rejesha_cli.errors import SettingsUnreadable
 
 RUN_FILE = Path("var") / "run.env"
+_SHARED_DATABASE = f"{PREFIX}DATABASE_URL"
 
 
 @dataclass(frozen=True)
@@ -55,11 +56,15 @@ class Settings:
 
 
 def with_env_file(environment: Mapping[str, str], lines: Mapping[str, str]) -> dict[str, str]:
-    """The environment, and of an env file's lines those settings that it sets neither itself nor by a file."""
+    """The environment, and of an env file's lines those settings that it sets neither itself nor by a file.
+
+    A database that the environment names for all services wins over one that the file names for one of them.
+    """
 
     def is_set(name: str) -> bool:
         variable = name.removesuffix(FILE_SUFFIX)
-        return bool(environment.get(variable) or environment.get(variable + FILE_SUFFIX))
+        names = {variable, _SHARED_DATABASE} if variable.endswith(_SHARED_DATABASE.removeprefix(PREFIX)) else {variable}
+        return any(environment.get(each) or environment.get(each + FILE_SUFFIX) for each in names)
 
     return {**environment, **{name: value for name, value in lines.items() if not is_set(name)}}
 

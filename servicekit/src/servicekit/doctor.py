@@ -1,23 +1,69 @@
-"""`python -m <service> doctor`: makes the self-test of the database for a person to read."""
+"""`python -m <service> doctor`: what a service needs, each thing tried and told in a line.
+
+A line is `ok`, `bad` or `none` (there is nothing to test), a tab, the check's name, and after a colon what was found or
+what is wrong and what to do about it. `rejesha doctor` reads these lines.
+"""
 
 import sys
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
+from servicekit import clocks
 from servicekit.errors import DatabaseUnavailable
-from servicekit.selftest import SelfTest
+
+if TYPE_CHECKING:  # a process without a database has none of what this imports
+    from servicekit.selftest import SelfTest
 
 
-def examine(selftest: SelfTest) -> int:
-    """Print each check on standard output with ok or bad and why; the exit code: 0 if all are ok, else 1."""
+@dataclass(frozen=True)
+class Check:
+    """One thing that was tried. `fault`: what is wrong, and what to do; `found`: what there is to know when it is not.
+
+    `nothing`: why there is nothing to test.
+    """
+
+    name: str
+    fault: str = ""
+    found: str = ""
+    nothing: str = ""
+
+    def __str__(self) -> str:
+        word = "bad" if self.fault else "none" if self.nothing else "ok"
+        text = self.fault or self.nothing or self.found
+        return f"{word}\t{self.name}{': ' if text else ''}{' '.join(text.split())}"
+
+
+def examine(selftest: "SelfTest", more: Iterable[Check] = ()) -> int:
+    """Print the checks of a service's database and `more`; the exit code: 0 if all are well, else 1."""
+    return report([*more, *of_database(selftest)])
+
+
+def report(checks: Iterable[Check]) -> int:
+    """Print each check on standard output; the exit code: 0 if all are well, else 1."""
     bad = False
-    try:
-        for name, fault in selftest.checks():
-            bad = bad or bool(fault)
-            _print(name, fault)
-    except DatabaseUnavailable as error:
-        bad = True
-        _print("database", str(error))
+    for check in checks:
+        bad = bad or bool(check.fault)
+        sys.stdout.write(f"{check}\n")
     return int(bad)
 
 
-def _print(name: str, fault: str) -> None:
-    sys.stdout.write(f"{'bad' if fault else 'ok'}\t{name}{': ' if fault else ''}{fault}\n")
+def of_settings(faults: Iterable[str]) -> Iterator[Check]:
+    """Whether a service would start with the settings that there are; `faults`: what Settings.faults() answers."""
+    for fault in (found := list(faults)):
+        yield Check("settings", fault)
+    if not found:
+        yield Check("settings")
+
+
+def of_database(selftest: "SelfTest") -> Iterator[Check]:
+    """The self-test of a start, and where that went well the database's clock."""
+    well = True
+    try:
+        for name, fault in selftest.checks():
+            well = well and not fault
+            yield Check(name, fault)
+        if well:
+            yield Check("clock", clocks.fault(selftest.seconds_ahead()))
+    except DatabaseUnavailable as error:
+        yield Check("database", str(error))

@@ -4,6 +4,7 @@ Owns one small table a service, whose rows belong to one process each, so that r
 what they do: some accept the words of a lock and lock nothing.
 """
 
+import time
 import uuid
 from collections.abc import Iterator
 from datetime import timedelta
@@ -90,6 +91,18 @@ class SelfTest:
 
         transact(self._engine, work)
 
+    def seconds_ahead(self) -> float:
+        """How far the database's clock is ahead of this machine's. Raises DatabaseUnavailable."""
+        try:
+            with self._engine.connect() as connection:
+                asked = time.time()
+                answer = current_time(connection).timestamp()
+                answered = time.time()
+                connection.rollback()
+        except (DBAPIError, sa.exc.TimeoutError) as error:
+            raise meaning_of(error) from error
+        return answer - (asked + answered) / 2
+
     def _server(self) -> str:
         with self._engine.connect() as connection:
             dialect = connection.dialect
@@ -109,7 +122,7 @@ class SelfTest:
         faults = []
         for table in (*self._tables.sorted_tables, self._own):
             if table.name.lower() not in present:
-                faults.append(f"the table {table.name} is missing: run `migrate`")
+                faults.append(f"the table {table.name} is missing: run `rejesha migrate`")
             elif fault := self._table(inspector, table):
                 faults.append(fault)
         return "; ".join(faults)
@@ -117,7 +130,7 @@ class SelfTest:
     def _table(self, inspector: sa.Inspector, table: sa.Table) -> str:
         there = {column["name"].lower() for column in inspector.get_columns(table.name)}
         if missing := [column.name for column in table.c if column.name.lower() not in there]:
-            return f"the table {table.name} lacks {', '.join(missing)}: run `migrate`"
+            return f"the table {table.name} lacks {', '.join(missing)}: run `rejesha migrate`"
         engine = str(inspector.get_table_options(table.name).get("mysql_engine", ""))
         if not self._on_sqlite and engine.lower() != "innodb":
             return f"the table {table.name} is kept by {engine or 'no engine'}, not by InnoDB, and has no transactions"

@@ -4,6 +4,7 @@ A process reads its settings once, in its `__main__`. A missing or wrong one sto
 """
 
 import sys
+from collections.abc import Mapping
 from typing import Annotated, Any, Self
 
 from pydantic import AliasChoices, BeforeValidator, Field, ValidationError, field_validator, model_validator
@@ -89,7 +90,7 @@ class Settings(BaseSettings):
         except OSError as error:
             return [f"a settings file cannot be read: {error}"]
         except ValidationError as error:
-            return [_explain(fault) for fault in error.errors(include_input=False)]
+            return [_explain(fault, cls.model_fields) for fault in error.errors(include_input=False)]
         return []
 
     @classmethod
@@ -126,10 +127,11 @@ class ServerSettings(Settings):
         return joined(self.bind, port)
 
 
-def _explain(fault: Any) -> str:
+def _explain(fault: Any, fields: Mapping[str, FieldInfo]) -> str:
     name = PREFIX + str(fault["loc"][0]).upper().removeprefix(PREFIX) if fault["loc"] else ""
     if fault["type"] == "missing":
-        return f"{name} is missing and has no default."
+        others = [each for one in map(_variables, fields, fields.values()) if name in one for each in one[1:]]
+        return f"{name} is missing and has no default{f'; {others[0]} does for all services' if others else ''}."
     if not name:
         return str(fault["msg"]).removeprefix("Value error, ")
     return f"{name} is wrong: {fault['msg']}."

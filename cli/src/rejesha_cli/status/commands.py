@@ -53,7 +53,7 @@ def status(connected: Connections, as_json: bool) -> None:
 
 def _service(channels: Channels, service: Service) -> Record:
     try:
-        found, detail = channels.health(service), ""
+        found, detail = channels.health(service).state, ""
     except CommandFailed as error:
         found, detail = "unreachable", str(error)
     return _state(service.name, found, service.target, detail, ok=found == "serving")

@@ -1,5 +1,9 @@
-"""Runs the gateway until it is told to stop. The only reader of its settings."""
+"""`python -m gateway` serves until it is told to stop, `… doctor` tries its settings and its spool's disk.
 
+The only reader of its settings.
+"""
+
+import shutil
 import signal
 import socket
 import sys
@@ -17,12 +21,42 @@ from gateway.settings import GatewaySettings, Role
 from gateway.spool.database import DiskFailed
 from gateway.spool.directory import OldSpool, SpoolInUse
 from gateway.spool.store import Store
+from servicekit import doctor
 
 
 def main() -> None:
-    if len(sys.argv) > 1:
-        sys.exit("gateway takes no arguments: it has no database to migrate")
-    settings = GatewaySettings.load()
+    match sys.argv[1:]:
+        case []:
+            serve(GatewaySettings.load())
+        case ["doctor"]:
+            sys.exit(examine())
+        case _:
+            sys.exit("usage: python -m gateway [doctor]; it has no database to migrate")
+
+
+def examine() -> int:
+    faults = GatewaySettings.faults()
+    disk = [] if faults else [check_disk(GatewaySettings.load())]
+    return doctor.report([*doctor.of_settings(faults), *disk])
+
+
+def check_disk(settings: GatewaySettings) -> doctor.Check:
+    """Whether the disk has room for as many callbacks as the spool may hold."""
+    name, path, bound = "spool's disk", settings.gateway_spool, settings.gateway_spool_bytes
+    if path is None or settings.gateway_role is Role.DISPATCHER:
+        return doctor.Check(name, nothing="this gateway takes no callbacks in")
+    try:
+        free = shutil.disk_usage(
+            next(each for each in (path.absolute(), *path.absolute().parents) if each.exists())
+        ).free
+    except OSError as error:
+        return doctor.Check(name, f"{path} (REJESHA_GATEWAY_SPOOL) cannot be looked at: {error.strerror}")
+    found = f"{free / 1e9:.1f} GB are free at {path}, and the spool may take {bound / 1e9:.1f} GB"
+    advice = "make room, or set a lower REJESHA_GATEWAY_SPOOL_BYTES"
+    return doctor.Check(name, f"{found}: {advice}") if free < bound else doctor.Check(name, found=found)
+
+
+def serve(settings: GatewaySettings) -> None:
     configure("gateway", log_format=settings.log_format, level=settings.log_level)
     door = _listen(settings)
     warn_of_plaintext(settings.bind)

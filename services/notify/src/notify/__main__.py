@@ -52,7 +52,8 @@ def bring_up_to_date(settings: MigrationSettings, options: Sequence[str]) -> Non
 
 def examine(settings: MigrationSettings) -> int:
     logs.configure("notify", log_format=settings.log_format, level=settings.log_level)
-    return doctor.examine(selftest_of(database.create_engine(settings.database_url)))
+    selftest = selftest_of(database.create_engine(settings.database_url))
+    return doctor.examine(selftest, doctor.of_settings(NotifySettings.faults()))
 
 
 def serve(settings: NotifySettings) -> None:

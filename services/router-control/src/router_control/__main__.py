@@ -83,7 +83,8 @@ def bring_up_to_date(settings: MigrationSettings, options: Sequence[str]) -> Non
 
 def examine(settings: MigrationSettings) -> int:
     _log_as(settings)
-    return doctor.examine(selftest_of(database.create_engine(settings.database_url)))
+    selftest = selftest_of(database.create_engine(settings.database_url))
+    return doctor.examine(selftest, doctor.of_settings(RouterControlSettings.faults()))
 
 
 def reencrypt(settings: VaultSettings) -> None:

@@ -1,0 +1,122 @@
+"""What `rejesha doctor` tries: what each service that is here says of itself, and how the running ones answer."""
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import groupby
+from typing import Any
+
+from rejesha_cli.channels import Service
+from rejesha_cli.context import Connections
+from rejesha_cli.errors import CommandFailed
+from rejesha_cli.installation.programs import ALL, Ended, Program
+from servicekit import clocks
+
+_WELL = {"ok": True, "bad": False, "none": None}
+_SPOOL_FAULTS = {"full", "failing"}
+
+Run = Callable[..., Ended]
+
+
+@dataclass(frozen=True)
+class Checked:
+    """One thing that was tried. `of`: whose it is; `well`: None where there is nothing to test; `text`: for people."""
+
+    of: str
+    name: str
+    well: bool | None
+    text: str = ""
+
+
+def examine(connected: Connections, run: Run) -> list[Checked]:
+    """Everything, side by side."""
+    channels = connected.channels
+    services = (channels.billing, channels.router_control, channels.notify)
+    with ThreadPoolExecutor() as threads:
+        own = threads.map(lambda each: list(of_program(each, run)), ALL)
+        running = threads.map(lambda each: list(of_service(connected, each)), services)
+        gateway = threads.submit(lambda: list(of_gateway(connected)))
+        return [one for found in (*own, *running, gateway.result()) for one in found]
+
+
+def summed_up(found: Sequence[Checked]) -> Iterator[Checked]:
+    """The same in fewer lines: what is well and needs no words, of one service side by side."""
+
+    def silent(one: Checked) -> tuple[str, bool]:
+        return one.of, one.well is True and not one.text
+
+    for (of, together), checks in groupby(found, silent):
+        if together:
+            yield Checked(of, ", ".join(one.name for one in checks), well=True)
+        else:
+            yield from checks
+
+
+def of_program(program: Program, run: Run) -> Iterator[Checked]:
+    """What `python -m <service> doctor` says: a line for each check."""
+    if not program.is_installed:
+        yield Checked(program.name, "installation", None, program.where_to_run)
+        return
+    ended = run(program, "doctor")
+    lines = [line.partition("\t") for line in ended.answer.splitlines()]
+    found = [(_WELL[word], text.partition(": ")) for word, tab, text in lines if tab and word in _WELL]
+    yield from (Checked(program.name, name, well, text) for well, (name, _, text) in found)
+    if not ended.is_well and all(well is not False for well, _ in found):
+        # It came not so far as to test anything.
+        faults = [line.removeprefix("rejesha: ") for line in ended.remarks.splitlines()] or [f"exit code {ended.code}"]
+        yield from (Checked(program.name, "settings", False, fault) for fault in faults)
+
+
+def of_service(connected: Connections, service: Service) -> Iterator[Checked]:
+    """Whether a running gRPC service can be reached, is healthy, and has our time."""
+    asked = time.time()
+    try:
+        health = connected.channels.health(service)
+    except CommandFailed as error:
+        yield Checked(service.name, "reachable", False, str(error))
+        return
+    serving = health.state == "serving"
+    advice = "" if serving else f": its log says why, and so does `python -m {service.name.replace('-', '_')} doctor`"
+    yield Checked(service.name, "health", serving, f"{health.state.replace('_', ' ')} at {service.target}{advice}")
+    if health.time:
+        yield of_clock(service.name, health.time, (asked + time.time()) / 2)
+
+
+def of_gateway(connected: Connections) -> Iterator[Checked]:
+    """Whether the gateway answers, is healthy, has our time, and can hold callbacks on its disk."""
+    asked = time.time()
+    try:
+        answer = connected.gateway.health()
+    except CommandFailed as error:
+        yield Checked("gateway", "reachable", False, str(error))
+        return
+    document = answer.document
+    state = str(document.get("status") or f"HTTP {answer.status}")
+    why = f": {document['error']}" if document.get("error") else ""
+    yield Checked("gateway", "health", state == "healthy", f"{state} at {connected.gateway.url}{why}")
+    if isinstance(document.get("timestamp"), str):
+        yield of_clock("gateway", document["timestamp"], (asked + time.time()) / 2)
+    if isinstance(document.get("spool"), dict):
+        yield _of_spool(document["spool"])
+
+
+def _of_spool(spool: dict[str, Any]) -> Checked:
+    state, waiting, rejected = spool.get("state"), spool.get("waiting") or 0, spool.get("rejected") or 0
+    if state in _SPOOL_FAULTS:
+        return Checked("gateway", "spool", False, f"{state}: make room on the disk of REJESHA_GATEWAY_SPOOL")
+    if waiting or rejected:
+        text = f"{waiting} callbacks wait, {rejected} were taken by nobody: `rejesha spool` says why"
+        return Checked("gateway", "spool", False, text)
+    return Checked("gateway", "spool", True, "no callback waits")
+
+
+def of_clock(whose: str, moment: str, ours: float) -> Checked:
+    """Whether a process' time, as ISO 8601, agrees with this machine's at the same moment."""
+    try:
+        ahead = datetime.fromisoformat(moment).timestamp() - ours
+    except ValueError:
+        return Checked(whose, "clock", None, f"{moment!r} is no time")
+    fault = clocks.fault(ahead)
+    return Checked(whose, "clock", not fault, fault)

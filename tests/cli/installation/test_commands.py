@@ -1,0 +1,150 @@
+"""`rejesha migrate` and `rejesha doctor`, with the real services as programs and with programs told what to say."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from cryptography.fernet import Fernet
+from rejesha_cli.installation import checks, programs
+
+WELL = "ok\tserver\nok\ttables"
+
+
+@pytest.fixture
+def databases(rejesha, monkeypatch, tmp_path):
+    """Settings of an installation whose databases are empty files."""
+    for name in ("BILLING", "ROUTER_CONTROL", "NOTIFY"):
+        monkeypatch.setenv(f"REJESHA_{name}_DATABASE_URL", f"sqlite:///{tmp_path / name.lower()}.db")
+    monkeypatch.setenv("REJESHA_ROUTER_CONTROL_KEYS", Fernet.generate_key().decode())
+    return tmp_path
+
+
+@pytest.fixture
+def say(monkeypatch):
+    """Lets programs end as they are told, and keeps what was run."""
+    told, ran = {}, []
+
+    def run(program, environment, *arguments):
+        ran.append((program.name, *arguments))
+        code, answer, remarks = told.get((program.name, *arguments), (0, "", ""))
+        return programs.Ended(program, code, answer, remarks)
+
+    monkeypatch.setattr(programs, "run", run)
+    run.told, run.ran = told, ran
+    return run
+
+
+@pytest.fixture
+def only_billing(monkeypatch):
+    """Nothing but billing is installed here."""
+    monkeypatch.setattr(programs.Program, "is_installed", property(lambda program: program.name == "billing"))
+
+
+def test_all_services_are_migrated_and_the_doctor_finds_their_databases_well(rejesha, databases):
+    looked = rejesha("migrate", "--check", "--json").document
+    assert [(one["service"], one["state"]) for one in looked["services"]] == [
+        ("billing", "ready"),
+        ("router-control", "ready"),
+        ("notify", "ready"),
+    ]
+    migrated = rejesha("migrate")
+    assert (migrated.code, migrated.out.count(": migrated.")) == (0, 3)
+    found = {(one["of"], one["check"]): one for one in rejesha("doctor", "--json").document["checks"]}
+    for service in ("billing", "router-control", "notify"):
+        assert {found[service, check]["well"] for check in ("server", "tables", "row locks", "clock")} == {True}
+    assert "REJESHA_SHORTCODES is missing" in found["billing", "settings"]["detail"]
+    assert "REJESHA_BILLING_TARGET" in found["billing", "reachable"]["detail"]
+
+
+def test_a_missing_setting_is_named_and_nothing_is_changed(rejesha, databases, monkeypatch):
+    monkeypatch.delenv("REJESHA_NOTIFY_DATABASE_URL")
+    ended = rejesha("migrate")
+    assert ended.code == 1
+    assert "notify: failed. REJESHA_NOTIFY_DATABASE_URL is missing" in ended.out
+    assert "REJESHA_DATABASE_URL does for all services" in ended.out
+    assert "--env-file" in ended.err
+    checked = rejesha("doctor", "--json").document["checks"]
+    assert "the table isps is missing: run `rejesha migrate`" in str(checked)
+    # As in a file that is named.
+    (databases / "rejesha.env").write_text(f"REJESHA_NOTIFY_DATABASE_URL=sqlite:///{databases}/notify.db\n")
+    assert rejesha("--env-file", "rejesha.env", "migrate", "notify").code == 0
+    assert rejesha("--env-file", "nowhere.env", "migrate", "notify").code == 2
+
+
+def test_what_stands_in_the_way_of_one_stops_all(rejesha, say):
+    say.told["notify", "migrate", "--check"] = (1, "notify: This database cannot be migrated yet.\n  x a table", "")
+    ended = rejesha("migrate")
+    assert ended.code == 1
+    assert "notify: refused. This database cannot be migrated yet.\n    x a table\n" in ended.out
+    assert {arguments for _, *arguments in map(tuple, say.ran) for arguments in [tuple(arguments)]} == {
+        ("migrate", "--check")
+    }
+
+
+def test_a_migration_that_stops_leaves_the_others_for_the_next_run(rejesha, say):
+    say.told["router-control", "migrate"] = (1, "", "router_control: the migration stopped. The database said: 2013")
+    states = [(one["service"], one["state"]) for one in rejesha("migrate", "--json").document["services"]]
+    assert states == [("billing", "migrated"), ("router-control", "failed"), ("notify", "stopped")]
+
+
+def test_one_service_is_migrated_alone(rejesha, say):
+    assert rejesha("migrate", "router-control").code == 0
+    assert say.ran == [("router-control", "migrate", "--check"), ("router-control", "migrate")]
+    refused = rejesha("migrate", "gateway")
+    assert (refused.code, "'gateway' is not one of" in refused.err) == (2, True)
+
+
+def test_what_is_not_installed_here_is_said(rejesha, say, only_billing, monkeypatch):
+    ended = rejesha("migrate")
+    assert ended.code == 0
+    assert "billing: migrated." in ended.out
+    assert "notify: not installed. notify is not installed here (no Python package notify): run this where" in ended.out
+    assert {name for name, *_ in say.ran} == {"billing"}
+    refused = rejesha("migrate", "notify")
+    assert (refused.code, "notify is not installed here" in refused.err) == (1, True)
+    found = rejesha("doctor", "--json").document["checks"]
+    assert [one["of"] for one in found if one["well"] is None] == ["router-control", "notify", "gateway"]
+    monkeypatch.setattr(programs.Program, "is_installed", False)
+    assert "none of billing, router-control, notify is installed here" in rejesha("migrate").err
+
+
+def test_the_doctor_says_what_is_well_in_few_lines_and_what_is_wrong_in_one_each(installation, say, httpserver):
+    health = {"status": "healthy", "timestamp": datetime.now(UTC).isoformat(), "spool": {"state": "ok", "waiting": 0}}
+    httpserver.expect_request("/health").respond_with_json(health)
+    for program in programs.ALL:
+        say.told[program.name, "doctor"] = (0, WELL, "")
+    ended = installation("doctor")
+    assert ended.code == 0, ended.out
+    assert "well   billing         server, tables\n" in ended.out
+    assert "well   notify          health: serving at" in ended.out
+    assert "well   gateway         clock\n" in ended.out
+    say.told["notify", "doctor"] = (1, f"{WELL}\nbad\tclock: 60 s behind this machine's: let both be set by NTP", "")
+    say.told["billing", "doctor"] = (2, "", "rejesha: REJESHA_BILLING_DATABASE_URL is missing and has no default.")
+    ended = installation("doctor")
+    assert ended.code == 1
+    assert "WRONG  notify          clock: 60 s behind this machine's: let both be set by NTP\n" in ended.out
+    assert "WRONG  billing         settings: REJESHA_BILLING_DATABASE_URL is missing and has no default.\n" in ended.out
+
+
+@pytest.mark.parametrize(
+    ("changes", "name", "why"),
+    [
+        ({"status": "unhealthy", "error": "billing is unreachable"}, "health", "billing is unreachable"),
+        ({"timestamp": (datetime.now(UTC) - timedelta(hours=3)).isoformat()}, "clock", "behind this machine's"),
+        ({"spool": {"state": "full", "waiting": 0}}, "spool", "REJESHA_GATEWAY_SPOOL"),
+        ({"spool": {"state": "draining", "waiting": 7}}, "spool", "7 callbacks wait"),
+    ],
+)
+def test_what_is_wrong_with_the_gateway_is_named(installation, say, httpserver, changes, name, why):
+    health = {"status": "healthy", "spool": {"state": "ok", "waiting": 0}} | changes
+    httpserver.expect_request("/health").respond_with_json(health)
+    wrong = [one for one in installation("doctor", "--json").document["checks"] if one["well"] is False]
+    assert [(one["of"], one["check"]) for one in wrong] == [("gateway", name)]
+    assert why in wrong[0]["detail"]
+
+
+def test_a_clock_may_be_off_by_as_long_as_asking_takes():
+    moment = datetime(2026, 11, 26, 12, tzinfo=UTC)
+    ours = moment.timestamp()
+    assert checks.of_clock("billing", moment.isoformat(), ours - 1.5).well
+    assert "3 s ahead of" in checks.of_clock("billing", moment.isoformat(), ours - 3).text
+    assert checks.of_clock("billing", "noon", ours).well is None
