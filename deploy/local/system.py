@@ -8,6 +8,8 @@ from deploy.local.processes import Process, answering, serving
 
 DEMO_ROUTER_PASSWORD = "sandbox"  # noqa: S105  # of a simulated router
 DEMO_ACCOUNTS = ("0949AQ", "0950AR", "0951AS")
+# When the CPU is short, payments are taken in first: what carries out tasks and sends messages may wait.
+_NICE = {"dispatcher": 10, "notify": 10}
 
 
 class System:
@@ -105,4 +107,5 @@ class System:
         ready: Callable[[], bool] = lambda: True,
         port: int = 0,
     ) -> Process:
-        return Process(name, command, environment, self.state / "log" / f"{name}.log", ready, port)
+        log = self.state / "log" / f"{name}.log"
+        return Process(name, command, environment, log, ready, port, _NICE.get(name, 0))
