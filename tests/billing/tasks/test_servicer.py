@@ -1,8 +1,11 @@
 """TaskService through a real gRPC server."""
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
 import pytest
+from billing.tasks import service, servicer
 from google.protobuf.duration_pb2 import Duration
 from rejesha.billing.v1 import task_service_pb2 as task_pb
 
@@ -63,3 +66,24 @@ def test_a_report_that_says_nothing_is_refused(client):
     for reports in ([], [silent], [unspecified], [unknown], [task_pb.TaskReport(task_id=1)] * 1001):
         report = partial(client.tasks.CompleteTasks, task_pb.CompleteTasksRequest(reports=reports))
         assert refused(report) == ("INVALID_ARGUMENT", "INVALID_REPORT")
+
+
+def test_few_calls_about_tasks_work_at_once_and_payments_are_recorded_beside_them(client, monkeypatch):
+    monkeypatch.setattr(servicer, "MAX_WAIT", 0.05)
+    at_work, may_end, lease = threading.Semaphore(0), threading.Event(), service.lease
+
+    def slow(*arguments):
+        at_work.release()
+        may_end.wait(30)
+        return lease(*arguments)
+
+    monkeypatch.setattr(service, "lease", slow)
+    with ThreadPoolExecutor() as threads:
+        working = [threads.submit(client.lease) for _ in range(servicer.MAX_CALLS_AT_ONCE)]
+        for _ in working:
+            assert at_work.acquire(timeout=30)
+        assert refused(client.lease) == ("RESOURCE_EXHAUSTED", "TASKS_BUSY")
+        client.record(payment("A1"))
+        may_end.set()
+        assert sum(len(one.result(30).tasks) for one in working) == 1
+    assert client.lease().tasks == []

@@ -31,6 +31,9 @@ class TaskServiceStub:
 
     A lease ends by report or by time. Every lease of a task raises its fencing_token; a report with an older
     fencing token is stale and changes nothing, so two carriers of one task cannot both count.
+
+    Recording payments goes first: LeaseTasks and CompleteTasks wait a moment for each other, and answer
+    RESOURCE_EXHAUSTED `TASKS_BUSY` when too many of them are at work; ask again after a pause.
     """
 
     def __init__(self, channel):
@@ -67,6 +70,9 @@ class TaskServiceServicer:
 
     A lease ends by report or by time. Every lease of a task raises its fencing_token; a report with an older
     fencing token is stale and changes nothing, so two carriers of one task cannot both count.
+
+    Recording payments goes first: LeaseTasks and CompleteTasks wait a moment for each other, and answer
+    RESOURCE_EXHAUSTED `TASKS_BUSY` when too many of them are at work; ask again after a pause.
     """
 
     def LeaseTasks(self, request, context):
@@ -142,6 +148,9 @@ class TaskService:
 
     A lease ends by report or by time. Every lease of a task raises its fencing_token; a report with an older
     fencing token is stale and changes nothing, so two carriers of one task cannot both count.
+
+    Recording payments goes first: LeaseTasks and CompleteTasks wait a moment for each other, and answer
+    RESOURCE_EXHAUSTED `TASKS_BUSY` when too many of them are at work; ask again after a pause.
     """
 
     @staticmethod

@@ -32,6 +32,9 @@ class TaskServiceStub:
 
     A lease ends by report or by time. Every lease of a task raises its fencing_token; a report with an older
     fencing token is stale and changes nothing, so two carriers of one task cannot both count.
+
+    Recording payments goes first: LeaseTasks and CompleteTasks wait a moment for each other, and answer
+    RESOURCE_EXHAUSTED `TASKS_BUSY` when too many of them are at work; ask again after a pause.
     """
 
     @_typing.overload
@@ -65,6 +68,9 @@ class TaskServiceAsyncStub(TaskServiceStub):
 
     A lease ends by report or by time. Every lease of a task raises its fencing_token; a report with an older
     fencing token is stale and changes nothing, so two carriers of one task cannot both count.
+
+    Recording payments goes first: LeaseTasks and CompleteTasks wait a moment for each other, and answer
+    RESOURCE_EXHAUSTED `TASKS_BUSY` when too many of them are at work; ask again after a pause.
     """
 
     def __init__(self, channel: _aio.Channel) -> None: ...
@@ -94,6 +100,9 @@ class TaskServiceServicer(metaclass=_abc_1.ABCMeta):
 
     A lease ends by report or by time. Every lease of a task raises its fencing_token; a report with an older
     fencing token is stale and changes nothing, so two carriers of one task cannot both count.
+
+    Recording payments goes first: LeaseTasks and CompleteTasks wait a moment for each other, and answer
+    RESOURCE_EXHAUSTED `TASKS_BUSY` when too many of them are at work; ask again after a pause.
     """
 
     @_abc_1.abstractmethod

@@ -1,14 +1,16 @@
 """TaskService."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import timedelta
+from threading import Semaphore
 from typing import Any
 
 import grpc
 from google.protobuf.duration_pb2 import Duration
 from rejesha.billing.v1 import task_service_pb2 as pb
 from rejesha.billing.v1 import task_service_pb2_grpc
-from servicekit.errors import InvalidArgument
+from servicekit.errors import InvalidArgument, ServiceError
 from sqlalchemy import Engine
 
 from billing.locking.service import HeldRows
@@ -22,6 +24,10 @@ from billing.tasks.rules import Kind, Line, State, Wanted
 
 MAX_REPORTS = 1000
 MAX_BUSY_ROUTERS = 1000
+# However many dispatchers there are: so many calls work at once beside the recording of payments, which goes first.
+MAX_CALLS_AT_ONCE = 2
+# How long a call waits for its turn, in seconds: less than any dispatcher waits for the answer.
+MAX_WAIT = 2.0
 
 _KINDS = {pb.TaskKind.Value(f"TASK_KIND_{kind.name}"): kind for kind in Kind}
 _STATES = {state: pb.TaskState.Value(f"TASK_STATE_{state.name}") for state in State}
@@ -40,6 +46,13 @@ class InvalidReport(InvalidArgument):
     reason = "INVALID_REPORT"
 
 
+class TasksBusy(ServiceError):
+    """As many calls as may are at work already. Nothing was done."""
+
+    code = grpc.StatusCode.RESOURCE_EXHAUSTED
+    reason = "TASKS_BUSY"
+
+
 class TaskServicer(task_service_pb2_grpc.TaskServiceServicer):
     """See the proto for what each RPC does."""
 
@@ -47,6 +60,7 @@ class TaskServicer(task_service_pb2_grpc.TaskServiceServicer):
         self._engine = engine
         self._policy = policy
         self._held_rows = HeldRows(engine)
+        self._free = Semaphore(MAX_CALLS_AT_ONCE)
 
     def LeaseTasks(self, request: pb.LeaseTasksRequest, context: grpc.ServicerContext) -> pb.LeaseTasksResponse:
         duration = _lease_duration(request.lease_duration)
@@ -55,7 +69,8 @@ class TaskServicer(task_service_pb2_grpc.TaskServiceServicer):
         if len(request.busy_router_ids) > MAX_BUSY_ROUTERS:
             raise InvalidLease(f"busy_router_ids: at most {MAX_BUSY_ROUTERS}")
         wanted = Wanted(request.max_tasks, _kinds(request.kind), frozenset(request.busy_router_ids))
-        lease = leasing.lease(self._engine, self._policy, request.owner, duration, wanted)
+        with self._turn():
+            lease = leasing.lease(self._engine, self._policy, request.owner, duration, wanted)
         return pb.LeaseTasksResponse(
             tasks=[_task(task) for task in lease.tasks],
             next_due_in=_duration(lease.next_due_in),
@@ -67,9 +82,18 @@ class TaskServicer(task_service_pb2_grpc.TaskServiceServicer):
         if not 1 <= len(request.reports) <= MAX_REPORTS:
             raise InvalidReport(f"1 to {MAX_REPORTS} reports, not {len(request.reports)}")
         reports = [_report(message) for message in request.reports]
-        return pb.CompleteTasksResponse(
-            stale_task_ids=reporting.complete(self._engine, self._policy, reports, self._held_rows)
-        )
+        with self._turn():
+            stale = reporting.complete(self._engine, self._policy, reports, self._held_rows)
+        return pb.CompleteTasksResponse(stale_task_ids=stale)
+
+    @contextmanager
+    def _turn(self) -> Iterator[None]:
+        if not self._free.acquire(timeout=MAX_WAIT):
+            raise TasksBusy(f"{MAX_CALLS_AT_ONCE} calls are at work already")
+        try:
+            yield
+        finally:
+            self._free.release()
 
     def RetryTasks(self, request: pb.RetryTasksRequest, context: grpc.ServicerContext) -> pb.RetryTasksResponse:
         return pb.RetryTasksResponse(task_ids=retrying.retry(self._engine, request.trans_id.strip().upper()))
