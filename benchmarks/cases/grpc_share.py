@@ -19,7 +19,7 @@ from gateway.callbacks.parsing import parse_callback
 from gateway.clients.billing import Billing
 from rejesha.billing.v1.payment_service_pb2_grpc import PaymentServiceStub
 from rejesha.billing.v1.quarantine_service_pb2_grpc import QuarantineServiceStub
-from servicekit.channel import connect_async
+from servicekit.rpc.channel import connect_async
 
 from benchmarks.bench import Bench
 from benchmarks.load.plan import Load
@@ -70,7 +70,7 @@ def _batches(count: int) -> Iterator[list[GatewayPayment]]:
 
 
 async def _through_grpc(target: str, pid: int, count: int) -> float:
-    channel = connect_async(target)
+    channel = connect_async(target, service="billing")
     stubs = PaymentServiceStub(channel), QuarantineServiceStub(channel)
     client = Billing(*stubs, intake_deadline=30, validation_deadline=30)
     prepared = list(_batches(count))

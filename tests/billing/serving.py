@@ -14,9 +14,9 @@ from rejesha.billing.v1 import (
 )
 from rejesha.billing.v1 import payment_service_pb2 as pb
 from rejesha.billing.v1 import task_service_pb2 as task_pb
-from servicekit.errors import reason_of
+from servicekit.rpc import channel
+from servicekit.rpc.errors import reason_of
 
-from servicekit import channel
 from tests.billing.desk import SHORTCODE
 
 
@@ -60,7 +60,7 @@ class Client:
 
 
 def connect(port: int) -> tuple[grpc.Channel, Client]:
-    connected = channel.connect(f"127.0.0.1:{port}")
+    connected = channel.connect(f"127.0.0.1:{port}", service="billing")
     return connected, Client.of(connected)
 
 

@@ -9,7 +9,7 @@ from billing.schema import quarantine as quarantine_table
 from billing.schema import tasks, wallet_entries
 from rejesha.billing.v1 import account_service_pb2 as account_pb
 from rejesha.billing.v1 import quarantine_service_pb2 as quarantine_pb
-from servicekit.errors import reason_of
+from servicekit.rpc.errors import reason_of
 from sqlalchemy.exc import DataError, InternalError, OperationalError, ProgrammingError
 
 from servicekit import database

@@ -13,7 +13,7 @@ from billing.tasks.service import Task
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
-from servicekit.errors import ServiceError
+from servicekit.rpc.errors import ServiceError
 
 from servicekit import database
 from tests.billing.desk import ADMINS, SHORTCODE, Desk, empty, open_desk, payment

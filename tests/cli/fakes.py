@@ -13,8 +13,8 @@ from rejesha.billing.v1 import quarantine_service_pb2 as quarantine
 from rejesha.billing.v1 import task_service_pb2 as task
 from rejesha.notify.v1 import notify_service_pb2 as notify
 from rejesha.router_control.v1 import router_control_service_pb2 as routers
-from servicekit.errors import DatabaseUnavailable, NotFound, ServiceError
-from servicekit.serve import Server
+from servicekit.rpc.errors import DatabaseUnavailable, NotFound, ServiceError
+from servicekit.rpc.server import Server
 
 
 class Refusal(ServiceError):
@@ -284,7 +284,7 @@ def serve(servicer: object, *adders: Callable[[Any, grpc.Server], None]) -> Iter
     server = Server("127.0.0.1:0", threads=2, probe=lambda: True)
     for add in adders:
         # The generated adders want every method; those that a fake lacks answer UNIMPLEMENTED.
-        add(_Lenient(servicer), server.grpc)
+        server.add(add, _Lenient(servicer))
     server.start()
     yield f"127.0.0.1:{server.port}"
     server.stop(grace=0)

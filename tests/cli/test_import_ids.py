@@ -13,10 +13,11 @@ from router_control.__main__ import RouterControlServicer
 from router_control.routeros.workers import Workers
 from router_control.routers.service import Defaults, Registry
 from router_control.routers.vault import Vault
-from servicekit.errors import reason_of
-from servicekit.serve import Server
+from servicekit.rpc import channel
+from servicekit.rpc.errors import reason_of
+from servicekit.rpc.server import Server
 
-from servicekit import channel, database, migrate
+from servicekit import database, migrate
 
 ISPS = "id,name,smsaccount\n4,Delta,SMS004\n1,Acme,SMS001\n3,Nyota,SMS003\n"
 
@@ -32,9 +33,9 @@ def account_target(database_url):
     migrate.upgrade(routers_engine, "router_control", ROUTER_MIGRATIONS)
     registry = Registry(routers_engine, Vault([Fernet.generate_key().decode()]), Defaults())
     server = Server("127.0.0.1:0", threads=4, probe=lambda: True)
-    account_service_pb2_grpc.add_AccountServiceServicer_to_server(AccountServicer(engine), server.grpc)
+    server.add(account_service_pb2_grpc.add_AccountServiceServicer_to_server, AccountServicer(engine))
     servicer = RouterControlServicer(registry, Workers())
-    router_control_service_pb2_grpc.add_RouterControlServiceServicer_to_server(servicer, server.grpc)
+    server.add(router_control_service_pb2_grpc.add_RouterControlServiceServicer_to_server, servicer)
     server.start()
     yield f"127.0.0.1:{server.port}"
     server.stop(grace=0)
@@ -163,7 +164,7 @@ def test_a_reference_that_means_two_things_is_refused(run):
 def test_of_many_who_want_one_id_at_once_one_gets_it(account_target):
     """Also where there is no ISP yet whose row they could wait for."""
     calls = []
-    with channel.connect(account_target) as connected:
+    with channel.connect(account_target, service="billing") as connected:
         stub = account_service_pb2_grpc.AccountServiceStub(connected)
         for number in range(8):
             isp = directory.Isp(isp_id=5, name=f"ISP {number}")

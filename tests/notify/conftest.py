@@ -12,9 +12,10 @@ from notify.__main__ import MIGRATIONS
 from notify.providers.textsms import TextSms
 from rejesha.notify.v1 import notify_service_pb2 as pb
 from rejesha.notify.v1 import notify_service_pb2_grpc as pb_grpc
+from servicekit.rpc import channel
 
 from chaos import ports
-from servicekit import channel, database, migrate
+from servicekit import database, migrate
 from simulators.textsms import TextSmsSimulator
 from simulators.textsms.exchange import Account
 
@@ -163,7 +164,7 @@ def _running(environment, tmp_path):
     log_file = tmp_path / f"notify-{environment['REJESHA_NOTIFY_PORT']}.log"
     with log_file.open("w") as log:
         process = subprocess.Popen([sys.executable, "-m", "notify"], env=environment, stderr=log)
-    with channel.connect(f"127.0.0.1:{environment['REJESHA_NOTIFY_PORT']}") as connection:
+    with channel.connect(f"127.0.0.1:{environment['REJESHA_NOTIFY_PORT']}", service="notify") as connection:
         grpc.channel_ready_future(connection).result(timeout=30)
         try:
             yield NotifyProcess(process, pb_grpc.NotifyServiceStub(connection), log_file)

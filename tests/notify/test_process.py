@@ -9,7 +9,7 @@ import pytest
 import sqlalchemy as sa
 from notify.__main__ import CALLS_AT_ONCE
 from rejesha.notify.v1 import notify_service_pb2 as pb
-from servicekit.errors import reason_of
+from servicekit.rpc.errors import reason_of
 
 from simulators.textsms import Fault, TextSmsSimulator
 

@@ -14,7 +14,7 @@ from router_control.__main__ import MIGRATIONS, THREADS, RouterControlServicer
 from router_control.routeros.workers import Workers
 from router_control.routers.service import Defaults, Registry
 from router_control.routers.vault import Vault
-from servicekit.serve import Server
+from servicekit.rpc.server import Server
 
 from servicekit import database, migrate
 from simulators.routeros import Router, RouterServer, User, tls
@@ -103,7 +103,7 @@ def service(sqlite_url):
     workers = Workers()
     registry = Registry(engine, Vault([Fernet.generate_key().decode()]), Defaults())
     server = Server("127.0.0.1:0", threads=THREADS, probe=lambda: True)
-    pb_grpc.add_RouterControlServiceServicer_to_server(RouterControlServicer(registry, workers), server.grpc)
+    server.add(pb_grpc.add_RouterControlServiceServicer_to_server, RouterControlServicer(registry, workers))
     server.start()
     with grpc.insecure_channel(f"127.0.0.1:{server.port}") as channel:
         yield Service(pb_grpc.RouterControlServiceStub(channel), workers)

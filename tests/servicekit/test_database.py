@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from pymysql.converters import convert_datetime, escape_datetime
 from servicekit.database import UtcDateTime, create_engine, transact
 from servicekit.database_errors import describe
-from servicekit.errors import DatabaseRefuses, DatabaseUnavailable
+from servicekit.rpc.errors import DatabaseRefuses, DatabaseUnavailable
 from sqlalchemy.exc import IntegrityError
 
 from servicekit import database

@@ -9,7 +9,7 @@ import pytest
 import structlog
 from cryptography.fernet import Fernet
 from servicekit.listening import is_loopback, joined
-from servicekit.serve import Server
+from servicekit.rpc.server import Server
 
 TOKEN = "a-token-for-the-tests-of-listening"
 SERVICES = ["billing", "router_control", "notify", "gateway"]

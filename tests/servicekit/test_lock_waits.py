@@ -10,10 +10,9 @@ import pytest
 import sqlalchemy as sa
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from servicekit.database import create_engine, rows_within, transact
-from servicekit.errors import RowLocked, reason_of
-from servicekit.serve import Server
-
-from servicekit import channel, deadline
+from servicekit.rpc import call, channel
+from servicekit.rpc.errors import RowLocked, reason_of
+from servicekit.rpc.server import Server
 
 things = sa.Table("things", sa.MetaData(), sa.Column("id", sa.Integer, primary_key=True), sa.Column("n", sa.Integer))
 LOCK = sa.select(things.c.id).where(things.c.id.in_([1, 2])).order_by(things.c.id).with_for_update()
@@ -63,9 +62,9 @@ def serving(work):
             return health_pb2.HealthCheckResponse()
 
     server = Server("127.0.0.1:0", threads=1, probe=lambda: True)
-    health_pb2_grpc.add_HealthServicer_to_server(Health(), server.grpc)
+    server.add(health_pb2_grpc.add_HealthServicer_to_server, Health())
     server.start()
-    with channel.connect(f"127.0.0.1:{server.port}") as connected:
+    with channel.connect(f"127.0.0.1:{server.port}", service="test") as connected:
         yield health_pb2_grpc.HealthStub(connected)
     server.stop(0)
 
@@ -87,7 +86,7 @@ def test_work_that_nobody_waits_for_any_more_is_not_begun():
     begun, go_on = queue.Queue(), threading.Event()
 
     def work():
-        begun.put(deadline.remaining())
+        begun.put(call.remaining())
         go_on.wait(20)
 
     with serving(work) as stub:

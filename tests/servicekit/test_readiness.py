@@ -9,11 +9,11 @@ import pytest
 import sqlalchemy as sa
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from servicekit.database import create_engine, transact
-from servicekit.errors import DatabaseUnavailable, reason_of
+from servicekit.rpc import channel
+from servicekit.rpc.errors import DatabaseUnavailable, reason_of
+from servicekit.rpc.server import Server
 from servicekit.selftest import Readiness, SelfTest, table_of
-from servicekit.serve import Server
 
-from servicekit import channel
 from tests import mariadb
 from tests.conftest import MYSQL_IMAGE
 from tests.databases import SERVERS
@@ -98,7 +98,7 @@ def serving(engine):
     echo = {"Say": grpc.unary_unary_rpc_method_handler(lambda request, _context: request)}
     server.grpc.add_generic_rpc_handlers([grpc.method_handlers_generic_handler("test.Echo", echo)])
     server.start()
-    with channel.connect(f"127.0.0.1:{server.port}") as connected:
+    with channel.connect(f"127.0.0.1:{server.port}", service="test") as connected:
         yield connected, began, server
     server.stop(0)
     engine.dispose()

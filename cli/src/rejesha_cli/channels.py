@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
-from servicekit.channel import connect
-from servicekit.errors import reason_of
+from servicekit.rpc.channel import connect
+from servicekit.rpc.errors import reason_of
 
 from rejesha_cli.errors import CommandFailed, ServiceRefused, ServiceUnreachable
 from rejesha_cli.settings import Settings
@@ -107,7 +107,9 @@ class Channels:
 
     def _channel(self, service: Service) -> grpc.Channel:
         if service not in self._open:
-            self._open[service] = grpc.intercept_channel(connect(service.target), _Caller(service))
+            self._open[service] = grpc.intercept_channel(
+                connect(service.target, service=service.name), _Caller(service)
+            )
         return self._open[service]
 
 

@@ -19,7 +19,6 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
 
-from servicekit import deadline
 from servicekit.database_errors import (
     describe,
     is_of_a_useless_connection,
@@ -29,7 +28,8 @@ from servicekit.database_errors import (
     worth_repeating,
     would_have_to_wait,
 )
-from servicekit.errors import DatabaseUnavailable, RowLocked, ServiceError
+from servicekit.rpc import call
+from servicekit.rpc.errors import DatabaseUnavailable, RowLocked, ServiceError
 from servicekit.seldom import Seldom
 
 T = TypeVar("T")
@@ -127,7 +127,13 @@ def create_engine(url: str, *, pool_size: int = 8, answer_seconds: int = 10) -> 
     )
     sa.event.listen(engine, "before_cursor_execute", _limit, retval=True)
     sa.event.listen(engine, "handle_error", _leave_useless_connection)
+    sa.event.listen(engine, "before_cursor_execute", _end_with_the_caller)
     return engine
+
+
+def _end_with_the_caller(*_statement: Any) -> None:
+    """Let a transaction of many statements end early when nobody waits for it any more."""
+    call.check()
 
 
 def _leave_useless_connection(context: sa.ExceptionContext) -> None:
@@ -152,6 +158,7 @@ class _WholeScript(Cursor):
 def _sqlite_engine(address: sa.URL) -> sa.Engine:
     arguments = {"timeout": 15, "check_same_thread": False}
     engine = sa.create_engine(address, hide_parameters=True, connect_args=arguments)
+    sa.event.listen(engine, "before_cursor_execute", _end_with_the_caller)
 
     @sa.event.listens_for(engine, "connect")
     def _set_up(connection: Any, _record: object) -> None:
@@ -208,25 +215,32 @@ def refused_at_once(connection: sa.Connection, query: sa.Select[Any]) -> bool:
     return False
 
 
-def transact(engine: sa.Engine, work: Callable[[sa.Connection], T]) -> T:
+def transact(engine: sa.Engine, work: Callable[[sa.Connection], T], *, once: bool = False) -> T:
     """Run `work` in one transaction and commit.
 
     After a deadlock or a lost race for a key the whole of it runs again; after a lost connection it runs
     once more on a new one. If the connection broke while the COMMIT was under way, the first run may have counted: so
-    `work` must look before it acts, and have no effect but on the database.
-    Nothing is begun again after the caller's deadline. Raises RowLocked when another transaction holds a row, and
-    DatabaseRefuses when somebody must mend the database: nothing was done; DatabaseUnavailable when the database cannot
-    be reached or takes no writes: the outcome is unknown; DBAPIError when it refuses a row.
+    `work` must look before it acts, and have no effect but on the database. Work that cannot tell is run `once`: it
+    does not run again after a COMMIT whose outcome is unknown.
+    Nothing is begun, and no statement sent, for a caller who does not wait any more: Cancelled, DeadlineExceeded.
+    Raises RowLocked when another transaction holds a row, and DatabaseRefuses when somebody must mend the database:
+    nothing was done; DatabaseUnavailable when the database cannot be reached or takes no writes: the outcome is
+    unknown; DBAPIError when it refuses a row.
     """
     may_reconnect = True
     for attempt in range(1, _ATTEMPTS + 1):
+        committing = False
         try:
+            call.check()
             with engine.begin() as connection:
-                return work(connection)
+                result = work(connection)
+                committing = True
+            return result  # noqa: TRY300  # the transaction is committed by here
         except DBAPIError as error:
             lost = error.connection_invalidated
-            last = attempt == _ATTEMPTS or deadline.remaining() <= 0
-            if last or not (worth_repeating(error) or (lost and may_reconnect)):
+            reconnects = lost and may_reconnect and not (once and committing)
+            last = attempt == _ATTEMPTS or call.remaining() <= 0
+            if last or not (worth_repeating(error) or reconnects):
                 if refuses_a_row(error):
                     raise
                 raise meaning_of(error) from error

@@ -7,7 +7,7 @@ import sqlite3
 
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError
 
-from servicekit.errors import DatabaseRefuses, DatabaseUnavailable, RowLocked, ServiceError
+from servicekit.rpc.errors import DatabaseRefuses, DatabaseUnavailable, RowLocked, ServiceError
 
 # Deadlock found, doubled key; a row or a table changed under the transaction; group replication
 # undid it. All of it is rolled back: trying again is safe.

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from servicekit import clocks
-from servicekit.errors import DatabaseUnavailable
+from servicekit.rpc.errors import Unavailable
 
 if TYPE_CHECKING:  # a process without a database has none of what this imports
     from servicekit.selftest import SelfTest
@@ -65,5 +65,5 @@ def of_database(selftest: "SelfTest") -> Iterator[Check]:
             yield Check(name, fault)
         if well:
             yield Check("clock", clocks.fault(selftest.seconds_ahead()))
-    except DatabaseUnavailable as error:
+    except Unavailable as error:
         yield Check("database", str(error))

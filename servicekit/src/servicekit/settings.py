@@ -127,6 +127,12 @@ class ServerSettings(Settings):
         return joined(self.bind, port)
 
 
+class RpcSettings(ServerSettings):
+    """What a process that answers gRPC has besides. `reflection`: whether it says which RPCs it has."""
+
+    reflection: bool = False
+
+
 def _explain(fault: Any, fields: Mapping[str, FieldInfo]) -> str:
     name = PREFIX + str(fault["loc"][0]).upper().removeprefix(PREFIX) if fault["loc"] else ""
     if fault["type"] == "missing":

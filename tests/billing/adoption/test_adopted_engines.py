@@ -4,7 +4,7 @@ import pytest
 import sqlalchemy as sa
 from billing.payments.rules import Outcome
 from billing.schema import isp_wallet, paybill_payments, tasks
-from servicekit.errors import DatabaseUnavailable
+from servicekit.rpc.errors import DatabaseUnavailable
 
 from servicekit import database
 from tests.billing.adoption.adopting import PREDECESSOR, in_engine, look, run, upgrade

@@ -11,7 +11,7 @@ from billing.schema import (
 )
 from billing.tasks.reporting import AccessOutcome, Report
 from billing.tasks.rules import Line
-from servicekit.errors import ServiceError
+from servicekit.rpc.errors import ServiceError
 
 from tests.billing.desk import (
     CONNECTED,

@@ -9,7 +9,7 @@ from notify.messages.errors import InvalidMessageId, MessageNotFound
 from notify.messages.rules import Draft, MessageState
 from notify.schema import messages as table
 from servicekit.database import transact
-from servicekit.errors import BatchTooLarge, DatabaseUnavailable, InvalidPageToken
+from servicekit.rpc.errors import BatchTooLarge, DatabaseUnavailable, InvalidPageToken
 
 from tests.notify.rounds import no_wake
 

@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 import grpc
 import pytest
 from router_control.routeros import connection
-from servicekit.errors import reason_of
+from servicekit.rpc.errors import reason_of
 
 from simulators.routeros import Router, RouterServer, User
 

@@ -7,7 +7,7 @@ import grpc
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from servicekit.errors import reason_of
+from servicekit.rpc.errors import reason_of
 
 from simulators.routeros import Router, RouterServer, User
 

@@ -6,7 +6,7 @@ import logging
 import grpc
 import pytest
 import sqlalchemy as sa
-from servicekit.errors import reason_of
+from servicekit.rpc.errors import reason_of
 
 PASSWORD = "mango-tree-7"
 

@@ -9,7 +9,7 @@ import grpc
 import pytest
 from router_control.routers.errors import LoginNeeded, PasswordNeeded
 from router_control.routers.rules import Registration
-from servicekit.errors import reason_of
+from servicekit.rpc.errors import reason_of
 
 from tests.router_control.conftest import PASSWORD
 

@@ -13,7 +13,7 @@ from router_control.routeros.protocol import TimeLimit
 from router_control.routeros.workers import Workers
 from router_control.routers.reachability import Reachability
 from router_control.routers.rules import Registration
-from servicekit.errors import reason_of
+from servicekit.rpc.errors import reason_of
 
 from tests.router_control.certificates import fingerprint
 from tests.router_control.conftest import PASSWORD

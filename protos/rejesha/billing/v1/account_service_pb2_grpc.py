@@ -70,6 +70,8 @@ class AccountServiceServicer:
         """Creates an ISP, or with `validate_only` says whether it could be. A wallet that is on record
         already under the wanted id, of an ISP that is not, becomes this ISP's.
 
+        Must not be repeated unseen: an ISP without accounts would be created twice.
+
         INVALID_ARGUMENT `INVALID_ISP`; ALREADY_EXISTS `ACCOUNT_TAKEN` when one of its accounts is
         another ISP's, `ID_TAKEN` when the wanted id is.
         """
@@ -88,6 +90,8 @@ class AccountServiceServicer:
         """Creates customers, or with `validate_only` says what would happen. Good rows are created even
         when others are bad; every row gets its own result. A row that is there already, unchanged, is
         fine. Rows with a wanted id come first, so that no other row gets an id that the request names.
+
+        May be repeated: a customer is known by the account.
 
         INVALID_ARGUMENT `BATCH_TOO_LARGE`.
         """

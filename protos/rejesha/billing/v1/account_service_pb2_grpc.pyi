@@ -37,6 +37,8 @@ class AccountServiceStub:
     """Creates an ISP, or with `validate_only` says whether it could be. A wallet that is on record
     already under the wanted id, of an ISP that is not, becomes this ISP's.
 
+    Must not be repeated unseen: an ISP without accounts would be created twice.
+
     INVALID_ARGUMENT `INVALID_ISP`; ALREADY_EXISTS `ACCOUNT_TAKEN` when one of its accounts is
     another ISP's, `ID_TAKEN` when the wanted id is.
     """
@@ -46,6 +48,8 @@ class AccountServiceStub:
     """Creates customers, or with `validate_only` says what would happen. Good rows are created even
     when others are bad; every row gets its own result. A row that is there already, unchanged, is
     fine. Rows with a wanted id come first, so that no other row gets an id that the request names.
+
+    May be repeated: a customer is known by the account.
 
     INVALID_ARGUMENT `BATCH_TOO_LARGE`.
     """
@@ -69,6 +73,8 @@ class AccountServiceAsyncStub(AccountServiceStub):
     """Creates an ISP, or with `validate_only` says whether it could be. A wallet that is on record
     already under the wanted id, of an ISP that is not, becomes this ISP's.
 
+    Must not be repeated unseen: an ISP without accounts would be created twice.
+
     INVALID_ARGUMENT `INVALID_ISP`; ALREADY_EXISTS `ACCOUNT_TAKEN` when one of its accounts is
     another ISP's, `ID_TAKEN` when the wanted id is.
     """
@@ -78,6 +84,8 @@ class AccountServiceAsyncStub(AccountServiceStub):
     """Creates customers, or with `validate_only` says what would happen. Good rows are created even
     when others are bad; every row gets its own result. A row that is there already, unchanged, is
     fine. Rows with a wanted id come first, so that no other row gets an id that the request names.
+
+    May be repeated: a customer is known by the account.
 
     INVALID_ARGUMENT `BATCH_TOO_LARGE`.
     """
@@ -104,6 +112,8 @@ class AccountServiceServicer(metaclass=_abc_1.ABCMeta):
         """Creates an ISP, or with `validate_only` says whether it could be. A wallet that is on record
         already under the wanted id, of an ISP that is not, becomes this ISP's.
 
+        Must not be repeated unseen: an ISP without accounts would be created twice.
+
         INVALID_ARGUMENT `INVALID_ISP`; ALREADY_EXISTS `ACCOUNT_TAKEN` when one of its accounts is
         another ISP's, `ID_TAKEN` when the wanted id is.
         """
@@ -125,6 +135,8 @@ class AccountServiceServicer(metaclass=_abc_1.ABCMeta):
         """Creates customers, or with `validate_only` says what would happen. Good rows are created even
         when others are bad; every row gets its own result. A row that is there already, unchanged, is
         fine. Rows with a wanted id come first, so that no other row gets an id that the request names.
+
+        May be repeated: a customer is known by the account.
 
         INVALID_ARGUMENT `BATCH_TOO_LARGE`.
         """

@@ -28,8 +28,8 @@ if _version_not_supported:
 class PaymentServiceStub:
     """Records payments and answers what became of them.
 
-    Every RPC is safe to repeat. Errors carry a google.rpc.ErrorInfo with domain `rejesha` and
-    the reason named at the RPC; UNAVAILABLE is the only code that a machine may retry blindly.
+    Errors carry a google.rpc.ErrorInfo with domain `rejesha` and the reason named at the RPC. An RPC
+    with an `idempotency_level` may be repeated by a machine, after UNAVAILABLE at once and blindly.
     """
 
     def __init__(self, channel):
@@ -73,8 +73,8 @@ class PaymentServiceStub:
 class PaymentServiceServicer:
     """Records payments and answers what became of them.
 
-    Every RPC is safe to repeat. Errors carry a google.rpc.ErrorInfo with domain `rejesha` and
-    the reason named at the RPC; UNAVAILABLE is the only code that a machine may retry blindly.
+    Errors carry a google.rpc.ErrorInfo with domain `rejesha` and the reason named at the RPC. An RPC
+    with an `idempotency_level` may be repeated by a machine, after UNAVAILABLE at once and blindly.
     """
 
     def RecordPayments(self, request, context):
@@ -83,6 +83,8 @@ class PaymentServiceServicer:
 
         A payment seen before with the same content gets its first receipt again; with other
         content it is a conflict: reported to the admins, never applied, and kept, up to ten a payment.
+
+        May be repeated: a payment is known by its TransID.
 
         INVALID_ARGUMENT `BATCH_TOO_LARGE` or `INVALID_PAYMENT` (nothing of the batch was stored);
         UNAVAILABLE `DATABASE_UNAVAILABLE`: the outcome is unknown, send the same batch again.
@@ -120,7 +122,7 @@ class PaymentServiceServicer:
 
     def AssignPayment(self, request, context):
         """Places an unmatched payment on an account afterwards; does everything that a direct payment does.
-        Assigning again to the same account answers the first receipt again.
+        May be repeated: assigning again to the same account answers the first receipt again.
 
         NOT_FOUND `PAYMENT_NOT_FOUND`; FAILED_PRECONDITION `PAYMENT_ALREADY_PLACED`, or
         `ACCOUNT_NOT_FOUND` when the reference leads nowhere (the payment stays held).
@@ -180,8 +182,8 @@ def add_PaymentServiceServicer_to_server(servicer, server):
 class PaymentService:
     """Records payments and answers what became of them.
 
-    Every RPC is safe to repeat. Errors carry a google.rpc.ErrorInfo with domain `rejesha` and
-    the reason named at the RPC; UNAVAILABLE is the only code that a machine may retry blindly.
+    Errors carry a google.rpc.ErrorInfo with domain `rejesha` and the reason named at the RPC. An RPC
+    with an `idempotency_level` may be repeated by a machine, after UNAVAILABLE at once and blindly.
     """
 
     @staticmethod

@@ -29,8 +29,8 @@ GRPC_VERSION: str
 class PaymentServiceStub:
     """Records payments and answers what became of them.
 
-    Every RPC is safe to repeat. Errors carry a google.rpc.ErrorInfo with domain `rejesha` and
-    the reason named at the RPC; UNAVAILABLE is the only code that a machine may retry blindly.
+    Errors carry a google.rpc.ErrorInfo with domain `rejesha` and the reason named at the RPC. An RPC
+    with an `idempotency_level` may be repeated by a machine, after UNAVAILABLE at once and blindly.
     """
 
     @_typing.overload
@@ -43,6 +43,8 @@ class PaymentServiceStub:
 
     A payment seen before with the same content gets its first receipt again; with other
     content it is a conflict: reported to the admins, never applied, and kept, up to ten a payment.
+
+    May be repeated: a payment is known by its TransID.
 
     INVALID_ARGUMENT `BATCH_TOO_LARGE` or `INVALID_PAYMENT` (nothing of the batch was stored);
     UNAVAILABLE `DATABASE_UNAVAILABLE`: the outcome is unknown, send the same batch again.
@@ -64,7 +66,7 @@ class PaymentServiceStub:
     """
     AssignPayment: _grpc.UnaryUnaryMultiCallable[_payment_service_pb2.AssignPaymentRequest, _payment_service_pb2.AssignPaymentResponse]
     """Places an unmatched payment on an account afterwards; does everything that a direct payment does.
-    Assigning again to the same account answers the first receipt again.
+    May be repeated: assigning again to the same account answers the first receipt again.
 
     NOT_FOUND `PAYMENT_NOT_FOUND`; FAILED_PRECONDITION `PAYMENT_ALREADY_PLACED`, or
     `ACCOUNT_NOT_FOUND` when the reference leads nowhere (the payment stays held).
@@ -76,8 +78,8 @@ class PaymentServiceStub:
 class PaymentServiceAsyncStub(PaymentServiceStub):
     """Records payments and answers what became of them.
 
-    Every RPC is safe to repeat. Errors carry a google.rpc.ErrorInfo with domain `rejesha` and
-    the reason named at the RPC; UNAVAILABLE is the only code that a machine may retry blindly.
+    Errors carry a google.rpc.ErrorInfo with domain `rejesha` and the reason named at the RPC. An RPC
+    with an `idempotency_level` may be repeated by a machine, after UNAVAILABLE at once and blindly.
     """
 
     def __init__(self, channel: _aio.Channel) -> None: ...
@@ -87,6 +89,8 @@ class PaymentServiceAsyncStub(PaymentServiceStub):
 
     A payment seen before with the same content gets its first receipt again; with other
     content it is a conflict: reported to the admins, never applied, and kept, up to ten a payment.
+
+    May be repeated: a payment is known by its TransID.
 
     INVALID_ARGUMENT `BATCH_TOO_LARGE` or `INVALID_PAYMENT` (nothing of the batch was stored);
     UNAVAILABLE `DATABASE_UNAVAILABLE`: the outcome is unknown, send the same batch again.
@@ -108,7 +112,7 @@ class PaymentServiceAsyncStub(PaymentServiceStub):
     """
     AssignPayment: _aio.UnaryUnaryMultiCallable[_payment_service_pb2.AssignPaymentRequest, _payment_service_pb2.AssignPaymentResponse]  # type: ignore[assignment]
     """Places an unmatched payment on an account afterwards; does everything that a direct payment does.
-    Assigning again to the same account answers the first receipt again.
+    May be repeated: assigning again to the same account answers the first receipt again.
 
     NOT_FOUND `PAYMENT_NOT_FOUND`; FAILED_PRECONDITION `PAYMENT_ALREADY_PLACED`, or
     `ACCOUNT_NOT_FOUND` when the reference leads nowhere (the payment stays held).
@@ -119,8 +123,8 @@ class PaymentServiceAsyncStub(PaymentServiceStub):
 class PaymentServiceServicer(metaclass=_abc_1.ABCMeta):
     """Records payments and answers what became of them.
 
-    Every RPC is safe to repeat. Errors carry a google.rpc.ErrorInfo with domain `rejesha` and
-    the reason named at the RPC; UNAVAILABLE is the only code that a machine may retry blindly.
+    Errors carry a google.rpc.ErrorInfo with domain `rejesha` and the reason named at the RPC. An RPC
+    with an `idempotency_level` may be repeated by a machine, after UNAVAILABLE at once and blindly.
     """
 
     @_abc_1.abstractmethod
@@ -134,6 +138,8 @@ class PaymentServiceServicer(metaclass=_abc_1.ABCMeta):
 
         A payment seen before with the same content gets its first receipt again; with other
         content it is a conflict: reported to the admins, never applied, and kept, up to ten a payment.
+
+        May be repeated: a payment is known by its TransID.
 
         INVALID_ARGUMENT `BATCH_TOO_LARGE` or `INVALID_PAYMENT` (nothing of the batch was stored);
         UNAVAILABLE `DATABASE_UNAVAILABLE`: the outcome is unknown, send the same batch again.
@@ -179,7 +185,7 @@ class PaymentServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_payment_service_pb2.AssignPaymentResponse, _abc.Awaitable[_payment_service_pb2.AssignPaymentResponse]]:
         """Places an unmatched payment on an account afterwards; does everything that a direct payment does.
-        Assigning again to the same account answers the first receipt again.
+        May be repeated: assigning again to the same account answers the first receipt again.
 
         NOT_FOUND `PAYMENT_NOT_FOUND`; FAILED_PRECONDITION `PAYMENT_ALREADY_PLACED`, or
         `ACCOUNT_NOT_FOUND` when the reference leads nowhere (the payment stays held).

@@ -71,6 +71,8 @@ class QuarantineServiceServicer:
         """Keeps the bodies of callbacks that could not become payments, durable before this answers. The admins are told:
         soon after the first one, then at most each ten minutes. Safe to repeat if each callback has an idempotency_key.
 
+        Must not be repeated unseen: it would be kept twice.
+
         RESOURCE_EXHAUSTED `QUARANTINE_FULL`: nothing was kept. INVALID_ARGUMENT `BATCH_TOO_LARGE`, or `INVALID_CALLBACK`
         for an idempotency_key that is too long.
         """
@@ -99,6 +101,8 @@ class QuarantineServiceServicer:
     def ResolveQuarantinedCallback(self, request, context):
         """Closes an open callback: replayed as a payment, or dismissed with a note. Safe to repeat: closing it again in the
         same way changes nothing. A dismissed one may still become REPLAYED, since then there was money in it.
+
+        May be repeated: the same end again changes nothing.
 
         NOT_FOUND `CALLBACK_NOT_FOUND`; FAILED_PRECONDITION `CALLBACK_ALREADY_RESOLVED`: it was replayed, as another
         payment or instead of dismissed, and stays so; INVALID_ARGUMENT `INVALID_PAYMENT` for a trans_id that is none.

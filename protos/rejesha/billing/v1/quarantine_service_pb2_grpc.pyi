@@ -41,6 +41,8 @@ class QuarantineServiceStub:
     """Keeps the bodies of callbacks that could not become payments, durable before this answers. The admins are told:
     soon after the first one, then at most each ten minutes. Safe to repeat if each callback has an idempotency_key.
 
+    Must not be repeated unseen: it would be kept twice.
+
     RESOURCE_EXHAUSTED `QUARANTINE_FULL`: nothing was kept. INVALID_ARGUMENT `BATCH_TOO_LARGE`, or `INVALID_CALLBACK`
     for an idempotency_key that is too long.
     """
@@ -57,6 +59,8 @@ class QuarantineServiceStub:
     ResolveQuarantinedCallback: _grpc.UnaryUnaryMultiCallable[_quarantine_service_pb2.ResolveQuarantinedCallbackRequest, _quarantine_service_pb2.ResolveQuarantinedCallbackResponse]
     """Closes an open callback: replayed as a payment, or dismissed with a note. Safe to repeat: closing it again in the
     same way changes nothing. A dismissed one may still become REPLAYED, since then there was money in it.
+
+    May be repeated: the same end again changes nothing.
 
     NOT_FOUND `CALLBACK_NOT_FOUND`; FAILED_PRECONDITION `CALLBACK_ALREADY_RESOLVED`: it was replayed, as another
     payment or instead of dismissed, and stays so; INVALID_ARGUMENT `INVALID_PAYMENT` for a trans_id that is none.
@@ -75,6 +79,8 @@ class QuarantineServiceAsyncStub(QuarantineServiceStub):
     """Keeps the bodies of callbacks that could not become payments, durable before this answers. The admins are told:
     soon after the first one, then at most each ten minutes. Safe to repeat if each callback has an idempotency_key.
 
+    Must not be repeated unseen: it would be kept twice.
+
     RESOURCE_EXHAUSTED `QUARANTINE_FULL`: nothing was kept. INVALID_ARGUMENT `BATCH_TOO_LARGE`, or `INVALID_CALLBACK`
     for an idempotency_key that is too long.
     """
@@ -91,6 +97,8 @@ class QuarantineServiceAsyncStub(QuarantineServiceStub):
     ResolveQuarantinedCallback: _aio.UnaryUnaryMultiCallable[_quarantine_service_pb2.ResolveQuarantinedCallbackRequest, _quarantine_service_pb2.ResolveQuarantinedCallbackResponse]  # type: ignore[assignment]
     """Closes an open callback: replayed as a payment, or dismissed with a note. Safe to repeat: closing it again in the
     same way changes nothing. A dismissed one may still become REPLAYED, since then there was money in it.
+
+    May be repeated: the same end again changes nothing.
 
     NOT_FOUND `CALLBACK_NOT_FOUND`; FAILED_PRECONDITION `CALLBACK_ALREADY_RESOLVED`: it was replayed, as another
     payment or instead of dismissed, and stays so; INVALID_ARGUMENT `INVALID_PAYMENT` for a trans_id that is none.
@@ -111,6 +119,8 @@ class QuarantineServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_quarantine_service_pb2.QuarantineCallbacksResponse, _abc.Awaitable[_quarantine_service_pb2.QuarantineCallbacksResponse]]:
         """Keeps the bodies of callbacks that could not become payments, durable before this answers. The admins are told:
         soon after the first one, then at most each ten minutes. Safe to repeat if each callback has an idempotency_key.
+
+        Must not be repeated unseen: it would be kept twice.
 
         RESOURCE_EXHAUSTED `QUARANTINE_FULL`: nothing was kept. INVALID_ARGUMENT `BATCH_TOO_LARGE`, or `INVALID_CALLBACK`
         for an idempotency_key that is too long.
@@ -146,6 +156,8 @@ class QuarantineServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_quarantine_service_pb2.ResolveQuarantinedCallbackResponse, _abc.Awaitable[_quarantine_service_pb2.ResolveQuarantinedCallbackResponse]]:
         """Closes an open callback: replayed as a payment, or dismissed with a note. Safe to repeat: closing it again in the
         same way changes nothing. A dismissed one may still become REPLAYED, since then there was money in it.
+
+        May be repeated: the same end again changes nothing.
 
         NOT_FOUND `CALLBACK_NOT_FOUND`; FAILED_PRECONDITION `CALLBACK_ALREADY_RESOLVED`: it was replayed, as another
         payment or instead of dismissed, and stays so; INVALID_ARGUMENT `INVALID_PAYMENT` for a trans_id that is none.

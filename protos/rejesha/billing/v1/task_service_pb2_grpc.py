@@ -78,6 +78,9 @@ class TaskServiceServicer:
     def LeaseTasks(self, request, context):
         """Leases due tasks, the longest due first. The database's clock decides what is due.
 
+        Never repeated by a channel: a repeat leases other tasks, and those of a lost answer wait until their lease
+        ends.
+
         INVALID_ARGUMENT `INVALID_LEASE`; UNAVAILABLE `DATABASE_UNAVAILABLE`.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -88,6 +91,8 @@ class TaskServiceServicer:
         """Reports how leased tasks went. Billing decides from it what follows: the task ends, or is due
         again after a back-off, and customers and admins are told. Each report counts at most once.
 
+        May be repeated: a report that counted already is answered as stale, and changes nothing.
+
         INVALID_ARGUMENT `INVALID_REPORT`; UNAVAILABLE `DATABASE_UNAVAILABLE`: send the same reports again.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -97,6 +102,8 @@ class TaskServiceServicer:
     def RetryTasks(self, request, context):
         """Makes a payment's given-up or expired tasks due again, after an operator mended the cause. A line is tried as
         it is on record now, and only while it is paid for; who got a router after paying gets a task now.
+
+        May be repeated: what is due already stays so.
 
         NOT_FOUND `PAYMENT_NOT_FOUND`.
         """

@@ -44,17 +44,24 @@ class TaskServiceStub:
     LeaseTasks: _grpc.UnaryUnaryMultiCallable[_task_service_pb2.LeaseTasksRequest, _task_service_pb2.LeaseTasksResponse]
     """Leases due tasks, the longest due first. The database's clock decides what is due.
 
+    Never repeated by a channel: a repeat leases other tasks, and those of a lost answer wait until their lease
+    ends.
+
     INVALID_ARGUMENT `INVALID_LEASE`; UNAVAILABLE `DATABASE_UNAVAILABLE`.
     """
     CompleteTasks: _grpc.UnaryUnaryMultiCallable[_task_service_pb2.CompleteTasksRequest, _task_service_pb2.CompleteTasksResponse]
     """Reports how leased tasks went. Billing decides from it what follows: the task ends, or is due
     again after a back-off, and customers and admins are told. Each report counts at most once.
 
+    May be repeated: a report that counted already is answered as stale, and changes nothing.
+
     INVALID_ARGUMENT `INVALID_REPORT`; UNAVAILABLE `DATABASE_UNAVAILABLE`: send the same reports again.
     """
     RetryTasks: _grpc.UnaryUnaryMultiCallable[_task_service_pb2.RetryTasksRequest, _task_service_pb2.RetryTasksResponse]
     """Makes a payment's given-up or expired tasks due again, after an operator mended the cause. A line is tried as
     it is on record now, and only while it is paid for; who got a router after paying gets a task now.
+
+    May be repeated: what is due already stays so.
 
     NOT_FOUND `PAYMENT_NOT_FOUND`.
     """
@@ -77,17 +84,24 @@ class TaskServiceAsyncStub(TaskServiceStub):
     LeaseTasks: _aio.UnaryUnaryMultiCallable[_task_service_pb2.LeaseTasksRequest, _task_service_pb2.LeaseTasksResponse]  # type: ignore[assignment]
     """Leases due tasks, the longest due first. The database's clock decides what is due.
 
+    Never repeated by a channel: a repeat leases other tasks, and those of a lost answer wait until their lease
+    ends.
+
     INVALID_ARGUMENT `INVALID_LEASE`; UNAVAILABLE `DATABASE_UNAVAILABLE`.
     """
     CompleteTasks: _aio.UnaryUnaryMultiCallable[_task_service_pb2.CompleteTasksRequest, _task_service_pb2.CompleteTasksResponse]  # type: ignore[assignment]
     """Reports how leased tasks went. Billing decides from it what follows: the task ends, or is due
     again after a back-off, and customers and admins are told. Each report counts at most once.
 
+    May be repeated: a report that counted already is answered as stale, and changes nothing.
+
     INVALID_ARGUMENT `INVALID_REPORT`; UNAVAILABLE `DATABASE_UNAVAILABLE`: send the same reports again.
     """
     RetryTasks: _aio.UnaryUnaryMultiCallable[_task_service_pb2.RetryTasksRequest, _task_service_pb2.RetryTasksResponse]  # type: ignore[assignment]
     """Makes a payment's given-up or expired tasks due again, after an operator mended the cause. A line is tried as
     it is on record now, and only while it is paid for; who got a router after paying gets a task now.
+
+    May be repeated: what is due already stays so.
 
     NOT_FOUND `PAYMENT_NOT_FOUND`.
     """
@@ -113,6 +127,9 @@ class TaskServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_task_service_pb2.LeaseTasksResponse, _abc.Awaitable[_task_service_pb2.LeaseTasksResponse]]:
         """Leases due tasks, the longest due first. The database's clock decides what is due.
 
+        Never repeated by a channel: a repeat leases other tasks, and those of a lost answer wait until their lease
+        ends.
+
         INVALID_ARGUMENT `INVALID_LEASE`; UNAVAILABLE `DATABASE_UNAVAILABLE`.
         """
 
@@ -125,6 +142,8 @@ class TaskServiceServicer(metaclass=_abc_1.ABCMeta):
         """Reports how leased tasks went. Billing decides from it what follows: the task ends, or is due
         again after a back-off, and customers and admins are told. Each report counts at most once.
 
+        May be repeated: a report that counted already is answered as stale, and changes nothing.
+
         INVALID_ARGUMENT `INVALID_REPORT`; UNAVAILABLE `DATABASE_UNAVAILABLE`: send the same reports again.
         """
 
@@ -136,6 +155,8 @@ class TaskServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_task_service_pb2.RetryTasksResponse, _abc.Awaitable[_task_service_pb2.RetryTasksResponse]]:
         """Makes a payment's given-up or expired tasks due again, after an operator mended the cause. A line is tried as
         it is on record now, and only while it is paid for; who got a router after paying gets a task now.
+
+        May be repeated: what is due already stays so.
 
         NOT_FOUND `PAYMENT_NOT_FOUND`.
         """

@@ -63,6 +63,8 @@ class NotifyServiceServicer:
         A message with a bad number or an unknown template is kept as FAILED with its reason; it is no
         RPC error. INVALID_ARGUMENT `BATCH_TOO_LARGE` or `INVALID_MESSAGE_ID` (nothing was accepted);
         UNAVAILABLE `DATABASE_UNAVAILABLE`: send the same request again.
+
+        May be repeated: a message is known by its message_id.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -40,6 +40,8 @@ class NotifyServiceStub:
     A message with a bad number or an unknown template is kept as FAILED with its reason; it is no
     RPC error. INVALID_ARGUMENT `BATCH_TOO_LARGE` or `INVALID_MESSAGE_ID` (nothing was accepted);
     UNAVAILABLE `DATABASE_UNAVAILABLE`: send the same request again.
+
+    May be repeated: a message is known by its message_id.
     """
     GetMessage: _grpc.UnaryUnaryMultiCallable[_notify_service_pb2.GetMessageRequest, _notify_service_pb2.GetMessageResponse]
     """Gets one message.
@@ -64,6 +66,8 @@ class NotifyServiceAsyncStub(NotifyServiceStub):
     A message with a bad number or an unknown template is kept as FAILED with its reason; it is no
     RPC error. INVALID_ARGUMENT `BATCH_TOO_LARGE` or `INVALID_MESSAGE_ID` (nothing was accepted);
     UNAVAILABLE `DATABASE_UNAVAILABLE`: send the same request again.
+
+    May be repeated: a message is known by its message_id.
     """
     GetMessage: _aio.UnaryUnaryMultiCallable[_notify_service_pb2.GetMessageRequest, _notify_service_pb2.GetMessageResponse]  # type: ignore[assignment]
     """Gets one message.
@@ -91,6 +95,8 @@ class NotifyServiceServicer(metaclass=_abc_1.ABCMeta):
         A message with a bad number or an unknown template is kept as FAILED with its reason; it is no
         RPC error. INVALID_ARGUMENT `BATCH_TOO_LARGE` or `INVALID_MESSAGE_ID` (nothing was accepted);
         UNAVAILABLE `DATABASE_UNAVAILABLE`: send the same request again.
+
+        May be repeated: a message is known by its message_id.
         """
 
     @_abc_1.abstractmethod

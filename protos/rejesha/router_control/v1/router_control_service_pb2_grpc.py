@@ -99,6 +99,8 @@ class RouterControlServiceServicer:
         """Makes a router hold the wanted access for many users and answers what it now really holds.
         A router that cannot be reached is no RPC error: every user's outcome says so.
 
+        May be repeated: it names what the router shall hold, not a change.
+
         INVALID_ARGUMENT `INVALID_ACCESS_REQUEST`; RESOURCE_EXHAUSTED `ROUTER_BUSY` when too many
         calls wait for this router already.
         """
@@ -118,6 +120,8 @@ class RouterControlServiceServicer:
     def CheckRouter(self, request, context):
         """Connects to a router, logs in and reads its identity.
 
+        May be repeated; it may remember the certificate of a router that it meets for the first time.
+
         NOT_FOUND `ROUTER_NOT_FOUND`; RESOURCE_EXHAUSTED `ROUTER_BUSY`.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -126,6 +130,8 @@ class RouterControlServiceServicer:
 
     def CreateRouter(self, request, context):
         """Adds a router to the registry.
+
+        Must not be repeated unseen: the second answer would be that the name is taken.
 
         INVALID_ARGUMENT `INVALID_ROUTER`, or `LOGIN_NEEDED` when it has no login of its own and the default
         one is not asked for; ALREADY_EXISTS `ROUTER_NAME_TAKEN`, or `ROUTER_ID_TAKEN` when the wanted id is
@@ -140,6 +146,8 @@ class RouterControlServiceServicer:
 
         A password goes only where it was given for: a change of address, port, tls, or of verify_certificate
         to false needs it anew, and forgets the remembered certificate.
+
+        May be repeated: it replaces the whole registration.
 
         NOT_FOUND `ROUTER_NOT_FOUND`; INVALID_ARGUMENT `INVALID_ROUTER`, `PASSWORD_NEEDED` when such a change
         comes without the password, `LOGIN_NEEDED` when it, or dropping the router's own login, would send the
@@ -161,6 +169,8 @@ class RouterControlServiceServicer:
 
     def TrustRouter(self, request, context):
         """Remembers a certificate in place of the one remembered, after the router's was replaced.
+
+        May be repeated: it names the certificate.
 
         NOT_FOUND `ROUTER_NOT_FOUND`; INVALID_ARGUMENT `INVALID_FINGERPRINT`, `CERTIFICATE_NOT_REMEMBERED`.
         """
@@ -186,6 +196,8 @@ class RouterControlServiceServicer:
 
     def DeleteRouter(self, request, context):
         """Removes a router from the registry. The router itself is not touched.
+
+        Must not be repeated unseen: the second answer would be that there is no such router.
 
         NOT_FOUND `ROUTER_NOT_FOUND`.
         """

@@ -40,6 +40,8 @@ class RouterControlServiceStub:
     """Makes a router hold the wanted access for many users and answers what it now really holds.
     A router that cannot be reached is no RPC error: every user's outcome says so.
 
+    May be repeated: it names what the router shall hold, not a change.
+
     INVALID_ARGUMENT `INVALID_ACCESS_REQUEST`; RESOURCE_EXHAUSTED `ROUTER_BUSY` when too many
     calls wait for this router already.
     """
@@ -51,10 +53,14 @@ class RouterControlServiceStub:
     CheckRouter: _grpc.UnaryUnaryMultiCallable[_router_control_service_pb2.CheckRouterRequest, _router_control_service_pb2.CheckRouterResponse]
     """Connects to a router, logs in and reads its identity.
 
+    May be repeated; it may remember the certificate of a router that it meets for the first time.
+
     NOT_FOUND `ROUTER_NOT_FOUND`; RESOURCE_EXHAUSTED `ROUTER_BUSY`.
     """
     CreateRouter: _grpc.UnaryUnaryMultiCallable[_router_control_service_pb2.CreateRouterRequest, _router_control_service_pb2.CreateRouterResponse]
     """Adds a router to the registry.
+
+    Must not be repeated unseen: the second answer would be that the name is taken.
 
     INVALID_ARGUMENT `INVALID_ROUTER`, or `LOGIN_NEEDED` when it has no login of its own and the default
     one is not asked for; ALREADY_EXISTS `ROUTER_NAME_TAKEN`, or `ROUTER_ID_TAKEN` when the wanted id is
@@ -65,6 +71,8 @@ class RouterControlServiceStub:
 
     A password goes only where it was given for: a change of address, port, tls, or of verify_certificate
     to false needs it anew, and forgets the remembered certificate.
+
+    May be repeated: it replaces the whole registration.
 
     NOT_FOUND `ROUTER_NOT_FOUND`; INVALID_ARGUMENT `INVALID_ROUTER`, `PASSWORD_NEEDED` when such a change
     comes without the password, `LOGIN_NEEDED` when it, or dropping the router's own login, would send the
@@ -79,6 +87,8 @@ class RouterControlServiceStub:
     TrustRouter: _grpc.UnaryUnaryMultiCallable[_router_control_service_pb2.TrustRouterRequest, _router_control_service_pb2.TrustRouterResponse]
     """Remembers a certificate in place of the one remembered, after the router's was replaced.
 
+    May be repeated: it names the certificate.
+
     NOT_FOUND `ROUTER_NOT_FOUND`; INVALID_ARGUMENT `INVALID_FINGERPRINT`, `CERTIFICATE_NOT_REMEMBERED`.
     """
     GetRouter: _grpc.UnaryUnaryMultiCallable[_router_control_service_pb2.GetRouterRequest, _router_control_service_pb2.GetRouterResponse]
@@ -90,6 +100,8 @@ class RouterControlServiceStub:
     """Lists all routers by id."""
     DeleteRouter: _grpc.UnaryUnaryMultiCallable[_router_control_service_pb2.DeleteRouterRequest, _router_control_service_pb2.DeleteRouterResponse]
     """Removes a router from the registry. The router itself is not touched.
+
+    Must not be repeated unseen: the second answer would be that there is no such router.
 
     NOT_FOUND `ROUTER_NOT_FOUND`.
     """
@@ -106,6 +118,8 @@ class RouterControlServiceAsyncStub(RouterControlServiceStub):
     """Makes a router hold the wanted access for many users and answers what it now really holds.
     A router that cannot be reached is no RPC error: every user's outcome says so.
 
+    May be repeated: it names what the router shall hold, not a change.
+
     INVALID_ARGUMENT `INVALID_ACCESS_REQUEST`; RESOURCE_EXHAUSTED `ROUTER_BUSY` when too many
     calls wait for this router already.
     """
@@ -117,10 +131,14 @@ class RouterControlServiceAsyncStub(RouterControlServiceStub):
     CheckRouter: _aio.UnaryUnaryMultiCallable[_router_control_service_pb2.CheckRouterRequest, _router_control_service_pb2.CheckRouterResponse]  # type: ignore[assignment]
     """Connects to a router, logs in and reads its identity.
 
+    May be repeated; it may remember the certificate of a router that it meets for the first time.
+
     NOT_FOUND `ROUTER_NOT_FOUND`; RESOURCE_EXHAUSTED `ROUTER_BUSY`.
     """
     CreateRouter: _aio.UnaryUnaryMultiCallable[_router_control_service_pb2.CreateRouterRequest, _router_control_service_pb2.CreateRouterResponse]  # type: ignore[assignment]
     """Adds a router to the registry.
+
+    Must not be repeated unseen: the second answer would be that the name is taken.
 
     INVALID_ARGUMENT `INVALID_ROUTER`, or `LOGIN_NEEDED` when it has no login of its own and the default
     one is not asked for; ALREADY_EXISTS `ROUTER_NAME_TAKEN`, or `ROUTER_ID_TAKEN` when the wanted id is
@@ -131,6 +149,8 @@ class RouterControlServiceAsyncStub(RouterControlServiceStub):
 
     A password goes only where it was given for: a change of address, port, tls, or of verify_certificate
     to false needs it anew, and forgets the remembered certificate.
+
+    May be repeated: it replaces the whole registration.
 
     NOT_FOUND `ROUTER_NOT_FOUND`; INVALID_ARGUMENT `INVALID_ROUTER`, `PASSWORD_NEEDED` when such a change
     comes without the password, `LOGIN_NEEDED` when it, or dropping the router's own login, would send the
@@ -145,6 +165,8 @@ class RouterControlServiceAsyncStub(RouterControlServiceStub):
     TrustRouter: _aio.UnaryUnaryMultiCallable[_router_control_service_pb2.TrustRouterRequest, _router_control_service_pb2.TrustRouterResponse]  # type: ignore[assignment]
     """Remembers a certificate in place of the one remembered, after the router's was replaced.
 
+    May be repeated: it names the certificate.
+
     NOT_FOUND `ROUTER_NOT_FOUND`; INVALID_ARGUMENT `INVALID_FINGERPRINT`, `CERTIFICATE_NOT_REMEMBERED`.
     """
     GetRouter: _aio.UnaryUnaryMultiCallable[_router_control_service_pb2.GetRouterRequest, _router_control_service_pb2.GetRouterResponse]  # type: ignore[assignment]
@@ -156,6 +178,8 @@ class RouterControlServiceAsyncStub(RouterControlServiceStub):
     """Lists all routers by id."""
     DeleteRouter: _aio.UnaryUnaryMultiCallable[_router_control_service_pb2.DeleteRouterRequest, _router_control_service_pb2.DeleteRouterResponse]  # type: ignore[assignment]
     """Removes a router from the registry. The router itself is not touched.
+
+    Must not be repeated unseen: the second answer would be that there is no such router.
 
     NOT_FOUND `ROUTER_NOT_FOUND`.
     """
@@ -174,6 +198,8 @@ class RouterControlServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_router_control_service_pb2.SetAccessResponse, _abc.Awaitable[_router_control_service_pb2.SetAccessResponse]]:
         """Makes a router hold the wanted access for many users and answers what it now really holds.
         A router that cannot be reached is no RPC error: every user's outcome says so.
+
+        May be repeated: it names what the router shall hold, not a change.
 
         INVALID_ARGUMENT `INVALID_ACCESS_REQUEST`; RESOURCE_EXHAUSTED `ROUTER_BUSY` when too many
         calls wait for this router already.
@@ -198,6 +224,8 @@ class RouterControlServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_router_control_service_pb2.CheckRouterResponse, _abc.Awaitable[_router_control_service_pb2.CheckRouterResponse]]:
         """Connects to a router, logs in and reads its identity.
 
+        May be repeated; it may remember the certificate of a router that it meets for the first time.
+
         NOT_FOUND `ROUTER_NOT_FOUND`; RESOURCE_EXHAUSTED `ROUTER_BUSY`.
         """
 
@@ -208,6 +236,8 @@ class RouterControlServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_router_control_service_pb2.CreateRouterResponse, _abc.Awaitable[_router_control_service_pb2.CreateRouterResponse]]:
         """Adds a router to the registry.
+
+        Must not be repeated unseen: the second answer would be that the name is taken.
 
         INVALID_ARGUMENT `INVALID_ROUTER`, or `LOGIN_NEEDED` when it has no login of its own and the default
         one is not asked for; ALREADY_EXISTS `ROUTER_NAME_TAKEN`, or `ROUTER_ID_TAKEN` when the wanted id is
@@ -224,6 +254,8 @@ class RouterControlServiceServicer(metaclass=_abc_1.ABCMeta):
 
         A password goes only where it was given for: a change of address, port, tls, or of verify_certificate
         to false needs it anew, and forgets the remembered certificate.
+
+        May be repeated: it replaces the whole registration.
 
         NOT_FOUND `ROUTER_NOT_FOUND`; INVALID_ARGUMENT `INVALID_ROUTER`, `PASSWORD_NEEDED` when such a change
         comes without the password, `LOGIN_NEEDED` when it, or dropping the router's own login, would send the
@@ -249,6 +281,8 @@ class RouterControlServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_router_control_service_pb2.TrustRouterResponse, _abc.Awaitable[_router_control_service_pb2.TrustRouterResponse]]:
         """Remembers a certificate in place of the one remembered, after the router's was replaced.
+
+        May be repeated: it names the certificate.
 
         NOT_FOUND `ROUTER_NOT_FOUND`; INVALID_ARGUMENT `INVALID_FINGERPRINT`, `CERTIFICATE_NOT_REMEMBERED`.
         """
@@ -279,6 +313,8 @@ class RouterControlServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_router_control_service_pb2.DeleteRouterResponse, _abc.Awaitable[_router_control_service_pb2.DeleteRouterResponse]]:
         """Removes a router from the registry. The router itself is not touched.
+
+        Must not be repeated unseen: the second answer would be that there is no such router.
 
         NOT_FOUND `ROUTER_NOT_FOUND`.
         """

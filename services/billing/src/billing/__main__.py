@@ -13,8 +13,8 @@ from rejesha.billing.v1 import (
     quarantine_service_pb2_grpc,
     task_service_pb2_grpc,
 )
+from servicekit.rpc.server import Server, run_until_signal
 from servicekit.selftest import Readiness, SelfTest
-from servicekit.serve import Server, run_until_signal
 from sqlalchemy import Engine
 
 import billing
@@ -42,12 +42,12 @@ def build(settings: BillingSettings, engine: Engine) -> Server:
         part_payments_per_hour=settings.part_payments_per_hour,
     )
     address = settings.address(settings.billing_port)
-    server = Server(address, threads=THREADS, probe=Readiness(selftest_of(engine)))
-    payment_service_pb2_grpc.add_PaymentServiceServicer_to_server(PaymentServicer(engine, policy), server.grpc)
+    server = Server(address, threads=THREADS, probe=Readiness(selftest_of(engine)), reflection=settings.reflection)
+    server.add(payment_service_pb2_grpc.add_PaymentServiceServicer_to_server, PaymentServicer(engine, policy))
     quarantine = QuarantineServicer(engine, policy)
-    quarantine_service_pb2_grpc.add_QuarantineServiceServicer_to_server(quarantine, server.grpc)
-    task_service_pb2_grpc.add_TaskServiceServicer_to_server(TaskServicer(engine, policy), server.grpc)
-    account_service_pb2_grpc.add_AccountServiceServicer_to_server(AccountServicer(engine), server.grpc)
+    server.add(quarantine_service_pb2_grpc.add_QuarantineServiceServicer_to_server, quarantine)
+    server.add(task_service_pb2_grpc.add_TaskServiceServicer_to_server, TaskServicer(engine, policy))
+    server.add(account_service_pb2_grpc.add_AccountServiceServicer_to_server, AccountServicer(engine))
     return server
 
 

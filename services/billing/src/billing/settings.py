@@ -3,7 +3,7 @@
 from typing import Self
 
 from pydantic import NonNegativeInt, model_validator
-from servicekit.settings import ServerSettings, Settings, Words, database_url
+from servicekit.settings import RpcSettings, Settings, Words, database_url
 
 from billing import policy
 
@@ -14,7 +14,7 @@ class MigrationSettings(Settings):
     database_url: str = database_url("BILLING")
 
 
-class BillingSettings(ServerSettings, MigrationSettings):
+class BillingSettings(RpcSettings, MigrationSettings):
     """What serving needs. `shortcodes`: our paybills and tills; none named, in the sandbox only: all are ours.
 
     `…_per_hour`: how many messages of a kind go to a recipient one by one; a digest tells of the rest. 0: all.

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 import grpc
-from servicekit.errors import reason_of
+from servicekit.rpc.errors import reason_of
 
 # The one reason of an Unavailable that no waiting mends.
 DATABASE_REFUSES = "DATABASE_REFUSES"

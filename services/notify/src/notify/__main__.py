@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from rejesha.notify.v1 import notify_service_pb2_grpc as pb_grpc
+from servicekit.rpc.server import Server, run_until_signal
 from servicekit.selftest import Readiness, SelfTest
-from servicekit.serve import Server, run_until_signal
 from sqlalchemy import Engine
 
 import notify
@@ -64,8 +64,14 @@ def serve(settings: NotifySettings) -> None:
     stopping = threading.Event()
     sender = Sender(Sending(engine, provider, stopping), stopping, calls_at_once=CALLS_AT_ONCE)
     address = settings.address(settings.notify_port)
-    server = Server(address, threads=RPC_THREADS, probe=Readiness(selftest_of(engine)), begin=sender.start)
-    pb_grpc.add_NotifyServiceServicer_to_server(NotifyServicer(engine, sender.wake), server.grpc)
+    server = Server(
+        address,
+        threads=RPC_THREADS,
+        probe=Readiness(selftest_of(engine)),
+        begin=sender.start,
+        reflection=settings.reflection,
+    )
+    server.add(pb_grpc.add_NotifyServiceServicer_to_server, NotifyServicer(engine, sender.wake))
     run_until_signal(server, "notify", after=lambda: sender.stop(provider.deadline + 5))
 
 

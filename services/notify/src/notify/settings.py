@@ -15,7 +15,7 @@ class MigrationSettings(settings.Settings):
     database_url: str = settings.database_url("NOTIFY")
 
 
-class NotifySettings(settings.ServerSettings, MigrationSettings):
+class NotifySettings(settings.RpcSettings, MigrationSettings):
     """What serving needs. The TextSMS account may be left out only when the console is the sender."""
 
     notify_port: int = 50053

@@ -11,8 +11,8 @@ from pathlib import Path
 import sqlalchemy as sa
 import structlog
 from rejesha.router_control.v1 import router_control_service_pb2_grpc as pb_grpc
+from servicekit.rpc.server import Server, run_until_signal
 from servicekit.selftest import Readiness, SelfTest
-from servicekit.serve import Server, run_until_signal
 
 import router_control
 from router_control.lines.service import Lines
@@ -70,8 +70,8 @@ def serve(settings: RouterControlSettings) -> None:
     defaults = Defaults(settings.routeros_user, settings.routeros_password, settings.routeros_port)
     registry, workers = Registry(engine, Vault(settings.router_control_keys), defaults), Workers()
     address = settings.address(settings.router_control_port)
-    server = Server(address, threads=THREADS, probe=Readiness(selftest_of(engine)))
-    pb_grpc.add_RouterControlServiceServicer_to_server(RouterControlServicer(registry, workers), server.grpc)
+    server = Server(address, threads=THREADS, probe=Readiness(selftest_of(engine)), reflection=settings.reflection)
+    server.add(pb_grpc.add_RouterControlServiceServicer_to_server, RouterControlServicer(registry, workers))
     run_until_signal(server, "router-control", after=workers.close)
 
 

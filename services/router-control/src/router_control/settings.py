@@ -3,7 +3,7 @@
 from typing import Self
 
 from pydantic import model_validator
-from servicekit.settings import ServerSettings, Settings, Words, database_url
+from servicekit.settings import RpcSettings, Settings, Words, database_url
 
 from router_control.routers.vault import Vault
 
@@ -28,7 +28,7 @@ class VaultSettings(MigrationSettings):
         return self
 
 
-class RouterControlSettings(ServerSettings, VaultSettings):
+class RouterControlSettings(RpcSettings, VaultSettings):
     """What serving needs. `routeros_…`: the login and port of routers whose registration has none."""
 
     router_control_port: int = 50052

@@ -6,9 +6,8 @@ from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 
-import grpc
 from servicekit.database import current_time, transact
-from servicekit.errors import InvalidArgument, NotFound, ServiceError
+from servicekit.rpc.errors import AlreadyExists, InvalidArgument, NotFound
 from sqlalchemy import Connection, Engine
 
 from billing.accounts import store
@@ -29,17 +28,15 @@ class InvalidIsp(InvalidArgument):
     reason = "INVALID_ISP"
 
 
-class AccountTaken(ServiceError):
+class AccountTaken(AlreadyExists):
     """Another ISP, or a customer, has this account."""
 
-    code = grpc.StatusCode.ALREADY_EXISTS
     reason = "ACCOUNT_TAKEN"
 
 
-class IdTaken(ServiceError):
+class IdTaken(AlreadyExists):
     """Another ISP has the wanted id."""
 
-    code = grpc.StatusCode.ALREADY_EXISTS
     reason = "ID_TAKEN"
 
 
@@ -78,7 +75,7 @@ def create_isp(engine: Engine, isp: Isp, *, validate_only: bool = False) -> int:
             raise AccountTaken(f"{customer.account_name} is the account of customer {customer.customer_id}")
         return isp.isp_id if validate_only else store.insert_isp(connection, isp, current_time(connection))
 
-    return transact(engine, work)
+    return transact(engine, work, once=True)
 
 
 def _isp_fault(isp: Isp) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from enum import StrEnum
 from typing import NamedTuple
 
-from servicekit.errors import RowLocked
+from servicekit.rpc.errors import RowLocked
 
 
 class RowKind(StrEnum):

@@ -14,13 +14,13 @@ from typing import TypeVar
 
 import structlog
 from servicekit.database import transact
-from servicekit.errors import RowLocked
+from servicekit.rpc import call
+from servicekit.rpc.errors import RowLocked
 from sqlalchemy import Connection, Engine
 
 from billing.locking import store as locks
 from billing.locking.rules import Row, RowsLocked
 from billing.locking.turns import Turns
-from servicekit import deadline
 
 Item = TypeVar("Item")
 T = TypeVar("T")
@@ -85,7 +85,7 @@ class HeldRows:
                     return work(Locking(held, seconds, partial(self._queue, turns, held), turns.close))
                 except RowsLocked as error:
                     found = (self._believed(error.rows) or self._look(error.rows)) - held
-                    if not found and (seconds >= _MAX_WAIT or deadline.remaining() <= 0):
+                    if not found and (seconds >= _MAX_WAIT or call.remaining() <= 0):
                         raise
             held, seconds = (held | found, seconds) if found else (held, seconds * _LONGER)
 
@@ -145,7 +145,7 @@ def by_halves(items: Sequence[Item], work: Callable[[Sequence[Item]], list[T]]) 
     try:
         return work(items)
     except RowLocked:
-        if len(items) == 1 or deadline.remaining() <= 0:
+        if len(items) == 1 or call.remaining() <= 0:
             raise
     middle = len(items) // 2
     done: list[T] = []

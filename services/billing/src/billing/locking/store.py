@@ -7,7 +7,7 @@ from typing import Any
 
 import sqlalchemy as sa
 from servicekit.database import refused_at_once, rows_within
-from servicekit.errors import RowLocked
+from servicekit.rpc.errors import RowLocked
 from sqlalchemy import Connection
 
 from billing.locking.rules import Row, RowKind, RowsLocked

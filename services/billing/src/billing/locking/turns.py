@@ -5,8 +5,9 @@ from contextlib import contextmanager
 from itertools import count
 from threading import Condition
 
+from servicekit.rpc import call
+
 from billing.locking.rules import Row, RowsLocked
-from servicekit import deadline
 
 _MAX_WAIT = 10.0
 
@@ -27,7 +28,7 @@ class Turns:
             self._wanted[number] = rows
         try:
             with self._changed:
-                waits = min(deadline.remaining(), _MAX_WAIT)
+                waits = min(call.remaining(), _MAX_WAIT)
                 if not self._changed.wait_for(lambda: self._is_next(number), waits):
                     raise RowsLocked(rows)
             yield

@@ -1,7 +1,6 @@
 """How requests about payments are refused."""
 
-import grpc
-from servicekit.errors import InvalidArgument, NotFound, ServiceError
+from servicekit.rpc.errors import FailedPrecondition, InvalidArgument, NotFound
 
 
 class InvalidPayment(InvalidArgument):
@@ -16,15 +15,13 @@ class PaymentNotFound(NotFound):
     reason = "PAYMENT_NOT_FOUND"
 
 
-class PaymentAlreadyPlaced(ServiceError):
+class PaymentAlreadyPlaced(FailedPrecondition):
     """The payment has an account already; its money cannot be given twice."""
 
-    code = grpc.StatusCode.FAILED_PRECONDITION
     reason = "PAYMENT_ALREADY_PLACED"
 
 
-class AccountNotFound(ServiceError):
+class AccountNotFound(FailedPrecondition):
     """The reference leads nowhere; the payment stays held."""
 
-    code = grpc.StatusCode.FAILED_PRECONDITION
     reason = "ACCOUNT_NOT_FOUND"

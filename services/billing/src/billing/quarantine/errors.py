@@ -1,7 +1,6 @@
 """How requests about quarantined callbacks are refused."""
 
-import grpc
-from servicekit.errors import InvalidArgument, NotFound, ServiceError
+from servicekit.rpc.errors import FailedPrecondition, InvalidArgument, NotFound, ResourceExhausted
 
 
 class InvalidCallback(InvalidArgument):
@@ -10,10 +9,9 @@ class InvalidCallback(InvalidArgument):
     reason = "INVALID_CALLBACK"
 
 
-class QuarantineFull(ServiceError):
+class QuarantineFull(ResourceExhausted):
     """Too many callbacks wait for an operator."""
 
-    code = grpc.StatusCode.RESOURCE_EXHAUSTED
     reason = "QUARANTINE_FULL"
 
 
@@ -23,8 +21,7 @@ class CallbackNotFound(NotFound):
     reason = "CALLBACK_NOT_FOUND"
 
 
-class CallbackAlreadyResolved(ServiceError):
+class CallbackAlreadyResolved(FailedPrecondition):
     """The callback was replayed before, and names the payment that it became."""
 
-    code = grpc.StatusCode.FAILED_PRECONDITION
     reason = "CALLBACK_ALREADY_RESOLVED"

@@ -1,6 +1,6 @@
 """Page sizes and page tokens, the same in every List RPC."""
 
-from servicekit.errors import BatchTooLarge, InvalidPageToken
+from servicekit.rpc.errors import BatchTooLarge, InvalidPageToken
 
 DEFAULT_PAGE = 50
 MAX_PAGE = 500

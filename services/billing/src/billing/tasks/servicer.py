@@ -10,7 +10,7 @@ import grpc
 from google.protobuf.duration_pb2 import Duration
 from rejesha.billing.v1 import task_service_pb2 as pb
 from rejesha.billing.v1 import task_service_pb2_grpc
-from servicekit.errors import InvalidArgument, ServiceError
+from servicekit.rpc.errors import InvalidArgument, ResourceExhausted
 from sqlalchemy import Engine
 
 from billing.locking.service import HeldRows
@@ -46,10 +46,9 @@ class InvalidReport(InvalidArgument):
     reason = "INVALID_REPORT"
 
 
-class TasksBusy(ServiceError):
+class TasksBusy(ResourceExhausted):
     """As many calls as may are at work already. Nothing was done."""
 
-    code = grpc.StatusCode.RESOURCE_EXHAUSTED
     reason = "TASKS_BUSY"
 
 

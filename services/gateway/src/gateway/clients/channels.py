@@ -10,7 +10,7 @@ from rejesha.billing.v1.quarantine_service_pb2_grpc import QuarantineServiceStub
 from rejesha.billing.v1.task_service_pb2_grpc import TaskServiceStub
 from rejesha.notify.v1.notify_service_pb2_grpc import NotifyServiceStub
 from rejesha.router_control.v1.router_control_service_pb2_grpc import RouterControlServiceStub
-from servicekit.channel import connect_async
+from servicekit.rpc.channel import connect_async
 
 if TYPE_CHECKING:
     from rejesha.billing.v1.payment_service_pb2_grpc import PaymentServiceAsyncStub
@@ -45,9 +45,9 @@ class Clients:
     @classmethod
     def connect(cls, targets: Targets) -> Self:
         """Open the channels. Does not wait: a service that is down may come later."""
-        billing = connect_async(targets.billing)
-        router_control = connect_async(targets.router_control)
-        notify = connect_async(targets.notify)
+        billing = connect_async(targets.billing, service="billing")
+        router_control = connect_async(targets.router_control, service="router-control")
+        notify = connect_async(targets.notify, service="notify")
         return cls(
             payments=PaymentServiceStub(billing),
             quarantine=QuarantineServiceStub(billing),

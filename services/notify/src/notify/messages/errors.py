@@ -1,6 +1,6 @@
 """Why a request about messages is refused."""
 
-from servicekit.errors import InvalidArgument, NotFound
+from servicekit.rpc.errors import InvalidArgument, NotFound
 
 
 class InvalidMessageId(InvalidArgument):

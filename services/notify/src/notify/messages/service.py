@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import sqlalchemy as sa
 import structlog
 from servicekit.database import current_time, transact
-from servicekit.errors import BatchTooLarge, InvalidPageToken
+from servicekit.rpc.errors import BatchTooLarge, InvalidPageToken
 
 from notify.messages import store
 from notify.messages.errors import InvalidMessageId, MessageNotFound

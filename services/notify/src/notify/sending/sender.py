@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from queue import Empty, SimpleQueue
 
 import structlog
-from servicekit.errors import DatabaseUnavailable
+from servicekit.rpc.errors import Unavailable
 
 from notify.messages.store import DueMessage
 from notify.sending.service import CALL_SIZE, MAX_ABANDONED, EndedCall, Sending, calls_of, unanswered
@@ -65,7 +65,7 @@ class Sender:
         while self._under_way or not self._stopping.is_set():
             try:
                 self._do_round()
-            except DatabaseUnavailable as error:
+            except Unavailable as error:
                 log.warning("sender_waits_for_database", detail=str(error))
                 self._stopping.wait(POLL_SECONDS)
             except Exception:  # the thread must outlive any fault: the next round may do better

@@ -16,7 +16,7 @@ from datetime import datetime, timedelta
 import sqlalchemy as sa
 import structlog
 from servicekit.database import current_time, transact
-from servicekit.errors import DatabaseUnavailable
+from servicekit.rpc.errors import Unavailable
 
 from notify.messages import store, templates
 from notify.messages.rules import MessageState
@@ -125,7 +125,7 @@ class Sending:
         while True:
             try:
                 ignored = transact(self._engine, lambda connection: self._move(connection, calls))
-            except DatabaseUnavailable as error:
+            except Unavailable as error:
                 log.warning("outcomes_wait_for_database", detail=str(error))
                 if time.monotonic() > deadline or self._stopping.wait(0.5):
                     _tell_unrecorded(calls)

@@ -1,6 +1,6 @@
 """What a request about lines is refused for."""
 
-from servicekit.errors import InvalidArgument
+from servicekit.rpc.errors import InvalidArgument
 
 
 class InvalidAccessRequest(InvalidArgument):

@@ -6,8 +6,7 @@ answer to an earlier question, so it is closed: whoever read them would take one
 
 import enum
 
-import grpc
-from servicekit.errors import ServiceError
+from servicekit.rpc.errors import Cancelled, ResourceExhausted
 
 # A failure's text is repeated for each of a thousand users.
 MAX_DETAIL = 300
@@ -92,15 +91,13 @@ class Trap(RouterFailure):
         return any("not enough permissions" in message for message in self.messages)
 
 
-class RouterBusy(ServiceError):
+class RouterBusy(ResourceExhausted):
     """Too many calls wait for this router already."""
 
-    code = grpc.StatusCode.RESOURCE_EXHAUSTED
     reason = "ROUTER_BUSY"
 
 
-class CallCancelled(ServiceError):
+class CallCancelled(Cancelled):
     """The caller waits no more: what had not begun does not begin."""
 
-    code = grpc.StatusCode.CANCELLED
     reason = "CANCELLED"

@@ -1,11 +1,6 @@
 """What the registry refuses, and why a router's login cannot be used."""
 
-import grpc
-from servicekit.errors import InvalidArgument, NotFound, ServiceError
-
-
-class AlreadyExists(ServiceError):
-    code = grpc.StatusCode.ALREADY_EXISTS
+from servicekit.rpc.errors import AlreadyExists, InvalidArgument, NotFound
 
 
 class InvalidRouter(InvalidArgument):

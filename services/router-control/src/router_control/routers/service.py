@@ -55,7 +55,7 @@ class Registry:
             _refuse_taken_name(connection, new.name)
             return _get(connection, store.insert(connection, new, current_time(connection)))
 
-        return transact(self._engine, work)
+        return transact(self._engine, work, once=True)
 
     def update(self, registration: Registration) -> Registration:
         """Replace a router's registration.
@@ -103,7 +103,7 @@ class Registry:
 
     def delete(self, router_id: int) -> None:
         """Raises RouterNotFound."""
-        if not transact(self._engine, lambda connection: store.delete(connection, router_id)):
+        if not transact(self._engine, lambda connection: store.delete(connection, router_id), once=True):
             raise RouterNotFound(f"there is no router {router_id}")
 
     def reencrypt(self) -> int:

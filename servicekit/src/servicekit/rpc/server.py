@@ -1,0 +1,296 @@
+"""Runs a gRPC server of plain threads until it is told to stop, with health kept true meanwhile.
+
+Owns: the port, the health service, signals and the order of a graceful stop; and what stands around the answering of
+every unary RPC: who may call, whether anybody still waits, and how an error crosses.
+"""
+
+import logging
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from types import FrameType
+from typing import Any, TypeVar
+
+import grpc
+import structlog
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection
+
+from servicekit.garbage import collect_seldom
+from servicekit.listening import warn_of_plaintext
+from servicekit.rpc import call, identity, telemetry
+from servicekit.rpc.channel import MAX_MESSAGE_BYTES
+from servicekit.rpc.errors import (
+    Cancelled,
+    DatabaseRefuses,
+    DatabaseUnavailable,
+    DeadlineExceeded,
+    Internal,
+    PermissionDenied,
+    ServiceError,
+    abort,
+)
+from servicekit.selftest import UnfitDatabase
+from servicekit.settings import PREFIX
+
+Servicer = TypeVar("Servicer")
+# What answers an RPC: its request and context, its response.
+Behave = Callable[[Any, grpc.ServicerContext], Any]
+
+log = structlog.get_logger()
+
+_OPTIONS = [
+    ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
+    ("grpc.max_send_message_length", MAX_MESSAGE_BYTES),
+    ("grpc.so_reuseport", 0),
+    # Clients ping every 30 s; the default would answer that with GOAWAY.
+    ("grpc.http2.min_ping_interval_without_data_ms", 10_000),
+    ("grpc.keepalive_permit_without_calls", 1),
+    # Old connections end, so that clients find new replicas behind a name.
+    ("grpc.max_connection_age_ms", 300_000),
+    ("grpc.max_connection_age_grace_ms", 30_000),
+]
+
+
+# How long a thread may keep the others from running, in seconds. A short transaction waits for MySQL a dozen times and
+# for the interpreter after each: with Python's 5 ms a busy neighbour thread would make it many times as long.
+_SWITCH_SECONDS = 0.0005
+
+_PROBE_SECONDS = 2
+_HEALTH = f"/{health_pb2.DESCRIPTOR.services_by_name['Health'].full_name}/"
+
+
+# Said of every call while a database is away; what is wrong was logged where it was met.
+_QUIET = (DatabaseUnavailable, DatabaseRefuses, DeadlineExceeded, Cancelled)
+
+
+class _Around(grpc.ServerInterceptor):
+    """Stands around every unary RPC; streams pass by.
+
+    While there is a `fault` it refuses every RPC but those about health with it.
+    """
+
+    def __init__(self, permits: identity.Permits, observe: telemetry.Observe) -> None:
+        self.fault: ServiceError | None = DatabaseUnavailable("the database was not looked at yet")
+        self._permits = permits
+        self._observe = observe
+
+    def intercept_service(
+        self,
+        # Quoted: only the type checker's stubs make this class generic.
+        continuation: Callable[[grpc.HandlerCallDetails], "grpc.RpcMethodHandler[Any, Any] | None"],
+        handler_call_details: grpc.HandlerCallDetails,
+    ) -> "grpc.RpcMethodHandler[Any, Any] | None":
+        handler = continuation(handler_call_details)
+        if handler is None or handler.unary_unary is None:
+            return handler
+        behave, method = handler.unary_unary, handler_call_details.method
+        return grpc.unary_unary_rpc_method_handler(
+            lambda request, context: self._answer(behave, method, request, context),
+            request_deserializer=handler.request_deserializer,
+            response_serializer=handler.response_serializer,
+        )
+
+    def _answer(self, behave: Behave, method: str, request: Any, context: grpc.ServicerContext) -> Any:
+        began, reason = time.monotonic(), ""
+        try:
+            with call.answering(context):
+                self._admit(method, context)
+                return behave(request, context)
+        except Exception as error:  # noqa: BLE001  # whatever it is, the caller gets a status
+            refusal = _refusal(method, error)
+            reason = refusal.reason
+            abort(context, refusal)
+        finally:
+            self._observe(telemetry.Answered(method, reason, time.monotonic() - began))
+
+    def _admit(self, method: str, context: grpc.ServicerContext) -> None:
+        call.check()  # it may have waited in vain for a thread
+        if method.startswith(_HEALTH):
+            return
+        role = identity.role_of(context)
+        if not self._permits(role, method):
+            raise PermissionDenied(f"{role or 'an unknown caller'} may not call {method}")
+        if self.fault:
+            raise self.fault
+
+
+def _refusal(method: str, error: Exception) -> ServiceError:
+    """What the caller is told; the text of what nobody foresaw never leaves the process."""
+    if isinstance(error, ServiceError):
+        level = log.debug if isinstance(error, _QUIET) else log.info
+        level("rpc_refused", method=method, reason=error.reason, detail=str(error))
+        return error
+    log.error("rpc_failed", method=method, exc_info=error)
+    return Internal("internal error")
+
+
+class CannotListen(Exception):
+    """The address to listen on is taken, or is not this machine's."""
+
+
+class Server:
+    """A gRPC server.
+
+    `probe` raises a ServiceError while the process cannot do its work, and is asked every two seconds. Until it has
+    gone well once every RPC is refused with what it raised; then `begin` is called, and health follows the probe: under
+    the name "" and under each service's full name. An UnfitDatabase that it raises ends the process.
+
+    `reflection`: whether a caller may ask which RPCs there are. Without `credentials` it speaks in plain text.
+    """
+
+    def __init__(  # noqa: PLR0913  # most have a default that is meant
+        self,
+        address: str,
+        *,
+        threads: int,
+        probe: Callable[[], object],
+        begin: Callable[[], None] = lambda: None,
+        reflection: bool = False,
+        credentials: grpc.ServerCredentials | None = None,
+        interceptors: Sequence[grpc.ServerInterceptor] = (),
+        permits: identity.Permits = identity.everything,
+        observe: telemetry.Observe = telemetry.nobody,
+    ) -> None:
+        self._around = _Around(permits, observe)
+        self.grpc = grpc.server(
+            ThreadPoolExecutor(threads, thread_name_prefix="rpc"),
+            interceptors=[*interceptors, self._around],
+            options=_OPTIONS,
+        )
+        self.health = health.HealthServicer()
+        self._names: list[str] = []
+        self.add(health_pb2_grpc.add_HealthServicer_to_server, self.health)
+        self.port = 0
+        self._address = address
+        self._reflection = reflection
+        self._credentials = credentials
+        self._probe = probe
+        self._begin = begin
+        self._cause = ""
+        self._stopping = threading.Event()
+        self.unfit: UnfitDatabase | None = None
+        self.ended = threading.Event()
+
+    def add(self, register: Callable[[Servicer, grpc.Server], None], servicer: Servicer) -> None:
+        """Answer a service's RPCs. `register`: the function that the generated code has for it."""
+        register(servicer, _Named(self.grpc, self._names))  # type: ignore[arg-type]  # as much of a server as it needs
+
+    def start(self) -> None:
+        """Begin to answer on `port`; health is true to the probe from the first answer on. Raises CannotListen."""
+        try:
+            self.port = self._bind()
+        except RuntimeError as error:
+            raise CannotListen(f"cannot listen on {self._address}: it is taken, or not this machine's") from error
+        if self._reflection:
+            reflection.enable_server_reflection([*self._names, reflection.SERVICE_NAME], self.grpc)
+        self._tell_health()
+        if self.unfit is None:
+            self.grpc.start()
+            threading.Thread(target=self._watch, name="health", daemon=True).start()
+
+    def stop(self, grace: float = 10) -> None:
+        """Say NOT_SERVING, refuse new calls, let running ones end within `grace` seconds."""
+        self._stopping.set()
+        self.health.enter_graceful_shutdown()
+        self.grpc.stop(grace).wait()
+
+    def _bind(self) -> int:
+        if self._credentials:
+            return self.grpc.add_secure_port(self._address, self._credentials)
+        port = self.grpc.add_insecure_port(self._address)
+        warn_of_plaintext(self._address.rpartition(":")[0].strip("[]"))
+        return port
+
+    def _watch(self) -> None:
+        while not self._stopping.wait(_PROBE_SECONDS):
+            try:
+                self._tell_health()
+            except Exception:  # a thread that ended would say the same for ever
+                log.exception("health_not_told")
+
+    def _tell_health(self) -> None:
+        try:
+            self._probe()
+            if self._around.fault:
+                self._begin()
+        except ServiceError as error:
+            self._set(serving=False)
+            self._note(error)
+        except UnfitDatabase as error:
+            self.unfit = error
+            self.ended.set()
+        except Exception:  # a fault of ours
+            log.exception("probe_failed")
+            self._set(serving=False)
+        else:
+            self._note(None)
+            self._set(serving=True)
+
+    def _set(self, *, serving: bool) -> None:
+        states = health_pb2.HealthCheckResponse
+        for name in ("", *self._names):
+            self.health.set(name, states.SERVING if serving else states.NOT_SERVING)
+
+    def _note(self, fault: ServiceError | None) -> None:
+        """Log what is new, and let RPCs in from the first time on that all is well."""
+        if self._around.fault:
+            self._around.fault = fault
+        cause = str(fault or "")
+        if cause != self._cause:
+            log.log(logging.WARNING if cause else logging.INFO, "readiness", serving=not cause, cause=cause)
+        self._cause = cause
+
+
+class _Named:
+    """Passes a service's handlers on to a server, and notes its name."""
+
+    def __init__(self, server: grpc.Server, names: list[str]) -> None:
+        self._server = server
+        self._names = names
+
+    def add_generic_rpc_handlers(self, handlers: Any) -> None:
+        self._names += [handler.service_name() for handler in handlers]
+        self._server.add_generic_rpc_handlers(handlers)
+
+    def add_registered_method_handlers(self, service_name: str, method_handlers: Any) -> None:
+        self._server.add_registered_method_handlers(service_name, method_handlers)
+
+
+def run_until_signal(server: Server, name: str, *, after: Callable[[], None] = lambda: None) -> None:
+    """Serve until SIGTERM or SIGINT, then stop gracefully and call `after`.
+
+    Exits with 1 where it cannot listen, and with 2 where the database is unfit, with a sentence for each fault.
+    """
+    sys.setswitchinterval(_SWITCH_SECONDS)
+    collect_seldom()
+
+    def ask_to_stop(_number: int, _frame: FrameType | None) -> None:
+        server.ended.set()
+
+    signal.signal(signal.SIGTERM, ask_to_stop)
+    signal.signal(signal.SIGINT, ask_to_stop)
+    try:
+        server.start()
+    except CannotListen as error:
+        after()
+        variable = f"{PREFIX}{name.upper().replace('-', '_')}_PORT"
+        sys.exit(f"rejesha: {name} {error} ({PREFIX}BIND, {variable})")
+    if server.unfit is None:
+        log.info("serving", name=name, port=server.port)
+    server.ended.wait()
+    log.info("stopping", name=name)
+    server.stop()
+    after()
+    log.info("stopped", name=name)
+    if server.unfit:
+        sys.exit(_refuse(name, server.unfit))
+
+
+def _refuse(name: str, unfit: UnfitDatabase) -> int:
+    for fault in unfit.faults:
+        sys.stderr.write(f"rejesha: {name} does not work on this database: {fault}\n")
+    return 2
