@@ -83,7 +83,7 @@ def test_protobuf_stops_at_the_servicer(service):
     "module",
     [
         "accounts/rules", "calendar", "notices/rules", "notices/topics", "policy", "tasks/rules",
-        "payments/rules", "payments/routing", "payments/settlement", "payments/timeline", "quarantine/rules",
+        "ledger/rules", "payments/rules", "payments/settlement", "payments/timeline", "quarantine/rules",
     ],
 )  # fmt: skip
 def test_billing_s_rules_are_pure(module):

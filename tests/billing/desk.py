@@ -127,8 +127,8 @@ class Desk:
         rows = self.rows(isp_credits, isp_id=isp_id)
         return (rows[0].sms_credits, rows[0].whatsapp_credits) if rows else (0, 0)
 
-    def steps(self, trans_id: str) -> list[str]:
-        """The categories of the debug log."""
+    def timeline(self, trans_id: str) -> list[str]:
+        """The categories of its entries."""
         return [row.category for row in self.rows(payment_debug_log, transaction_id=trans_id)]
 
     def today(self) -> date:

@@ -31,7 +31,7 @@ def test_a_line_switched_in_time_is_told_in_one_message(desk, dispatcher):
     assert dispatcher.told() == CONNECTED
     notice = dispatcher.facts("payment_notice")
     assert (notice["reconnection"], notice["router"], notice["username"]) == ("CONNECTED", "Tower 1", "0949AQ")
-    assert desk.steps("TKE34A5QM8") == [
+    assert desk.timeline("TKE34A5QM8") == [
         "PAYMENT_RECEIVED", "CUSTOMER_PAYMENT_START", "USER_FOUND", "TRANSACTION_RECORDED", "WALLET_UPDATED",
         "PROCESSING_COMPLETE", "MIKROTIK_ATTEMPT", "RECONNECTION_SUCCESS",
     ]  # fmt: skip
@@ -102,7 +102,7 @@ def test_a_router_that_fails_means_waiting_and_then_being_on(desk, dispatcher, f
         for phone, before in waiting.items()
     }
     assert dispatcher.facts("customer_reconnected")["due_date"] == dispatcher.facts("customer_waiting")["due_date"]
-    assert desk.steps("A1").count("RECONNECTION_FAILED") == 1  # not one a minute for days
+    assert desk.timeline("A1").count("RECONNECTION_FAILED") == 1  # not one a minute for days
     desk.check_books()
 
 
@@ -117,7 +117,7 @@ def test_results_that_take_turns_are_each_written_down_once(desk, dispatcher):
         failures = desk.rows(payment_debug_log, transaction_id=trans_id, category="RECONNECTION_FAILED")
         results = [orjson.loads(row.details)["result"] for row in failures]
         assert results == ["timed_out", "unreachable", "router_error"]
-        assert desk.steps(trans_id).count("RECONNECTION_SUCCESS") == 1
+        assert desk.timeline(trans_id).count("RECONNECTION_SUCCESS") == 1
 
 
 def test_whom_a_masked_number_paid_for_hears_nothing_but_a_whole_number_hears_all(desk, dispatcher):
@@ -155,7 +155,7 @@ def test_without_router_or_username_the_date_moves_and_staff_are_told(desk, disp
     dispatcher.run()
     assert dispatcher.told() == CONNECTED | {CUSTOMER_PHONE: ["customer_unassigned_line"]}
     assert dispatcher.facts("payment_notice")["reconnection"] == "NO ROUTER CONFIGURED"
-    assert "NO_ROUTER_CONFIG" in desk.steps("A1")
+    assert "NO_ROUTER_CONFIG" in desk.timeline("A1")
 
 
 def test_while_messages_cannot_be_handed_over_lines_are_switched_and_messages_follow(desk, dispatcher):

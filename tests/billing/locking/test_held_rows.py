@@ -88,7 +88,7 @@ def test_what_is_stored_already_needs_no_row_and_a_contradiction_waits_for_its_p
         batch = [payment("A1", "0949AQ"), payment("A1", "0949AQ", 5), payment("A2", "77XY", 7), payment("A3", "ACC001")]
         assert client.outcome(*batch) == ["customer_paid", "deferred", "conflict", "service_payment"]
     until_recorded(lambda some: client.record(*some), batch)
-    assert desk.steps("A1").count("PROCESSING_ERROR") == 1
+    assert desk.timeline("A1").count("PROCESSING_ERROR") == 1
     desk.check_books()
 
 
@@ -190,7 +190,7 @@ def test_a_line_that_is_on_is_confirmed_though_another_customer_is_held_and_the_
         assert (waiting.state, waiting.leased_by) == ("open", None)
     dispatcher.run()
     assert desk.customer("0949AQ").status == "active"
-    assert desk.steps("A1").count("RECONNECTION_SUCCESS") == 1
+    assert desk.timeline("A1").count("RECONNECTION_SUCCESS") == 1
 
 
 def test_reports_are_taken_though_a_task_among_them_is_held(client, desk, engine):

@@ -137,7 +137,7 @@ def test_a_partial_payment_moves_no_date_and_asks_no_router(desk, dispatcher):
     assert desk.customer("0949AQ") == before
     assert dispatcher.switched == []
     assert dispatcher.facts("customer_partial")["missing"] == "0.01"
-    assert "INSUFFICIENT_PAYMENT" in desk.steps("A1")
+    assert "INSUFFICIENT_PAYMENT" in desk.timeline("A1")
 
 
 @pytest.mark.parametrize("together", [True, False], ids=["in one batch", "one by one"])

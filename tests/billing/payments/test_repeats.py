@@ -66,7 +66,7 @@ def test_a_delivery_with_other_content_is_kept_told_once_and_not_applied(desk, d
     assert [(one.conflicting, one.callback_body) for one in deliveries] == [(False, b"first"), (True, b"second")]
     dispatcher.run()
     assert dispatcher.told() == CONNECTED | {"admins": ["conflicting_payment", "payment_notice"]}
-    assert desk.steps("A1").count("PROCESSING_ERROR") == 1
+    assert desk.timeline("A1").count("PROCESSING_ERROR") == 1
     desk.check_books()
 
 

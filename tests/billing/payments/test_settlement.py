@@ -6,9 +6,8 @@ import pytest
 import sqlalchemy as sa
 from billing.accounts.rules import Customer, Isp, IspAccount
 from billing.calendar import end_of, today
-from billing.payments.routing import ToCustomer, ToIsp
 from billing.payments.rules import money, normalise
-from billing.payments.settlement import extend, settle
+from billing.payments.settlement import ToCustomer, ToIsp, extend, settle
 from hypothesis import given
 from hypothesis import strategies as st
 

@@ -66,8 +66,8 @@ def test_a_failure_without_end_is_logged_once_for_each_result(desk):
         (line,) = lines(desk)
         desk.report(failed(line, result))
         desk.make_due()
-    assert desk.steps("A1").count("RECONNECTION_FAILED") == 2
-    assert desk.steps("A1").count("MIKROTIK_ATTEMPT") == 1
+    assert desk.timeline("A1").count("RECONNECTION_FAILED") == 2
+    assert desk.timeline("A1").count("MIKROTIK_ATTEMPT") == 1
 
 
 @pytest.mark.parametrize("answer", [AccessOutcome.CHANGED, AccessOutcome.ALREADY_SO, AccessOutcome.NO_SUCH_SECRET])

@@ -176,7 +176,7 @@ def test_a_line_is_tried_until_the_paid_time_is_over_and_then_the_customer_is_to
     assert dispatcher.told()[CUSTOMER_PHONE][-1] == "customer_expired"
     assert dispatcher.told()["admins"][-1] == "system_error"
     assert "unreachable" in dispatcher.facts("system_error")["error"]
-    assert desk.steps("A1")[-1] == "RECONNECTION_FAILED"
+    assert desk.timeline("A1")[-1] == "RECONNECTION_FAILED"
     assert desk.customer("0949AQ").status == "inactive"
     desk.check_books()
 
@@ -209,7 +209,7 @@ def test_a_message_that_nobody_takes_for_a_day_ends_with_a_step_in_the_log(desk,
     desk.pass_time(2 * timedelta(minutes=1))
     dispatcher.carry_out()
     assert desk.one(tasks).state == "expired"
-    assert desk.steps("A1")[-1] == "PROCESSING_ERROR"
+    assert desk.timeline("A1")[-1] == "PROCESSING_ERROR"
 
 
 def test_counts_tell_what_is_open_and_what_was_given_up(desk):

@@ -1,15 +1,15 @@
 """Queries on wallets, their entries, and credits: the rows that every payment of an ISP wants at once."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 
 import sqlalchemy as sa
 from servicekit.writes import Writes
 from sqlalchemy import Connection
 
+from billing.ledger.rules import CreditPurchase, WalletEntry
 from billing.locking import store as locks
 from billing.locking.rules import RowKind
-from billing.payments.settlement import Settlement
 from billing.schema import credit_transactions, isp_credits, isp_wallet, wallet_entries
 
 # Made once: to make it takes longer than to carry it out.
@@ -42,54 +42,47 @@ def set_balances(writes: Writes, balances: Mapping[int, int], now: datetime) -> 
     writes.update(isp_wallet.c.last_updated, isp_wallet.c.isp_id, dict.fromkeys(balances, now))
 
 
-def insert_entries(writes: Writes, entries: Collection[tuple[Settlement, int]], now: datetime) -> None:
-    """Append an entry for each (settlement, balance after it)."""
+def insert_entries(writes: Writes, entries: Collection[tuple[WalletEntry, int]], now: datetime) -> None:
+    """Append entries, each with the balance after it."""
     rows = [
         {
-            "isp_id": settled.isp.isp_id,
-            "trans_id": settled.payment.trans_id,
-            "kind": settled.wallet_kind,
-            "amount": settled.wallet_cents,
+            "isp_id": entry.isp_id,
+            "trans_id": entry.trans_id,
+            "kind": entry.kind,
+            "amount": entry.amount_cents,
             "balance_after": balance,
             "created_at": now,
         }
-        for settled, balance in entries
-        if settled.isp
+        for entry, balance in entries
     ]
     writes.insert(wallet_entries, rows)
 
 
 def buy_credits(
-    connection: Connection, settlements: Collection[Settlement], now: datetime, seconds: float | None = None
+    connection: Connection, purchases: Sequence[CreditPurchase], now: datetime, seconds: float | None = None
 ) -> None:
     """Record purchases of credits and add them to the ISPs' credits. `seconds`: as for `lock`."""
-    bought = [settled for settled in settlements if settled.credits and settled.isp]
-    if not bought:
+    if not purchases:
         return
-    _CREDITS.rows(connection, {one.isp.isp_id for one in bought if one.isp}, seconds)
-    connection.execute(sa.insert(credit_transactions), [_purchase(settled, now) for settled in bought])
+    _CREDITS.rows(connection, {bought.isp_id for bought in purchases}, seconds)
+    connection.execute(sa.insert(credit_transactions), [_purchase(bought, now) for bought in purchases])
     totals: dict[int, list[int]] = {}
-    for settled in bought:
-        assert settled.isp
-        assert settled.credits
-        total = totals.setdefault(settled.isp.isp_id, [0, 0])
-        total[settled.credits.credit_type == "whatsapp"] += settled.credits.count
+    for bought in purchases:
+        total = totals.setdefault(bought.isp_id, [0, 0])
+        total[bought.credit_type == "whatsapp"] += bought.count
     for isp_id, (sms, whatsapp) in sorted(totals.items()):
         _add_credits(connection, isp_id, sms, whatsapp)
 
 
-def _purchase(settled: Settlement, now: datetime) -> dict[str, object]:
-    assert settled.isp
-    assert settled.credits
-    bought = settled.credits
+def _purchase(bought: CreditPurchase, now: datetime) -> dict[str, object]:
     return {
-        "isp_id": settled.isp.isp_id,
+        "isp_id": bought.isp_id,
         "transaction_type": "purchase",
         "credit_type": bought.credit_type,
         "amount": bought.count,
         "unit_price": bought.unit_cents,
         "total_amount": bought.count * bought.unit_cents,
-        "reference": settled.payment.trans_id,
+        "reference": bought.trans_id,
         "description": f"{bought.count} {bought.credit_type} credits by M-Pesa",
         "created_at": now,
     }

@@ -20,7 +20,7 @@ from billing.notices import topics
 from billing.notices.rules import Notice
 from billing.notices.topics import ADMINS, Share, Tally, Topic
 from billing.payments import store as payments
-from billing.payments import timeline as steps
+from billing.payments import timeline
 from billing.policy import Policy
 from billing.tasks import rules as task_rules
 from billing.tasks import store as tasks
@@ -99,7 +99,7 @@ def _leave_to_digests(
     silent = {one.row.id for one in held if not one.share.notice.has_recipients}
     tasks.end(connection, silent, State.DONE, now)
     payments.insert_timeline(
-        writes, [steps.left_to_digest(one.row.trans_id, one.share.role, until) for one in held], now
+        writes, [timeline.left_to_digest(one.row.trans_id, one.share.role, until) for one in held], now
     )
     for tally, whom in told.values():
         _write_digest(connection, writes, tally, topics.digest(tally, whom, until), until, now)

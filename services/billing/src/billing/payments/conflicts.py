@@ -1,4 +1,7 @@
-"""Keeps deliveries that contradict the first one of their TransID, and has the admins told."""
+"""Keeps deliveries that contradict the first one of their TransID, and has the admins told.
+
+A module of its own: it only ever runs for a TransID that is stored already.
+"""
 
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
@@ -13,7 +16,7 @@ from billing.locking.rules import Row, RowKind
 from billing.locking.service import Locking
 from billing.notices import rules as notices
 from billing.payments import store as payments
-from billing.payments import timeline as steps
+from billing.payments import timeline
 from billing.payments.rules import Content, Payment, content_of
 from billing.policy import Policy
 from billing.tasks import rules as task_rules
@@ -65,8 +68,8 @@ def report(
     kept = [one for one in new if one.is_kept]
     with together(connection) as writes:
         payments.insert_deliveries(writes, [one.payment for one in kept], now, conflicting=True)
-        story = [steps.conflicting(one.payment.trans_id, one.first, one.second) for one in kept]
-        payments.insert_timeline(writes, story, now)
+        entries = [timeline.conflicting(one.payment.trans_id, one.first, one.second) for one in kept]
+        payments.insert_timeline(writes, entries, now)
         tasks.insert(writes, [_tell(one, policy, now) for one in kept], now)
 
 

@@ -74,6 +74,62 @@ class Receipt:
     repeated: bool = False
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredPayment:
+    """A payment as it is on record; what the predecessor left empty is "" or 0, and its outcome PREDECESSOR."""
+
+    payment_id: int
+    trans_id: str
+    amount_cents: int
+    business_short_code: str
+    bill_ref_number: str
+    assigned_reference: str
+    msisdn: str
+    first_name: str
+    trans_time: str
+    receive_time: datetime | None
+    outcome: Outcome
+    reason: UnmatchedReason | None
+    isp_id: int | None
+    customer_id: int | None
+
+    def receipt(self) -> Receipt:
+        """The answer to a further delivery."""
+        return Receipt(self.trans_id, self.outcome, self.reason, self.isp_id, self.customer_id, repeated=True)
+
+
+@dataclass(frozen=True, slots=True)
+class StoredEntry:
+    """An entry of a payment's timeline as it is on record; `details_json` may be anything in the predecessor's."""
+
+    create_time: datetime | None
+    category: str
+    message: str
+    details_json: str
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """A raw callback beside its payment: the one that was applied, or one that contradicts it."""
+
+    receive_time: datetime
+    conflicting: bool
+    callback_body: bytes
+    source_address: str
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """What waits for a person: how much of each, and since when."""
+
+    open_callbacks: int
+    unmatched_payments: int
+    paid_but_not_on: int
+    oldest_callback_time: datetime | None
+    oldest_unmatched_time: datetime | None
+    oldest_line_time: datetime | None
+
+
 @dataclass(frozen=True, slots=True)
 class Content:
     """What decides about money. Two deliveries of one TransID that differ in it contradict each other."""

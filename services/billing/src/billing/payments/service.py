@@ -1,5 +1,6 @@
-"""Records batches of payments: idempotent, all or nothing, one transaction. The heart of the promise.
+"""Records payments, says beforehand what would become of them, and reads them back.
 
+Recording a batch is idempotent, all or nothing, one transaction: the heart of the promise.
 Decides first, then writes; the wallets, which every payment of an ISP wants, are locked last. Payments that need a row
 which somebody else's transaction holds are deferred: nothing of them is stored.
 """
@@ -19,16 +20,27 @@ from sqlalchemy.exc import DBAPIError
 
 from billing import calendar
 from billing.accounts import store as accounts
-from billing.ledger import store as wallets
+from billing.ledger import service as ledger
 from billing.locking.rules import Row, RowKind, RowsLocked
 from billing.locking.service import HeldRows, Locking
-from billing.payments import conflicts, routing, settlement
+from billing.payments import conflicts, settlement, timeline
 from billing.payments import store as payments
-from billing.payments import timeline as steps
 from billing.payments.errors import PaymentNotFound
-from billing.payments.rules import Content, Outcome, Payment, Receipt, content_of, normalise, receive_time
+from billing.payments.rules import (
+    Content,
+    Delivery,
+    Outcome,
+    Payment,
+    Receipt,
+    StoredEntry,
+    StoredPayment,
+    Waiting,
+    content_of,
+    normalise,
+    receive_time,
+)
 from billing.payments.settlement import Settlement
-from billing.payments.timeline import Step
+from billing.payments.timeline import TimelineEntry
 from billing.policy import Policy
 from billing.quarantine import service as quarantine
 from billing.quarantine import store as quarantine_store
@@ -54,7 +66,7 @@ def record(engine: Engine, policy: Policy, batch: Sequence[Payment], held_rows: 
         )
     except DBAPIError as error:
         if len(batch) == 1:
-            return [_set_aside(engine, policy, batch[0], error)]
+            return [_quarantine(engine, policy, batch[0], error)]
     return _record_halves(engine, policy, batch, held_rows)
 
 
@@ -105,7 +117,7 @@ def _settle(
     directory = accounts.load_directory(connection, references, lock=True, seconds=locking.seconds)
     settled = []
     for payment in fresh:
-        route = routing.route_payment(payment, directory, policy.shortcodes)
+        route = settlement.route_payment(payment, directory, policy.shortcodes)
         one = settlement.settle(payment, route, calendar.today(receive_time(payment, now)))
         if locking.needs_held(_rows_of_settlement(one)):
             continue
@@ -154,21 +166,22 @@ def apply(
     locking: Locking,
     assigned_by: str = "",
 ) -> None:
-    """Write all that follows from settlements whose payments are stored: dates, credits, wallets, steps, tasks."""
+    """Write all that follows from settlements whose payments are stored: dates, credits, wallets, timeline, tasks."""
     payments.insert_customer_transactions(writes, settled, now)
     accounts.move_due_dates(writes, _due_dates(settled))
     writes.send()
-    locking.queue(connection, {Row(RowKind.WALLET, one.isp.isp_id) for one in settled if one.isp})
-    wallets.buy_credits(connection, settled, now, locking.seconds)
-    balances = _credit_wallets(connection, writes, settled, now, locking)
-    story: list[Step] = []
+    on_wallets = [one.wallet_entry(one.isp) for one in settled if one.isp]
+    purchases = [one.credits for one in settled if one.credits]
+    balances = iter(ledger.post(connection, writes, on_wallets, purchases, now, locking))
+    entries: list[TimelineEntry] = []
     new_tasks: list[NewTask] = []
-    for one, balance in zip(settled, balances, strict=True):
+    for one in settled:
+        balance = next(balances) if one.isp else 0
         if not assigned_by:
-            story.append(steps.received(one.payment, receive_time(one.payment, now)))
-        story.extend(steps.settled(one, balance, assigned_by))
+            entries.append(timeline.received(one.payment, receive_time(one.payment, now)))
+        entries.extend(timeline.settled(one, balance, assigned_by))
         new_tasks.extend(task_rules.of_settlement(one, balance, policy.admin_phones, now))
-    payments.insert_timeline(writes, story, now)
+    payments.insert_timeline(writes, entries, now)
     tasks.insert(writes, new_tasks, now)
 
 
@@ -179,23 +192,6 @@ def _due_dates(settled: Iterable[Settlement]) -> dict[int, date]:
         for one in settled
         if one.customer and one.due_date and one.outcome is Outcome.CUSTOMER_PAID
     }
-
-
-def _credit_wallets(
-    connection: Connection, writes: Writes, settled: Sequence[Settlement], now: datetime, locking: Locking
-) -> list[int]:
-    """Credit the wallets with sums and append an entry a payment; answer the wallet after each payment."""
-    isp_ids = {one.isp.isp_id for one in settled if one.isp}
-    running = wallets.lock(connection, isp_ids, now, locking.seconds)
-    balances = []
-    for one in settled:
-        if one.isp:
-            running[one.isp.isp_id] += one.wallet_cents
-        balances.append(running[one.isp.isp_id] if one.isp else 0)
-    wallets.set_balances(writes, running, now)
-    entries = [(one, balance) for one, balance in zip(settled, balances, strict=True) if one.wallet_cents]
-    wallets.insert_entries(writes, entries, now)
-    return balances
 
 
 def _answer(
@@ -223,35 +219,48 @@ def _answer(
     return receipts, contradicting
 
 
-def _set_aside(engine: Engine, policy: Policy, payment: Payment, error: DBAPIError) -> Receipt:
+def _quarantine(engine: Engine, policy: Policy, payment: Payment, error: DBAPIError) -> Receipt:
     """Put a payment whose row the database refuses in quarantine, the same body once, and have the admins told."""
     fault = f"the database refused it: {type(error).__name__} {error_code(error)}"
-    log.error("payment_set_aside", trans_id=payment.trans_id, fault=fault)
+    log.error("payment_quarantined", trans_id=payment.trans_id, fault=fault)
     key = hashlib.sha256(payment.trans_id.encode() + payment.callback_body).hexdigest()
     callback = NewCallback(payment.callback_body, fault, payment.source_address, idempotency_key=key)
     quarantine.keep_in_spite_of_limit(engine, policy, callback)
     return Receipt(payment.trans_id, Outcome.QUARANTINED)
 
 
+def validate(engine: Engine, policy: Policy, batch: Sequence[Payment]) -> list[Receipt]:
+    """The receipts that these payments would get now, in their order. Stores nothing."""
+
+    def work(connection: Connection) -> list[Receipt]:
+        references = sorted({normalise(payment.bill_ref_number) for payment in batch})
+        directory = accounts.load_directory(connection, references, lock=False)
+        today = calendar.today(current_time(connection))
+        routes = [settlement.route_payment(payment, directory, policy.shortcodes) for payment in batch]
+        return [settlement.settle(payment, to, today).receipt() for payment, to in zip(batch, routes, strict=True)]
+
+    return transact(engine, work)
+
+
 @dataclass(frozen=True, slots=True)
 class Timeline:
-    """A payment's row, and the rows of its timeline's entries, its tasks and its deliveries, each in order."""
+    """A payment with its timeline's entries, its tasks and its deliveries, each in order."""
 
-    payment: Any
-    entries: Sequence[Any]
+    payment: StoredPayment
+    entries: Sequence[StoredEntry]
     tasks: Sequence[Any]
-    deliveries: Sequence[Any]
+    deliveries: Sequence[Delivery]
 
 
 def get(engine: Engine, trans_id: str) -> Timeline:
     """A payment with its timeline. Raises PaymentNotFound."""
 
     def work(connection: Connection) -> Timeline:
-        row = payments.get(connection, trans_id)
-        if row is None:
+        payment = payments.get(connection, trans_id)
+        if payment is None:
             raise PaymentNotFound(f"no payment {trans_id}")
         return Timeline(
-            row,
+            payment,
             payments.list_timeline(connection, trans_id),
             tasks.list_of_payment(connection, trans_id),
             payments.list_deliveries(connection, trans_id),
@@ -260,16 +269,9 @@ def get(engine: Engine, trans_id: str) -> Timeline:
     return transact(engine, work)
 
 
-@dataclass(frozen=True, slots=True)
-class Waiting:
-    """What waits for a person: how much of each, and since when."""
-
-    open_callbacks: int
-    unmatched_payments: int
-    paid_but_not_on: int
-    oldest_callback_time: datetime | None
-    oldest_unmatched_time: datetime | None
-    oldest_line_time: datetime | None
+def list_newest(engine: Engine, outcome: Outcome | None, before_id: int | None, limit: int) -> list[StoredPayment]:
+    """Payments, newest first."""
+    return transact(engine, lambda connection: payments.list_newest(connection, outcome, before_id, limit))
 
 
 def count_waiting(engine: Engine, *, count_lines: bool) -> Waiting:
@@ -287,8 +289,3 @@ def count_waiting(engine: Engine, *, count_lines: bool) -> Waiting:
         )
 
     return transact(engine, work)
-
-
-def list_newest(engine: Engine, outcome: Outcome | None, before_id: int | None, limit: int) -> list[Any]:
-    """Rows of payments, newest first."""
-    return transact(engine, lambda connection: payments.list_newest(connection, outcome, before_id, limit))

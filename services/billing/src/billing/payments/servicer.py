@@ -1,7 +1,6 @@
 """PaymentService."""
 
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import grpc
 from rejesha.billing.v1 import payment_service_pb2 as pb
@@ -9,9 +8,19 @@ from rejesha.billing.v1 import payment_service_pb2_grpc
 from sqlalchemy import Engine
 
 from billing.locking.service import HeldRows
-from billing.payments import assignment, service, validation
+from billing.payments import assignment, service
 from billing.payments.errors import InvalidPayment
-from billing.payments.rules import MAX_AMOUNT_CENTS, MAX_BATCH, Outcome, Payment, Receipt, UnmatchedReason
+from billing.payments.rules import (
+    MAX_AMOUNT_CENTS,
+    MAX_BATCH,
+    Delivery,
+    Outcome,
+    Payment,
+    Receipt,
+    StoredEntry,
+    StoredPayment,
+    UnmatchedReason,
+)
 from billing.policy import Policy
 from billing.quarantine.rules import MAX_BODY_BYTES
 from billing.servicer.moments import moment
@@ -50,7 +59,7 @@ class PaymentServicer(payment_service_pb2_grpc.PaymentServiceServicer):
     ) -> pb.ValidatePaymentsResponse:
         check_batch(len(request.payments), MAX_BATCH)
         batch = [_asked_about(message) for message in request.payments]
-        receipts = validation.validate(self._engine, self._policy, batch)
+        receipts = service.validate(self._engine, self._policy, batch)
         return pb.ValidatePaymentsResponse(
             verdicts=[
                 pb.PaymentVerdict(outcome=_OUTCOMES[receipt.outcome], unmatched_reason=_reason(receipt.reason))
@@ -62,18 +71,18 @@ class PaymentServicer(payment_service_pb2_grpc.PaymentServiceServicer):
         found = service.get(self._engine, _trans_id(request.trans_id))
         return pb.GetPaymentResponse(
             payment=_record(found.payment),
-            timeline=[_entry(row) for row in found.entries],
+            timeline=[_entry(entry) for entry in found.entries],
             tasks=[task_record(row) for row in found.tasks],
-            deliveries=[_delivery(row) for row in found.deliveries],
+            deliveries=[_delivery(delivery) for delivery in found.deliveries],
         )
 
     def ListPayments(self, request: pb.ListPaymentsRequest, context: grpc.ServicerContext) -> pb.ListPaymentsResponse:
         limit = page_size(request.page_size)
         outcome = _OUTCOMES_BACK.get(request.outcome)
-        rows = service.list_newest(self._engine, outcome, last_id(request.page_token), limit)
+        found = service.list_newest(self._engine, outcome, last_id(request.page_token), limit)
         return pb.ListPaymentsResponse(
-            payments=[_record(row) for row in rows],
-            next_page_token=next_token([row.id for row in rows], limit),
+            payments=[_record(payment) for payment in found],
+            next_page_token=next_token([payment.payment_id for payment in found], limit),
         )
 
     def AssignPayment(
@@ -169,36 +178,36 @@ def _receipt(receipt: Receipt) -> pb.PaymentReceipt:
     )
 
 
-def _record(row: Any) -> pb.PaymentRecord:
+def _record(payment: StoredPayment) -> pb.PaymentRecord:
     return pb.PaymentRecord(
-        trans_id=row.TransID or "",
-        amount_cents=row.TransAmount or 0,
-        business_short_code=row.BusinessShortCode or "",
-        bill_ref_number=row.BillRefNumber or "",
-        assigned_reference=row.assigned_reference or "",
-        first_name=row.FirstName or "",
-        trans_time=row.TransTime or "",
-        receive_time=moment(row.received_at),
-        outcome=_OUTCOMES[Outcome(row.outcome or Outcome.PREDECESSOR)],
-        unmatched_reason=_reason(UnmatchedReason(row.unmatched_reason) if row.unmatched_reason else None),
-        isp_id=row.isp_id or 0,
-        customer_id=row.pppoe_user_id or 0,
+        trans_id=payment.trans_id,
+        amount_cents=payment.amount_cents,
+        business_short_code=payment.business_short_code,
+        bill_ref_number=payment.bill_ref_number,
+        assigned_reference=payment.assigned_reference,
+        first_name=payment.first_name,
+        trans_time=payment.trans_time,
+        receive_time=moment(payment.receive_time),
+        outcome=_OUTCOMES[payment.outcome],
+        unmatched_reason=_reason(payment.reason),
+        isp_id=payment.isp_id or 0,
+        customer_id=payment.customer_id or 0,
     )
 
 
-def _entry(row: Any) -> pb.TimelineEntry:
+def _entry(entry: StoredEntry) -> pb.TimelineEntry:
     return pb.TimelineEntry(
-        create_time=moment(row.created_at),
-        category=row.category,
-        message=row.message,
-        details_json=row.details or "{}",
+        create_time=moment(entry.create_time),
+        category=entry.category,
+        message=entry.message,
+        details_json=entry.details_json,
     )
 
 
-def _delivery(row: Any) -> pb.PaymentDelivery:
+def _delivery(delivery: Delivery) -> pb.PaymentDelivery:
     return pb.PaymentDelivery(
-        receive_time=moment(row.received_at),
-        conflicting=row.conflicting,
-        callback_body=row.callback_body,
-        source_address=row.source_address,
+        receive_time=moment(delivery.receive_time),
+        conflicting=delivery.conflicting,
+        callback_body=delivery.callback_body,
+        source_address=delivery.source_address,
     )

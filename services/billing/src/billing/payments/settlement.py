@@ -1,26 +1,95 @@
-"""What a routed payment does to wallets, credits and dates. Pure: decides, writes nothing."""
+"""Where a payment belongs, and what it does there to wallets, credits and dates. Pure: decides, writes nothing.
 
+A module of its own: the decisions, apart from the types that rules has.
+"""
+
+import re
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import date
 from functools import lru_cache
 
 from dateutil.relativedelta import relativedelta
 
-from billing.accounts.rules import Customer, Isp, IspAccount
-from billing.payments.routing import Held, Route, ToCustomer, ToIsp
-from billing.payments.rules import Outcome, Payment, Receipt, UnmatchedReason
+from billing.accounts.rules import Customer, Directory, Isp, IspAccount
+from billing.ledger.rules import CreditPurchase, EntryKind, WalletEntry
+from billing.payments.rules import Outcome, Payment, Receipt, UnmatchedReason, normalise
 
 SMS_CREDIT_CENTS = 50
 WHATSAPP_CREDIT_CENTS = 20
+# The shape of a customer's account, such as 0949AQ. It only words the reason; the look-up tries any reference.
+_CUSTOMER_SHAPE = re.compile(r"\d{1,4}[A-Z]{2}")
 
 
 @dataclass(frozen=True, slots=True)
-class Credits:
-    """Credits bought: `credit_type` is the predecessor's "sms" or "whatsapp", `unit_cents` the price of one."""
+class ToIsp:
+    """An ISP pays into one of its own accounts."""
 
-    credit_type: str
-    count: int
-    unit_cents: int
+    isp: Isp
+    account: IspAccount
+
+
+@dataclass(frozen=True, slots=True)
+class ToCustomer:
+    """A customer pays for the line; the money is the ISP's."""
+
+    customer: Customer
+    isp: Isp
+    package_cents: int
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """Nobody to give the money to, yet."""
+
+    reason: UnmatchedReason
+
+
+Route = ToIsp | ToCustomer | Held
+
+
+def route_payment(payment: Payment, directory: Directory, shortcodes: AbstractSet[str]) -> Route:
+    """Find where a payment belongs. `shortcodes` are ours; with none named (the sandbox) every one is."""
+    if shortcodes and payment.business_short_code.strip() not in shortcodes:
+        return Held(UnmatchedReason.UNKNOWN_SHORTCODE)
+    return route(payment.bill_ref_number, directory)
+
+
+def route(bill_ref_number: str, directory: Directory) -> Route:
+    """Find the account that a reference, as typed, means."""
+    reference = normalise(bill_ref_number)
+    account = _isp_account(reference)
+    isps = directory.isps_with(account, reference) if account else []
+    if account and isps:
+        return ToIsp(isps[0], account) if len(isps) == 1 else Held(UnmatchedReason.AMBIGUOUS_REFERENCE)
+    customers = directory.customers_with(reference) if reference else []
+    if customers:
+        return _route_to_customer(customers, directory)
+    return Held(_why_nobody(reference, account))
+
+
+def _isp_account(reference: str) -> IspAccount | None:
+    return next((account for account in IspAccount if reference.startswith(account.value)), None)
+
+
+def _route_to_customer(customers: list[Customer], directory: Directory) -> Route:
+    if len(customers) > 1:
+        return Held(UnmatchedReason.AMBIGUOUS_REFERENCE)
+    customer = customers[0]
+    isp = directory.isps.get(customer.isp_id or 0)
+    if isp is None:
+        return Held(UnmatchedReason.ISP_NOT_FOUND)
+    if not customer.package_cents or customer.package_cents < 0:
+        return Held(UnmatchedReason.PACKAGE_NOT_SET)
+    return ToCustomer(customer, isp, customer.package_cents)
+
+
+def _why_nobody(reference: str, account: IspAccount | None) -> UnmatchedReason:
+    if account:
+        return UnmatchedReason.ISP_NOT_FOUND
+    if _CUSTOMER_SHAPE.match(reference):
+        return UnmatchedReason.USER_NOT_FOUND
+    return UnmatchedReason.UNKNOWN_REFERENCE
 
 
 @dataclass(slots=True, kw_only=True)
@@ -34,7 +103,7 @@ class Settlement:
     customer: Customer | None = None
     package_cents: int = 0
     wallet_cents: int = 0
-    credits: Credits | None = None
+    credits: CreditPurchase | None = None
     previous_due_date: date | None = None
     due_date: date | None = None
 
@@ -43,12 +112,15 @@ class Settlement:
         """The router and username to enable; None when nothing was paid for or nothing is on record."""
         return self.customer.line if self.customer and self.outcome is Outcome.CUSTOMER_PAID else None
 
+    def wallet_entry(self, isp: Isp) -> WalletEntry:
+        """What it moves on its ISP's wallet."""
+        return WalletEntry(isp.isp_id, self.payment.trans_id, self._entry_kind, self.wallet_cents)
+
     @property
-    def wallet_kind(self) -> str:
-        """The word for the wallet entry."""
+    def _entry_kind(self) -> EntryKind:
         if self.credits:
-            return "credit_remainder"
-        return "customer_payment" if self.customer else "service_payment"
+            return EntryKind.CREDIT_REMAINDER
+        return EntryKind.CUSTOMER_PAYMENT if self.customer else EntryKind.SERVICE_PAYMENT
 
     def receipt(self) -> Receipt:
         return Receipt(
@@ -82,7 +154,7 @@ def _settle_isp(payment: Payment, isp: Isp, account: IspAccount) -> Settlement:
         outcome=Outcome.SMS_CREDITS if sms else Outcome.WHATSAPP_CREDITS,
         isp=isp,
         wallet_cents=remainder,
-        credits=Credits("sms" if sms else "whatsapp", count, unit_cents),
+        credits=CreditPurchase(isp.isp_id, payment.trans_id, "sms" if sms else "whatsapp", count, unit_cents),
     )
 
 

@@ -12,9 +12,20 @@ from sqlalchemy import Connection
 
 from billing.locking import store as locks
 from billing.locking.rules import RowKind
-from billing.payments.rules import Content, Outcome, Payment, Receipt, UnmatchedReason, content_of, receive_time
+from billing.payments.rules import (
+    Content,
+    Delivery,
+    Outcome,
+    Payment,
+    Receipt,
+    StoredEntry,
+    StoredPayment,
+    UnmatchedReason,
+    content_of,
+    receive_time,
+)
 from billing.payments.settlement import Settlement
-from billing.payments.timeline import Step
+from billing.payments.timeline import TimelineEntry
 from billing.schema import paybill_payments, payment_debug_log, payment_deliveries, user_transactions_in
 
 _p = paybill_payments.c
@@ -40,7 +51,7 @@ def find_recorded(
         # The predecessor stored what came, such as "TKE1 ".
         row.trans_key: (
             Content.of(row.TransAmount or 0, row.BusinessShortCode or "", row.BillRefNumber or ""),
-            receipt_of(row),
+            _receipt(row),
         )
         for row in rows
         if row.trans_key
@@ -48,16 +59,16 @@ def find_recorded(
     return recorded, rows[0].now
 
 
-def receipt_of(row: Any) -> Receipt:
-    """The receipt of a stored payment."""
-    return Receipt(
-        row.trans_key,
-        Outcome(row.outcome or Outcome.PREDECESSOR),
-        UnmatchedReason(row.unmatched_reason) if row.unmatched_reason else None,
-        row.isp_id,
-        row.pppoe_user_id,
-        repeated=True,
-    )
+def _receipt(row: Any) -> Receipt:
+    return Receipt(row.trans_key, _outcome_of(row), _reason_of(row), row.isp_id, row.pppoe_user_id, repeated=True)
+
+
+def _outcome_of(row: Any) -> Outcome:
+    return Outcome(row.outcome) if row.outcome else Outcome.PREDECESSOR
+
+
+def _reason_of(row: Any) -> UnmatchedReason | None:
+    return UnmatchedReason(row.unmatched_reason) if row.unmatched_reason else None
 
 
 def insert(writes: Writes, settlements: Collection[Settlement], now: datetime) -> None:
@@ -96,11 +107,10 @@ def _outcome(settled: Settlement) -> dict[str, Any]:
 
 def place(connection: Connection, settled: Settlement, reference: str) -> None:
     """Turn an unmatched payment into a placed one."""
-    connection.execute(
-        sa.update(paybill_payments)
-        .where(_p.trans_key == settled.payment.trans_id)
-        .values(assigned_reference=reference, **_outcome(settled))
+    unmatched = sa.update(paybill_payments).where(
+        _p.trans_key == settled.payment.trans_id, _p.outcome == Outcome.UNMATCHED
     )
+    connection.execute(unmatched.values(assigned_reference=reference, **_outcome(settled)))
 
 
 def insert_deliveries(writes: Writes, payments: Iterable[Payment], now: datetime, *, conflicting: bool) -> None:
@@ -167,14 +177,36 @@ def insert_customer_transactions(writes: Writes, settlements: Iterable[Settlemen
     writes.insert(user_transactions_in, rows)
 
 
-def get(connection: Connection, trans_id: str, *, lock: bool = False) -> Any | None:
-    """The row of one payment."""
+def get(connection: Connection, trans_id: str, *, lock: bool = False) -> StoredPayment | None:
+    """One payment; with `lock` nobody else changes it until the transaction ends."""
     query = sa.select(paybill_payments).where(_p.trans_key == trans_id)
-    return connection.execute(query.with_for_update() if lock else query).one_or_none()
+    row = connection.execute(query.with_for_update() if lock else query).one_or_none()
+    return _stored(row) if row else None
 
 
-def list_newest(connection: Connection, outcome: Outcome | None, before_id: int | None, limit: int) -> list[Any]:
-    """Rows of payments, newest first, older than `before_id`."""
+def _stored(row: Any) -> StoredPayment:
+    return StoredPayment(
+        payment_id=row.id,
+        trans_id=row.TransID or "",
+        amount_cents=row.TransAmount or 0,
+        business_short_code=row.BusinessShortCode or "",
+        bill_ref_number=row.BillRefNumber or "",
+        assigned_reference=row.assigned_reference or "",
+        msisdn=row.MSISDN or "",
+        first_name=row.FirstName or "",
+        trans_time=row.TransTime or "",
+        receive_time=row.received_at,
+        outcome=_outcome_of(row),
+        reason=_reason_of(row),
+        isp_id=row.isp_id,
+        customer_id=row.pppoe_user_id,
+    )
+
+
+def list_newest(
+    connection: Connection, outcome: Outcome | None, before_id: int | None, limit: int
+) -> list[StoredPayment]:
+    """Payments, newest first, older than `before_id`."""
     query = sa.select(paybill_payments).order_by(_p.id.desc()).limit(limit)
     if outcome is Outcome.PREDECESSOR:
         query = query.where(_p.outcome.is_(None))
@@ -182,7 +214,7 @@ def list_newest(connection: Connection, outcome: Outcome | None, before_id: int 
         query = query.where(_p.outcome == outcome)
     if before_id:
         query = query.where(_p.id < before_id)
-    return list(connection.execute(query))
+    return [_stored(row) for row in connection.execute(query)]
 
 
 def count_unmatched(connection: Connection) -> int:
@@ -197,40 +229,45 @@ def oldest_unmatched_time(connection: Connection) -> datetime | None:
     return connection.execute(query).scalar_one_or_none()
 
 
-def list_deliveries(connection: Connection, trans_id: str) -> list[Any]:
-    """Rows of a payment's deliveries, the applied one first."""
+def list_deliveries(connection: Connection, trans_id: str) -> list[Delivery]:
+    """A payment's deliveries, the applied one first."""
     query = sa.select(payment_deliveries).where(payment_deliveries.c.trans_id == trans_id)
-    return list(connection.execute(query.order_by(payment_deliveries.c.id)))
+    return [
+        Delivery(row.received_at, row.conflicting, row.callback_body, row.source_address)
+        for row in connection.execute(query.order_by(payment_deliveries.c.id))
+    ]
 
 
-def insert_timeline(writes: Writes, steps: Collection[Step], now: datetime) -> None:
-    """Append steps in their order; those that name no time of their own happen now."""
-    writes.insert(payment_debug_log, [_timeline_row(step, now) for step in steps])
+def insert_timeline(writes: Writes, entries: Collection[TimelineEntry], now: datetime) -> None:
+    """Append entries in their order; those that name no time of their own happen now."""
+    rows = [
+        {
+            "transaction_id": entry.trans_id,
+            "category": entry.category,
+            "message": entry.message,
+            "details": orjson.dumps(entry.details).decode(),
+            "created_at": entry.create_time or now,
+        }
+        for entry in entries
+    ]
+    writes.insert(payment_debug_log, rows)
 
 
-def _timeline_row(step: Step, now: datetime) -> dict[str, Any]:
-    return {
-        "transaction_id": step.trans_id,
-        "category": step.category,
-        "message": step.message,
-        "details": orjson.dumps(step.details).decode(),
-        "created_at": step.at or now,
-    }
-
-
-def missing_from_timeline(connection: Connection, steps: Collection[Step]) -> list[Step]:
-    """Those of these steps that the log does not hold yet, in the same words."""
+def missing_from_timeline(connection: Connection, entries: Collection[TimelineEntry]) -> list[TimelineEntry]:
+    """Those of these entries that no timeline has yet with the same message."""
     columns = payment_debug_log.c
     query = sa.select(columns.transaction_id, columns.category, columns.message).where(
-        columns.transaction_id.in_({step.trans_id for step in steps}),
-        columns.category.in_({step.category for step in steps}),
+        columns.transaction_id.in_({entry.trans_id for entry in entries}),
+        columns.category.in_({entry.category for entry in entries}),
     )
-    written = {tuple(row) for row in connection.execute(query)} if steps else set()
-    return [step for step in steps if (step.trans_id, step.category, step.message) not in written]
+    written = {tuple(row) for row in connection.execute(query)} if entries else set()
+    return [entry for entry in entries if (entry.trans_id, entry.category, entry.message) not in written]
 
 
-def list_timeline(connection: Connection, trans_id: str) -> list[Any]:
-    """A payment's steps in order; `details` is JSON text."""
+def list_timeline(connection: Connection, trans_id: str) -> list[StoredEntry]:
+    """A payment's entries in order."""
     columns = payment_debug_log.c
     query = sa.select(payment_debug_log).where(columns.transaction_id == trans_id).order_by(columns.id)
-    return list(connection.execute(query))
+    return [
+        StoredEntry(row.created_at, row.category, row.message, row.details or "{}") for row in connection.execute(query)
+    ]

@@ -1,4 +1,7 @@
-"""The story of a payment, step by step, under the predecessor's categories. Pure."""
+"""A payment's timeline: what happened to it, in entries under the predecessor's categories. Pure.
+
+A module of its own: the one place that words for people what the rules decided.
+"""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -11,14 +14,14 @@ from billing.payments.settlement import Settlement
 
 
 @dataclass(slots=True)
-class Step:
-    """One row of payment_debug_log: a category, a sentence for people, the facts. `at`: when, if not just now."""
+class TimelineEntry:
+    """One row of payment_debug_log: a category, a sentence for people, the facts. `create_time`: None is now."""
 
     trans_id: str
     category: str
     message: str
     details: dict[str, Any] = field(default_factory=dict)
-    at: datetime | None = None
+    create_time: datetime | None = None
 
 
 _ISP_CATEGORY = {
@@ -43,9 +46,9 @@ _WHY_HELD = {
 }
 
 
-def received(payment: Payment, at: datetime) -> Step:
-    """The first step of every payment."""
-    return Step(
+def received(payment: Payment, at: datetime) -> TimelineEntry:
+    """The first entry of every payment."""
+    return TimelineEntry(
         payment.trans_id,
         "PAYMENT_RECEIVED",
         f"Received KES {money(payment.amount_cents)} for {payment.bill_ref_number or '(no reference)'}",
@@ -60,22 +63,22 @@ def received(payment: Payment, at: datetime) -> Step:
     )
 
 
-def settled(settlement: Settlement, balance_cents: int | None, assigned_by: str = "") -> Iterator[Step]:
-    """The steps of placing a payment. `balance_cents`: the wallet after it; None when it got nothing."""
+def settled(settlement: Settlement, balance_cents: int | None, assigned_by: str = "") -> Iterator[TimelineEntry]:
+    """The entries of placing a payment. `balance_cents`: the wallet after it; None when it got nothing."""
     if settlement.outcome is Outcome.UNMATCHED:
         yield _held(settlement)
     elif settlement.customer:
-        yield from _customer_steps(settlement, balance_cents, assigned_by)
+        yield from _customer_entries(settlement, balance_cents, assigned_by)
     else:
-        yield from _isp_steps(settlement, balance_cents, assigned_by)
+        yield from _isp_entries(settlement, balance_cents, assigned_by)
 
 
-def _held(settlement: Settlement) -> Step:
+def _held(settlement: Settlement) -> TimelineEntry:
     payment, reason = settlement.payment, settlement.reason
     assert reason
     message = f"Held: {payment.bill_ref_number or '(no reference)'} {_WHY_HELD[reason]}"
     details = {"reason": reason, "reference": payment.bill_ref_number, "amount": money(payment.amount_cents)}
-    return Step(payment.trans_id, _held_category(reason, payment.bill_ref_number), message, details)
+    return TimelineEntry(payment.trans_id, _held_category(reason, payment.bill_ref_number), message, details)
 
 
 def _held_category(reason: UnmatchedReason, reference: str) -> str:
@@ -87,12 +90,12 @@ def _held_category(reason: UnmatchedReason, reference: str) -> str:
     return "UNKNOWN_REFERENCE"
 
 
-def _customer_steps(settlement: Settlement, balance_cents: int | None, assigned_by: str) -> Iterator[Step]:
+def _customer_entries(settlement: Settlement, balance_cents: int | None, assigned_by: str) -> Iterator[TimelineEntry]:
     trans_id, customer, paid = settlement.payment.trans_id, settlement.customer, settlement.payment.amount_cents
     assert customer
     start = {"assigned_by": assigned_by, "account": customer.account_name} if assigned_by else {}
-    yield Step(trans_id, "CUSTOMER_PAYMENT_START", "Applying a customer's payment", start)
-    yield Step(
+    yield TimelineEntry(trans_id, "CUSTOMER_PAYMENT_START", "Applying a customer's payment", start)
+    yield TimelineEntry(
         trans_id,
         "USER_FOUND",
         f"{customer.full_name or 'Customer'}, account {customer.account_name}",
@@ -103,36 +106,36 @@ def _customer_steps(settlement: Settlement, balance_cents: int | None, assigned_
             "package": money(settlement.package_cents),
         },
     )
-    yield Step(trans_id, "TRANSACTION_RECORDED", f"KES {money(paid)} recorded", {"amount": money(paid)})
+    yield TimelineEntry(trans_id, "TRANSACTION_RECORDED", f"KES {money(paid)} recorded", {"amount": money(paid)})
     yield _wallet_updated(settlement, balance_cents)
-    yield from _line_steps(settlement)
+    yield from _line_entries(settlement)
     yield _complete(settlement, "PROCESSING_COMPLETE")
 
 
-def _line_steps(settlement: Settlement) -> Iterator[Step]:
+def _line_entries(settlement: Settlement) -> Iterator[TimelineEntry]:
     trans_id, paid, package = settlement.payment.trans_id, settlement.payment.amount_cents, settlement.package_cents
     if settlement.outcome is Outcome.CUSTOMER_PARTIAL:
         missing = money(package - paid)
         facts = {"paid": money(paid), "package": money(package), "missing": missing}
-        yield Step(trans_id, "INSUFFICIENT_PAYMENT", f"KES {missing} short of the package", facts)
+        yield TimelineEntry(trans_id, "INSUFFICIENT_PAYMENT", f"KES {missing} short of the package", facts)
     elif settlement.line is None:
-        yield Step(trans_id, "NO_ROUTER_CONFIG", "No router or username on record: the line is not switched")
+        yield TimelineEntry(trans_id, "NO_ROUTER_CONFIG", "No router or username on record: the line is not switched")
 
 
-def _isp_steps(settlement: Settlement, balance_cents: int | None, assigned_by: str) -> Iterator[Step]:
+def _isp_entries(settlement: Settlement, balance_cents: int | None, assigned_by: str) -> Iterator[TimelineEntry]:
     trans_id, isp, category = settlement.payment.trans_id, settlement.isp, _ISP_CATEGORY[settlement.outcome]
     assert isp
     start = {"isp_id": isp.isp_id} | ({"assigned_by": assigned_by} if assigned_by else {})
-    yield Step(trans_id, f"{category}_START", f"Applying a payment of {isp.name}", start)
+    yield TimelineEntry(trans_id, f"{category}_START", f"Applying a payment of {isp.name}", start)
     if settlement.wallet_cents:
         yield _wallet_updated(settlement, balance_cents)
     yield _complete(settlement, f"{category}_COMPLETE")
 
 
-def _wallet_updated(settlement: Settlement, balance_cents: int | None) -> Step:
+def _wallet_updated(settlement: Settlement, balance_cents: int | None) -> TimelineEntry:
     assert settlement.isp
     added, balance = money(settlement.wallet_cents), money(balance_cents or 0)
-    return Step(
+    return TimelineEntry(
         settlement.payment.trans_id,
         "WALLET_UPDATED",
         f"KES {added} to {settlement.isp.name}'s wallet",
@@ -140,7 +143,7 @@ def _wallet_updated(settlement: Settlement, balance_cents: int | None) -> Step:
     )
 
 
-def _complete(settlement: Settlement, category: str) -> Step:
+def _complete(settlement: Settlement, category: str) -> TimelineEntry:
     facts: dict[str, Any] = {"outcome": settlement.outcome}
     message = "Done"
     if settlement.credits:
@@ -150,18 +153,18 @@ def _complete(settlement: Settlement, category: str) -> Step:
         previous = settlement.previous_due_date
         facts |= {"previous_due_date": previous.isoformat() if previous else None, "due_date": str(settlement.due_date)}
         message = f"Paid until {settlement.due_date}"
-    return Step(settlement.payment.trans_id, category, message, facts)
+    return TimelineEntry(settlement.payment.trans_id, category, message, facts)
 
 
-def left_to_digest(trans_id: str, role: str, until: datetime) -> Step:
+def left_to_digest(trans_id: str, role: str, until: datetime) -> TimelineEntry:
     """A message that is not sent by itself. `role`: who would have got it."""
     message = f"Enough messages of this kind were sent in this hour: a digest tells the {role}"
-    return Step(trans_id, "LEFT_TO_DIGEST", message, {"told": role, "digest_at": until.isoformat()})
+    return TimelineEntry(trans_id, "LEFT_TO_DIGEST", message, {"told": role, "digest_at": until.isoformat()})
 
 
-def conflicting(trans_id: str, first: Content, second: Content) -> Step:
+def conflicting(trans_id: str, first: Content, second: Content) -> TimelineEntry:
     """A delivery that contradicts the first one."""
-    return Step(
+    return TimelineEntry(
         trans_id,
         "PROCESSING_ERROR",
         "Delivered again with other content: nothing applied",

@@ -19,7 +19,7 @@ from billing.locking.service import HeldRows, Locking, by_halves
 from billing.notices import rules as notices
 from billing.notices.rules import Notice, Variant
 from billing.payments import store as payments
-from billing.payments.timeline import Step
+from billing.payments.timeline import TimelineEntry
 from billing.policy import Policy
 from billing.tasks import rules as task_rules
 from billing.tasks import store as tasks
@@ -178,10 +178,10 @@ def _confirm(
         tasks.insert(writes, _tell_reconnected(connection, policy, late, routers, now), now)
 
 
-def _success(row: Any, report: Report) -> Step:
+def _success(row: Any, report: Report) -> TimelineEntry:
     how = "The line is on" if report.access is AccessOutcome.CHANGED else "The line was on already"
     details = {"router_id": row.router_id, "router": report.router_name, "result": report.access}
-    return Step(row.trans_id, "RECONNECTION_SUCCESS", how, details)
+    return TimelineEntry(row.trans_id, "RECONNECTION_SUCCESS", how, details)
 
 
 def _tell_reconnected(
@@ -250,10 +250,10 @@ def _tell_given_up(policy: Policy, row: Any, report: Report, now: datetime) -> N
     return task_rules.message(row.trans_id, notice, now)
 
 
-def _failure(row: Any, report: Report) -> Step:
+def _failure(row: Any, report: Report) -> TimelineEntry:
     details = {"router_id": row.router_id, "router": report.router_name, "result": report.access}
     message = f"The line could not be switched on router {row.router_id}: {report.access}"
-    return Step(row.trans_id, "RECONNECTION_FAILED", message, details | {"error": report.detail})
+    return TimelineEntry(row.trans_id, "RECONNECTION_FAILED", message, details | {"error": report.detail})
 
 
 def _postpone(connection: Connection, reports: Sequence[Report], rows: Mapping[int, Any], now: datetime) -> None:

@@ -12,7 +12,7 @@ from billing import calendar
 from billing.accounts import store as accounts
 from billing.payments import store as payments
 from billing.payments.errors import PaymentNotFound
-from billing.payments.rules import Outcome
+from billing.payments.rules import Outcome, StoredPayment
 from billing.tasks import rules as task_rules
 from billing.tasks import store as tasks
 from billing.tasks.rules import Kind, Line, NewTask, State
@@ -44,11 +44,12 @@ def _retry_messages(connection: Connection, rows: Sequence[Any], now: datetime) 
     return ids
 
 
-def _retry_line(connection: Connection, payment: Any, rows: Sequence[Any], now: datetime) -> list[int]:
+def _retry_line(connection: Connection, payment: StoredPayment, rows: Sequence[Any], now: datetime) -> list[int]:
     tried = [row for row in rows if row.kind == Kind.SET_ACCESS]
     if payment.outcome != Outcome.CUSTOMER_PAID or any(row.state not in _ENDED_EARLY for row in tried):
         return []
-    customer = accounts.get_customers(connection, {payment.pppoe_user_id}).get(payment.pppoe_user_id)
+    customer_id = payment.customer_id or 0
+    customer = accounts.get_customers(connection, {customer_id}).get(customer_id)
     if customer is None or customer.line is None or customer.next_payment_date is None:
         return []
     expire_time = calendar.end_of(customer.next_payment_date)
@@ -58,6 +59,6 @@ def _retry_line(connection: Connection, payment: Any, rows: Sequence[Any], now: 
     tasks.reopen(connection, [row.id for row in tried], now, expire_time, line)
     if not tried:
         with together(connection) as writes:
-            tasks.insert(writes, [NewTask(payment.TransID, line, now, expire_time, customer.customer_id)], now)
-    rows = tasks.list_of_payment(connection, payment.TransID)
+            tasks.insert(writes, [NewTask(payment.trans_id, line, now, expire_time, customer.customer_id)], now)
+    rows = tasks.list_of_payment(connection, payment.trans_id)
     return [row.id for row in rows if row.kind == Kind.SET_ACCESS]

@@ -17,7 +17,7 @@ from billing.notices import rules as notices
 from billing.notices import service as digests
 from billing.notices.rules import Message, Notice, Variant
 from billing.payments import store as payments
-from billing.payments.timeline import Step
+from billing.payments.timeline import TimelineEntry
 from billing.policy import Policy
 from billing.tasks import rules as task_rules
 from billing.tasks import store as tasks
@@ -99,10 +99,12 @@ def _is_first_attempt(row: Any) -> bool:
     return bool(row.kind == Kind.SET_ACCESS and row.fencing_token == 0)
 
 
-def _attempt(row: Any) -> Step:
+def _attempt(row: Any) -> TimelineEntry:
     line = line_of(row)
     message = f"Asking router {line.router_id} to enable {line.username}"
-    return Step(row.trans_id, "MIKROTIK_ATTEMPT", message, {"router_id": line.router_id, "username": line.username})
+    return TimelineEntry(
+        row.trans_id, "MIKROTIK_ATTEMPT", message, {"router_id": line.router_id, "username": line.username}
+    )
 
 
 def _has_recipients(notice: Notice | None) -> bool:
@@ -158,15 +160,17 @@ def _expire(connection: Connection, policy: Policy, rows: Sequence[Any], now: da
         )
         told.append(task_rules.message(row.trans_id, notice, now))
     with together(connection) as writes:
-        payments.insert_timeline(writes, [_expired_step(row) for row in rows], now)
+        payments.insert_timeline(writes, [_expired_entry(row) for row in rows], now)
         tasks.insert(writes, told, now)
 
 
-def _expired_step(row: Any) -> Step:
+def _expired_entry(row: Any) -> TimelineEntry:
     if row.kind == Kind.SET_ACCESS:
         message = "The paid time ended before the router could be switched"
-        return Step(row.trans_id, "RECONNECTION_FAILED", message, {"error": row.last_error})
-    return Step(row.trans_id, "PROCESSING_ERROR", "A message could not be handed over within a day and was dropped")
+        return TimelineEntry(row.trans_id, "RECONNECTION_FAILED", message, {"error": row.last_error})
+    return TimelineEntry(
+        row.trans_id, "PROCESSING_ERROR", "A message could not be handed over within a day and was dropped"
+    )
 
 
 def count(engine: Engine) -> dict[tuple[str, str], int]:

@@ -1,0 +1,34 @@
+"""What payments move on wallets and credits. Pure."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class EntryKind(StrEnum):
+    """Why a wallet changed."""
+
+    CUSTOMER_PAYMENT = "customer_payment"
+    SERVICE_PAYMENT = "service_payment"
+    CREDIT_REMAINDER = "credit_remainder"
+
+
+# Not frozen, though nothing changes them: see payments.rules.
+@dataclass(slots=True)
+class WalletEntry:
+    """Cents that a payment adds to an ISP's wallet, which may be none. A TransID reaches a wallet once."""
+
+    isp_id: int
+    trans_id: str
+    kind: EntryKind
+    amount_cents: int
+
+
+@dataclass(slots=True)
+class CreditPurchase:
+    """Credits bought: `credit_type` is the predecessor's "sms" or "whatsapp", `unit_cents` the price of one."""
+
+    isp_id: int
+    trans_id: str
+    credit_type: str
+    count: int
+    unit_cents: int
