@@ -48,6 +48,8 @@ class FakeBilling(
     reports: list[task_pb.TaskReport] = field(default_factory=list)
     stale: list[int] = field(default_factory=list)
     busy_router_ids: list[list[int]] = field(default_factory=list)
+    max_tasks: list[int] = field(default_factory=list)  # of each lease of lines
+    busy: bool = False
     leases_refused: list[float] = field(default_factory=list)  # when each was
     # Faults on demand.
     delay: float = 0.0
@@ -249,6 +251,7 @@ class FakeBilling(
             await abort(context, grpc.StatusCode.INVALID_ARGUMENT, "INVALID_LEASE")
         if request.kind == task_pb.TASK_KIND_SET_ACCESS:
             self.busy_router_ids.append(list(request.busy_router_ids))
+            self.max_tasks.append(request.max_tasks)
         moment, leased = time.monotonic(), []
         lease = request.lease_duration.ToMicroseconds() / 1e6
         asked_for = [held for held in self.tasks.values() if _kind(held.task) == request.kind]
@@ -261,7 +264,7 @@ class FakeBilling(
             held.due = moment + lease
             held.task.fencing_token = held.fencing_token
             leased.append(held.task)
-        response = task_pb.LeaseTasksResponse(tasks=leased)
+        response = task_pb.LeaseTasksResponse(tasks=leased, busy=self.busy)
         waiting = [held.due - moment for held in asked_for if not held.done and not _is_busy(held.task, request)]
         response.next_due_in.FromMicroseconds(int(max(0.0, min([60.0, *waiting])) * 1e6))
         return response

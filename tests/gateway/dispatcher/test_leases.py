@@ -103,3 +103,20 @@ async def test_a_graceful_stop_reports_what_is_under_way_and_gives_back_what_is_
     kinds = Counter(report.WhichOneof("result") for report in world.billing.fake.reports)
     assert kinds == {"access": 1, "release": 2}
     assert len(world.router_control.fake.calls) == 1
+
+
+async def test_while_payments_pour_in_fewer_tasks_are_asked_for_and_more_seldom(world):
+    limits = replace(PACE, access_interval=0, busy_access_interval=0.3, max_tasks_when_busy=3)
+    world.billing.fake.busy = True
+    for number in range(20):
+        world.billing.fake.add_task(access=(1, f"u{number}"))
+    async with dispatching(world, limits):
+        await until(lambda: len(world.billing.fake.max_tasks) == 1)
+        began = asyncio.get_running_loop().time()
+        for number in range(20, 26):
+            world.billing.fake.add_task(access=(2, f"u{number}"))
+        await until(all_done(world))
+        assert world.billing.fake.max_tasks[:3] == [limits.max_tasks, 3, 3]
+        assert asyncio.get_running_loop().time() - began > 0.5
+        world.billing.fake.busy = False
+        await until(lambda: world.billing.fake.max_tasks[-1] == limits.max_tasks)

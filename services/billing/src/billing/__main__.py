@@ -22,6 +22,7 @@ from billing import adoption
 from billing.accounts.servicer import AccountServicer
 from billing.payments.servicer import PaymentServicer
 from billing.policy import Policy
+from billing.precedence import Precedence
 from billing.quarantine.servicer import QuarantineServicer
 from billing.schema import metadata
 from billing.settings import BillingSettings, MigrationSettings
@@ -41,12 +42,15 @@ def build(settings: BillingSettings, engine: Engine) -> Server:
         receipts_per_hour=settings.receipts_per_hour,
         part_payments_per_hour=settings.part_payments_per_hour,
     )
+    precedence = Precedence()
     address = settings.address(settings.billing_port)
     server = Server(address, threads=THREADS, probe=Readiness(selftest_of(engine)), reflection=settings.reflection)
-    server.add(payment_service_pb2_grpc.add_PaymentServiceServicer_to_server, PaymentServicer(engine, policy))
+    server.add(
+        payment_service_pb2_grpc.add_PaymentServiceServicer_to_server, PaymentServicer(engine, policy, precedence)
+    )
     quarantine = QuarantineServicer(engine, policy)
     server.add(quarantine_service_pb2_grpc.add_QuarantineServiceServicer_to_server, quarantine)
-    server.add(task_service_pb2_grpc.add_TaskServiceServicer_to_server, TaskServicer(engine, policy))
+    server.add(task_service_pb2_grpc.add_TaskServiceServicer_to_server, TaskServicer(engine, policy, precedence))
     server.add(account_service_pb2_grpc.add_AccountServiceServicer_to_server, AccountServicer(engine))
     return server
 

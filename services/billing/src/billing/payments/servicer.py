@@ -22,6 +22,7 @@ from billing.payments.rules import (
     UnmatchedReason,
 )
 from billing.policy import Policy
+from billing.precedence import Precedence
 from billing.quarantine.rules import MAX_BODY_BYTES
 from billing.servicer.moments import moment
 from billing.servicer.paging import check_batch, last_id, next_token, page_size
@@ -41,9 +42,10 @@ _REASONS = {reason: pb.UnmatchedReason.Value(f"UNMATCHED_REASON_{reason.name}") 
 class PaymentServicer(payment_service_pb2_grpc.PaymentServiceServicer):
     """See the proto for what each RPC does."""
 
-    def __init__(self, engine: Engine, policy: Policy) -> None:
+    def __init__(self, engine: Engine, policy: Policy, precedence: Precedence) -> None:
         self._engine = engine
         self._policy = policy
+        self._precedence = precedence
         self._held_rows = HeldRows(engine)
 
     def RecordPayments(
@@ -51,7 +53,8 @@ class PaymentServicer(payment_service_pb2_grpc.PaymentServiceServicer):
     ) -> pb.RecordPaymentsResponse:
         check_batch(len(request.payments), MAX_BATCH)
         batch = [_payment(message) for message in request.payments]
-        receipts = service.record(self._engine, self._policy, batch, self._held_rows)
+        with self._precedence.recording(len(batch)):
+            receipts = service.record(self._engine, self._policy, batch, self._held_rows)
         return pb.RecordPaymentsResponse(receipts=[_receipt(receipt) for receipt in receipts])
 
     def ValidatePayments(

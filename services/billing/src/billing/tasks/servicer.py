@@ -16,6 +16,7 @@ from sqlalchemy import Engine
 from billing.locking.service import HeldRows
 from billing.notices.rules import Message
 from billing.policy import Policy
+from billing.precedence import Precedence
 from billing.servicer.moments import moment
 from billing.tasks import reporting, retrying
 from billing.tasks import service as leasing
@@ -55,9 +56,10 @@ class TasksBusy(ResourceExhausted):
 class TaskServicer(task_service_pb2_grpc.TaskServiceServicer):
     """See the proto for what each RPC does."""
 
-    def __init__(self, engine: Engine, policy: Policy) -> None:
+    def __init__(self, engine: Engine, policy: Policy, precedence: Precedence) -> None:
         self._engine = engine
         self._policy = policy
+        self._precedence = precedence
         self._held_rows = HeldRows(engine)
         self._free = Semaphore(MAX_CALLS_AT_ONCE)
 
@@ -73,6 +75,7 @@ class TaskServicer(task_service_pb2_grpc.TaskServiceServicer):
         return pb.LeaseTasksResponse(
             tasks=[_task(task) for task in lease.tasks],
             next_due_in=_duration(lease.next_due_in),
+            busy=self._precedence.is_busy,
         )
 
     def CompleteTasks(

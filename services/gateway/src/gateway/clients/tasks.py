@@ -4,7 +4,7 @@ import time
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 import grpc
 from google.protobuf.duration_pb2 import Duration
@@ -65,6 +65,17 @@ class MessageTask(Task):
     messages: Sequence[Message]
 
 
+TaskT = TypeVar("TaskT", bound=Task)
+
+
+@dataclass(frozen=True, slots=True)
+class Leased(Generic[TaskT]):
+    """Leased tasks; `busy`: payments come in so fast that whatever can wait should."""
+
+    tasks: Sequence[TaskT]
+    busy: bool
+
+
 @dataclass(frozen=True, slots=True)
 class Report:
     """How a task went. `outcome`: of a line, as the proto names it, such as "CHANGED"; `accepted`: of messages, whether
@@ -89,22 +100,23 @@ class Tasks:
         self._lease_seconds = lease_seconds
         self._report_deadline = report_deadline
 
-    async def lease_access(self, max_tasks: int, busy_routers: Collection[int]) -> list[AccessTask]:
+    async def lease_access(self, max_tasks: int, busy_routers: Collection[int]) -> Leased[AccessTask]:
         """Due lines of all but the busy routers. Raises CallFailed."""
-        lease_end, tasks = await self._lease(pb.TASK_KIND_SET_ACCESS, max_tasks, busy_routers)
-        return [
+        lease_end, response = await self._lease(pb.TASK_KIND_SET_ACCESS, max_tasks, busy_routers)
+        tasks = [
             AccessTask(task.task_id, task.fencing_token, lease_end, task.access.router_id, task.access.username)
-            for task in tasks
+            for task in response.tasks
         ]
+        return Leased(tasks, response.busy)
 
-    async def lease_messages(self, max_tasks: int, _busy_routers: Collection[int] = ()) -> list[MessageTask]:
+    async def lease_messages(self, max_tasks: int, _busy_routers: Collection[int] = ()) -> Leased[MessageTask]:
         """Due messages. Raises CallFailed."""
-        lease_end, tasks = await self._lease(pb.TASK_KIND_SEND_MESSAGES, max_tasks)
-        return [_message_task(task, lease_end) for task in tasks]
+        lease_end, response = await self._lease(pb.TASK_KIND_SEND_MESSAGES, max_tasks)
+        return Leased([_message_task(task, lease_end) for task in response.tasks], response.busy)
 
     async def _lease(
         self, kind: pb.TaskKind.ValueType, max_tasks: int, busy_routers: Collection[int] = ()
-    ) -> tuple[float, Sequence[pb.Task]]:
+    ) -> tuple[float, pb.LeaseTasksResponse]:
         duration = Duration()
         duration.FromMicroseconds(int(self._lease_seconds * 1e6))
         request = pb.LeaseTasksRequest(
@@ -119,7 +131,7 @@ class Tasks:
             response = await self._stub.LeaseTasks(request, timeout=_LEASE_DEADLINE)
         except grpc.aio.AioRpcError as error:
             raise from_rpc("billing", error) from None
-        return lease_end, response.tasks
+        return lease_end, response
 
     async def complete(self, reports: Sequence[Report]) -> list[int]:
         """Report on at most MAX_REPORTS tasks; the ids of those that someone else has leased since, or that ended.

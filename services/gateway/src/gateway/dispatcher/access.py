@@ -24,6 +24,7 @@ class AccessWorker:
         self, router_control: RouterControl, reporter: Reporter, limits: DispatchLimits, stopping: asyncio.Event
     ) -> None:
         self.interval = limits.access_interval
+        self.busy_interval = limits.busy_access_interval
         self.freed = asyncio.Event()
         self.busy_routers: set[int] = set()
         self._router_control = router_control

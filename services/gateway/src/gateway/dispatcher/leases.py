@@ -8,7 +8,7 @@ from typing import Generic, Protocol, TypeVar
 import structlog
 
 from gateway.backoff import Backoff, wait_for
-from gateway.clients.tasks import Task
+from gateway.clients.tasks import Leased, Task
 from gateway.dispatcher.limits import DispatchLimits
 from gateway.errors import CallFailed
 
@@ -22,6 +22,8 @@ class Worker(Protocol[TaskT]):
 
     # How far apart leases are asked for, in seconds, while there is work.
     interval: float
+    # And while payments come in so fast that whatever can wait should.
+    busy_interval: float
     # Set when tasks that had to wait for others may be leased now.
     freed: asyncio.Event
 
@@ -44,7 +46,7 @@ class LeaseLoop(Generic[TaskT]):
 
     def __init__(
         self,
-        lease: Callable[[int, Collection[int]], Awaitable[Sequence[TaskT]]],
+        lease: Callable[[int, Collection[int]], Awaitable[Leased[TaskT]]],
         worker: Worker[TaskT],
         limits: DispatchLimits,
         stopping: asyncio.Event,
@@ -54,6 +56,7 @@ class LeaseLoop(Generic[TaskT]):
         self._limits = limits
         self._stopping = stopping
         self._held = 0
+        self._billing_is_busy = False
         self._under_way: set[asyncio.Task[None]] = set()
         self._backoff = Backoff(limits.first_pause, limits.max_pause)
 
@@ -81,6 +84,9 @@ class LeaseLoop(Generic[TaskT]):
         began = time.monotonic()
         self._worker.freed.clear()
         started = await self._lease_and_start()
+        if self._billing_is_busy:
+            await wait_for(self._stopping, _until(began + self._worker.busy_interval))
+            return
         if started >= self._limits.max_tasks:
             return  # more is due
         await wait_for(self._stopping, _until(began + self._worker.interval))
@@ -92,11 +98,13 @@ class LeaseLoop(Generic[TaskT]):
         busy = self._worker.busy_routers
         if self._held >= self._limits.max_tasks_held or len(busy) > self._limits.max_routers_held:
             return 0
-        tasks = await self._lease(self._limits.max_tasks, busy)
+        most = self._limits.max_tasks_when_busy if self._billing_is_busy else self._limits.max_tasks
+        leased = await self._lease(most, busy)
         self._backoff.succeeded()
-        for piece in self._worker.split(tasks):
+        self._billing_is_busy = leased.busy
+        for piece in self._worker.split(leased.tasks):
             self._start(piece)
-        return len(tasks)
+        return len(leased.tasks)
 
     def _start(self, tasks: Sequence[TaskT]) -> None:
         self._held += len(tasks)

@@ -17,7 +17,11 @@ class DispatchLimits:
     # more than one for one.
     access_interval: float = 0.02
     message_interval: float = 0.25
-    # And so far apart when there is none: what is due waits no longer than that.
+    # And so far apart, and for so few tasks, while payments come in so fast that they need the machine more.
+    busy_access_interval: float = 0.1
+    busy_message_interval: float = 3.0
+    max_tasks_when_busy: int = 50
+    # And so far apart when there is no work: what is due waits no longer than that.
     poll: float = 0.1
     # Pauses while a service is away: doubled from the first to the longest. To ask costs little, and lines wait for it.
     first_pause: float = 0.25

@@ -23,6 +23,7 @@ class MessageWorker:
 
     def __init__(self, notify: Notify, reporter: Reporter, limits: DispatchLimits, stopping: asyncio.Event) -> None:
         self.interval = limits.message_interval
+        self.busy_interval = limits.busy_message_interval
         self.freed = asyncio.Event()  # never set: no message waits for another
         self._notify = notify
         self._reporter = reporter
