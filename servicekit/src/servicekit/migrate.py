@@ -8,15 +8,18 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
-from alembic import command, context
-from alembic.config import Config
 from sqlalchemy.exc import DBAPIError
 
 from servicekit import selftest
 from servicekit.database_errors import describe, error_code
 from servicekit.schema.findings import Findings, Refused
+
+# Alembic is imported where it is used: it is a quarter of what a service imports, and one that serves does not need it.
+if TYPE_CHECKING:
+    from alembic.config import Config
 
 # A look at the database before a migration, which changes nothing.
 Inspect = Callable[[sa.Connection], Findings]
@@ -79,8 +82,9 @@ def upgrade(engine: sa.Engine, service: str, migrations: Path, revision: str = "
 
     Raises Refused before anything is changed, when the service's tables cannot be made from what is there.
     """
+    from alembic import command  # noqa: PLC0415
 
-    def act(config: Config) -> None:
+    def act(config: "Config") -> None:
         command.upgrade(config, revision)
         _with_selftest(config, service, sa.Table.create)
 
@@ -89,8 +93,9 @@ def upgrade(engine: sa.Engine, service: str, migrations: Path, revision: str = "
 
 def downgrade(engine: sa.Engine, service: str, migrations: Path, revision: str = "base") -> None:
     """Migrate down to `revision`. For tests and for operators who know why."""
+    from alembic import command  # noqa: PLC0415
 
-    def act(config: Config) -> None:
+    def act(config: "Config") -> None:
         command.downgrade(config, revision)
         if revision == "base":
             _with_selftest(config, service, sa.Table.drop)
@@ -98,14 +103,16 @@ def downgrade(engine: sa.Engine, service: str, migrations: Path, revision: str =
     _run(engine, service, migrations, act, upward=False)
 
 
-def _with_selftest(config: Config, service: str, act: Callable[..., None]) -> None:
+def _with_selftest(config: "Config", service: str, act: Callable[..., None]) -> None:
     """Create or drop the table of the self-test, which is the same for every service and has no versions."""
     connection: sa.Connection = config.attributes["connection"]
     act(selftest.table_of(service), connection, checkfirst=True)
     connection.commit()
 
 
-def _run(engine: sa.Engine, service: str, migrations: Path, act: Callable[[Config], None], *, upward: bool) -> None:
+def _run(engine: sa.Engine, service: str, migrations: Path, act: "Callable[[Config], None]", *, upward: bool) -> None:
+    from alembic.config import Config  # noqa: PLC0415
+
     config = Config()
     config.set_main_option("script_location", str(migrations))
     config.attributes["version_table"] = version_table(service)
@@ -146,6 +153,8 @@ def run_environment(prepare: Callable[[sa.Connection], None] | None = None) -> N
 
     `prepare` is called before each upgrade, also one with nothing to do: it may adopt tables that others made.
     """
+    from alembic import context  # noqa: PLC0415
+
     config = context.config
     connection: sa.Connection = config.attributes["connection"]
     if prepare and config.attributes["upward"]:
