@@ -4,7 +4,6 @@ Owns queues, connections, the second attempt on a new connection, and when a rou
 """
 
 import queue
-import random
 import threading
 import time
 from collections.abc import Callable
@@ -37,17 +36,15 @@ _ATTEMPTS = 3
 _SHARE = 0.6
 # A call that came with less time than this and ran out of it says nothing about the router.
 _FAIR_SECONDS = 1.0
-# A router that returns must be served soon, so the wait stays short however long it was away: the shorter, the less
-# an attempt costs. To be refused takes no time; from silence a worker learns nothing for as long as its deadline.
-_FIRST_SECONDS = 1.0
-_MAX_SECONDS = 15.0
-_WAIT_FOR_EACH_SECOND = 3.0
+# How long a router is left alone after a failure: long enough that calls which wait for it learn from the one that
+# failed, and short, because whoever calls has a back-off of his own and a router that returns must be served soon.
+_PAUSE_SECONDS = 1.0
 # Routers log each refused login, and some lock out who tries too often.
-_LOGIN_SECONDS = 30.0
+_LOGIN_PAUSE_SECONDS = 30.0
 
 
-class RouterBackoff:
-    """Leaves a router alone that just failed, so that not every call has to find out by waiting.
+class Throttle:
+    """Leaves a router alone for a moment after it failed, so that not every call has to find out by waiting.
 
     What it remembers holds only for the target that failed. Safe for several threads. `clock`: seconds that never go
     back.
@@ -55,39 +52,27 @@ class RouterBackoff:
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
-        self._lock = threading.Lock()
-        self.succeeded()
+        self._last: tuple[Target, RouterFailure, float] | None = None
 
-    def succeeded(self) -> None:
+    def clear(self) -> None:
         """Let the next call through."""
-        with self._lock:
-            self._failure: RouterFailure | None = None
-            self._target: Target | None = None
-            self._failures = 0
-            self._until = 0.0
+        self._last = None
 
-    def failed(self, target: Target, failure: RouterFailure, took: float) -> None:
-        """Refuse calls to `target` for a while, longer with each failure in a row; `took`: seconds of the attempt."""
-        with self._lock:
-            self._failures = self._failures + 1 if target == self._target else 1
-            self._failure, self._target = failure, target
-            self._until = self._clock() + self._wait(took)
+    def failed(self, target: Target, failure: RouterFailure) -> None:
+        """Refuse calls to `target` for a while."""
+        pause = _LOGIN_PAUSE_SECONDS if isinstance(failure, LoginRefused) else _PAUSE_SECONDS
+        self._last = target, failure, self._clock() + pause
 
     def refusal(self, target: Target) -> RouterFailure | None:
         """Why a call to `target` need not be tried now; None lets it through."""
-        with self._lock:
-            if self._failure is None or target != self._target or self._clock() >= self._until:
-                return None
-            lasting = isinstance(self._failure, LoginRefused | CertificateChanged)  # until someone mends it
-            kind = type(self._failure) if lasting else Unreachable
-            return kind(f"not tried again yet; the last attempt: {self._failure}")
-
-    def _wait(self, took: float) -> float:
-        if isinstance(self._failure, LoginRefused):
-            return _LOGIN_SECONDS
-        longest = min(max(_FIRST_SECONDS, _WAIT_FOR_EACH_SECOND * took), _MAX_SECONDS)
-        wait = min(_FIRST_SECONDS * 2 ** min(self._failures - 1, 10), longest)
-        return random.uniform(wait / 2, wait)  # noqa: S311
+        if self._last is None:
+            return None
+        failed, failure, until = self._last
+        if target != failed or self._clock() >= until:
+            return None
+        lasting = isinstance(failure, LoginRefused | CertificateChanged)  # until someone mends it
+        kind = type(failure) if lasting else Unreachable
+        return kind(f"not tried again yet; the last attempt: {failure}")
 
 
 class Operation(Protocol):
@@ -112,7 +97,7 @@ class Worker:
 
     def __init__(self, router_id: int, work: Callable[["Worker"], None]) -> None:
         self.router_id = router_id
-        self.backoff = RouterBackoff()
+        self.throttle = Throttle()
         self.waiting: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
         self.thread = threading.Thread(target=work, args=(self,), name=f"router-{router_id}", daemon=True)
         self._connection: Connection | None = None
@@ -140,19 +125,19 @@ class Worker:
         time_given = job.limit.remaining()
         if not time_given:
             raise TimedOut("the router was busy with other calls")
-        if not job.fresh and (refusal := self.backoff.refusal(job.target)):
+        if not job.fresh and (refusal := self.throttle.refusal(job.target)):
             raise refusal
         try:
             self._try_hard(job)
         except Trap:
-            self.backoff.succeeded()
+            self.throttle.clear()
             raise
         except RouterFailure as failure:
             log.info("router_failed", router_id=self.router_id, cause=type(failure).__name__, detail=str(failure))
             if time_given >= _FAIR_SECONDS or job.limit.remaining():
-                self.backoff.failed(job.target, failure, time_given - job.limit.remaining())
+                self.throttle.failed(job.target, failure)
             raise
-        self.backoff.succeeded()
+        self.throttle.clear()
 
     def _try_hard(self, job: Job) -> None:
         """Carry out the operation; when the connection fails under it, again on a new one."""
@@ -212,7 +197,7 @@ class Workers:
         """Whatever kept us from a router may have been mended: try again at once."""
         with self._lock:
             if worker := self._workers.get(router_id):
-                worker.backoff.succeeded()
+                worker.throttle.clear()
 
     def retire(self, router_id: int) -> None:
         """Let a router's worker end after what it has to do."""
@@ -237,7 +222,7 @@ class Workers:
     def _enqueue(self, router_id: int, job: Job) -> None:
         with self._lock:
             worker = self._workers.get(router_id) or self._start(router_id)
-            if not job.fresh and (refusal := worker.backoff.refusal(job.target)):
+            if not job.fresh and (refusal := worker.throttle.refusal(job.target)):
                 raise refusal
             if worker.waiting.qsize() >= self._queue_size:
                 raise RouterBusy(f"{self._queue_size} calls wait for router {router_id} already")
