@@ -6,18 +6,28 @@ import sys
 
 import pytest
 
+SERVICES = ["billing", "router_control", "notify"]
 
-@pytest.mark.parametrize("service", ["billing", "router_control", "notify"])
+
+def run(service, url, *arguments):
+    """A command in an environment that holds the database's URL and nothing else of ours."""
+    return subprocess.run(
+        [sys.executable, "-m", service, *arguments],
+        env={"PATH": os.environ["PATH"], "REJESHA_DATABASE_URL": url},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize("service", SERVICES)
 def test_migrating_and_testing_a_database_need_its_url_and_no_secret(service, sqlite_url):
     """A job that migrates must not be given what only the serving process uses."""
-    only_the_database = {"PATH": os.environ["PATH"], "REJESHA_DATABASE_URL": sqlite_url}
-    for command in (["migrate", "--check"], ["migrate"], ["doctor"]):
-        done = subprocess.run(
-            [sys.executable, "-m", service, *command],
-            env=only_the_database,
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
-        assert (command, done.returncode) == (command, 0), done.stderr
+    for migrate in (["migrate", "--check"], ["migrate"]):
+        done = run(service, sqlite_url, *migrate)
+        assert done.returncode == 0, done.stderr
+    examined = dict(line.split("\t")[::-1] for line in run(service, sqlite_url, "doctor").stdout.splitlines())
+    of_serving = {said: verdict for said, verdict in examined.items() if said.startswith("settings: ")}
+    assert set(examined.values()) - set(of_serving.values()) == {"ok"}
+    assert {"tables", "writes", "unique keys"} <= set(examined)

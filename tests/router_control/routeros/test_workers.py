@@ -5,10 +5,10 @@ import time
 
 import pytest
 from router_control.routeros.connection import Login, Target
-from router_control.routeros.errors import CallCancelled
 from router_control.routeros.protocol import TimeLimit
 from router_control.routeros.workers import Workers
 from router_control.routers.reachability import Introduction
+from servicekit.rpc.errors import Cancelled
 
 PASSWORD = "mango-tree-7"
 
@@ -59,7 +59,7 @@ def test_whoever_waits_for_a_silent_router_goes_at_once_when_the_caller_has_gone
     target = Target("127.0.0.1", server.port, tls=False, verify_certificate=False, login=Login("rejesha", PASSWORD))
 
     def call():
-        with pytest.raises(CallCancelled):
+        with pytest.raises(Cancelled):
             workers.perform(1, Introduction(), target, limit)
         ended.append(time.monotonic())
 

@@ -32,7 +32,7 @@ class Reconciliation:
         self._ended: dict[str, set[str]] = {name: set() for name in wanted}
 
     def carry_out(self, connection: Connection, limit: TimeLimit) -> None:
-        """Settle every user who has no result yet. Raises CallCancelled, RouterFailure, never Trap."""
+        """Settle every user who has no result yet. Raises Cancelled, RouterFailure, never Trap."""
         ppp = Ppp(connection, limit)
         for names in _chunks([name for name in self._wanted if name not in self.results]):
             limit.check()  # only here: whose secret is disabled must lose the sessions too
@@ -161,7 +161,7 @@ class AccessReading:
         self._names = names
 
     def carry_out(self, connection: Connection, limit: TimeLimit) -> None:
-        """Read every user who has no result yet. Raises CallCancelled, RouterFailure, never Trap."""
+        """Read every user who has no result yet. Raises Cancelled, RouterFailure, never Trap."""
         ppp = Ppp(connection, limit)
         for names in _chunks([name for name in self._names if name not in self.results]):
             limit.check()

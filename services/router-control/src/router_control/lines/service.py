@@ -35,13 +35,13 @@ class Lines:
         self._registry, self._workers = registry, workers
 
     def set_access(self, router_id: int, wanted: Mapping[str, bool], limit: TimeLimit) -> AccessResults:
-        """Make a router hold for each username of `wanted` whether its line is on. Raises RouterBusy, CallCancelled."""
+        """Make a router hold for each username of `wanted` whether its line is on. Raises RouterBusy, Cancelled."""
         results = self._carry_out(router_id, Reconciliation(wanted), tuple(wanted), limit)
         _log("access_set", router_id, results)
         return results
 
     def get_access(self, router_id: int, names: Sequence[str], limit: TimeLimit) -> AccessResults:
-        """Read what a router holds for each name. Raises RouterBusy, CallCancelled."""
+        """Read what a router holds for each name. Raises RouterBusy, Cancelled."""
         results = self._carry_out(router_id, AccessReading(names), names, limit)
         _log("access_read", router_id, results)
         return results

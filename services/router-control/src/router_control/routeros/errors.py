@@ -6,7 +6,7 @@ answer to an earlier question, so it is closed: whoever read them would take one
 
 import enum
 
-from servicekit.rpc.errors import Cancelled, ResourceExhausted
+from servicekit.rpc.errors import ResourceExhausted
 
 # A failure's text is repeated for each of a thousand users.
 MAX_DETAIL = 300
@@ -95,9 +95,3 @@ class RouterBusy(ResourceExhausted):
     """Too many calls wait for this router already."""
 
     reason = "ROUTER_BUSY"
-
-
-class CallCancelled(Cancelled):
-    """The caller waits no more: what had not begun does not begin."""
-
-    reason = "CANCELLED"

@@ -14,10 +14,10 @@ from concurrent.futures import Future
 
 from librouteros.exceptions import ProtocolError
 from librouteros.protocol import decode_length, determine_length, encode_sentence
+from servicekit.rpc.errors import Cancelled
 
 from router_control.routeros.errors import (
     AnswerTooLarge,
-    CallCancelled,
     Garbled,
     SessionEnded,
     TimedOut,
@@ -68,9 +68,9 @@ class TimeLimit:
         self.cancelled.set_result(None)
 
     def check(self) -> None:
-        """A point at which work may end. Raises CallCancelled when the caller waits no more."""
+        """A point at which work may end. Raises Cancelled when the caller waits no more."""
         if self.cancelled.done():
-            raise CallCancelled("the caller waits no more")
+            raise Cancelled("the caller waits no more")
 
 
 class Wire:

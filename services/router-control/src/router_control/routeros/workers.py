@@ -12,11 +12,11 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 import structlog
+from servicekit.rpc.errors import Cancelled
 
 from router_control.routeros.connection import Connection, Target
 from router_control.routeros.errors import (
     AnswerTooLarge,
-    CallCancelled,
     CertificateChanged,
     LoginRefused,
     RouterBusy,
@@ -108,7 +108,7 @@ class Worker:
             return
         try:
             self._attend(job)
-        except (RouterFailure, CallCancelled) as failure:
+        except (RouterFailure, Cancelled) as failure:
             job.done.set_exception(failure)
         except BaseException as error:  # noqa: BLE001  # whoever waits must hear of it, and raises it
             self.disconnect()
@@ -181,7 +181,7 @@ class Workers:
     ) -> None:
         """Carry out `operation` on a router; answers within the limit whatever the router does.
 
-        Raises RouterBusy, RouterFailure or CallCancelled. After the last, and after TimedOut, the operation may go on
+        Raises RouterBusy, RouterFailure or Cancelled. After the last, and after TimedOut, the operation may go on
         to the next point at which it may end; if it had not begun, it never begins.
         """
         job = Job(operation, target, limit, fresh)

@@ -48,7 +48,7 @@ class Reachability:
         self._registry, self._workers = registry, workers
 
     def check(self, router_id: int, limit: TimeLimit) -> RouterCheck:
-        """Connect anew, log in, ask who it is. Raises RouterNotFound, RouterBusy, CallCancelled."""
+        """Connect anew, log in, ask who it is. Raises RouterNotFound, RouterBusy, Cancelled."""
         registration = self._registry.get(router_id)
         introduction, begun = Introduction(), time.monotonic()
         outcome, detail = AccessOutcome.ALREADY_SO, ""
