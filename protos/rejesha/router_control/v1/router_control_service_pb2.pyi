@@ -30,7 +30,7 @@ class _AccessEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Access.ValueTy
     ACCESS_ENABLED: _Access.ValueType  # 1
     """The secret is enabled: the user can dial in."""
     ACCESS_DISABLED: _Access.ValueType  # 2
-    """The secret is disabled and the user's sessions are removed."""
+    """The secret is disabled and the user has no session left."""
 
 class Access(_Access, metaclass=_AccessEnumTypeWrapper):
     """What a router holds, or shall hold, for a PPPoE user."""
@@ -40,7 +40,7 @@ ACCESS_UNSPECIFIED: Access.ValueType  # 0
 ACCESS_ENABLED: Access.ValueType  # 1
 """The secret is enabled: the user can dial in."""
 ACCESS_DISABLED: Access.ValueType  # 2
-"""The secret is disabled and the user's sessions are removed."""
+"""The secret is disabled and the user has no session left."""
 Global___Access: _TypeAlias = Access  # noqa: Y015
 
 class _AccessOutcome:

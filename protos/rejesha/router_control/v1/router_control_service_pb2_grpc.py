@@ -28,7 +28,17 @@ if _version_not_supported:
 class RouterControlServiceStub:
     """Switches PPPoE lines on MikroTik routers and keeps the registry of routers.
 
-    SetAccess sets a desired state, so it may be repeated at will. Passwords go in and never come out.
+    SetAccess sets a wanted state, so it may be repeated at will. Passwords go in and never come out. docs/grpc.md has
+    examples.
+
+    Calls for one router are carried out one after the other, for different routers side by side. An RPC that calls a
+    router (SetAccess, GetAccess, CheckRouter, GetRouterCertificate) answers within its deadline less at most half a
+    second, after 60 seconds however late that is, and after 10 seconds without one. When it is cancelled while it waits
+    for the router it does not begin; SetAccess ends after the hundred users that it is at, and whoever it disabled has
+    lost the sessions too.
+
+    Any RPC: UNAVAILABLE `DATABASE_UNAVAILABLE`, `DATABASE_REFUSES` or `ROW_LOCKED`, when the registry cannot be read or
+    written; no router was logged in to.
     """
 
     def __init__(self, channel):
@@ -92,7 +102,17 @@ class RouterControlServiceStub:
 class RouterControlServiceServicer:
     """Switches PPPoE lines on MikroTik routers and keeps the registry of routers.
 
-    SetAccess sets a desired state, so it may be repeated at will. Passwords go in and never come out.
+    SetAccess sets a wanted state, so it may be repeated at will. Passwords go in and never come out. docs/grpc.md has
+    examples.
+
+    Calls for one router are carried out one after the other, for different routers side by side. An RPC that calls a
+    router (SetAccess, GetAccess, CheckRouter, GetRouterCertificate) answers within its deadline less at most half a
+    second, after 60 seconds however late that is, and after 10 seconds without one. When it is cancelled while it waits
+    for the router it does not begin; SetAccess ends after the hundred users that it is at, and whoever it disabled has
+    lost the sessions too.
+
+    Any RPC: UNAVAILABLE `DATABASE_UNAVAILABLE`, `DATABASE_REFUSES` or `ROW_LOCKED`, when the registry cannot be read or
+    written; no router was logged in to.
     """
 
     def SetAccess(self, request, context):
@@ -269,7 +289,17 @@ def add_RouterControlServiceServicer_to_server(servicer, server):
 class RouterControlService:
     """Switches PPPoE lines on MikroTik routers and keeps the registry of routers.
 
-    SetAccess sets a desired state, so it may be repeated at will. Passwords go in and never come out.
+    SetAccess sets a wanted state, so it may be repeated at will. Passwords go in and never come out. docs/grpc.md has
+    examples.
+
+    Calls for one router are carried out one after the other, for different routers side by side. An RPC that calls a
+    router (SetAccess, GetAccess, CheckRouter, GetRouterCertificate) answers within its deadline less at most half a
+    second, after 60 seconds however late that is, and after 10 seconds without one. When it is cancelled while it waits
+    for the router it does not begin; SetAccess ends after the hundred users that it is at, and whoever it disabled has
+    lost the sessions too.
+
+    Any RPC: UNAVAILABLE `DATABASE_UNAVAILABLE`, `DATABASE_REFUSES` or `ROW_LOCKED`, when the registry cannot be read or
+    written; no router was logged in to.
     """
 
     @staticmethod

@@ -29,7 +29,17 @@ GRPC_VERSION: str
 class RouterControlServiceStub:
     """Switches PPPoE lines on MikroTik routers and keeps the registry of routers.
 
-    SetAccess sets a desired state, so it may be repeated at will. Passwords go in and never come out.
+    SetAccess sets a wanted state, so it may be repeated at will. Passwords go in and never come out. docs/grpc.md has
+    examples.
+
+    Calls for one router are carried out one after the other, for different routers side by side. An RPC that calls a
+    router (SetAccess, GetAccess, CheckRouter, GetRouterCertificate) answers within its deadline less at most half a
+    second, after 60 seconds however late that is, and after 10 seconds without one. When it is cancelled while it waits
+    for the router it does not begin; SetAccess ends after the hundred users that it is at, and whoever it disabled has
+    lost the sessions too.
+
+    Any RPC: UNAVAILABLE `DATABASE_UNAVAILABLE`, `DATABASE_REFUSES` or `ROW_LOCKED`, when the registry cannot be read or
+    written; no router was logged in to.
     """
 
     @_typing.overload
@@ -110,7 +120,17 @@ class RouterControlServiceStub:
 class RouterControlServiceAsyncStub(RouterControlServiceStub):
     """Switches PPPoE lines on MikroTik routers and keeps the registry of routers.
 
-    SetAccess sets a desired state, so it may be repeated at will. Passwords go in and never come out.
+    SetAccess sets a wanted state, so it may be repeated at will. Passwords go in and never come out. docs/grpc.md has
+    examples.
+
+    Calls for one router are carried out one after the other, for different routers side by side. An RPC that calls a
+    router (SetAccess, GetAccess, CheckRouter, GetRouterCertificate) answers within its deadline less at most half a
+    second, after 60 seconds however late that is, and after 10 seconds without one. When it is cancelled while it waits
+    for the router it does not begin; SetAccess ends after the hundred users that it is at, and whoever it disabled has
+    lost the sessions too.
+
+    Any RPC: UNAVAILABLE `DATABASE_UNAVAILABLE`, `DATABASE_REFUSES` or `ROW_LOCKED`, when the registry cannot be read or
+    written; no router was logged in to.
     """
 
     def __init__(self, channel: _aio.Channel) -> None: ...
@@ -187,7 +207,17 @@ class RouterControlServiceAsyncStub(RouterControlServiceStub):
 class RouterControlServiceServicer(metaclass=_abc_1.ABCMeta):
     """Switches PPPoE lines on MikroTik routers and keeps the registry of routers.
 
-    SetAccess sets a desired state, so it may be repeated at will. Passwords go in and never come out.
+    SetAccess sets a wanted state, so it may be repeated at will. Passwords go in and never come out. docs/grpc.md has
+    examples.
+
+    Calls for one router are carried out one after the other, for different routers side by side. An RPC that calls a
+    router (SetAccess, GetAccess, CheckRouter, GetRouterCertificate) answers within its deadline less at most half a
+    second, after 60 seconds however late that is, and after 10 seconds without one. When it is cancelled while it waits
+    for the router it does not begin; SetAccess ends after the hundred users that it is at, and whoever it disabled has
+    lost the sessions too.
+
+    Any RPC: UNAVAILABLE `DATABASE_UNAVAILABLE`, `DATABASE_REFUSES` or `ROW_LOCKED`, when the registry cannot be read or
+    written; no router was logged in to.
     """
 
     @_abc_1.abstractmethod
