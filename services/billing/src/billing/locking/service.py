@@ -1,15 +1,15 @@
 """Keeps a row that somebody else's transaction holds from holding up those who do not need it.
 
-Owns who waits for which row, how long, and which rows are believed to be held. Decides nothing about payments.
+Knows which rows are held, and how long a transaction may wait for one. Decides nothing about payments.
 """
 
 import time
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
-from contextlib import ExitStack
-from dataclasses import dataclass, field
-from functools import partial
-from threading import Lock
+from contextlib import ExitStack, contextmanager
+from dataclasses import KW_ONLY, dataclass
+from itertools import count
+from threading import Condition, Lock
 from typing import TypeVar
 
 import structlog
@@ -18,9 +18,8 @@ from servicekit.rpc import call
 from servicekit.rpc.errors import RowLocked
 from sqlalchemy import Connection, Engine
 
-from billing.locking import store as locks
+from billing.locking import store
 from billing.locking.rules import Row, RowsLocked
-from billing.locking.turns import Turns
 
 Item = TypeVar("Item")
 T = TypeVar("T")
@@ -28,38 +27,93 @@ Find = Callable[[Connection, Collection[Row]], set[Row]]
 
 log = structlog.get_logger()
 
-# What a transaction waits for somebody else's, in seconds: longer than another billing needs for a batch.
-MAX_WAIT = 0.15
-# A wait without a culprit is made longer each time, up to this: perhaps the database is only slow.
-_MAX_WAIT = 2.0
+# Seconds that a locking read waits for somebody else's transaction: longer than another billing needs for a batch.
+LOCK_WAIT = 0.15
+# When no row turns out to be held, the wait is made longer, up to this: perhaps the database is only slow.
+MAX_LOCK_WAIT = 2.0
 _LONGER = 4
-# Only a row that is held at two looks, so many seconds apart, counts: our own reports hold customers for a moment.
-_SECOND_LOOK = 0.05
-# How long a row counts as held until somebody looks again, in seconds.
-BELIEF = 0.5
+# Only a row that is found held twice, so many seconds apart, counts: our own reports hold customers for a moment.
+_CONFIRMED_AFTER = 0.05
+# How long a row counts as held until it is looked at again, in seconds.
+RECHECK_AFTER = 0.5
+# How long a transaction stands in this process's own queue, in seconds.
+_MAX_QUEUE_WAIT = 10.0
+
+
+class RowQueue:
+    """Has this process's own transactions that want the same rows go one after the other, in the order of coming.
+
+    What is waited for here is not waited for in the database, so that a wait there is a wait for somebody else.
+    """
+
+    def __init__(self) -> None:
+        self._numbers = count()
+        self._wanted: dict[int, frozenset[Row]] = {}
+        self._changed = Condition()
+
+    @contextmanager
+    def turn(self, rows: frozenset[Row]) -> Iterator[None]:
+        """Have all the rows to oneself. Raises RowsLocked at the caller's deadline."""
+        number = next(self._numbers)
+        with self._changed:
+            self._wanted[number] = rows
+        try:
+            with self._changed:
+                if not self._changed.wait_for(lambda: self._is_next(number), min(call.remaining(), _MAX_QUEUE_WAIT)):
+                    raise RowsLocked(rows)
+            yield
+        finally:
+            with self._changed:
+                del self._wanted[number]
+                self._changed.notify_all()
+
+    def _is_next(self, number: int) -> bool:
+        mine = self._wanted[number]
+        return all(mine.isdisjoint(rows) for other, rows in self._wanted.items() if other < number)
 
 
 @dataclass(frozen=True)
 class Locking:
-    """How one transaction gets at rows that others want too. Without arguments: as the database has it.
+    """How one transaction gets at rows that others want too; by itself: it waits as long as the database lets it.
 
     `held`: rows to do without. `seconds`: how long each locking read may wait.
     """
 
     held: AbstractSet[Row] = frozenset()
     seconds: float | None = None
-    queue: Callable[[Connection, Iterable[Row]], None] = field(default=lambda _connection, _rows: None)
-    restart: Callable[[], None] = field(default=lambda: None)  # the transaction begins anew
 
     def needs_held(self, rows: Iterable[Row]) -> bool:
         """Whether one of the rows is held."""
         return bool(self.held) and not self.held.isdisjoint(rows)
 
+    def queue(self, connection: Connection, rows: Iterable[Row]) -> None:
+        """Wait for this process's own transactions that want the same rows. Raises RowsLocked."""
+
+    def restart(self) -> None:
+        """The transaction begins anew: leave the queue."""
+
+
+@dataclass(frozen=True)
+class _Queued(Locking):
+    """What HeldRows hands to a transaction. `turns`: its places in the queue."""
+
+    _: KW_ONLY
+    rows: "HeldRows"
+    turns: ExitStack
+
+    def queue(self, connection: Connection, rows: Iterable[Row]) -> None:
+        wanted = frozenset(rows)
+        self.turns.enter_context(self.rows.queue.turn(wanted))
+        self.rows.refuse_held(connection, wanted - self.held)
+
+    def restart(self) -> None:
+        self.turns.close()
+
 
 def _find_held(connection: Connection, rows: Collection[Row]) -> set[Row]:
-    if held := locks.find_held(connection, rows):
-        time.sleep(_SECOND_LOOK)
-        held = locks.find_held(connection, held)
+    if held := store.find_held(connection, rows):
+        time.sleep(_CONFIRMED_AFTER)
+        held = store.find_held(connection, held)
     return held
 
 
@@ -68,73 +122,73 @@ class HeldRows:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
-        self._turns = Turns()
-        self._seen_at: dict[Row, float] = {}
+        self.queue = RowQueue()
+        self._held_at: dict[Row, float] = {}  # when each was last found held
         self._guard = Lock()
-        self._looking = Lock()  # two who look at once would take each other for the holder
+        self._one_looks = Lock()  # two who look at once would take each other for the holder
 
     def work_around(self, work: Callable[[Locking], T]) -> T:
-        """Run a transaction, again without those rows that turn out to be held. Raises RowLocked if that does not help.
+        """Run a transaction, and again without the rows that turn out to be held.
 
-        Batches of this process wait for each other here and not in the database: there, a wait is for somebody else.
+        Raises RowLocked if that does not help.
         """
-        held, seconds = self._known(), MAX_WAIT
+        held, seconds = self._rechecked(), LOCK_WAIT
         while True:
             with ExitStack() as turns:
                 try:
-                    return work(Locking(held, seconds, partial(self._queue, turns, held), turns.close))
+                    return work(_Queued(held, seconds, rows=self, turns=turns))
                 except RowsLocked as error:
-                    found = (self._believed(error.rows) or self._look(error.rows)) - held
-                    if not found and (seconds >= _MAX_WAIT or call.remaining() <= 0):
+                    found = (self._known_among(error.rows) or self._look_at(error.rows)) - held
+                    if not found and (seconds >= MAX_LOCK_WAIT or call.remaining() <= 0):
                         raise
             held, seconds = (held | found, seconds) if found else (held, seconds * _LONGER)
 
-    def _queue(self, turns: ExitStack, held: AbstractSet[Row], connection: Connection, rows: Iterable[Row]) -> None:
-        """Wait for this process's own batches that want the same rows."""
-        wanted = frozenset(rows)
-        turns.enter_context(self._turns.of(wanted))
-        if not self._seen_at:
+    def refuse_held(self, connection: Connection, wanted: AbstractSet[Row]) -> None:
+        """Raise RowsLocked for those of these rows that are held, before anybody waits for them.
+
+        Looked at are only kinds of which some are held: where one is, others are, such as all customers of an ISP.
+        """
+        if not self._held_at:
             return
         with self._guard:
-            kinds = {row.kind for row in self._seen_at}
-        # Where some rows are held, others of their kind are: an operator's statement may hold all customers of an ISP.
-        doubtful = [row for row in wanted - held if row.kind in kinds]
-        if news := self._believed(doubtful) or frozenset(_find_held(connection, doubtful)):
-            self._remember(news, news)
-            raise RowsLocked(news)
+            kinds = {row.kind for row in self._held_at}
+        doubtful = [row for row in wanted if row.kind in kinds]
+        if held := self._known_among(doubtful) or frozenset(_find_held(connection, doubtful)):
+            self._remember(held, held)
+            raise RowsLocked(held)
 
-    def _known(self) -> frozenset[Row]:
-        """Rows that are held; one thread at a time looks again at those that were seen a while ago."""
-        if not self._seen_at:
+    def _rechecked(self) -> frozenset[Row]:
+        """Rows that are held; one thread at a time looks again at those that were found so a while ago."""
+        if not self._held_at:
             return frozenset()
         with self._guard:
             now = time.monotonic()
-            due = [row for row, at in self._seen_at.items() if now - at > BELIEF]
-            self._seen_at.update(dict.fromkeys(due, now))
+            due = [row for row, at in self._held_at.items() if now - at > RECHECK_AFTER]
+            self._held_at.update(dict.fromkeys(due, now))
         if due:
-            self._look(due, locks.find_held)
+            self._look_at(due, store.find_held)
         with self._guard:
-            return frozenset(self._seen_at)
+            return frozenset(self._held_at)
 
-    def _believed(self, rows: Iterable[Row]) -> frozenset[Row]:
+    def _known_among(self, rows: Iterable[Row]) -> frozenset[Row]:
         with self._guard:
-            return frozenset(row for row in rows if row in self._seen_at)
+            return frozenset(row for row in rows if row in self._held_at)
 
-    def _look(self, rows: Collection[Row], find: Find = _find_held) -> frozenset[Row]:
+    def _look_at(self, rows: Collection[Row], find: Find = _find_held) -> frozenset[Row]:
         """Those of the rows that are held now."""
-        with self._looking:
+        with self._one_looks:
             held = transact(self._engine, lambda connection: find(connection, rows))
         self._remember(rows, held)
         return frozenset(held)
 
     def _remember(self, looked_at: Collection[Row], held: Collection[Row]) -> None:
         with self._guard:
-            before = len(self._seen_at)
+            before = len(self._held_at)
             for row in looked_at:
-                self._seen_at.pop(row, None)
-            self._seen_at.update(dict.fromkeys(held, time.monotonic()))
-            if len(self._seen_at) != before:
-                log.warning("rows_held", count=len(self._seen_at), kinds=sorted({str(row.kind) for row in held}))
+                self._held_at.pop(row, None)
+            self._held_at.update(dict.fromkeys(held, time.monotonic()))
+            if len(self._held_at) != before:
+                log.warning("rows_held", count=len(self._held_at), kinds=sorted({str(row.kind) for row in held}))
 
 
 def by_halves(items: Sequence[Item], work: Callable[[Sequence[Item]], list[T]]) -> list[T]:
