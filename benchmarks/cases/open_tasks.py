@@ -35,7 +35,7 @@ _CROWDED = 1
 _ELSEWHERE = 200
 _COLUMNS = (
     "kind, trans_id, customer_id, router_id, router_name, payload, state, fencing_token, failures, due_time,"
-    " expire_time, last_error, created_at"
+    " expire_time, last_error, create_time"
 )
 # A task's number has two digits to the base of a thousand: the first is a.d.
 _FILL = f"""

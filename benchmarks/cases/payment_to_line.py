@@ -35,7 +35,7 @@ def _once(bench: Bench, seconds: int, medians: list[float]) -> float:
         bench.ours.delay_routers(0)
     rows = bench.mysql.query(
         "rejesha",
-        "SELECT trans_id, UNIX_TIMESTAMP(ended_at) AS ended FROM tasks"
+        "SELECT trans_id, UNIX_TIMESTAMP(end_time) AS ended FROM tasks"
         " WHERE trans_id LIKE %s AND kind = 'set_access' AND state = 'done'",
         f"{prefix}%",
     )

@@ -48,7 +48,7 @@ def read(mysql: MySqlServer, schema: str, suffix: str) -> PaymentRows:
         (payment,) = mysql.query(schema, "SELECT * FROM paybill_payments WHERE TransID = %s", TRANS_ID)
         inserts = [
             _inserts(table, reference, mysql.query(schema, f"SELECT * FROM {table} WHERE {reference} = %s", TRANS_ID),
-                     payment["pppoe_user_id"], connection)
+                     payment["customer_id"], connection)
             for table, reference in _tables(mysql, schema)
         ]  # fmt: skip
     pattern = f"%{suffix}"

@@ -65,7 +65,7 @@ def _delays(stage: Stage, trans_ids: list[str]) -> list[float]:
     """Seconds from each payment's record to its confirmed line, by the database's clock."""
     listed = ",".join(f"'{trans_id}'" for trans_id in trans_ids)
     statement = (
-        "SELECT timestampdiff(MICROSECOND, created_at, ended_at) FROM tasks"  # noqa: S608
+        "SELECT timestampdiff(MICROSECOND, create_time, end_time) FROM tasks"  # noqa: S608
         f" WHERE kind = 'set_access' AND state = 'done' AND trans_id IN ({listed})"
     )
     return [int(str(row[0])) / 1e6 for row in stage.query(statement)]

@@ -195,7 +195,7 @@ class Desk:
         if row.outcome == "unmatched":
             assert row.unmatched_reason
             assert (to_wallet, to_credits) == (0, 0)
-            assert (row.isp_id, row.pppoe_user_id, row.assigned_reference) == (None, None, None)
+            assert (row.isp_id, row.customer_id, row.assigned_reference) == (None, None, None)
         else:
             assert row.outcome in {
                 "customer_paid", "customer_partial", "sms_credits", "whatsapp_credits", "service_payment"

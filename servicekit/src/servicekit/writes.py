@@ -31,7 +31,9 @@ class Writes:
         if not rows:
             return
         columns = [self._values(table.c[name], [row[name] for row in rows]) for name in rows[0]]
-        self._send.insert(_insert_head(table, tuple(rows[0]), self._connection.dialect), columns)
+        self._send.insert(
+            _insert_head(table, tuple(table.c[name].name for name in rows[0]), self._connection.dialect), columns
+        )
 
     def update(
         self,

@@ -209,7 +209,11 @@ def everything(engine):
         with engine.connect() as connection:
             ddl = connection.exec_driver_sql(f"SHOW CREATE TABLE {table}").one()[1]
         ddl = re.sub(r" AUTO_INCREMENT=\d+", "", ddl)  # what was rolled back leaves a gap
-        columns = [name for name in predecessor.columns_of(engine, table) if name not in {"created_at", "last_updated"}]
+        columns = [
+            name
+            for name in predecessor.columns_of(engine, table)
+            if name not in {"created_at", "create_time", "last_updated"}
+        ]
         columns = [name for name in columns if name != "received_at"]
         if table in NUMBERED_ANEW:
             columns.remove("id")

@@ -41,12 +41,12 @@ def test_what_came_is_dated_by_its_coming_and_what_followed_by_when_it_was_done(
     desk.pay("A1", "0949AQ", received_at=came)
     desk.pay("A1", "0949AQ", "1", received_at=came + timedelta(hours=1))
     assert desk.payment("A1").received_at == desk.one(user_transactions_in).received_at == came
-    deliveries = [row.received_at for row in desk.rows(payment_deliveries)]
+    deliveries = [row.receive_time for row in desk.rows(payment_deliveries)]
     assert deliveries == [came, came + timedelta(hours=1)]
     first, *others = desk.rows(payment_debug_log)
     assert (first.category, first.created_at) == ("PAYMENT_RECEIVED", came)
     assert min(row.created_at for row in others) >= begun
-    assert desk.one(wallet_entries).created_at >= begun
+    assert desk.one(wallet_entries).create_time >= begun
 
 
 @pytest.mark.parametrize(
@@ -66,11 +66,11 @@ def test_what_came_is_dated_by_its_coming_and_what_followed_by_when_it_was_done(
 def test_a_time_that_cannot_be_is_taken_for_now(client, desk, stamp):
     begun = database_time(desk)
     assert client.outcome(serving.payment("A1", receive_time=stamp)) == ["customer_paid"]
-    assert begun <= desk.one(payment_deliveries).received_at <= database_time(desk)
+    assert begun <= desk.one(payment_deliveries).receive_time <= database_time(desk)
     assert desk.customer("0949AQ").next_payment_date == extend(None, desk.today())
 
 
 def test_a_time_is_taken_to_the_microsecond(client, desk):
     client.record(serving.payment("A1", receive_time=Timestamp(seconds=1_700_000_000, nanos=123_456_789)))
-    assert desk.one(payment_deliveries).received_at == datetime(2023, 11, 14, 22, 13, 20, 123456, UTC)
+    assert desk.one(payment_deliveries).receive_time == datetime(2023, 11, 14, 22, 13, 20, 123456, UTC)
     assert desk.customer("0949AQ").next_payment_date.isoformat() == "2026-02-28"  # it was paid until 31 January

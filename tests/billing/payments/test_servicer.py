@@ -203,9 +203,9 @@ def test_what_waits_for_a_person_is_counted(client, desk):
     counted = client.payments.CountWaiting(pb.CountWaitingRequest(count_lines=True))
     assert (counted.open_callbacks, counted.unmatched_payments, counted.paid_but_not_on) == (1, 2, 1)
     kept = desk.one(quarantine_table, id=second)
-    assert counted.oldest_callback_time.ToDatetime(UTC) == kept.created_at
+    assert counted.oldest_callback_time.ToDatetime(UTC) == kept.create_time
     assert counted.oldest_unmatched_time.ToDatetime(UTC) == desk.payment("A1").received_at
-    assert counted.oldest_line_time.ToDatetime(UTC) == desk.one(tasks, kind="set_access").created_at
+    assert counted.oldest_line_time.ToDatetime(UTC) == desk.one(tasks, kind="set_access").create_time
     cheap = client.payments.CountWaiting(pb.CountWaitingRequest())
     assert (cheap.open_callbacks, cheap.unmatched_payments, cheap.paid_but_not_on) == (1, 2, 0)
     assert not cheap.HasField("oldest_line_time")

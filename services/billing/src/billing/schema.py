@@ -121,7 +121,7 @@ paybill_payments = sa.Table(
     sa.Column("outcome", Word),
     sa.Column("unmatched_reason", Word),
     sa.Column("isp_id", sa.Integer),
-    sa.Column("pppoe_user_id", sa.Integer),
+    sa.Column("customer_id", sa.Integer),
     sa.Column("assigned_reference", sa.String(100)),
     # Generated and unique: the TransID without white space, in upper case. What we store is so already.
     sa.Column("trans_key", sa.String(255), sa.Computed("TransID"), unique=True),
@@ -132,7 +132,7 @@ user_transactions_in = sa.Table(
     metadata,
     sa.Column("id", BigId, primary_key=True),
     sa.Column("isp_id", sa.Integer),
-    sa.Column("pppoe_user_id", sa.Integer),
+    sa.Column("pppoe_user_id", sa.Integer, key="customer_id"),
     sa.Column("amount", Cents()),
     sa.Column("method", sa.String(50)),
     sa.Column("reference", sa.String(100)),
@@ -195,7 +195,7 @@ payment_deliveries = sa.Table(
     sa.Column("content", sa.String(255), nullable=False),
     sa.Column("callback_body", sa.LargeBinary(65536), nullable=False),
     sa.Column("source_address", sa.String(64), nullable=False),
-    sa.Column("received_at", UtcDateTime, nullable=False),
+    sa.Column("receive_time", UtcDateTime, nullable=False),
     sa.Index("ix_payment_deliveries_trans_id", "trans_id"),
 )
 
@@ -209,7 +209,7 @@ wallet_entries = sa.Table(
     sa.Column("kind", Word, nullable=False),
     sa.Column("amount", Cents(18), nullable=False),
     sa.Column("balance_after", Cents(18), nullable=False),
-    sa.Column("created_at", UtcDateTime, nullable=False),
+    sa.Column("create_time", UtcDateTime, nullable=False),
     # A second guard beside the payment's unique key: no payment can reach a wallet twice.
     sa.UniqueConstraint("trans_id", name="uq_wallet_entries_trans_id"),
     sa.Index("ix_wallet_entries_isp_id", "isp_id"),
@@ -236,8 +236,8 @@ tasks = sa.Table(
     sa.Column("lease_expire_time", UtcDateTime),
     sa.Column("expire_time", UtcDateTime, nullable=False),
     sa.Column("last_error", sa.String(255), nullable=False),
-    sa.Column("created_at", UtcDateTime, nullable=False),
-    sa.Column("ended_at", UtcDateTime),
+    sa.Column("create_time", UtcDateTime, nullable=False),
+    sa.Column("end_time", UtcDateTime),
     # The router is in it so that those who are busy are passed by without a look at their tasks' rows.
     sa.Index("ix_tasks_kind_state_due_time_router_id", "kind", "state", "due_time", "router_id"),
     sa.Index("ix_tasks_trans_id", "trans_id"),
@@ -271,7 +271,7 @@ quarantine = sa.Table(
     sa.Column("state", Word, nullable=False),
     sa.Column("trans_id", sa.String(100), nullable=False),
     sa.Column("note", sa.String(255), nullable=False),
-    sa.Column("created_at", UtcDateTime, nullable=False),
+    sa.Column("create_time", UtcDateTime, nullable=False),
     sa.Column("idempotency_key", sa.String(64)),  # NULL: the caller gave none
     sa.UniqueConstraint("idempotency_key", name="uq_quarantine_idempotency_key"),
     sa.Index("ix_quarantine_state", "state"),

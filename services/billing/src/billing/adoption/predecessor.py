@@ -102,7 +102,7 @@ sa.Table(
     sa.Column("outcome", sa.String(30)),
     sa.Column("unmatched_reason", sa.String(30), **null),
     sa.Column("isp_id", sa.Integer, **null),
-    sa.Column("pppoe_user_id", sa.Integer, **null),
+    sa.Column("customer_id", sa.Integer, **null),
     sa.Column("assigned_reference", sa.String(100), **null),
     # The predecessor stored TransIDs as they came: "TKE1 " and "tke1" are the payment TKE1. One without has no key.
     key("trans_key", f"nullif({compared('TransID')}, '')"),

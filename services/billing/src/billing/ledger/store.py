@@ -51,7 +51,7 @@ def insert_entries(writes: Writes, entries: Collection[tuple[WalletEntry, int]],
             "kind": entry.kind,
             "amount": entry.amount_cents,
             "balance_after": balance,
-            "created_at": now,
+            "create_time": now,
         }
         for entry, balance in entries
     ]

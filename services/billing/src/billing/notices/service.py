@@ -137,7 +137,7 @@ def tell_unreadable(connection: Connection, policy: Policy, count: int, now: dat
     last = tasks.lock_digests(connection, {tally.digest_id}).get(tally.digest_id) if tally.digest_id else None
     if not _still_waits(last):
         tally.begin(now)
-    due_time = max(now + COLLECTED, (last.ended_at or last.due_time) + BETWEEN) if last else now + COLLECTED
+    due_time = max(now + COLLECTED, (last.end_time or last.due_time) + BETWEEN) if last else now + COLLECTED
     tally.hold_back(count, 0)
     notice = topics.digest(tally, Notice("", {}, admins=policy.admin_phones), now)
     with together(connection) as writes:

@@ -34,7 +34,7 @@ _p = paybill_payments.c
 _always = sa.select(clock().label("now")).subquery()
 _FIND_RECORDED = sa.select(
     _always.c.now, _p.trans_key, _p.TransID, _p.TransAmount, _p.BusinessShortCode, _p.BillRefNumber,
-    _p.outcome, _p.unmatched_reason, _p.isp_id, _p.pppoe_user_id,
+    _p.outcome, _p.unmatched_reason, _p.isp_id, _p.customer_id,
 ).select_from(
     _always.outerjoin(paybill_payments, _p.trans_key.in_(sa.bindparam("trans_ids", expanding=True)))
 )  # fmt: skip
@@ -60,7 +60,7 @@ def find_recorded(
 
 
 def _receipt(row: Any) -> Receipt:
-    return Receipt(row.trans_key, _outcome_of(row), _reason_of(row), row.isp_id, row.pppoe_user_id, repeated=True)
+    return Receipt(row.trans_key, _outcome_of(row), _reason_of(row), row.isp_id, row.customer_id, repeated=True)
 
 
 def _outcome_of(row: Any) -> Outcome:
@@ -101,7 +101,7 @@ def _outcome(settled: Settlement) -> dict[str, Any]:
         "outcome": settled.outcome,
         "unmatched_reason": settled.reason,
         "isp_id": settled.isp.isp_id if settled.isp else None,
-        "pppoe_user_id": settled.customer.customer_id if settled.customer else None,
+        "customer_id": settled.customer.customer_id if settled.customer else None,
     }
 
 
@@ -124,7 +124,7 @@ def insert_deliveries(writes: Writes, payments: Iterable[Payment], now: datetime
                 "content": str(content_of(payment))[:255],
                 "callback_body": payment.callback_body,
                 "source_address": payment.source_address,
-                "received_at": receive_time(payment, now),
+                "receive_time": receive_time(payment, now),
             }
             for payment in payments
         ],
@@ -165,7 +165,7 @@ def insert_customer_transactions(writes: Writes, settlements: Iterable[Settlemen
     rows = [
         {
             "isp_id": settled.isp.isp_id,
-            "pppoe_user_id": settled.customer.customer_id,
+            "customer_id": settled.customer.customer_id,
             "amount": settled.payment.amount_cents,
             "method": "mpesa",
             "reference": settled.payment.trans_id,
@@ -199,7 +199,7 @@ def _stored(row: Any) -> StoredPayment:
         outcome=_outcome_of(row),
         reason=_reason_of(row),
         isp_id=row.isp_id,
-        customer_id=row.pppoe_user_id,
+        customer_id=row.customer_id,
     )
 
 
@@ -233,7 +233,7 @@ def list_deliveries(connection: Connection, trans_id: str) -> list[Delivery]:
     """A payment's deliveries, the applied one first."""
     query = sa.select(payment_deliveries).where(payment_deliveries.c.trans_id == trans_id)
     return [
-        Delivery(row.received_at, row.conflicting, row.callback_body, row.source_address)
+        Delivery(row.receive_time, row.conflicting, row.callback_body, row.source_address)
         for row in connection.execute(query.order_by(payment_deliveries.c.id))
     ]
 

@@ -21,7 +21,7 @@ def count_open(connection: Connection) -> int:
 
 def oldest_open_time(connection: Connection) -> datetime | None:
     """When the oldest of them was kept."""
-    query = sa.select(_q.created_at).where(_q.state == QuarantineState.OPEN).order_by(_q.id).limit(1)
+    query = sa.select(_q.create_time).where(_q.state == QuarantineState.OPEN).order_by(_q.id).limit(1)
     return connection.execute(query).scalar_one_or_none()
 
 
@@ -41,7 +41,7 @@ def insert(connection: Connection, callback: NewCallback, now: datetime) -> int:
         "state": QuarantineState.OPEN,
         "trans_id": "",
         "note": "",
-        "created_at": now,
+        "create_time": now,
         "idempotency_key": callback.idempotency_key or None,
     }
     key = connection.execute(sa.insert(quarantine).values(row)).inserted_primary_key
@@ -74,7 +74,7 @@ def _callback(row: Any) -> QuarantinedCallback:
         truncated=row.truncated,
         fault=row.fault,
         source_address=row.source_address,
-        create_time=row.created_at,
+        create_time=row.create_time,
         state=QuarantineState(row.state),
         trans_id=row.trans_id,
         note=row.note,

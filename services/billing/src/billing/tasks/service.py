@@ -82,7 +82,7 @@ def _without_early_messages(connection: Connection, rows: Sequence[Any], now: da
     """Leave out "your site cannot be reached" of lines that nobody has tried before: we were away, not they."""
     first = [row for row in rows if _is_first_attempt(row)]
     waiting = {row.trans_id for row in rows if row.variant == Variant.WAITING}
-    late = {row.trans_id for row in first if row.created_at + task_rules.GRACE < now + task_rules.PATIENCE}
+    late = {row.trans_id for row in first if row.create_time + task_rules.GRACE < now + task_rules.PATIENCE}
     early = tasks.find_untried(connection, waiting)
     if early | late:
         tasks.delay_waiting(connection, early | late, now + task_rules.PATIENCE)

@@ -183,9 +183,9 @@ def task_record(row: Any) -> pb.TaskRecord:
         kind=row.kind,
         state=_STATES[State(row.state)],
         fencing_token=row.fencing_token,
-        create_time=moment(row.created_at),
+        create_time=moment(row.create_time),
         due_time=moment(row.due_time),
-        end_time=moment(row.ended_at),
+        end_time=moment(row.end_time),
         last_error=row.last_error,
     )
     if row.kind == Kind.SET_ACCESS:

@@ -22,7 +22,7 @@ _TO_REPORT_ON = (
 )  # fmt: skip
 _TO_HAND_OUT = (
     _t.id, _t.kind, _t.trans_id, _t.customer_id, _t.router_id, _t.router_name, _t.variant, _t.payload, _t.fencing_token,
-    _t.expire_time, _t.last_error, _t.created_at,
+    _t.expire_time, _t.last_error, _t.create_time,
 )  # fmt: skip
 
 # Queries that follow every payment are made once: to make one takes longer than to carry it out.
@@ -69,7 +69,7 @@ _LOCK = (
     .with_for_update()
     .with_hint(tasks, "FORCE INDEX (PRIMARY)", "mysql")
 )
-_END = sa.update(tasks).where(_t.id.in_(_ids)).values(state=sa.bindparam("end_state"), ended_at=_now, **_NOT_LEASED)
+_END = sa.update(tasks).where(_t.id.in_(_ids)).values(state=sa.bindparam("end_state"), end_time=_now, **_NOT_LEASED)
 _RELEASE = sa.update(tasks).where(_t.id.in_(_ids)).values(**_NOT_LEASED)
 _MAKE_ROUTERS_DUE = (
     sa.update(tasks)
@@ -142,7 +142,7 @@ def _row(task: NewTask, now: datetime) -> dict[str, Any]:
         **_NOT_LEASED,
         "expire_time": task.expire_time,
         "last_error": "",
-        "created_at": now,
+        "create_time": now,
     }
 
 
@@ -197,7 +197,7 @@ def lock(connection: Connection, task_ids: Collection[int]) -> dict[int, Any]:
 
 def lock_digests(connection: Connection, task_ids: Collection[int]) -> dict[int, Any]:
     """Lock digests by id, in the order of their ids, and tell of each how far it got."""
-    query = sa.select(_t.id, _t.state, _t.fencing_token, _t.due_time, _t.ended_at).where(_t.id.in_(sorted(task_ids)))
+    query = sa.select(_t.id, _t.state, _t.fencing_token, _t.due_time, _t.end_time).where(_t.id.in_(sorted(task_ids)))
     return {row.id: row for row in connection.execute(query.order_by(_t.id).with_for_update())} if task_ids else {}
 
 
@@ -221,7 +221,7 @@ def release(connection: Connection, task_ids: Iterable[int]) -> None:
 
 def give_up(writes: Writes, errors: Mapping[int, str], now: datetime) -> None:
     """End tasks that cannot be done as things are, each with what stands in its way."""
-    ended = {_t.state: State.GIVEN_UP, _t.ended_at: now, **_UNLEASED}
+    ended = {_t.state: State.GIVEN_UP, _t.end_time: now, **_UNLEASED}
     writes.update(_t.last_error, _t.id, {task_id: error[:255] for task_id, error in errors.items()}, also=ended)
 
 
@@ -272,7 +272,7 @@ def reopen(
     connection: Connection, task_ids: Collection[int], now: datetime, expire_time: datetime, line: Line | None = None
 ) -> None:
     """Open ended tasks again; an access task is for `line` from then on."""
-    values: dict[str, Any] = {"state": State.OPEN, "due_time": now, "expire_time": expire_time, "ended_at": None}
+    values: dict[str, Any] = {"state": State.OPEN, "due_time": now, "expire_time": expire_time, "end_time": None}
     values |= {"router_id": line.router_id, "payload": _payload(line)} if line else {}
     if ids := sorted(task_ids):
         connection.execute(sa.update(tasks).where(_t.id.in_(ids)).values(failures=0, **values, **_NOT_LEASED))
@@ -293,4 +293,4 @@ def count(connection: Connection) -> dict[tuple[str, str], int]:
 def oldest_line_time(connection: Connection, now: datetime) -> datetime | None:
     """When the oldest task was created that has not switched its line on, while the paid time lasts."""
     waiting = (_t.kind == Kind.SET_ACCESS, _t.state.in_((State.OPEN, State.GIVEN_UP)), _t.expire_time > now)
-    return connection.execute(sa.select(sa.func.min(_t.created_at)).where(*waiting)).scalar()
+    return connection.execute(sa.select(sa.func.min(_t.create_time)).where(*waiting)).scalar()

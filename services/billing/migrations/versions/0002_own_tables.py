@@ -1,4 +1,4 @@
-"""Ours beside the predecessor's: deliveries, wallet entries, tasks, quarantine."""
+"""Ours beside the predecessor's: deliveries, wallet entries, tasks, notice tallies, quarantine."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -28,7 +28,7 @@ sa.Table(
     sa.Column("content", sa.String(255), nullable=False),
     sa.Column("callback_body", body, nullable=False),
     sa.Column("source_address", sa.String(64), nullable=False),
-    sa.Column("received_at", moment, nullable=False),
+    sa.Column("receive_time", moment, nullable=False),
     sa.Index("ix_payment_deliveries_trans_id", "trans_id"),
     **in_mysql,
 )
@@ -41,7 +41,7 @@ sa.Table(
     sa.Column("kind", sa.String(30), nullable=False),
     sa.Column("amount", money, nullable=False),
     sa.Column("balance_after", money, nullable=False),
-    sa.Column("created_at", moment, nullable=False),
+    sa.Column("create_time", moment, nullable=False),
     sa.UniqueConstraint("trans_id", name="uq_wallet_entries_trans_id"),
     sa.Index("ix_wallet_entries_isp_id", "isp_id"),
     **in_mysql,
@@ -62,13 +62,30 @@ sa.Table(
     sa.Column("failures", sa.Integer, nullable=False),
     sa.Column("due_time", moment, nullable=False),
     sa.Column("leased_by", sa.String(100)),
+    sa.Column("lease_expire_time", moment),
     sa.Column("expire_time", moment, nullable=False),
     sa.Column("last_error", sa.String(255), nullable=False),
-    sa.Column("created_at", moment, nullable=False),
-    sa.Column("ended_at", moment),
-    sa.Index("ix_tasks_state_due_time", "state", "due_time"),
+    sa.Column("create_time", moment, nullable=False),
+    sa.Column("end_time", moment),
+    # Tasks are leased by kind; the router is in it so that those of busy routers are passed by within the index.
+    sa.Index("ix_tasks_kind_state_due_time_router_id", "kind", "state", "due_time", "router_id"),
     sa.Index("ix_tasks_trans_id", "trans_id"),
-    sa.Index("ix_tasks_router_id_state", "router_id", "state"),
+    # Those of a router that wait are looked for after each of its answers.
+    sa.Index("ix_tasks_router_id_state_due_time", "router_id", "state", "due_time"),
+    **in_mysql,
+)
+sa.Table(
+    "notice_tallies",
+    metadata,
+    sa.Column("id", big_id, primary_key=True),
+    sa.Column("topic", sa.String(30), nullable=False),
+    sa.Column("recipient", sa.String(30), nullable=False),
+    sa.Column("since", moment, nullable=False),
+    sa.Column("sent", sa.Integer, nullable=False),
+    sa.Column("held_back", sa.Integer, nullable=False),
+    sa.Column("held_back_cents", money, nullable=False),
+    sa.Column("digest_id", sa.BigInteger),
+    sa.UniqueConstraint("topic", "recipient", name="uq_notice_tallies_topic_recipient"),
     **in_mysql,
 )
 sa.Table(
@@ -82,7 +99,7 @@ sa.Table(
     sa.Column("state", sa.String(30), nullable=False),
     sa.Column("trans_id", sa.String(100), nullable=False),
     sa.Column("note", sa.String(255), nullable=False),
-    sa.Column("created_at", moment, nullable=False),
+    sa.Column("create_time", moment, nullable=False),
     sa.Column("idempotency_key", sa.String(64)),
     sa.UniqueConstraint("idempotency_key", name="uq_quarantine_idempotency_key"),
     sa.Index("ix_quarantine_state", "state"),
