@@ -1,73 +1,51 @@
-"""Runs the command in this process, beside fakes of the services and pytest-httpserver as the gateway."""
+"""Runs the command in this process, beside the real services on SQLite and pytest-httpserver as the gateway."""
 
 import io
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
 import structlog
-from rejesha.billing.v1 import account_service_pb2 as account_pb
-from rejesha.billing.v1 import (
-    account_service_pb2_grpc,
-    payment_service_pb2_grpc,
-    quarantine_service_pb2_grpc,
-    task_service_pb2_grpc,
-)
-from rejesha.notify.v1 import notify_service_pb2_grpc
-from rejesha.router_control.v1 import router_control_service_pb2 as routers
-from rejesha.router_control.v1 import router_control_service_pb2_grpc
 from rejesha_cli.__main__ import main
 
-from tests.cli.fakes import FakeBilling, FakeNotify, FakeRouterControl, serve
+from tests.cli import serving
 
 
 @pytest.fixture(autouse=True)
-def _quiet_servers():
-    """What the fakes log must not stand in the command's output."""
+def _quiet_servers() -> Iterator[None]:
+    """What the services log must not stand in the command's output."""
     structlog.configure(logger_factory=structlog.ReturnLoggerFactory())
     yield
     structlog.reset_defaults()
 
 
-@pytest.fixture
-def billing():
-    return FakeBilling(
-        isps={1: account_pb.Isp(isp_id=1, name="Demo Networks", sms_account="SMS001", wallet_cents=123456)}
-    )
+@pytest.fixture(scope="session")
+def migrated(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """A file with the tables of each service."""
+    directory = tmp_path_factory.mktemp("migrated")
+    return {service: serving.migrated(service, directory) for service in serving.MIGRATIONS}
 
 
 @pytest.fixture
-def router_control():
-    return FakeRouterControl(registry={1: routers.Router(router_id=1, name="Tower 1", address="10.0.0.1")})
+def billing(migrated, tmp_path_factory) -> Iterator[serving.Billing]:
+    with serving.serve_billing(migrated["billing"], tmp_path_factory.mktemp("billing")) as served:
+        yield served
 
 
 @pytest.fixture
-def notifier():
-    return FakeNotify()
+def router_control(migrated, tmp_path_factory) -> Iterator[serving.RouterControl]:
+    with serving.serve_router_control(migrated["router_control"], tmp_path_factory.mktemp("routers")) as served:
+        yield served
 
 
 @pytest.fixture
-def billing_target(billing):
-    yield from serve(
-        billing,
-        account_service_pb2_grpc.add_AccountServiceServicer_to_server,
-        payment_service_pb2_grpc.add_PaymentServiceServicer_to_server,
-        quarantine_service_pb2_grpc.add_QuarantineServiceServicer_to_server,
-        task_service_pb2_grpc.add_TaskServiceServicer_to_server,
-    )
-
-
-@pytest.fixture
-def router_control_target(router_control):
-    yield from serve(router_control, router_control_service_pb2_grpc.add_RouterControlServiceServicer_to_server)
-
-
-@pytest.fixture
-def notify_target(notifier):
-    yield from serve(notifier, notify_service_pb2_grpc.add_NotifyServiceServicer_to_server)
+def notifier(migrated, tmp_path_factory) -> Iterator[serving.Notify]:
+    with serving.serve_notify(migrated["notify"], tmp_path_factory.mktemp("notify")) as served:
+        yield served
 
 
 @dataclass(frozen=True)
@@ -105,11 +83,11 @@ def rejesha(monkeypatch, capsys, tmp_path) -> Rejesha:
 
 
 @pytest.fixture
-def installation(rejesha, monkeypatch, billing_target, router_control_target, notify_target, httpserver) -> Rejesha:
-    """Runs the command beside all fakes."""
-    monkeypatch.setenv("REJESHA_BILLING_TARGET", billing_target)
-    monkeypatch.setenv("REJESHA_ROUTER_CONTROL_TARGET", router_control_target)
-    monkeypatch.setenv("REJESHA_NOTIFY_TARGET", notify_target)
+def installation(rejesha, monkeypatch, billing, router_control, notifier, httpserver) -> Rejesha:
+    """Runs the command beside all services."""
+    monkeypatch.setenv("REJESHA_BILLING_TARGET", billing.target)
+    monkeypatch.setenv("REJESHA_ROUTER_CONTROL_TARGET", router_control.target)
+    monkeypatch.setenv("REJESHA_NOTIFY_TARGET", notifier.target)
     monkeypatch.setenv("REJESHA_GATEWAY_URL", httpserver.url_for(""))
     monkeypatch.setenv("REJESHA_API_TOKEN", "operators-token")
     return rejesha

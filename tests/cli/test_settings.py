@@ -99,8 +99,8 @@ def test_what_takes_the_call_and_never_answers_is_named_with_its_setting(rejesha
         channels.close()
 
 
-def test_another_service_in_its_place_is_named_with_its_setting(rejesha, monkeypatch, notify_target):
-    monkeypatch.setenv("REJESHA_BILLING_TARGET", notify_target)
+def test_another_service_in_its_place_is_named_with_its_setting(rejesha, monkeypatch, notifier):
+    monkeypatch.setenv("REJESHA_BILLING_TARGET", notifier.target)
     ended = rejesha("payment", "list")
     assert ended.code == 1
     assert "is not billing" in ended.err

@@ -3,19 +3,9 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from cryptography.fernet import Fernet
 from rejesha_cli.installation import checks, programs
 
 WELL = "ok\tserver\nok\ttables"
-
-
-@pytest.fixture
-def databases(rejesha, monkeypatch, tmp_path):
-    """Settings of an installation whose databases are empty files."""
-    for name in ("BILLING", "ROUTER_CONTROL", "NOTIFY"):
-        monkeypatch.setenv(f"REJESHA_{name}_DATABASE_URL", f"sqlite:///{tmp_path / name.lower()}.db")
-    monkeypatch.setenv("REJESHA_ROUTER_CONTROL_KEYS", Fernet.generate_key().decode())
-    return tmp_path
 
 
 @pytest.fixture
@@ -39,35 +29,24 @@ def only_billing(monkeypatch):
     monkeypatch.setattr(programs.Program, "is_installed", property(lambda program: program.name == "billing"))
 
 
-def test_all_services_are_migrated_and_the_doctor_finds_their_databases_well(rejesha, databases):
-    looked = rejesha("migrate", "--check", "--json").document
-    assert [(one["service"], one["state"]) for one in looked["services"]] == [
-        ("billing", "ready"),
-        ("router-control", "ready"),
-        ("notify", "ready"),
-    ]
-    migrated = rejesha("migrate")
-    assert (migrated.code, migrated.out.count(": migrated.")) == (0, 3)
-    found = {(one["of"], one["check"]): one for one in rejesha("doctor", "--json").document["checks"]}
-    for service in ("billing", "router-control", "notify"):
-        assert {found[service, check]["well"] for check in ("server", "tables", "row locks", "clock")} == {True}
-    assert "REJESHA_SHORTCODES is missing" in found["billing", "settings"]["detail"]
-    assert "REJESHA_BILLING_TARGET" in found["billing", "reachable"]["detail"]
+def test_a_database_is_migrated_with_the_settings_of_a_file_and_found_well(rejesha, only_billing, tmp_path):
+    refused = rejesha("migrate")
+    assert refused.code == 1
+    assert "billing: failed. REJESHA_BILLING_DATABASE_URL is missing" in refused.out
+    assert "REJESHA_DATABASE_URL does for all services" in refused.out
+    assert "--env-file" in refused.err
+    assert rejesha("--env-file", "rejesha.env", "migrate").code == 2  # there is no such file
 
-
-def test_a_missing_setting_is_named_and_nothing_is_changed(rejesha, databases, monkeypatch):
-    monkeypatch.delenv("REJESHA_NOTIFY_DATABASE_URL")
-    ended = rejesha("migrate")
-    assert ended.code == 1
-    assert "notify: failed. REJESHA_NOTIFY_DATABASE_URL is missing" in ended.out
-    assert "REJESHA_DATABASE_URL does for all services" in ended.out
-    assert "--env-file" in ended.err
-    checked = rejesha("doctor", "--json").document["checks"]
-    assert "the table isps is missing: run `rejesha migrate`" in str(checked)
-    # As in a file that is named.
-    (databases / "rejesha.env").write_text(f"REJESHA_NOTIFY_DATABASE_URL=sqlite:///{databases}/notify.db\n")
-    assert rejesha("--env-file", "rejesha.env", "migrate", "notify").code == 0
-    assert rejesha("--env-file", "nowhere.env", "migrate", "notify").code == 2
+    (tmp_path / "rejesha.env").write_text(f"REJESHA_BILLING_DATABASE_URL=sqlite:///{tmp_path}/billing.db\n")
+    found = rejesha("--env-file", "rejesha.env", "doctor", "--json").document["checks"]
+    assert "the table isps is missing: run `rejesha migrate`" in str(found)
+    migrated = rejesha("--env-file", "rejesha.env", "migrate")
+    assert (migrated.code, "billing: migrated." in migrated.out) == (0, True)
+    found = rejesha("--env-file", "rejesha.env", "doctor", "--json").document["checks"]
+    billing = {one["check"]: one for one in found if one["of"] == "billing"}
+    assert {billing[check]["well"] for check in ("server", "tables", "row locks", "clock")} == {True}
+    assert "REJESHA_SHORTCODES is missing" in billing["settings"]["detail"]
+    assert "REJESHA_BILLING_TARGET" in billing["reachable"]["detail"]
 
 
 def test_what_stands_in_the_way_of_one_stops_all(rejesha, say):

@@ -1,0 +1,17 @@
+"""Messages as notify has them."""
+
+
+def test_messages_are_found_by_payment_and_state(installation, notifier):
+    notifier.accept("m1", "QGH7SK61SU", "SENT")
+    notifier.accept("m2", "QGH7SK61SU", "UNKNOWN")
+    notifier.accept("m3", "another", "SENT")
+    found = installation("message", "list", "--subject", "QGH7SK61SU", "--state", "unknown", "--json").document
+    assert [one["message_id"] for one in found["messages"]] == ["m2"]
+    assert "m3" in installation("message", "list").out
+    shown = installation("message", "show", "m1")
+    for fact in ("254712345678", "You are on.", "sent"):
+        assert fact in shown.out
+    assert installation("message", "show", "m1", "--json").document["segments"] == 1
+    missing = installation("message", "show", "m9")
+    assert (missing.code, missing.out) == (1, "")
+    assert missing.err.startswith("rejesha: notify: ")
