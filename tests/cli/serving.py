@@ -29,7 +29,7 @@ from rejesha.router_control.v1 import router_control_service_pb2_grpc as router_
 from router_control.routeros.workers import Workers
 from router_control.routers.service import Defaults, Registry
 from router_control.routers.vault import Vault
-from servicekit.serve import Server
+from servicekit.rpc.server import Server
 
 from servicekit import database, migrate
 
@@ -184,7 +184,7 @@ def serve_router_control(file: Path, directory: Path) -> Iterator[RouterControl]
         registry = Registry(engine, vault, Defaults("default", "default-word", 8728))
         servicer = router_control.__main__.RouterControlServicer(registry, workers)
         server = Server("127.0.0.1:0", threads=4, probe=lambda: True)
-        router_grpc.add_RouterControlServiceServicer_to_server(servicer, server.grpc)
+        server.add(router_grpc.add_RouterControlServiceServicer_to_server, servicer)
         with listening(server) as target:
             served = RouterControl(registry, target)
             yield served
@@ -216,7 +216,7 @@ def serve_notify(file: Path, directory: Path) -> Iterator[Notify]:
     with copied(file, directory) as engine:
         server = Server("127.0.0.1:0", threads=4, probe=lambda: True)
         wake: Callable[[], None] = lambda: None  # noqa: E731
-        notify_grpc.add_NotifyServiceServicer_to_server(NotifyServicer(engine, wake), server.grpc)
+        server.add(notify_grpc.add_NotifyServiceServicer_to_server, NotifyServicer(engine, wake))
         with listening(server) as target:
             served = Notify(engine, target)
             yield served

@@ -18,7 +18,7 @@ finally:
 HTTP = {"httpx", "http.client", "ssl"}
 GRPC = {"grpc", "grpc_health", "google.protobuf"}
 TABLES = {"rich"}
-NEVER = {"httpx", "pydantic", "sqlalchemy"}
+NEVER = {"httpx", "pydantic", "sqlalchemy", "structlog", "typer"}
 SERVICES = {"billing", "router_control", "notify", "gateway"}
 
 

@@ -6,14 +6,14 @@ Nothing else in this package knows gRPC's errors. A stub's module is imported wi
 # ruff: noqa: PLC0415
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from servicekit.rpc.channel import connect
-from servicekit.rpc.errors import reason_of
+from servicekit.rpc.errors import DeadlineExceeded, ServiceError, Unavailable, Unimplemented, of_call
 
 from rejesha_cli.errors import CommandFailed, ServiceRefused, ServiceUnreachable
 from rejesha_cli.settings import Settings
@@ -26,6 +26,10 @@ if TYPE_CHECKING:
     from rejesha.billing.v1.task_service_pb2_grpc import TaskServiceStub
     from rejesha.notify.v1.notify_service_pb2_grpc import NotifyServiceStub
     from rejesha.router_control.v1.router_control_service_pb2_grpc import RouterControlServiceStub
+
+
+# Whoever is well answers at once.
+_HEALTH_SECONDS = 5
 
 
 @dataclass(frozen=True)
@@ -96,8 +100,10 @@ class Channels:
 
     def health(self, service: Service) -> Health:
         """What gRPC's health check answers."""
-        stub = health_pb2_grpc.HealthStub(self._channel(service))
-        answer, call = stub.Check.with_call(health_pb2.HealthCheckRequest())
+        # It has a contract of its own, so that nothing of the service's needs importing.
+        seconds = min(service.deadline_seconds, _HEALTH_SECONDS)
+        with _connected(replace(service, deadline_seconds=seconds), "health") as channel:
+            answer, call = health_pb2_grpc.HealthStub(channel).Check.with_call(health_pb2.HealthCheckRequest())
         state = str(health_pb2.HealthCheckResponse.ServingStatus.Name(answer.status)).lower()
         return Health(state, dict(call.trailing_metadata() or ()).get(clocks.METADATA_KEY, ""))
 
@@ -107,10 +113,12 @@ class Channels:
 
     def _channel(self, service: Service) -> grpc.Channel:
         if service not in self._open:
-            self._open[service] = grpc.intercept_channel(
-                connect(service.target, service=service.name), _Caller(service)
-            )
+            self._open[service] = _connected(service, service.name)
         return self._open[service]
+
+
+def _connected(service: Service, contract: str) -> grpc.Channel:
+    return grpc.intercept_channel(connect(service.target, service=contract), _Caller(service))
 
 
 class _CallDetails(NamedTuple):
@@ -142,19 +150,21 @@ class _Caller(grpc.UnaryUnaryClientInterceptor):
             request,
         )
         if (error := call.exception()) is not None:
-            raise explain(self._service, error)
+            raise explain(self._service, of_call(error, self._service.name))
         return call
 
 
-def explain(service: Service, error: grpc.RpcError) -> CommandFailed:
+def explain(service: Service, error: ServiceError) -> CommandFailed:
     """What a failed call means for the operator, and which setting to look at."""
-    code, reason = error.code(), reason_of(error)
     where = f"{service.setting} says where it is"
-    if code is grpc.StatusCode.UNAVAILABLE and reason == code.name:
-        return ServiceUnreachable(f"{service.name} cannot be reached at {service.target}: {where}.")
-    if code is grpc.StatusCode.DEADLINE_EXCEEDED:
-        seconds = f"{service.deadline_seconds:g} seconds"
-        return ServiceUnreachable(f"{service.name} at {service.target} did not answer within {seconds}: {where}.")
-    if code is grpc.StatusCode.UNIMPLEMENTED:
-        return ServiceUnreachable(f"what answers at {service.target} is not {service.name}, or an older one: {where}.")
-    return ServiceRefused(f"{service.name}: {error.details()}", reason)
+    match error:
+        case Unavailable(reason=Unavailable.reason):  # with any other, it was the service that said so
+            return ServiceUnreachable(f"{service.name} cannot be reached at {service.target}: {where}.")
+        case DeadlineExceeded():
+            within = f"within {service.deadline_seconds:g} seconds"
+            return ServiceUnreachable(f"{service.name} at {service.target} did not answer {within}: {where}.")
+        case Unimplemented():
+            other = f"is not {service.name}, or an older one"
+            return ServiceUnreachable(f"what answers at {service.target} {other}: {where}.")
+        case _:
+            return ServiceRefused(f"{service.name}: {error}", error.reason)

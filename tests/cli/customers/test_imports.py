@@ -2,7 +2,7 @@
 
 import pytest
 from billing.accounts import service as accounts
-from servicekit.errors import DatabaseUnavailable
+from servicekit.rpc.errors import DatabaseUnavailable
 
 CUSTOMERS = """\ufeffAccount;Full Name;Package;Router;ISP;Phone;Next Payment Date;Status;Colour
 0949AQ;Jane Wanjiku;1,000.00;Tower 1;demo networks;0712 345 678;2026-11-30;Active;red

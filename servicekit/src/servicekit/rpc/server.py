@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 from types import FrameType
 from typing import Any, TypeVar
 
@@ -19,6 +20,7 @@ import structlog
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
+from servicekit import clocks
 from servicekit.garbage import collect_seldom
 from servicekit.listening import warn_of_plaintext
 from servicekit.rpc import call, identity, telemetry
@@ -110,6 +112,7 @@ class _Around(grpc.ServerInterceptor):
     def _admit(self, method: str, context: grpc.ServicerContext) -> None:
         call.check()  # it may have waited in vain for a thread
         if method.startswith(_HEALTH):
+            context.set_trailing_metadata(((clocks.METADATA_KEY, datetime.now(UTC).isoformat()),))
             return
         role = identity.role_of(context)
         if not self._permits(role, method):
