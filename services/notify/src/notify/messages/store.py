@@ -1,9 +1,10 @@
 """Every query of notify. Runs inside the caller's transaction and never commits."""
 
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
+from functools import cache
 from typing import Any
 
 import sqlalchemy as sa
@@ -29,6 +30,7 @@ class Message:
     attempts: int
     doubts: int
     due_time: datetime
+    expire_time: datetime
     create_time: datetime
     update_time: datetime
 
@@ -61,6 +63,20 @@ _DUE = (
     .limit(sa.bindparam("most", type_=sa.Integer))
     .with_for_update(skip_locked=True)
 )
+
+_CLAIM = (
+    sa.update(messages)
+    .values(
+        state=MessageState.SENDING,
+        attempts=_columns.attempts + 1,
+        fencing_token=_columns.fencing_token + 1,
+        due_time=sa.bindparam("until"),
+        update_time=sa.bindparam("now"),
+    )
+    .where(_columns.id.in_(sa.bindparam("ids", expanding=True)))
+)
+# As many as a call to the provider has; each number of messages has a statement of its own.
+_MAX_MOVED = 20
 
 
 def find(connection: sa.Connection, message_ids: Collection[str]) -> dict[str, Message]:
@@ -120,73 +136,68 @@ def _row(message: NewMessage, now: datetime) -> dict[str, object]:
 
 def claim(connection: sa.Connection, ids: Collection[int], now: datetime, until: datetime) -> None:
     """Mark messages as being sent, by us, `until` then."""
-    values = {"state": MessageState.SENDING, "due_time": until, "update_time": now}
-    place = _place(connection)
-    changes = ", ".join(f"{name} = {place}" for name in values)
-    counted = "fencing_token = fencing_token + 1, attempts = attempts + 1"
-    statement = f"UPDATE messages SET {counted}, {changes} WHERE id IN ({_listed(ids)})"  # noqa: S608
-    connection.exec_driver_sql(statement, tuple(_bound(connection, values)))
+    connection.execute(_CLAIM, {"ids": list(ids), "until": until, "now": now})
 
 
 @dataclass(frozen=True, slots=True)
 class Move:
     """A change of a message, made only while `fencing_token` is its newest; with `only_sending` only while SENDING."""
 
-    row_id: int
+    id: int
     fencing_token: int
-    values: Mapping[str, Any]
-    provider_message_id: str = ""
+    state: MessageState
+    detail: str
+    provider_message_id: str
+    doubts: int
+    due_time: datetime
     only_sending: bool = False
 
 
-def move(connection: sa.Connection, moves: Sequence[Move]) -> int:
+def move(connection: sa.Connection, moves: Sequence[Move], now: datetime) -> int:
     """Make changes; answers how many messages stay as they are, because someone else has dealt with them since.
 
-    One statement for all that differ in the provider's id only: mostly that is all there are.
+    One statement for all of a call that differ in the provider's id only: mostly that is all there are.
     """
-    alike: dict[tuple[Any, ...], dict[int, str]] = defaultdict(dict)
-    for one in sorted(moves, key=lambda one: one.row_id):  # in one order everywhere, against deadlocks
-        alike[one.fencing_token, one.only_sending, *one.values.items()][one.row_id] = one.provider_message_id
-    moved = sum(
-        _move_alike(connection, fencing_token, dict(values), provider_ids, only_sending=only_sending)
-        for (fencing_token, only_sending, *values), provider_ids in alike.items()
+    alike = defaultdict(list)
+    for one in sorted(moves, key=lambda one: one.id):  # in one order everywhere, against deadlocks
+        alike[one.fencing_token, one.state, one.detail, one.doubts, one.due_time, one.only_sending].append(one)
+    return len(moves) - sum(
+        _move_alike(connection, some[first : first + _MAX_MOVED], now)
+        for some in alike.values()
+        for first in range(0, len(some), _MAX_MOVED)
     )
-    return len(moves) - moved
 
 
-def _move_alike(
-    connection: sa.Connection,
-    fencing_token: int,
-    values: Mapping[str, Any],
-    provider_ids: Mapping[int, str],
-    *,
-    only_sending: bool,
-) -> int:
-    place = _place(connection)
-    branches = " ".join(f"WHEN {row_id:d} THEN {place}" for row_id in provider_ids)
-    changes = "".join(f", {name} = {place}" for name in values)
+def _move_alike(connection: sa.Connection, moves: Sequence[Move], now: datetime) -> int:
+    one = moves[0]
+    same: dict[str, object] = {
+        "new_state": one.state,
+        "new_detail": one.detail,
+        "new_doubts": one.doubts,
+        "new_due_time": one.due_time,
+        "now": now,
+        "token": one.fencing_token,
+    }
+    ids = {f"id{n}": move.id for n, move in enumerate(moves)}
+    theirs = {f"theirs{n}": move.provider_message_id for n, move in enumerate(moves)}
+    return connection.execute(_moving(len(moves), one.only_sending), same | ids | theirs).rowcount
+
+
+@cache
+def _moving(count: int, only_sending: bool) -> sa.Update:
+    """The statement for so many messages; made once, because making it costs more than carrying it out."""
+    ids = [sa.bindparam(f"id{n}", type_=sa.Integer) for n in range(count)]
+    theirs = {one: sa.bindparam(f"theirs{n}", type_=sa.String) for n, one in enumerate(ids)}
     statement = (
-        f"UPDATE messages SET provider_message_id = CASE id {branches} END{changes}"  # noqa: S608
-        f" WHERE id IN ({_listed(provider_ids)}) AND fencing_token = {fencing_token:d}"
+        sa.update(messages)
+        .values(
+            state=sa.bindparam("new_state"),
+            detail=sa.bindparam("new_detail"),
+            provider_message_id=sa.case(*((_columns.id == one, their) for one, their in theirs.items())),
+            doubts=sa.bindparam("new_doubts"),
+            due_time=sa.bindparam("new_due_time"),
+            update_time=sa.bindparam("now"),
+        )
+        .where(_columns.id.in_(ids), _columns.fencing_token == sa.bindparam("token"))
     )
-    given = (*provider_ids.values(), *_bound(connection, values))
-    if only_sending:
-        statement, given = f"{statement} AND state = {place}", (*given, MessageState.SENDING)
-    return connection.exec_driver_sql(statement, given).rowcount
-
-
-# Updates are written as text: made from expressions with a bound value for each message, a statement costs several
-# times what carrying it out does.
-def _place(connection: sa.Connection) -> str:
-    return "?" if connection.dialect.paramstyle == "qmark" else "%s"
-
-
-def _listed(ids: Collection[int]) -> str:
-    return ", ".join(f"{one:d}" for one in ids)  # numbers and nothing else: they stand in the statement
-
-
-def _bound(connection: sa.Connection, values: Mapping[str, Any]) -> Iterator[Any]:
-    """The values as the driver takes them."""
-    for name, value in values.items():
-        convert = _columns[name].type.dialect_impl(connection.dialect).bind_processor(connection.dialect)
-        yield convert(value) if convert else value
+    return statement.where(_columns.state == MessageState.SENDING) if only_sending else statement

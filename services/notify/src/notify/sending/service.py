@@ -90,7 +90,7 @@ class Sending:
             messages=[_claimed(message) for message in due if message.expire_time > now],
             expired=[message for message in due if message.expire_time <= now],
         )
-        store.move(connection, [_expiry(message, now) for message in claim.expired])
+        store.move(connection, [_expiry(message, now) for message in claim.expired], now)
         if claim.messages:
             store.claim(connection, [message.id for message in claim.messages], now, now + self.lease)
         return claim
@@ -107,7 +107,7 @@ class Sending:
         abandoned = store.due(connection, MessageState.SENDING, now, MAX_ABANDONED)
         died = Outcome(OutcomeKind.UNKNOWN, "the process that was sending it died")
         dice = self._dice()
-        store.move(connection, [_step(message, died, now, dice) for message in abandoned])
+        store.move(connection, [_step(message, died, now, dice) for message in abandoned], now)
         return abandoned
 
     def call(self, messages: Sequence[DueMessage]) -> EndedCall:
@@ -153,7 +153,7 @@ class Sending:
         for call in calls:
             dice = self._dice()  # one for a call: what comes back together fills a call again, and moves in one update
             moves += [_step(message, outcome, now, dice) for message, outcome in _each([call])]
-        return store.move(connection, moves)
+        return store.move(connection, moves, now)
 
 
 def unanswered(messages: Sequence[DueMessage], detail: str) -> EndedCall:
@@ -170,21 +170,30 @@ def _step(message: DueMessage, outcome: Outcome, now: datetime, dice: float) -> 
     unknown = outcome.kind is OutcomeKind.UNKNOWN
     attempt = rules.Attempt(message.attempts, message.doubts, templates.may_resend(message.template))
     step = rules.after_attempt(outcome, attempt, dice)
-    values = {
-        "state": step.state,
-        "detail": outcome.detail[:500],
-        "doubts": message.doubts + unknown,
-        # Due at the latest when it expires, so that it is told then.
-        "due_time": min(now + step.delay, max(message.expire_time, now)),
-        "update_time": now,
-    }
     # What is certain is worth knowing however late it comes; a doubt is only about an attempt that is still open.
-    return store.Move(message.id, message.fencing_token, values, outcome.provider_message_id, only_sending=unknown)
+    return store.Move(
+        id=message.id,
+        fencing_token=message.fencing_token,
+        state=step.state,
+        detail=outcome.detail[:500],
+        provider_message_id=outcome.provider_message_id,
+        doubts=message.doubts + unknown,
+        # Due at the latest when it expires, so that it is told then.
+        due_time=min(now + step.delay, max(message.expire_time, now)),
+        only_sending=unknown,
+    )
 
 
 def _expiry(message: DueMessage, now: datetime) -> store.Move:
-    end = {"state": rules.after_expiry(message.doubts), "update_time": now}
-    return store.Move(message.id, message.fencing_token, end, message.provider_message_id)
+    return store.Move(
+        id=message.id,
+        fencing_token=message.fencing_token,
+        state=rules.after_expiry(message.doubts),
+        detail=message.detail,
+        provider_message_id=message.provider_message_id,
+        doubts=message.doubts,
+        due_time=now,
+    )
 
 
 def _tell(calls: Sequence[EndedCall], ignored: int) -> None:
