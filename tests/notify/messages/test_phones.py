@@ -1,19 +1,26 @@
+import phonenumbers
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from notify.messages.phones import NotAMobileNumber, normalise
 
+_MOBILE = {phonenumbers.PhoneNumberType.MOBILE, phonenumbers.PhoneNumberType.FIXED_LINE_OR_MOBILE}
 
-@given(st.from_regex(r"[17][0-9]{8}", fullmatch=True))
-def test_what_is_accepted_is_always_254_and_nine_digits_of_the_number(number):
-    try:
-        normal = normalise(f"0{number}")
-    except NotAMobileNumber:
-        return  # a range that no operator has
-    assert normal == f"254{number}"
-    assert {normalise(spelling) for spelling in (number, f"254{number}", f"+254{number}", f"+254 (0) {number}")} == {
-        normal
-    }
+
+def is_mobile(national):
+    number = phonenumbers.parse(national, "KE")
+    return phonenumbers.is_valid_number_for_region(number, "KE") and phonenumbers.number_type(number) in _MOBILE
+
+
+@given(st.from_regex(r"[0-9]{8,10}", fullmatch=True) | st.from_regex(r"[17][0-9]{8}", fullmatch=True))
+def test_exactly_the_numbers_that_operators_have_are_accepted_in_every_spelling(national):
+    spellings = [f"{before}{national}" for before in ("", "0", "254", "+254", "+254 (0) ", "00254", "00 254 0")]
+    if is_mobile(f"0{national}") and not national.startswith("0"):
+        assert {normalise(spelling) for spelling in spellings} == {f"254{national}"}
+    elif len(national) == 9 and not national.startswith("0"):
+        for spelling in spellings:
+            with pytest.raises(NotAMobileNumber):
+                normalise(spelling)
 
 
 @pytest.mark.parametrize(
@@ -22,6 +29,7 @@ def test_what_is_accepted_is_always_254_and_nine_digits_of_the_number(number):
         ("0712345678", "254712345678"),
         ("0110123456", "254110123456"),
         (" +254 712-345-678 ", "254712345678"),
+        ("00254712345678", "254712345678"),
     ],
 )
 def test_a_kenyan_mobile_number_has_one_spelling(written, normal):
@@ -37,6 +45,9 @@ def test_a_kenyan_mobile_number_has_one_spelling(written, normal):
         "07123456789",  # too long
         "01124814117",  # an account that looks like a number
         "+44 7911 123456",
+        "+712345678",
+        "+0712345678",
+        "000712345678",
         "0712FLOWER",  # letters of a keypad
         "0712345678 ext 5",
         "0712345678/0722345678",

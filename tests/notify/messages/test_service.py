@@ -58,7 +58,7 @@ def test_a_batch_keeps_the_bad_beside_the_good_in_the_order_of_the_request(engin
         ("e", MessageState.QUEUED, False),
         ("f", MessageState.QUEUED, False),
     ]
-    assert "not a mobile number" in receipts[0].detail
+    assert "not a mobile number of Kenya" in receipts[0].detail
     assert "trans_id" in receipts[2].detail
     assert service.get(engine, "a").text == "hello"
     assert service.get(engine, "b").phone == "0201234567"

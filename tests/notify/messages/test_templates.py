@@ -107,7 +107,7 @@ def test_facts_that_a_newer_caller_adds_are_ignored():
         (Draft("id", "0712345678", text="a" * (rules.MAX_TEXT + 1)), "longer than 1000"),
         (Draft("id", "0712345678", text="a", subject="s" * 101), "subject: longer than 100"),
         (Draft("id", "0712345678", template="no_such"), "no such template"),
-        (Draft("id", "0201234567", text="a"), "phone: not a mobile number"),
+        (Draft("id", "0201234567", text="a"), "phone: not a mobile number of Kenya"),
     ],
 )
 def test_what_cannot_go_says_why(draft, fault):
