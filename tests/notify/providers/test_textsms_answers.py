@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from notify.providers.provider import OutcomeKind, Sms
-from notify.providers.responses import classify, read
+from notify.providers.textsms import classify, read
 
 # The provider's list of codes with what each of them means for a message.
 CODES = {
