@@ -10,22 +10,23 @@ import ssl
 import time
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from contextlib import closing
+from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
+from socket import socket
 from typing import Any
-
-import httpx
+from urllib.parse import urlsplit
 
 from notify.providers.provider import Outcome, OutcomeKind, Sms
 
 _MAX_ANSWER = 1_000_000
 _MAX_CONNECT_SECONDS = 5.0
-# Connections are used again within a burst only: on one that the other side closes meanwhile nobody knows what became
-# of the request, and servers keep idle ones for longer than this.
-_IDLE_SECONDS = 1.0
 _HEADERS = {
     "Content-Type": "application/json",
     "Accept": "*/*",
     "Accept-Encoding": "identity",
     "User-Agent": "rejesha-notify",
+    # On a kept connection that the other side closes meanwhile nobody knows what became of the request.
+    "Connection": "close",
 }
 
 # The provider's own documentation misspells the key; its siblings spell it right.
@@ -51,52 +52,62 @@ _KINDS = {
 }
 
 
+class NoConnection(Exception):
+    """Nothing of the request has left, so sending again is safe."""
+
+
 class BrokenAnswer(Exception):
-    """The provider sends more than an answer needs, or sends it for too long."""
+    """The provider sends more than an answer needs, or less than it said it would."""
 
 
 class TextSms:
-    """One TextSMS account; may be used by several threads at once. `deadline`: for a whole call, in seconds."""
+    """One TextSMS account; may be used by several threads at once. `deadline`: for a whole call, in seconds.
 
-    def __init__(
-        self,
-        url: str,
-        *,
-        api_key: str,
-        partner_id: str,
-        shortcode: str,
-        deadline: float = 20,
-        max_connections: int = 16,
-    ) -> None:
+    By http.client, not by httpx: that takes 0.7 ms of CPU a call instead of 0.15, which is 5 % of a payment's in all.
+    """
+
+    def __init__(self, url: str, *, api_key: str, partner_id: str, shortcode: str, deadline: float = 20) -> None:
         self.deadline = deadline
         self._account = {"apikey": api_key, "partnerID": partner_id, "shortcode": shortcode}
-        self._client = httpx.Client(
-            base_url=url,
-            headers=_HEADERS,
-            # The system's authorities, not a package's.
-            verify=ssl.create_default_context() if url.startswith("https:") else False,
-            timeout=httpx.Timeout(deadline, connect=min(deadline / 2, _MAX_CONNECT_SECONDS)),
-            limits=httpx.Limits(max_connections=max_connections, keepalive_expiry=_IDLE_SECONDS),
-            trust_env=False,
-        )
+        address = urlsplit(url)
+        self._host, self._port, self._folder = address.hostname or "", address.port, address.path.rstrip("/")
+        # Made once, because reading all the authorities' certificates takes longer than a call.
+        self._tls = ssl.create_default_context() if address.scheme == "https" else None
 
     def send(self, batch: Sequence[Sms]) -> list[Outcome]:
         try:
-            status, body = self._post(batch)
-        except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:  # nothing has left
-            return _all(batch, OutcomeKind.UNREACHABLE, f"no connection: {type(error).__name__}")
-        except httpx.TimeoutException:
+            status, body = self._post(batch, time.monotonic() + self.deadline)
+        except NoConnection as error:
+            return _all(batch, OutcomeKind.UNREACHABLE, f"no connection: {error}")
+        except TimeoutError:
             return _all(batch, OutcomeKind.UNKNOWN, f"no answer within {self.deadline:g} s")
-        except (httpx.HTTPError, BrokenAnswer) as error:
+        except (OSError, HTTPException, BrokenAnswer) as error:
             return _all(batch, OutcomeKind.UNKNOWN, f"the call broke off: {type(error).__name__}")
         return read(status, body, batch)
 
-    def _post(self, batch: Sequence[Sms]) -> tuple[int, bytes]:
+    def _post(self, batch: Sequence[Sms], ends: float) -> tuple[int, bytes]:
         path, body = self._request(batch)
-        content = json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
-        ends = time.monotonic() + self.deadline
-        with self._client.stream("POST", path, content=content) as response:
-            return response.status_code, _body(response, ends)
+        written = json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
+        with closing(self._connect()) as connection:
+            stream = connection.sock
+            stream.settimeout(_left(ends))
+            connection.request("POST", f"{self._folder}/{path}", written, _HEADERS)
+            stream.settimeout(_left(ends))
+            response = connection.getresponse()
+            return response.status, _body(response, stream, ends)
+
+    def _connect(self) -> HTTPConnection:
+        seconds = min(self.deadline / 2, _MAX_CONNECT_SECONDS)
+        if self._tls:
+            connection: HTTPConnection = HTTPSConnection(self._host, self._port, timeout=seconds, context=self._tls)
+        else:
+            connection = HTTPConnection(self._host, self._port, timeout=seconds)
+        try:
+            connection.connect()
+        except OSError as error:  # also of the name server and of TLS
+            connection.close()
+            raise NoConnection(type(error).__name__) from error
+        return connection
 
     def _request(self, batch: Sequence[Sms]) -> tuple[str, dict[str, Any]]:
         if len(batch) == 1:
@@ -108,14 +119,25 @@ class TextSms:
         return {**self._account, "mobile": sms.phone, "message": sms.text}
 
 
-def _body(response: httpx.Response, ends: float) -> bytes:
-    """The whole body. httpx limits the time of each step; an answer that drips in would keep us for ever."""
+def _body(response: HTTPResponse, stream: socket, ends: float) -> bytes:
+    """The whole body. A socket's timeout limits each step: an answer that drips in would keep us for ever."""
     body = bytearray()
-    for part in response.iter_raw():
+    while part := response.read1(_MAX_ANSWER):
         body += part
-        if len(body) > _MAX_ANSWER or time.monotonic() > ends:
+        if len(body) > _MAX_ANSWER:
             raise BrokenAnswer
+        stream.settimeout(_left(ends))
+    if response.length:
+        raise BrokenAnswer
     return bytes(body)
+
+
+def _left(ends: float) -> float:
+    """Seconds until then; raises TimeoutError when there are none."""
+    left = ends - time.monotonic()
+    if left <= 0:
+        raise TimeoutError
+    return left
 
 
 def classify(code: int | None) -> OutcomeKind:
