@@ -81,7 +81,7 @@ def _leasing(engine: sa.Engine, seconds: float, busy: AbstractSet[int], held: in
         leases: deque[Sequence[Task]] = deque()
         leased, began = 0, time.monotonic()
         while time.monotonic() - began < seconds:
-            leases.append(leasing.lease(engine, Policy(), "benchmark", _LEASE, wanted).tasks)
+            leases.append(leasing.lease(engine, Policy(), "benchmark", _LEASE, wanted))
             leased += len(leases[-1])
             if len(leases) > held:
                 _give_back(engine, leases.popleft())

@@ -69,19 +69,17 @@ class Desk:
         self, limit: int = 100, *, owner: str = "test", seconds: float = 30, busy=frozenset(), kinds=tuple(Kind)
     ) -> list[leasing.Task]:
         duration = timedelta(seconds=seconds)
-        return list(leasing.lease(self.engine, self.policy, owner, duration, Wanted(limit, kinds, busy)).tasks)
-
-    def next_due_in(self, *, busy=frozenset(), kinds=tuple(Kind)) -> timedelta:
-        """What a lessee that takes nothing is told."""
-        wanted = Wanted(100, kinds, busy)
-        taken = leasing.lease(self.engine, self.policy, "test", timedelta(seconds=30), wanted)
-        assert not taken.tasks
-        return taken.next_due_in
+        return list(leasing.lease(self.engine, self.policy, owner, duration, Wanted(limit, kinds, busy)))
 
     def next_due_in_of(self, rows: Sequence[Any]) -> timedelta:
         """How long until the first of these tasks is due, by the database's clock."""
         with self.engine.connect() as connection:
             return min(row.due_time for row in rows) - database.current_time(connection)
+
+    def is_anything_due(self) -> bool:
+        """Whether somebody could lease a task now."""
+        free = [row for row in self.rows(tasks, state="open") if row.lease_expire_time is None]
+        return bool(free) and self.next_due_in_of(free) <= timedelta()
 
     def make_due(self) -> None:
         """Let all open tasks be due now, as if their time had come and every lease had run out."""

@@ -30,10 +30,10 @@ class Dispatcher:
         """Carry out what is due now, and what becomes due by it; how many tasks that were."""
         count = 0
         while True:
-            lease = leasing.lease(self.desk.engine, self.desk.policy, "dispatcher", timedelta(seconds=30), Wanted(100))
-            assert self.desk.report(*self._do_all(lease.tasks)) == []
-            count += len(lease.tasks)
-            if not lease.tasks and lease.next_due_in:
+            leased = leasing.lease(self.desk.engine, self.desk.policy, "dispatcher", timedelta(seconds=30), Wanted(100))
+            assert self.desk.report(*self._do_all(leased)) == []
+            count += len(leased)
+            if not leased and not self.desk.is_anything_due():
                 return count
 
     def run(self) -> None:

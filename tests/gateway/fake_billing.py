@@ -264,10 +264,7 @@ class FakeBilling(
             held.due = moment + lease
             held.task.fencing_token = held.fencing_token
             leased.append(held.task)
-        response = task_pb.LeaseTasksResponse(tasks=leased, busy=self.busy)
-        waiting = [held.due - moment for held in asked_for if not held.done and not _is_busy(held.task, request)]
-        response.next_due_in.FromMicroseconds(int(max(0.0, min([60.0, *waiting])) * 1e6))
-        return response
+        return task_pb.LeaseTasksResponse(tasks=leased, busy=self.busy)
 
     async def CompleteTasks(self, request, context):
         self.report_sizes.append(len(request.reports))

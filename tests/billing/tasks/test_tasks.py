@@ -9,7 +9,7 @@ from billing.schema import tasks
 from billing.tasks import rules as task_rules
 from billing.tasks import service as leasing
 from billing.tasks.reporting import AccessOutcome, Report
-from billing.tasks.rules import Kind, Line, Wanted
+from billing.tasks.rules import Kind, Line
 
 from tests.billing.desk import CUSTOMER_PHONE, at_once, payment
 from tests.billing.dispatching import failed, handed_over, lines, switched
@@ -117,11 +117,11 @@ def test_two_lessees_report_one_task_at_once_and_one_counts(desk):
     assert len([task for task in desk.rows(tasks) if task.kind == "send_messages"]) == 1
 
 
-def test_busy_routers_are_left_out_and_not_announced(desk):
+def test_busy_routers_are_left_out(desk):
     desk.pay("A1", "0949AQ")
     desk.pay("A2", "77XY", "500")
     assert [task.work.router_id for task in lines(desk, busy={1})] == [2]
-    assert desk.next_due_in(busy={1}) > SECOND  # else the dispatcher would ask again and again while router 1 works
+    assert lines(desk, busy={1}) == []
     assert [task.work.router_id for task in lines(desk)] == [1]
 
 
@@ -131,14 +131,13 @@ def test_lines_and_messages_are_leased_apart(desk):
     assert [type(task.work) for task in desk.lease(kinds=[Kind.SET_ACCESS])] == [Line]
     (messages,) = desk.lease(kinds=[Kind.SEND_MESSAGES])
     assert messages.trans_id == "A2"
-    assert desk.next_due_in(kinds=[Kind.SEND_MESSAGES]) < desk.next_due_in(kinds=[Kind.SET_ACCESS])
 
 
 def test_nobody_is_told_that_a_site_is_down_before_its_line_was_tried(desk):
     desk.pay("A1", "0949AQ")
     desk.make_due()
     assert desk.lease(kinds=[Kind.SEND_MESSAGES]) == []
-    assert desk.next_due_in(kinds=[Kind.SEND_MESSAGES]) <= task_rules.PATIENCE
+    assert timedelta() < desk.next_due_in_of(desk.rows(tasks, kind="send_messages")) <= task_rules.PATIENCE
     (line,) = desk.lease(kinds=[Kind.SET_ACCESS])
     desk.report(Report(line.task_id, line.fencing_token, access=AccessOutcome.UNREACHABLE))
     desk.make_due()
@@ -146,15 +145,13 @@ def test_nobody_is_told_that_a_site_is_down_before_its_line_was_tried(desk):
     assert messages.work[0].template == "customer_waiting"
 
 
-def test_a_lessee_hears_when_to_ask_again(desk):
-    assert desk.next_due_in() == leasing.MAX_SLEEP
+def test_a_message_waits_for_its_line_as_long_as_the_grace(desk):
     desk.pay("A1", "0949AQ")
     (line,) = desk.lease(seconds=5)
-    assert task_rules.GRACE - 2 * SECOND < desk.next_due_in() <= task_rules.GRACE  # the message that waits for the line
+    waiting = desk.next_due_in_of(desk.rows(tasks, kind="send_messages"))
+    assert task_rules.GRACE - 2 * SECOND < waiting <= task_rules.GRACE
     desk.report(switched(line))
-    taken = leasing.lease(desk.engine, desk.policy, "test", SECOND, Wanted(1))
-    assert len(taken.tasks) == 1
-    assert taken.next_due_in == timedelta()  # as many as asked: there may be more
+    assert desk.lease(kinds=[Kind.SEND_MESSAGES])
 
 
 # --- ends ---------------------------------------------------------------------------------------------------------

@@ -340,7 +340,6 @@ class LeaseTasksResponse(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     TASKS_FIELD_NUMBER: _builtins.int
-    NEXT_DUE_IN_FIELD_NUMBER: _builtins.int
     BUSY_FIELD_NUMBER: _builtins.int
     busy: _builtins.bool
     """Payments come in faster than they can be recorded one by one: ask for less and more seldom until it is false."""
@@ -348,22 +347,15 @@ class LeaseTasksResponse(_message.Message):
     def tasks(self) -> _containers.RepeatedCompositeFieldContainer[Global___Task]:
         """Leased tasks."""
 
-    @_builtins.property
-    def next_due_in(self) -> _duration_pb2.Duration:
-        """How long until the next open task that was asked for is due, at most one minute; 0 when there is more right now.
-        A lease that runs out is not announced: ask every second or so as well.
-        """
-
     def __init__(
         self,
         *,
         tasks: _abc.Iterable[Global___Task] | None = ...,
-        next_due_in: _duration_pb2.Duration | None = ...,
         busy: _builtins.bool = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["next_due_in", b"next_due_in"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["busy", b"busy", "next_due_in", b"next_due_in", "tasks", b"tasks"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["busy", b"busy", "tasks", b"tasks"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

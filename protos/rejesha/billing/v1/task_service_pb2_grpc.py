@@ -76,7 +76,8 @@ class TaskServiceServicer:
     """
 
     def LeaseTasks(self, request, context):
-        """Leases due tasks, the longest due first. The database's clock decides what is due.
+        """Leases due tasks, the longest due first. The database's clock decides what is due. Nothing tells when more is due:
+        ask ten times a second.
 
         Never repeated by a channel: a repeat leases other tasks, and those of a lost answer wait until their lease
         ends.

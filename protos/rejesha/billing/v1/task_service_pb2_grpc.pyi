@@ -42,7 +42,8 @@ class TaskServiceStub:
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> TaskServiceAsyncStub: ...
     LeaseTasks: _grpc.UnaryUnaryMultiCallable[_task_service_pb2.LeaseTasksRequest, _task_service_pb2.LeaseTasksResponse]
-    """Leases due tasks, the longest due first. The database's clock decides what is due.
+    """Leases due tasks, the longest due first. The database's clock decides what is due. Nothing tells when more is due:
+    ask ten times a second.
 
     Never repeated by a channel: a repeat leases other tasks, and those of a lost answer wait until their lease
     ends.
@@ -82,7 +83,8 @@ class TaskServiceAsyncStub(TaskServiceStub):
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     LeaseTasks: _aio.UnaryUnaryMultiCallable[_task_service_pb2.LeaseTasksRequest, _task_service_pb2.LeaseTasksResponse]  # type: ignore[assignment]
-    """Leases due tasks, the longest due first. The database's clock decides what is due.
+    """Leases due tasks, the longest due first. The database's clock decides what is due. Nothing tells when more is due:
+    ask ten times a second.
 
     Never repeated by a channel: a repeat leases other tasks, and those of a lost answer wait until their lease
     ends.
@@ -125,7 +127,8 @@ class TaskServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _task_service_pb2.LeaseTasksRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_task_service_pb2.LeaseTasksResponse, _abc.Awaitable[_task_service_pb2.LeaseTasksResponse]]:
-        """Leases due tasks, the longest due first. The database's clock decides what is due.
+        """Leases due tasks, the longest due first. The database's clock decides what is due. Nothing tells when more is due:
+        ask ten times a second.
 
         Never repeated by a channel: a repeat leases other tasks, and those of a lost answer wait until their lease
         ends.

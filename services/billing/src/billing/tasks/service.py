@@ -25,8 +25,6 @@ from billing.tasks.rules import Kind, Line, State, Wanted
 
 log = structlog.get_logger()
 
-MAX_SLEEP = timedelta(minutes=1)
-
 
 @dataclass(frozen=True, slots=True)
 class Task:
@@ -39,18 +37,10 @@ class Task:
     work: Line | Sequence[Message]
 
 
-@dataclass(frozen=True, slots=True)
-class Lease:
-    """Leased tasks, and how long until there is more to do."""
-
-    tasks: Sequence[Task]
-    next_due_in: timedelta
-
-
-def lease(engine: Engine, policy: Policy, owner: str, duration: timedelta, wanted: Wanted) -> Lease:
+def lease(engine: Engine, policy: Policy, owner: str, duration: timedelta, wanted: Wanted) -> Sequence[Task]:
     """Lease due tasks to `owner`. Tasks whose time is over end here, and customers are told."""
 
-    def work(connection: Connection) -> Lease:
+    def work(connection: Connection) -> Sequence[Task]:
         now = current_time(connection)
         rows = tasks.claim_due(connection, now, wanted)
         live = _without_early_messages(connection, [row for row in rows if row.expire_time > now], now)
@@ -60,9 +50,7 @@ def lease(engine: Engine, policy: Policy, owner: str, duration: timedelta, wante
         tasks.lease(connection, [row.id for row in live], owner, now + duration)
         with together(connection) as writes:
             payments.insert_timeline(writes, [_attempt(row) for row in live if _is_first_attempt(row)], now)
-        more = len(rows) == wanted.limit
-        next_due_time = now if more else tasks.next_due_time(connection, now, wanted)
-        return Lease([_task(row, notices_.get(row.id)) for row in live], _until(next_due_time, now))
+        return [_task(row, notices_.get(row.id)) for row in live]
 
     return transact(engine, work)
 
@@ -87,12 +75,6 @@ def _without_early_messages(connection: Connection, rows: Sequence[Any], now: da
     if early | late:
         tasks.delay_waiting(connection, early | late, now + task_rules.PATIENCE)
     return [row for row in rows if row.variant != Variant.WAITING or row.trans_id not in early]
-
-
-def _until(next_due_time: datetime | None, now: datetime) -> timedelta:
-    if next_due_time is None:
-        return MAX_SLEEP
-    return min(max(next_due_time - now, timedelta()), MAX_SLEEP)
 
 
 def _is_first_attempt(row: Any) -> bool:

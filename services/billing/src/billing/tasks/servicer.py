@@ -71,12 +71,8 @@ class TaskServicer(task_service_pb2_grpc.TaskServiceServicer):
             raise InvalidLease(f"busy_router_ids: at most {MAX_BUSY_ROUTERS}")
         wanted = Wanted(request.max_tasks, _kinds(request.kind), frozenset(request.busy_router_ids))
         with self._turn():
-            lease = leasing.lease(self._engine, self._policy, request.owner, duration, wanted)
-        return pb.LeaseTasksResponse(
-            tasks=[_task(task) for task in lease.tasks],
-            next_due_in=_duration(lease.next_due_in),
-            busy=self._precedence.is_busy,
-        )
+            tasks = leasing.lease(self._engine, self._policy, request.owner, duration, wanted)
+        return pb.LeaseTasksResponse(tasks=[_task(task) for task in tasks], busy=self._precedence.is_busy)
 
     def CompleteTasks(
         self, request: pb.CompleteTasksRequest, context: grpc.ServicerContext
@@ -125,12 +121,6 @@ def _lease_duration(asked: Duration) -> timedelta:
     if not well_formed or not timedelta(seconds=1) <= asked.ToTimedelta() <= timedelta(minutes=10):
         raise InvalidLease("lease_duration: 1 s to 10 min")
     return asked.ToTimedelta()
-
-
-def _duration(value: timedelta) -> Duration:
-    duration = Duration()
-    duration.FromTimedelta(value)
-    return duration
 
 
 def _task(task: leasing.Task) -> pb.Task:

@@ -46,14 +46,6 @@ _CLAIM = (
     .limit(sa.bindparam("most", type_=sa.Integer))
     .with_for_update(skip_locked=True)
 )
-# What was due before and was not claimed is someone else's.
-_NEXT_DUE = (
-    sa.select(_t.due_time)
-    .prefix_with(_BY_DUE_TIME, dialect="mysql")
-    .where(_OPEN, _t.due_time >= _now)
-    .order_by(_t.due_time)
-    .limit(1)
-)
 # A lease leaves `due_time` as it is: to move a task within two indexes and back costs more than the rest of a lease.
 _LEASE = (
     sa.update(tasks)
@@ -183,11 +175,6 @@ def delay_waiting(connection: Connection, trans_ids: Collection[str], until: dat
     rows = connection.execute(_LOCK_WAITING, {"trans_ids": list(trans_ids)})
     if ids := [row.id for row in rows if row.leased_by is None and row.due_time < until]:
         connection.execute(sa.update(tasks).where(_t.id.in_(ids)).values(due_time=until))
-
-
-def next_due_time(connection: Connection, now: datetime, wanted: Wanted) -> datetime | None:
-    """When the next open task is due that the lessee may do, from `now` on."""
-    return connection.execute(_NEXT_DUE, {**_open_to(wanted), "now": now}).scalar()
 
 
 def lock(connection: Connection, task_ids: Collection[int]) -> dict[int, Any]:
