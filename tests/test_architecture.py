@@ -70,6 +70,29 @@ def test_the_store_never_commits_and_never_begins(service):
                     assert getattr(node.func, "attr", "") not in {"commit", "begin", "rollback"}, name(path)
 
 
+@pytest.mark.parametrize("service", ["router_control", "notify"])
+def test_a_store_answers_typed_records(service):
+    """Whoever calls a store sees names and types that mypy knows, not rows of anything."""
+    untyped = ("Any", "Row[", "RowMapping", "Mapping[str, object]")
+    for path in service_files(service):
+        if path.name != "store.py":
+            continue
+        for node in ast.parse(path.read_text()).body:
+            if isinstance(node, ast.FunctionDef) and not node.name.startswith("_"):
+                signature = [each.annotation for each in node.args.args + node.args.kwonlyargs] + [node.returns]
+                said = " ".join(ast.unparse(each) for each in signature if each)
+                assert not [word for word in untyped if word in said], f"{name(path)}:{node.lineno} {node.name}: {said}"
+
+
+@pytest.mark.parametrize("path", [path for path in SOURCES if path.name == "rules.py"], ids=name)
+def test_rules_are_pure(path):
+    """No database, no wire, no clock, no process; of servicekit only what is as pure, and what errors are called."""
+    impure = {"sqlalchemy", "grpc", "google", "rejesha", "servicekit", "structlog", "time", "os", "threading", "socket"}
+    pure = tuple(f"servicekit.{one}" for one in ("backoff", "moments", "money", "phones", "rpc.errors"))
+    found = {one for one in imports(path) if one.split(".")[0] in impure and not one.startswith(pure)}
+    assert not found - {"servicekit"}, f"{name(path)} imports {found}"
+
+
 @pytest.mark.parametrize("service", SERVICES)
 def test_protobuf_stops_at_the_servicer(service):
     borders = {"servicer", "servicer.py", "__main__.py"}
