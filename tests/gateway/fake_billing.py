@@ -41,6 +41,7 @@ class FakeBilling(
     receipts: dict[str, pb.PaymentReceipt] = field(default_factory=dict)
     conflicts: list[pb.Payment] = field(default_factory=list)
     kept: dict[int, quarantine_pb.QuarantinedCallback] = field(default_factory=dict)
+    keys: dict[str, int] = field(default_factory=dict)
     tasks: dict[int, FakeTask] = field(default_factory=dict)
     record_sizes: list[int] = field(default_factory=list)
     records_at_once: int = 0
@@ -66,6 +67,7 @@ class FakeBilling(
     quarantines: str = ""  # the TransID whose row "the database refuses"
     quarantine_fails: bool = False
     quarantine_delay: float = 0.0
+    quarantine_answers_late: float = 0.0  # once it has kept them
     quarantine_breaks: bool = False
     reports_fail: int = 0
     reports_may_end: asyncio.Event | None = None  # calls with reports wait for it
@@ -220,10 +222,14 @@ class FakeBilling(
         for callback in request.callbacks:
             assert len(callback.callback_body) <= 65_536
             assert len(callback.fault) <= 255
-            callback.callback_id = len(self.kept) + 1
+            if again := self.keys.get(callback.idempotency_key):
+                ids.append(again)
+                continue
+            callback.callback_id = self.keys[callback.idempotency_key] = len(self.kept) + 1
             callback.state = quarantine_pb.QUARANTINE_STATE_OPEN
             self.kept[callback.callback_id] = callback
             ids.append(callback.callback_id)
+        await asyncio.sleep(self.quarantine_answers_late)
         return quarantine_pb.QuarantineCallbacksResponse(callback_ids=ids)
 
     async def GetQuarantinedCallback(self, request, context):

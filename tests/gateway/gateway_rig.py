@@ -13,12 +13,11 @@ import fake_billing
 import gateway_fakes
 import httpx
 import uvicorn
-from gateway.app import Plan, create_app
+from gateway.app import Lifecycle, Plan, create_app
 from gateway.clients.channels import Clients, Targets
 from gateway.connection_limits import Limits
 from gateway.dispatcher.limits import DispatchLimits
 from gateway.dispatcher.service import Dispatcher
-from gateway.lifecycle import Lifecycle
 from gateway.server import configuration
 from gateway.spool.drain import DrainPace
 from gateway.spool.store import Store

@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
-from gateway.spool.callback import Callback
+from gateway.callbacks.parsing import RawCallback
 
 MIB = 1024 * 1024
 DAY = datetime(2026, 1, 31, 9, 15, tzinfo=UTC)
@@ -10,13 +10,13 @@ DAY = datetime(2026, 1, 31, 9, 15, tzinfo=UTC)
 
 def numbered(first, count, size=100):
     return [
-        Callback(b"x" * size, "127.0.0.1", DAY + timedelta(seconds=number), f"PAY{number:06}")
+        RawCallback(b"x" * size, "127.0.0.1", DAY + timedelta(seconds=number), f"PAY{number:06}")
         for number in range(first, first + count)
     ]
 
 
 def junk(count, size=8):
-    return [Callback(b"x" * size, "127.0.0.1", DAY, fault="body: not JSON") for _ in range(count)]
+    return [RawCallback(b"x" * size, "127.0.0.1", DAY, fault="body: not JSON") for _ in range(count)]
 
 
 def insert(store, callbacks):

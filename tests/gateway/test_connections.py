@@ -207,7 +207,7 @@ async def insist(connection, data):
                 await asyncio.get_running_loop().sock_sendall(connection, data)
 
 
-async def test_for_want_of_room_the_longest_waiting_goes_and_nobody_who_is_being_answered(world):
+async def test_over_the_limit_the_longest_waiting_goes_and_nobody_who_is_being_answered(world):
     limits = Limits(connections=10)
     with structlog.testing.capture_logs() as events:
         async with run_gateway(world.plan(), limits=limits) as gateway:
@@ -222,7 +222,7 @@ async def test_for_want_of_room_the_longest_waiting_goes_and_nobody_who_is_being
             assert (await strangers[-1].answer())[0] == 200
             await until(lambda: "connections_cut" in [event["event"] for event in events])
     cut = [event for event in events if event["event"] == "connections_cut"]
-    assert [event["closed_for_want_of_room"] for event in cut] == [21]
+    assert [event["closed_over_limit"] for event in cut] == [21]
 
 
 async def test_where_everybody_is_being_answered_a_new_one_is_refused_and_that_is_counted(world):
@@ -237,7 +237,7 @@ async def test_where_everybody_is_being_answered_a_new_one_is_refused_and_that_i
             assert (await (await Line.to(gateway)).ends()).startswith(b"HTTP/1.1 503 ")
             assert [(await line.answer())[0] for line in lines] == [200] * 3
             await until(lambda: "connections_cut" in [event["event"] for event in events])
-    assert [event["refused_for_want_of_room"] for event in events if event["event"] == "connections_cut"] == [1]
+    assert [event["refused_over_limit"] for event in events if event["event"] == "connections_cut"] == [1]
 
 
 async def test_what_is_wrong_behind_a_payment_does_not_take_its_answer(open_door, world):

@@ -5,9 +5,8 @@ import threading
 
 import pytest
 import schemathesis
-from gateway.app import Plan, create_api
+from gateway.app import Lifecycle, Plan, create_app
 from gateway.clients.channels import Targets
-from gateway.lifecycle import Lifecycle
 from gateway_rig import TOKEN, callback, run_gateway, run_world
 from hypothesis import HealthCheck, settings
 from schemathesis.checks import not_a_server_error
@@ -51,7 +50,7 @@ def address():
 
 
 schema = schemathesis.openapi.from_dict(
-    create_api(
+    create_app(
         Plan(Targets("billing:1", "router:1", "notify:1"), takes_in=True, dispatches=False), Lifecycle()
     ).openapi()
 )

@@ -3,7 +3,7 @@ import time
 
 import grpc
 import pytest
-from gateway.lifecycle import Lifecycle
+from gateway.app import Lifecycle
 from gateway.spool.drain import DrainPace
 from gateway_rig import callback, run_gateway
 from spooling import pay

@@ -1,6 +1,7 @@
 import orjson
 import pytest
-from gateway.operations.timeline import compose
+from gateway.clients import timeline
+from gateway.operations.timeline import compose as composed
 from google.protobuf.timestamp_pb2 import Timestamp
 from rejesha.billing.v1 import payment_service_pb2 as pb
 from rejesha.billing.v1 import task_service_pb2 as task_pb
@@ -11,13 +12,19 @@ def at(second):
     return Timestamp(seconds=1_800_000_000 + second)
 
 
-def story(**changes):
+def compose(answer, messages, notes):
+    """As GET /payments does it, from what billing and notify answer."""
+    listed = None if messages is None else [timeline.read_message(message) for message in messages]
+    return composed(timeline.read(answer), listed, notes)
+
+
+def known(**changes):
     return pb.GetPaymentResponse(payment=pb.PaymentRecord(trans_id="SAMPLE0001", amount_cents=100_050), **changes)
 
 
 def test_what_happened_stands_in_order_of_time_whoever_knows_it():
     told = compose(
-        story(
+        known(
             deliveries=[
                 pb.PaymentDelivery(receive_time=at(0), callback_body=b"{}"),
                 pb.PaymentDelivery(receive_time=at(30), callback_body=b"\xff", conflicting=True),
@@ -65,7 +72,7 @@ def test_what_happened_stands_in_order_of_time_whoever_knows_it():
     ],
 )
 def test_details_are_shown_as_json_or_as_the_text_they_are(text, details):
-    told = compose(story(timeline=[pb.TimelineEntry(create_time=at(0), details_json=text)]), None, [])
+    told = compose(known(timeline=[pb.TimelineEntry(create_time=at(0), details_json=text)]), None, [])
     assert told["timeline"][0]["details"] == details
     assert orjson.dumps(told)
 

@@ -75,7 +75,7 @@ async def test_a_full_spool_refuses_and_loses_nothing_that_it_took(world):
 
 async def test_a_disk_that_hangs_costs_a_bounded_time_and_then_503(world, monkeypatch):
     released = threading.Event()
-    monkeypatch.setattr("gateway.spool.spool._WRITE_SECONDS", 0.5)
+    monkeypatch.setattr("gateway.spool.service._WRITE_SECONDS", 0.5)
     monkeypatch.setattr(Store, "insert", lambda _store, arrivals: [released.wait(60)] * len(arrivals))
     world.billing.fake.fail_with = grpc.StatusCode.UNAVAILABLE
     async with run_gateway(world.plan()) as gateway:

@@ -163,6 +163,16 @@ async def test_malformed_callbacks_are_named_at_once_and_kept_in_quarantine_late
     assert (kept[0].callback_body, kept[0].source_address) == (b"not json", "127.0.0.1")
 
 
+async def test_a_malformed_callback_that_billing_kept_without_an_answer_in_time_is_kept_once(world):
+    world.billing.fake.quarantine_answers_late = 3600
+    async with run_gateway(world.plan(intake_deadline=0.3)) as gateway:
+        assert "quarantineId" not in (await gateway.post("/callbackprocess", content=b"not json")).json()
+        world.billing.fake.quarantine_answers_late = 0
+        await drained(gateway)
+        assert (await gateway.post("/callbackprocess", content=b"not json")).json()["quarantineId"] == 2
+    assert len(world.billing.fake.kept) == 2
+
+
 async def test_what_billing_refuses_goes_into_quarantine_and_holds_nobody_up(world):
     await world.billing.down()
     world.billing.fake.refuses = "MIXED0003"

@@ -7,7 +7,7 @@ import sys
 from contextlib import closing
 
 import pytest
-from gateway.spool.callback import Callback
+from gateway.callbacks.parsing import RawCallback
 from gateway.spool.store import Store
 from spool_files import DAY, MIB, drain, insert, names, numbered, on_disk
 
@@ -61,7 +61,7 @@ def test_of_a_damaged_file_all_that_can_be_read_is_handed_over_and_the_file_is_k
 
 def test_a_body_that_the_disk_changed_is_not_taken_for_what_was_stored(tmp_path):
     with closing(Store.open(tmp_path / "spool", MIB)) as store:
-        insert(store, [Callback(b'{"TransAmount": "1000.00"}', "127.0.0.1", DAY, "PAY000001"), *numbered(2, 1)])
+        insert(store, [RawCallback(b'{"TransAmount": "1000.00"}', "127.0.0.1", DAY, "PAY000001"), *numbered(2, 1)])
     file = tmp_path / "spool" / "callbacks.db"
     _overwrite(file, file.read_bytes().index(b"1000.00"), b"9")
     with closing(Store.open(tmp_path / "spool", MIB)) as store:
@@ -155,7 +155,7 @@ def test_a_disk_that_others_filled_to_the_last_byte_costs_only_who_was_told_so(s
 
 _LIMITED = """
 import pathlib, resource, sys
-from gateway.spool.database import DiskFailed
+from gateway.spool.errors import DiskFailed
 from gateway.spool.store import Store
 from spool_files import drain, insert, names, numbered
 store = Store.open(pathlib.Path(sys.argv[1]), 16_000_000)

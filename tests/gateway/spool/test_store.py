@@ -3,9 +3,8 @@
 import sqlite3
 
 import pytest
-from gateway.spool.callback import Callback
-from gateway.spool.database import DiskFailed
-from gateway.spool.directory import OldSpool, SpoolInUse
+from gateway.callbacks.parsing import RawCallback
+from gateway.spool.errors import DiskFailed, OldSpool, SpoolInUse
 from gateway.spool.store import Store
 from spool_files import DAY, MIB, drain, ids, insert, junk, names, numbered, on_disk
 
@@ -49,7 +48,7 @@ def test_every_commit_waits_for_the_disk_and_no_log_grows_beside_the_file(open_s
 def test_a_payment_put_off_holds_up_only_what_contradicts_it(open_store):
     store = open_store()
     first, other = numbered(0, 2)
-    contradicting = Callback(b"other", "127.0.0.1", DAY, first.trans_id)
+    contradicting = RawCallback(b"other", "127.0.0.1", DAY, first.trans_id)
     insert(store, [first, contradicting, first, other])
     (entry, *rest) = store.due_payments(100.0, 9)
     assert (entry.callback, [one.callback for one in rest]) == (first, [other])

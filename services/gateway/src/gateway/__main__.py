@@ -12,14 +12,12 @@ from servicekit.garbage import collect_seldom
 from servicekit.listening import warn_of_plaintext
 from servicekit.logs import configure
 
-from gateway.app import Plan, create_app
+from gateway.app import Lifecycle, Plan, create_app
 from gateway.callbacks.sources import Sources, networks
 from gateway.clients.channels import Targets
-from gateway.lifecycle import Lifecycle
 from gateway.server import Server, configuration, limits_of_this_process, listening
 from gateway.settings import GatewaySettings, Role
-from gateway.spool.database import DiskFailed
-from gateway.spool.directory import OldSpool, SpoolInUse
+from gateway.spool.errors import DiskFailed, OldSpool, SpoolInUse
 from gateway.spool.store import Store
 from servicekit import doctor
 
@@ -58,7 +56,7 @@ def check_disk(settings: GatewaySettings) -> doctor.Check:
 
 def serve(settings: GatewaySettings) -> None:
     configure("gateway", log_format=settings.log_format, level=settings.log_level)
-    door = _listen(settings)
+    listener = _listen(settings)
     warn_of_plaintext(settings.bind)
     lifecycle = Lifecycle()
     app = create_app(_plan(settings), lifecycle)
@@ -67,7 +65,7 @@ def serve(settings: GatewaySettings) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: None)
     collect_seldom()
-    Server(config, lifecycle, settings.gateway_drain_seconds).run(sockets=[door])
+    Server(config, lifecycle, settings.gateway_drain_seconds).run(sockets=[listener])
 
 
 def _listen(settings: GatewaySettings) -> socket.socket:

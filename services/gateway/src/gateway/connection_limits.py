@@ -1,7 +1,7 @@
 """How many connections there may be, and how long each may keep us waiting. Knows neither HTTP nor sockets.
 
 A connection waits while the next move is its peer's: to send a request's head, or to fetch an answer. Whoever waits may
-be closed to make room, the oldest first, and is closed when its time is up; whoever is being answered never is.
+be closed to make a place, the oldest first, and is closed when its time is up; whoever is being answered never is.
 """
 
 import asyncio
@@ -31,59 +31,59 @@ class Limits:
     requests_at_once: int = 20  # on one connection, before the first is answered
 
 
-class Guest(Protocol):
-    """A connection, as the room sees it."""
+class Closable(Protocol):
+    """A connection, as its limiter sees it."""
 
     def end_wait(self, *, timed_out: bool) -> None:
         """Close: its time is up, or its place is needed."""
 
 
-class Room:
+class ConnectionLimiter:
     """The connections of one server. Belongs to one event loop."""
 
     def __init__(self, limits: Limits) -> None:
         self.limits = limits
-        self._open: set[Guest] = set()
-        self._waiting: dict[Guest, float] = {}  # since when; the oldest first
+        self._open: set[Closable] = set()
+        self._waiting: dict[Closable, float] = {}  # since when; the oldest first
         self._counts: Counter[str] = Counter()
         self._told_at = float("-inf")
         self._timer: asyncio.TimerHandle | None = None
 
-    def enter(self, guest: Guest) -> bool:
+    def admit(self, connection: Closable) -> bool:
         """Whether there is a place for a new connection, which then waits."""
-        if len(self._open) >= self.limits.connections and not self._make_place():
-            self.count("refused_for_want_of_room")
+        if len(self._open) >= self.limits.connections and not self._close_oldest():
+            self.count("refused_over_limit")
             return False
-        self._open.add(guest)
-        self.waits(guest)
+        self._open.add(connection)
+        self.waits(connection)
         return True
 
-    def waits(self, guest: Guest) -> None:
+    def waits(self, connection: Closable) -> None:
         """From now on the next move is its peer's."""
-        self._waiting.pop(guest, None)
-        self._waiting[guest] = asyncio.get_running_loop().time()
+        self._waiting.pop(connection, None)
+        self._waiting[connection] = asyncio.get_running_loop().time()
         self._keep_watch()
 
-    def works(self, guest: Guest) -> None:
+    def works(self, connection: Closable) -> None:
         """The next move is ours."""
-        self._waiting.pop(guest, None)
+        self._waiting.pop(connection, None)
 
-    def leave(self, guest: Guest) -> None:
+    def leave(self, connection: Closable) -> None:
         """It is closed, or as good as closed."""
-        self._open.discard(guest)
-        self._waiting.pop(guest, None)
+        self._open.discard(connection)
+        self._waiting.pop(connection, None)
 
     def count(self, what: str) -> None:
         """Remember something that the log is to tell of."""
         self._counts[what] += 1
         self._keep_watch()
 
-    def _make_place(self) -> bool:
+    def _close_oldest(self) -> bool:
         oldest = next(iter(self._waiting), None)
         if oldest is None:
             return False
         self.leave(oldest)
-        self.count("closed_for_want_of_room")
+        self.count("closed_over_limit")
         oldest.end_wait(timed_out=False)
         return True
 
@@ -94,11 +94,11 @@ class Room:
     def _watch(self) -> None:
         self._timer = None
         now = asyncio.get_running_loop().time()
-        for guest, since in list(self._waiting.items()):
+        for connection, since in list(self._waiting.items()):
             if since + self.limits.wait > now:
                 break
-            self._waiting.pop(guest, None)
-            guest.end_wait(timed_out=True)
+            self._waiting.pop(connection, None)
+            connection.end_wait(timed_out=True)
         if self._counts and now >= self._told_at + _TELL_EVERY:
             log.warning("connections_cut", open=len(self._open), **self._counts)
             self._counts.clear()

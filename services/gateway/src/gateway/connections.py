@@ -15,9 +15,8 @@ from typing import Any, ClassVar
 import httptools
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from gateway.callbacks import answers
-from gateway.callbacks.answers import JsonResponse
-from gateway.connection_limits import Room
+from gateway.connection_limits import ConnectionLimiter
+from gateway.responses import JsonResponse, rejected
 
 
 class _TooMuch(Exception):
@@ -47,9 +46,9 @@ class _Closing:
 
 
 class Connection(HttpToolsProtocol):
-    """One connection of `room`. `ended`: it is closed, or closes as soon as its peer has fetched the answer."""
+    """One connection of `limiter`. `ended`: it is closed, or closes as soon as its peer has fetched the answer."""
 
-    room: ClassVar[Room]
+    limiter: ClassVar[ConnectionLimiter]
 
     def __init__(self, *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **named)
@@ -67,7 +66,7 @@ class Connection(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         self._socket = transport
         super().connection_made(_Closing(transport, self))  # type: ignore[arg-type]
-        if not self.room.enter(self):
+        if not self.limiter.admit(self):
             self.ended = True
             transport.write(_answer(HTTPStatus.SERVICE_UNAVAILABLE, "Too many connections"))
             transport.close()
@@ -75,7 +74,7 @@ class Connection(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self.ended = True
         super().connection_lost(exc)
-        self.room.leave(self)
+        self.limiter.leave(self)
 
     def shutdown(self) -> None:
         self._keeps_alive = False
@@ -96,13 +95,13 @@ class Connection(HttpToolsProtocol):
             self._socket.write_eof()
         if not self.ended:
             self.ended = True
-            self.room.waits(self)
+            self.limiter.waits(self)
 
     def end_wait(self, *, timed_out: bool) -> None:
         if self.ended or self.flow.write_paused:
             self._socket.abort()
         elif timed_out and self._framing:
-            self.room.count("too_slow")
+            self.limiter.count("too_slow")
             self._refuse(HTTPStatus.REQUEST_TIMEOUT, "headers: did not arrive in time")
         else:
             self._socket.close()
@@ -123,7 +122,7 @@ class Connection(HttpToolsProtocol):
             self._framing = 0  # what of it is the next request's cannot be told: that one counts from its next bytes
             return
         self._framing += len(data) - (self._body_bytes - body_bytes)
-        if self._framing > self.room.limits.framing_bytes:
+        if self._framing > self.limiter.limits.framing_bytes:
             self._too_much = True
             self._refuse_unreadable()
 
@@ -154,7 +153,7 @@ class Connection(HttpToolsProtocol):
         super().on_message_begin()
         self._head_bytes = 0
         if not self._unanswered:
-            self.room.waits(self)
+            self.limiter.waits(self)
 
     def on_url(self, url: bytes) -> None:
         self._measure(len(url))
@@ -164,26 +163,26 @@ class Connection(HttpToolsProtocol):
         self._measure(len(name) + len(value) + len(": \r\n"))
         if self._in_head:  # not a trailer, which tells nothing that we would want to know
             super().on_header(name, value)
-            if len(self.headers) > self.room.limits.headers:
+            if len(self.headers) > self.limiter.limits.headers:
                 self._too_much = True
                 raise _TooMuch
 
     def _measure(self, size: int) -> None:
         self._head_bytes += size
-        if self._head_bytes > self.room.limits.framing_bytes:
+        if self._head_bytes > self.limiter.limits.framing_bytes:
             self._too_much = True
             raise _TooMuch
 
     def on_headers_complete(self) -> None:
         if self.parser.should_upgrade():
             return  # _parse comes back with the same head without the offer
-        if self._unanswered >= self.room.limits.requests_at_once:
+        if self._unanswered >= self.limiter.limits.requests_at_once:
             self._too_much = True
             raise _TooMuch
         self._in_head = False
         super().on_headers_complete()
         self._unanswered += 1
-        self.room.works(self)
+        self.limiter.works(self)
         # Until its request was read whole, a connection is not to be used again: see on_message_complete.
         self._keeps_alive, self.cycle.keep_alive = self.cycle.keep_alive, False
 
@@ -208,16 +207,16 @@ class Connection(HttpToolsProtocol):
         if self._deaf and not self._unanswered:
             self.close()
         elif not self.ended and not self._unanswered:
-            self.room.waits(self)
+            self.limiter.waits(self)
 
     def pause_writing(self) -> None:
         super().pause_writing()
-        self.room.waits(self)
+        self.limiter.waits(self)
 
     def resume_writing(self) -> None:
         super().resume_writing()
         if not self.ended and self._unanswered:
-            self.room.works(self)
+            self.limiter.works(self)
 
     @property
     def _has_unread(self) -> bool:
@@ -225,9 +224,9 @@ class Connection(HttpToolsProtocol):
 
     def _refuse_unreadable(self) -> None:
         self._deaf = True
-        self.room.count("too_much" if self._too_much else "unreadable")
+        self.limiter.count("too_much" if self._too_much else "unreadable")
         if self._too_much:
-            most = self.room.limits.framing_bytes
+            most = self.limiter.limits.framing_bytes
             self._refuse(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, f"headers: too many, or longer than {most} bytes")
         else:
             self._refuse(HTTPStatus.BAD_REQUEST, "Invalid HTTP request")
@@ -254,11 +253,11 @@ class Connection(HttpToolsProtocol):
 
 
 def _answer(status: HTTPStatus, error: str) -> bytes:
-    response = JsonResponse(answers.rejected(error, datetime.now(UTC)), status, {"Connection": "close"})
+    response = JsonResponse(rejected(error, datetime.now(UTC)), status, {"Connection": "close"})
     head = b"".join(b"%b: %b\r\n" % header for header in response.raw_headers)
     return b"HTTP/1.1 %d %b\r\n%b\r\n%b" % (status, status.phrase.encode(), head, bytes(response.body))
 
 
-def connections_in(room: Room) -> type[Connection]:
+def connections_of(limiter: ConnectionLimiter) -> type[Connection]:
     """What uvicorn makes of each connection of one server."""
-    return type("Connection", (Connection,), {"room": room})
+    return type("Connection", (Connection,), {"limiter": limiter})

@@ -1,16 +1,25 @@
-"""The last line: an unforeseen error becomes a plain 500, and a log line without what the sender sent."""
+"""Errors that end a request: refusals become their answer, anything unforeseen a plain 500 and a log line."""
 
 from datetime import UTC, datetime
 from traceback import extract_tb
 from typing import Any
 
 import structlog
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from gateway.callbacks import answers
-from gateway.callbacks.answers import JsonResponse
+from gateway.responses import JsonResponse, refusal, refusing, rejected
 
 log = structlog.get_logger()
+
+
+def answer_errors(app: FastAPI) -> None:
+    """Let `app` answer every error in our own form of JSON."""
+    app.add_middleware(FaultMiddleware)
+    app.add_exception_handler(HTTPException, _refused)
+    app.add_exception_handler(RequestValidationError, _bad_parameter)
 
 
 class FaultMiddleware:
@@ -33,26 +42,35 @@ class FaultMiddleware:
         try:
             await self._app(scope, receive, watch)
         except Exception as error:
-            answer = own_up(error, scope)
+            _log(error, scope)
             if started:
                 raise
-            await answer(scope, receive, send)
+            await JsonResponse(rejected("Internal error", datetime.now(UTC)), 500)(scope, receive, send)
 
 
-def own_up(error: Exception, scope: Scope) -> JsonResponse:
-    """Log an unforeseen error; the answer that tells its sender nothing more."""
+def _log(error: Exception, scope: Scope) -> None:
     # Frames and type only: the error's own text may quote the body or the path.
     log.error(
         "request_failed",
         method=scope["method"],
-        route=route_of(scope),
+        route=_route(scope),
         error=type(error).__name__,
         frames=[f"{frame.name} ({frame.filename}:{frame.lineno})" for frame in extract_tb(error.__traceback__)],
     )
-    return JsonResponse(answers.rejected("Internal error", datetime.now(UTC)), 500)
 
 
-def route_of(scope: Scope) -> str:
+def _route(scope: Scope) -> str:
     """The route's pattern, such as /callbackprocess/{secret}; never the path, which may hold a secret."""
     route: Any = scope.get("route")
     return str(scope.get("gateway.route") or getattr(route, "path", "unknown"))
+
+
+async def _refused(_request: Request, error: Exception) -> JsonResponse:
+    assert isinstance(error, HTTPException)
+    return refusing(error)
+
+
+async def _bad_parameter(_request: Request, error: Exception) -> JsonResponse:
+    assert isinstance(error, RequestValidationError)
+    places = {".".join(str(part) for part in fault["loc"]) for fault in error.errors()}
+    return refusing(refusal(422, f"{', '.join(sorted(places))}: wrong"))

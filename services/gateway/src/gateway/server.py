@@ -6,9 +6,9 @@ import socket
 import uvicorn
 from starlette.types import ASGIApp
 
-from gateway.connection_limits import Limits, Room, raise_file_limit
-from gateway.connections import connections_in
-from gateway.lifecycle import Lifecycle
+from gateway.app import Lifecycle
+from gateway.connection_limits import ConnectionLimiter, Limits, raise_file_limit
+from gateway.connections import connections_of
 
 # How long requests under way may take to end after a stop was asked for, in seconds.
 _GRACE = 10
@@ -17,7 +17,7 @@ _BACKLOG = 2048
 
 
 class Server(uvicorn.Server):
-    """uvicorn that says it is not ready before it closes its door."""
+    """uvicorn that says it is not ready before it refuses connections."""
 
     def __init__(self, config: uvicorn.Config, lifecycle: Lifecycle, drain_seconds: float) -> None:
         super().__init__(config)
@@ -38,7 +38,7 @@ def configuration(app: ASGIApp, host: str, port: int, limits: Limits) -> uvicorn
         host=host,
         port=port,
         loop="uvloop",
-        http=connections_in(Room(limits)),
+        http=connections_of(ConnectionLimiter(limits)),
         ws="none",
         lifespan="on",
         log_config=None,

@@ -1,17 +1,12 @@
-"""The bodies that the gateway answers with. Pure: the clock is handed in.
+"""The bodies that M-Pesa is answered with. Pure: the clock is handed in.
 
 The keys are the predecessor's, with M-Pesa's ResultCode and ResultDesc beside them.
 """
 
-from datetime import UTC, datetime
-from typing import Any
+from datetime import datetime
 
-import orjson
-from starlette.responses import JSONResponse
-
-from gateway.clients.billing import Receipt, Verdict
-
-Body = dict[str, Any]
+from gateway.clients.billing import Receipt, ValidationVerdict
+from gateway.responses import Body, timestamp
 
 # Outcomes after which the money is where it belongs; any other payment is held.
 _PLACED = {
@@ -33,18 +28,6 @@ _REJECTIONS = {
     "unknown_shortcode": "C2B00015",
 }
 INVALID_AMOUNT = "C2B00013"
-
-
-class JsonResponse(JSONResponse):
-    """A JSON answer; many times faster than the standard library's encoder."""
-
-    def render(self, content: Any) -> bytes:
-        return orjson.dumps(content)
-
-
-def timestamp(moment: datetime) -> str:
-    """A moment as ISO 8601 in UTC with milliseconds: 2026-01-31T09:15:00.123Z."""
-    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def recorded(receipt: Receipt, now: datetime) -> Body:
@@ -71,23 +54,9 @@ def recorded(receipt: Receipt, now: datetime) -> Body:
     }
 
 
-def rejected(error: str, now: datetime, *, quarantine_id: int | None = None) -> Body:
-    """Nothing was recorded as a payment, and why; `quarantine_id` tells that the body was kept."""
-    body: Body = {
-        "ResultCode": 1,
-        "ResultDesc": "Rejected",
-        "success": False,
-        "error": error,
-        "timestamp": timestamp(now),
-    }
-    if quarantine_id is not None:
-        body["quarantineId"] = quarantine_id
-    return body
-
-
-def verdict(would_become: Verdict) -> Body:
+def validated(verdict: ValidationVerdict) -> Body:
     """What M-Pesa is told before it takes the money."""
-    code = _REJECTIONS.get(would_become.reason)
+    code = _REJECTIONS.get(verdict.reason)
     return refused_by_code(code) if code else accepted_by_code()
 
 

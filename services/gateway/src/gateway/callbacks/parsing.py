@@ -10,6 +10,7 @@ import json
 import re
 from dataclasses import dataclass
 from datetime import datetime
+from hashlib import sha256
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -65,6 +66,29 @@ class Payment:
     source_address: str
     # When the gateway got it; None where nobody looked at the clock.
     received: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RawCallback:
+    """A callback as it came. `trans_id` is "" and `fault` is not when it could not become a payment."""
+
+    body: bytes
+    source_address: str
+    received: datetime
+    trans_id: str = ""
+    fault: str = ""
+    truncated: bool = False
+
+    @property
+    def malformed(self) -> bool:
+        """Whether it is for the quarantine."""
+        return bool(self.fault)
+
+    @property
+    def key(self) -> str:
+        """The same whenever this arrival of it is handed over: SHA-256 in hexadecimal, 64 characters."""
+        arrival = f"{self.received.timestamp():.6f} {self.source_address} "
+        return sha256(arrival.encode() + self.body).hexdigest()
 
 
 class MalformedCallback(ValueError):

@@ -1,56 +1,76 @@
 """The promise: a payment is recorded by billing, or held on our disk, or its sender is told to send it again.
 
-Callbacks of one TransID keep their order: while one waits in the spool, later ones go there too.
+Callbacks of one TransID keep their order, whoever hands them in: while one waits in the spool, later ones go there too.
 """
 
+import asyncio
 import time
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import UTC, datetime
+from weakref import WeakValueDictionary
 
 import structlog
 
 from gateway.batching import Batcher
-from gateway.callbacks.ordering import Turns
-from gateway.callbacks.parsing import Payment
-from gateway.clients.billing import DEFERRED, Billing, Receipt
+from gateway.callbacks.parsing import Payment, RawCallback
+from gateway.clients.billing import DEFERRED, QUARANTINE_FULL, Billing, Receipt, ValidationVerdict
 from gateway.errors import CallFailed, Locked, NotSpooled, Refused, TimedOut, Unavailable
-from gateway.spool.breaker import Breaker
-from gateway.spool.callback import Callback
-from gateway.spool.spool import Spool
+from gateway.spool.breaker import CircuitBreaker
+from gateway.spool.service import Spool
 
 log = structlog.get_logger()
 
-# The quarantine has no room; billing itself is well.
-QUARANTINE_FULL = "QUARANTINE_FULL"
 
+class CallbackService:
+    """Made once a process, inside its event loop. `deadline`, `validation_deadline`: how long a callback may wait for
+    billing; `first_deferral`: how long a payment that billing defers is put off. All in seconds.
+    """
 
-@dataclass(frozen=True)
-class Recording:
-    """Made once a process."""
+    def __init__(
+        self, billing: Billing, spool: Spool, *, deadline: float, validation_deadline: float, first_deferral: float
+    ) -> None:
+        self.billing = billing
+        self.spool = spool
+        self._recorder = Batcher(billing.record, deadline=deadline)
+        self._validator = Batcher(billing.validate, deadline=validation_deadline)
+        # Who stands in the queue then need not wait to find out as well.
+        self.breaker = CircuitBreaker(on_trip=lambda cause: self._recorder.give_back(Unavailable("billing", cause)))
+        if spool.state.waiting:
+            self.breaker.trip("SPOOL_NOT_EMPTY")  # as it was when we stopped; the drain finds out
+        self._locks = KeyedLocks()
+        self._first_deferral = first_deferral
 
-    billing: Billing
-    recorder: Batcher[Payment, Receipt]
-    spool: Spool
-    breaker: Breaker
-    turns: Turns
-    # How long a payment that billing defers is put off, in seconds.
-    first_deferral: float
+    @property
+    def can_take(self) -> bool:
+        """Whether the next payment will probably be stored somewhere."""
+        return not self.breaker.is_open or self.spool.can_store
 
-    async def record(self, payment: Payment) -> Receipt:
+    async def close(self) -> None:
+        """Wait until every payment taken in is answered, and let the spool go."""
+        await self._recorder.drain()
+        await self._validator.drain()
+        await self.spool.close()
+
+    async def record(self, payment: Payment, *, quarantined: bool = False) -> Receipt:
         """What became of a payment that is now stored for good; outcome "spooled" when billing does not have it yet.
 
-        Raises Refused when billing will never take it, NotSpooled when nobody could store it.
+        `quarantined`: its callback is in quarantine already, and is not put there again when billing breaks on it.
+        Raises Refused when billing will never take it, NotSpooled when nobody could store it, and Broken when billing
+        breaks on what is quarantined.
         """
-        async with self.turns.of(payment.trans_id):
+        async with self._locks.of(payment.trans_id):
             if self.spool.holds(payment.trans_id):
                 return await self._spool(payment)
             if self.breaker.is_open:
                 with suppress(NotSpooled):
                     return await self._spool(payment)
-            return await self._ask(payment)
+            return await self._ask(payment, quarantined=quarantined)
 
-    async def keep(self, callback: Callback) -> int | None:
+    async def validate(self, payment: Payment) -> ValidationVerdict:
+        """What would become of a payment. Raises CallFailed, TimeoutError."""
+        return await self._validator.submit(payment)
+
+    async def keep(self, callback: RawCallback) -> int | None:
         """Keep a malformed callback: its id in quarantine, None when it waits in the spool. Raises NotSpooled."""
         if self.breaker.is_open:
             with suppress(NotSpooled):
@@ -64,10 +84,10 @@ class Recording:
             await self.spool.put(callback)
             return None
 
-    async def _ask(self, payment: Payment) -> Receipt:
+    async def _ask(self, payment: Payment, *, quarantined: bool) -> Receipt:
         successes = self.breaker.successes
         try:
-            receipt = await self.recorder.submit(payment)
+            receipt = await self._recorder.submit(payment)
         except Refused:
             raise
         except Locked:
@@ -77,7 +97,9 @@ class Recording:
             self._note(error, successes)
             return await self._spool(payment)
         except CallFailed as error:
-            return await self._set_aside(payment, error, successes)
+            if quarantined:
+                raise
+            return await self._quarantine(payment, error, successes)
         if receipt.outcome == DEFERRED:
             return await self._put_off(payment)
         self.breaker.succeeded()
@@ -92,10 +114,10 @@ class Recording:
         elif isinstance(error, Unavailable) and _is_away(error):
             self.breaker.trip(error.told)
 
-    async def _set_aside(self, payment: Payment, error: CallFailed, successes: int) -> Receipt:
+    async def _quarantine(self, payment: Payment, error: CallFailed, successes: int) -> Receipt:
         """Billing breaks on this payment: a person must look at it, but its money is not lost."""
         fault = f"payment: billing could not record it ({error.reason})"
-        log.error("payment_set_aside", trans_id=payment.trans_id, cause=error.reason)
+        log.error("payment_quarantined", trans_id=payment.trans_id, cause=error.reason)
         try:
             await self.billing.quarantine(_callback(payment, fault))
         except CallFailed as failed:
@@ -105,7 +127,7 @@ class Recording:
 
     async def _put_off(self, payment: Payment) -> Receipt:
         """Leave it to the drain, which tries it again by itself; the others do not wait for it."""
-        return await self._spool(payment, due=time.monotonic() + self.first_deferral)
+        return await self._spool(payment, due=time.monotonic() + self._first_deferral)
 
     async def _spool(self, payment: Payment, due: float = 0.0) -> Receipt:
         await self.spool.put(_callback(payment), due)
@@ -118,10 +140,24 @@ def _is_away(error: CallFailed) -> bool:
     return error.service == "billing" and error.reason != QUARANTINE_FULL
 
 
-def _callback(payment: Payment, fault: str = "") -> Callback:
+def _callback(payment: Payment, fault: str = "") -> RawCallback:
     received = payment.received or datetime.now(UTC)
-    return Callback(payment.callback_body, payment.source_address, received, payment.trans_id, fault)
+    return RawCallback(payment.callback_body, payment.source_address, received, payment.trans_id, fault)
 
 
 def _held(payment: Payment, outcome: str) -> Receipt:
     return Receipt(payment.trans_id, outcome, reason="", repeated=False, isp_id=0, customer_id=0)
+
+
+class KeyedLocks:
+    """A fair lock for each key, which is forgotten when nobody holds it or waits for it."""
+
+    def __init__(self) -> None:
+        self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+
+    def of(self, key: str) -> asyncio.Lock:
+        """The key's lock."""
+        lock = self._locks.get(key)
+        if lock is None:
+            lock = self._locks[key] = asyncio.Lock()
+        return lock

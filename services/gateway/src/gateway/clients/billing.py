@@ -1,4 +1,4 @@
-"""Asks billing about payments. Protobuf and gRPC's errors stop here."""
+"""Asks billing about payments: requests and answers as dataclasses. Protobuf and gRPC's errors stop here."""
 
 from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass
@@ -10,10 +10,11 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from rejesha.billing.v1 import payment_service_pb2 as pb
 from rejesha.billing.v1 import quarantine_service_pb2 as quarantine_pb
 
-from gateway.callbacks.parsing import MAX_BODY_BYTES, Payment
-from gateway.clients.words import outcome_word, quarantine_word, reason_word
+from gateway.callbacks.parsing import MAX_BODY_BYTES, Payment, RawCallback
+from gateway.clients import timeline
+from gateway.clients.enums import name_of
+from gateway.clients.timeline import PaymentTimeline
 from gateway.errors import from_rpc
-from gateway.spool.callback import Callback
 
 if TYPE_CHECKING:
     from rejesha.billing.v1.payment_service_pb2_grpc import PaymentServiceAsyncStub
@@ -23,6 +24,8 @@ Response = TypeVar("Response")
 
 # The outcome of a payment that billing did not record, because another transaction holds a row that it needs.
 DEFERRED = "deferred"
+# The reason when the quarantine has no room; billing itself is well.
+QUARANTINE_FULL = "QUARANTINE_FULL"
 
 # How long an operator's question may take, in seconds.
 _QUESTION = 5.0
@@ -30,7 +33,7 @@ _QUESTION = 5.0
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """What became of a payment. `outcome` and `reason` are the proto's words in lower case; reason may be ""."""
+    """What became of a payment. `outcome` and `reason` are the proto's names in lower case; reason may be ""."""
 
     trans_id: str
     outcome: str
@@ -41,7 +44,7 @@ class Receipt:
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class ValidationVerdict:
     """What would become of a payment."""
 
     outcome: str
@@ -49,7 +52,7 @@ class Verdict:
 
 
 @dataclass(frozen=True, slots=True)
-class KeptCallback:
+class QuarantinedCallback:
     """A callback in quarantine. `state`: open, replayed or dismissed."""
 
     callback_body: bytes
@@ -89,35 +92,36 @@ class Billing:
         call = self._stub.RecordPayments(request, timeout=self._intake_deadline, wait_for_ready=True)
         return [_receipt(receipt) for receipt in (await _answer(call)).receipts]
 
-    async def validate(self, payments: Sequence[Payment]) -> list[Verdict]:
+    async def validate(self, payments: Sequence[Payment]) -> list[ValidationVerdict]:
         """What would become of payments; stores nothing. At most 500."""
         request = pb.ValidatePaymentsRequest(payments=[_payment(payment) for payment in payments])
         response = await _answer(self._stub.ValidatePayments(request, timeout=self._validation_deadline))
         return [
-            Verdict(outcome_word(verdict.outcome), reason_word(verdict.unmatched_reason))
+            ValidationVerdict(timeline.outcome(verdict.outcome), timeline.unmatched_reason(verdict.unmatched_reason))
             for verdict in response.verdicts
         ]
 
-    async def quarantine(self, callback: Callback) -> int:
+    async def quarantine(self, callback: RawCallback) -> int:
         """Keep a body that cannot become a payment; its id. Durable when this returns."""
         return (await self.quarantine_all([callback]))[0]
 
-    async def quarantine_all(self, callbacks: Sequence[Callback]) -> list[int]:
-        """Keep bodies that cannot become payments, at most 50; their ids. Durable when this returns."""
-        request = quarantine_pb.QuarantineCallbacksRequest(callbacks=[_kept(callback) for callback in callbacks])
+    async def quarantine_all(self, callbacks: Sequence[RawCallback]) -> list[int]:
+        """Keep bodies that cannot become payments, at most 50; their ids. Durable when this returns; may be repeated."""
+        request = quarantine_pb.QuarantineCallbacksRequest(callbacks=[_quarantined(callback) for callback in callbacks])
         call = self._quarantine.QuarantineCallbacks(request, timeout=self._intake_deadline, wait_for_ready=True)
         return list((await _answer(call)).callback_ids)
 
-    async def get_payment(self, trans_id: str) -> pb.GetPaymentResponse:
-        """A payment with its story, for gateway.operations.timeline."""
-        return await _answer(self._stub.GetPayment(pb.GetPaymentRequest(trans_id=trans_id), timeout=_QUESTION))
+    async def get_payment(self, trans_id: str) -> PaymentTimeline:
+        """A payment and what billing knows of it."""
+        request = pb.GetPaymentRequest(trans_id=trans_id)
+        return timeline.read(await _answer(self._stub.GetPayment(request, timeout=_QUESTION)))
 
-    async def get_kept_callback(self, callback_id: int) -> KeptCallback:
+    async def get_quarantined_callback(self, callback_id: int) -> QuarantinedCallback:
         """A callback in quarantine."""
         request = quarantine_pb.GetQuarantinedCallbackRequest(callback_id=callback_id)
-        kept = (await _answer(self._quarantine.GetQuarantinedCallback(request, timeout=_QUESTION))).callback
-        state = quarantine_word(kept.state)
-        return KeptCallback(kept.callback_body, kept.source_address, state, kept.trans_id)
+        found = (await _answer(self._quarantine.GetQuarantinedCallback(request, timeout=_QUESTION))).callback
+        state = name_of(quarantine_pb.QuarantineState, "QUARANTINE_STATE_", found.state)
+        return QuarantinedCallback(found.callback_body, found.source_address, state, found.trans_id)
 
     async def count_waiting(self, seconds: float) -> Waiting:
         """What waits for a person; asks no longer than so many seconds."""
@@ -163,20 +167,21 @@ def _timestamp(moment: datetime) -> Timestamp:
     return Timestamp(seconds=seconds, nanos=1000 * microseconds)
 
 
-def _kept(callback: Callback) -> quarantine_pb.QuarantinedCallback:
+def _quarantined(callback: RawCallback) -> quarantine_pb.QuarantinedCallback:
     return quarantine_pb.QuarantinedCallback(
         callback_body=callback.body[:MAX_BODY_BYTES],
         truncated=callback.truncated,
         fault=callback.fault[:255],
         source_address=callback.source_address,
+        idempotency_key=callback.key,
     )
 
 
 def _receipt(receipt: pb.PaymentReceipt) -> Receipt:
     return Receipt(
         trans_id=receipt.trans_id,
-        outcome=outcome_word(receipt.outcome),
-        reason=reason_word(receipt.unmatched_reason),
+        outcome=timeline.outcome(receipt.outcome),
+        reason=timeline.unmatched_reason(receipt.unmatched_reason),
         repeated=receipt.repeated,
         isp_id=receipt.isp_id,
         customer_id=receipt.customer_id,

@@ -1,4 +1,4 @@
-"""Hands messages to notify. Protobuf and gRPC's errors stop here."""
+"""Hands messages to notify, and lists them. Protobuf and gRPC's errors stop here."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -9,12 +9,16 @@ import grpc
 from google.protobuf.timestamp_pb2 import Timestamp
 from rejesha.notify.v1 import notify_service_pb2 as pb
 
+from gateway.clients.timeline import MessageRecord, read_message
 from gateway.errors import from_rpc
 
 if TYPE_CHECKING:
     from rejesha.notify.v1.notify_service_pb2_grpc import NotifyServiceAsyncStub
 
 MAX_MESSAGES = 1000
+MAX_LISTED = 500
+# How long an operator's question may take, in seconds.
+_LIST_DEADLINE = 3.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +36,7 @@ class OutgoingMessage:
 
 
 class Notify:
-    """`deadline`: of a call, in seconds."""
+    """`deadline`: of `send`, in seconds."""
 
     def __init__(self, stub: "NotifyServiceAsyncStub", *, deadline: float) -> None:
         self._stub = stub
@@ -45,6 +49,15 @@ class Notify:
             await self._stub.SendMessages(request, timeout=self._deadline)
         except grpc.aio.AioRpcError as error:
             raise from_rpc("notify", error) from None
+
+    async def list_messages(self, subject: str) -> tuple[list[MessageRecord], bool]:
+        """The MAX_LISTED newest messages about a subject, newest first; whether there are more. Raises CallFailed."""
+        request = pb.ListMessagesRequest(subject=subject, page_size=MAX_LISTED)
+        try:
+            response = await self._stub.ListMessages(request, timeout=_LIST_DEADLINE)
+        except grpc.aio.AioRpcError as error:
+            raise from_rpc("notify", error) from None
+        return [read_message(message) for message in response.messages], bool(response.next_page_token)
 
 
 def _outgoing(message: OutgoingMessage) -> pb.OutgoingMessage:

@@ -10,22 +10,16 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
-import grpc
 import structlog
-from rejesha.notify.v1.notify_service_pb2 import OutgoingMessage, SendMessagesRequest, Template
 
 from gateway.backoff import Backoff, wait_for
-from gateway.errors import Refused, from_rpc
-from gateway.spool import trouble
-from gateway.spool.breaker import Breaker
-from gateway.spool.spool import Spool
-from gateway.spool.trouble import Trouble
-
-if TYPE_CHECKING:
-    from rejesha.notify.v1.notify_service_pb2_grpc import NotifyServiceAsyncStub
+from gateway.clients.notify import Notify, OutgoingMessage
+from gateway.errors import CallFailed, Refused
+from gateway.spool.breaker import CircuitBreaker
+from gateway.spool.rules import Trouble, why_rejected, why_waiting
+from gateway.spool.service import Spool
 
 log = structlog.get_logger()
 
@@ -71,9 +65,9 @@ class Incident:
 
     def look(self, trouble: Trouble | None, since: datetime, now: datetime) -> Notice | None:
         """Take note of what was found; what the admins must hear now."""
-        return self._go_on(trouble, since, now) if trouble else self._wane(now)
+        return self._continue(trouble, since, now) if trouble else self._end(now)
 
-    def _go_on(self, trouble: Trouble, since: datetime, now: datetime) -> Notice | None:
+    def _continue(self, trouble: Trouble, since: datetime, now: datetime) -> Notice | None:
         if self._notice is None:
             self._seen_at = now
         self._gone_at = now
@@ -85,7 +79,7 @@ class Incident:
         self._told = True
         return self._notice
 
-    def _wane(self, now: datetime) -> Notice | None:
+    def _end(self, now: datetime) -> Notice | None:
         if self._notice is None or now - self._gone_at < self._patience:
             return None
         last = replace(self._notice, template=self._over) if self._told and self._over else None
@@ -99,8 +93,8 @@ class Alarm:
     def __init__(
         self,
         spool: Spool,
-        breaker: Breaker,
-        notify: "NotifyServiceAsyncStub",
+        breaker: CircuitBreaker,
+        notify: Notify,
         phones: Sequence[str],
         host: str,
         pace: AlarmPace,
@@ -127,12 +121,12 @@ class Alarm:
     def _look(self, now: datetime) -> None:
         state = self._spool.state
         found = (
-            self._waiting.look(trouble.waiting(state, self._breaker), state.oldest or now, now),
-            self._rejected.look(trouble.rejected(state), now, now),
+            self._waiting.look(why_waiting(state, self._breaker.cause), state.oldest or now, now),
+            self._rejected.look(why_rejected(state), now, now),
         )
         for notice in filter(None, found):
-            told, since = notice.trouble, notice.since.isoformat(timespec="seconds")
-            log.error("admins_told", of=notice.template, cause=told.cause, count=told.count, since=since)
+            trouble, since = notice.trouble, notice.since.isoformat(timespec="seconds")
+            log.error("admins_told", of=notice.template, cause=trouble.cause, count=trouble.count, since=since)
             self._pending.extend(_message(notice, self._host, phone) for phone in self._phones)
 
     async def _send(self) -> None:
@@ -141,12 +135,11 @@ class Alarm:
             return
         messages = list(self._pending)
         try:
-            await self._notify.SendMessages(SendMessagesRequest(messages=messages), timeout=self._pace.deadline)
-        except grpc.aio.AioRpcError as error:
-            failed = from_rpc("notify", error)
-            log.warning("alarm_not_sent", messages=len(messages), reason=failed.reason)
+            await self._notify.send(messages)
+        except CallFailed as error:
+            log.warning("alarm_not_sent", messages=len(messages), reason=error.reason)
             self._next_attempt = time.monotonic() + self._backoff.failed()
-            if not isinstance(failed, Refused):
+            if not isinstance(error, Refused):
                 return
         else:
             self._backoff.succeeded()
@@ -163,6 +156,7 @@ def _message(notice: Notice, host: str, phone: str) -> OutgoingMessage:
     return OutgoingMessage(
         message_id=f"{notice.template}:{host[:30]}:{notice.since:%Y%m%dT%H%M%S.%f}:{phone[:20]}",
         phone=phone,
-        template=Template(name=notice.template, facts=facts),
+        template=notice.template,
+        facts=facts,
         subject=notice.template,
     )

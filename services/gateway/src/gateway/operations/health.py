@@ -1,22 +1,43 @@
-"""Probes: whether this process lives, may get requests, and can do its work."""
+"""Probes: whether this process lives, may get requests, and can do its work; what waits, and why."""
 
 import asyncio
+import time
 from datetime import UTC, datetime
 
-import grpc
 from fastapi import APIRouter, Request
-from grpc_health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse
-from grpc_health.v1.health_pb2_grpc import HealthStub
 
-from gateway.callbacks.answers import Body, JsonResponse, timestamp
-from gateway.clients.billing import Waiting
-from gateway.intake import Intake
+from gateway.callbacks.service import CallbackService
+from gateway.clients import health as client
+from gateway.clients.billing import Billing, Waiting
+from gateway.errors import CallFailed
 from gateway.operations import schemas
-from gateway.operations.spool import describe as describe_spool
+from gateway.responses import Body, JsonResponse, timestamp
+from gateway.spool.rules import why_waiting
 
 router = APIRouter(tags=["health"])
 
-_SECONDS = 1.0
+_COUNT_SECONDS = 1.0
+_FRESH_FOR = 5.0
+
+
+class WaitingCounts:
+    """What waits for a person, as billing counts it; asked seldom, so that a probe each second costs it nothing."""
+
+    def __init__(self, billing: Billing) -> None:
+        self._billing = billing
+        self._known: Waiting | None = None
+        self._until = 0.0
+
+    async def get(self) -> Waiting | None:
+        """What waits, as of the last seconds; None while billing is away."""
+        if time.monotonic() >= self._until:
+            # Whoever asks meanwhile is told what was known.
+            self._until = time.monotonic() + _FRESH_FOR
+            try:
+                self._known = await self._billing.count_waiting(_COUNT_SECONDS)
+            except CallFailed:
+                self._known = None
+        return self._known
 
 
 @router.get("/livez", response_model=schemas.Alive)
@@ -28,26 +49,26 @@ async def livez() -> JsonResponse:
 @router.get("/readyz", **schemas.READY)
 async def readyz(request: Request) -> JsonResponse:
     """Whether requests should be sent here; 503 while the process starts or stops, or could store no payment."""
-    intake: Intake | None = request.app.state.intake
-    ready = request.app.state.lifecycle.ready and (intake is None or intake.can_take)
+    service: CallbackService | None = request.app.state.callbacks
+    ready = request.app.state.lifecycle.ready and (service is None or service.can_take)
     return JsonResponse({"status": "ready" if ready else "not ready"}, 200 if ready else 503)
 
 
 @router.get("/health", **schemas.HEALTH)
 async def health(request: Request) -> JsonResponse:
     """Whether billing can store payments (503 if not), the state of each service, and what waits."""
-    stubs: dict[str, HealthStub] = request.app.state.clients.health
-    intake: Intake | None = request.app.state.intake
-    asked = asyncio.gather(*map(_ask, stubs.values()))
-    waiting = await intake.counts.get() if intake else None
-    body = describe(dict(zip(stubs, await asked, strict=True)), intake, waiting, datetime.now(UTC))
+    service: CallbackService | None = request.app.state.callbacks
+    counts: WaitingCounts | None = request.app.state.counts
+    asked = asyncio.ensure_future(client.states(request.app.state.clients.health))
+    waiting = await counts.get() if counts else None
+    body = describe(await asked, service, waiting, datetime.now(UTC))
     return JsonResponse(body, 503 if body["status"] == "unhealthy" else 200)
 
 
-def describe(states: dict[str, str], intake: Intake | None, waiting: Waiting | None, now: datetime) -> Body:
+def describe(states: dict[str, str], service: CallbackService | None, waiting: Waiting | None, now: datetime) -> Body:
     """The body of GET /health. Without billing payments only wait on our disk; without the others, work only waits."""
     stored = states["billing"] == "serving"
-    all_well = all(state == "serving" for state in states.values()) and _nothing_waits(intake, waiting)
+    all_well = all(state == "serving" for state in states.values()) and _nothing_waits(service, waiting)
     body: Body = {
         "status": "healthy" if all_well else "degraded" if stored else "unhealthy",
         "database": "connected" if stored else "disconnected",
@@ -55,8 +76,8 @@ def describe(states: dict[str, str], intake: Intake | None, waiting: Waiting | N
         "services": states,
         "timestamp": timestamp(now),
     }
-    if intake:
-        body["spool"] = describe_spool(intake.spool, intake.breaker)
+    if service:
+        body["spool"] = describe_spool(service)
         body["waiting"] = waiting and {
             "openCallbacks": waiting.open_callbacks,
             "unmatchedPayments": waiting.unmatched_payments,
@@ -66,18 +87,25 @@ def describe(states: dict[str, str], intake: Intake | None, waiting: Waiting | N
     return body
 
 
-def _nothing_waits(intake: Intake | None, waiting: Waiting | None) -> bool:
+def describe_spool(service: CallbackService) -> Body:
+    """The spool's state, as GET /health and GET /spool show it."""
+    state = service.spool.state
+    trouble = why_waiting(state, service.breaker.cause)
+    return {
+        "state": state.name,
+        "waiting": state.waiting,
+        "deferred": state.deferred,
+        "bytes": state.size,
+        "oldest": timestamp(state.oldest) if state.oldest else None,
+        "rejected": state.rejected,
+        "cause": trouble.cause if trouble else None,
+    }
+
+
+def _nothing_waits(service: CallbackService | None, waiting: Waiting | None) -> bool:
     """Whether no money may be held without anybody's knowing. An unmatched payment's admins have been told."""
-    if intake is None:
+    if service is None:
         return True
-    state = intake.spool.state
-    in_spool = state.waiting or state.rejected or intake.breaker.is_open or not intake.spool.can_store
+    state = service.spool.state
+    in_spool = state.waiting or state.rejected or service.breaker.is_open or not service.spool.can_store
     return not (in_spool or (waiting and waiting.open_callbacks))
-
-
-async def _ask(stub: HealthStub) -> str:
-    try:
-        answer = await stub.Check(HealthCheckRequest(), timeout=_SECONDS)
-    except grpc.aio.AioRpcError:
-        return "unreachable"
-    return "serving" if answer.status == HealthCheckResponse.SERVING else "not_serving"

@@ -1,53 +1,12 @@
-"""What OpenAPI says of the routes: shapes only. The bodies are made by callbacks.answers and operations.timeline."""
+"""What OpenAPI says of the operator's routes and the probes: shapes only. The modules beside it make the bodies."""
 
 from typing import Any, Literal
 
 from pydantic import BaseModel, Field
 
+from gateway.callbacks.schemas import CALLBACK_BODY, READING, Recorded, Rejected
+
 Json = dict[str, Any]
-
-
-class ProcessingResult(BaseModel):
-    """What became of a payment. `success`: the money is where it belongs; otherwise it is held."""
-
-    outcome: str = Field(
-        examples=["customer_paid"], description='"spooled": safe on our disk, billing decides when it is back'
-    )
-    success: bool
-    repeated: bool = Field(description="True when this was not the first delivery of the payment")
-    reason: str | None = Field(None, description="Why the money is held", examples=["user_not_found"])
-    ispId: int | None = None  # noqa: N815
-    customerId: int | None = None  # noqa: N815
-
-
-class Recorded(BaseModel):
-    """The payment is stored for good."""
-
-    ResultCode: Literal[0]
-    ResultDesc: Literal["Accepted"]
-    success: Literal[True]
-    processed: Literal[True]
-    transactionId: str  # noqa: N815
-    processingResult: ProcessingResult  # noqa: N815
-    timestamp: str
-
-
-class Rejected(BaseModel):
-    """Nothing was recorded as a payment; `error` says why."""
-
-    ResultCode: Literal[1]
-    ResultDesc: Literal["Rejected"]
-    success: Literal[False]
-    error: str
-    timestamp: str
-    quarantineId: int | None = Field(None, description="The kept body, for an operator to replay")  # noqa: N815
-
-
-class ValidationAnswer(BaseModel):
-    """What M-Pesa is told before it takes the money."""
-
-    ResultCode: Literal["0", "C2B00012", "C2B00013", "C2B00015"]
-    ResultDesc: Literal["Accepted", "Rejected"]
 
 
 class Alive(BaseModel):
@@ -137,7 +96,7 @@ class Event(BaseModel):
     details: Any
 
 
-class PaymentStory(BaseModel):
+class PaymentTimeline(BaseModel):
     """A payment and everything that happened to it, in order."""
 
     payment: PaymentFacts
@@ -148,85 +107,20 @@ class PaymentStory(BaseModel):
     notes: list[str]
 
 
-_TEXT_OR_NUMBER: Json = {"oneOf": [{"type": "string"}, {"type": "number"}]}
-_SHILLINGS = {
-    "oneOf": [
-        {"type": "string", "pattern": r"^(KES )?([1-9][0-9]{0,8}|[1-9][0-9]{0,2}(,[0-9]{3}){1,2})(\.[0-9]{2})?$"},
-        {"type": "integer", "minimum": 1, "maximum": 9_999_999_999},
-    ]
-}
-
-CALLBACK_BODY: Json = {
-    "required": True,
-    "description": (
-        "M-Pesa's C2B body, at most 64 KiB. Read tolerantly, whatever the content type: keys in any case, amounts as "
-        'text or number ("1,000.00", "KES 1000", 1000.5), names absent or null, MSISDN whole, masked or hashed.'
-    ),
-    "content": {
-        "application/json": {
-            "schema": {
-                "type": "object",
-                "required": ["TransID", "TransAmount"],
-                "properties": {
-                    "TransID": {"type": "string", "pattern": "^[A-Za-z0-9]{1,50}$"},
-                    "TransAmount": _SHILLINGS,
-                    "BusinessShortCode": _TEXT_OR_NUMBER,
-                    "BillRefNumber": _TEXT_OR_NUMBER,
-                    "TransactionType": {"type": "string"},
-                    "TransTime": {"type": "string"},
-                    "InvoiceNumber": {"type": "string"},
-                    "OrgAccountBalance": {"type": "string"},
-                    "ThirdPartyTransID": {"type": "string"},
-                    "MSISDN": {"type": "string"},
-                    "FirstName": {"type": "string"},
-                },
-                "example": {
-                    "TransactionType": "Pay Bill",
-                    "TransID": "SAMPLE0001",
-                    "TransTime": "20260131120000",
-                    "TransAmount": "1000.00",
-                    "BusinessShortCode": "600000",
-                    "BillRefNumber": "0949AQ",
-                    "MSISDN": "2547 ***** 126",
-                    "FirstName": "Sample",
-                },
-            }
-        }
-    },
-}
-
-_READING = {
-    400: {"model": Rejected, "description": "Malformed: `error` names the fault"},
-    403: {"model": Rejected, "description": "The sender may not send callbacks"},
-    408: {"model": Rejected, "description": "The body did not arrive in time"},
-    413: {"model": Rejected, "description": "The body is longer than 64 KiB; its beginning was kept"},
-    500: {"model": Rejected, "description": "A fault of the gateway"},
-}
-_STORING = {503: {"model": Rejected, "description": "It could not be stored: send it again"}}
 _OPERATOR = {
     401: {"model": Rejected, "description": "The bearer token is missing or wrong"},
     404: {"model": Rejected, "description": "There is no such thing"},
-    500: _READING[500],
+    500: READING[500],
     503: {"model": Rejected, "description": "billing cannot be asked right now"},
 }
 
-CONFIRMATION: Json = {
-    "response_model": Recorded,
-    "responses": {**_READING, **_STORING},
-    "openapi_extra": {"requestBody": CALLBACK_BODY},
-}
-VALIDATION: Json = {
-    "response_model": ValidationAnswer,
-    "responses": {status: _READING[status] for status in (400, 403, 408, 500)},
-    "openapi_extra": {"requestBody": CALLBACK_BODY},
-}
-TIMELINE: Json = {"response_model": PaymentStory, "responses": _OPERATOR}
+TIMELINE: Json = {"response_model": PaymentTimeline, "responses": _OPERATOR}
 REPLAY: Json = {
     "response_model": Recorded,
     "responses": {
         **_OPERATOR,
-        400: _READING[400],
-        408: _READING[408],
+        400: READING[400],
+        408: READING[408],
         409: {"model": Rejected, "description": "It was replayed or dismissed before"},
         413: {"model": Rejected, "description": "The corrected body is longer than 64 KiB"},
         422: {"model": Rejected, "description": "The id is not a number"},
@@ -243,18 +137,18 @@ SPOOL: Json = {
     "response_model": SpoolContent,
     "responses": {
         401: _OPERATOR[401],
-        500: _READING[500],
+        500: READING[500],
         503: {"model": Rejected, "description": "The spool cannot be read"},
     },
 }
 HEALTH: Json = {
     "response_model": Health,
-    "responses": {503: {"model": Health, "description": "billing cannot store payments"}, 500: _READING[500]},
+    "responses": {503: {"model": Health, "description": "billing cannot store payments"}, 500: READING[500]},
 }
 READY: Json = {
     "response_model": Alive,
     "responses": {
         503: {"model": Alive, "description": "Starting or stopping, or no payment could be stored"},
-        500: _READING[500],
+        500: READING[500],
     },
 }

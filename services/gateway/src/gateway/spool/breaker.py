@@ -8,7 +8,7 @@ import structlog
 log = structlog.get_logger()
 
 
-class Breaker:
+class CircuitBreaker:
     """Open while billing is taken to be away. `on_trip` is called each time that it opens; `cause` says why it did, and
     is "" while it is closed. `successes` counts what billing has stored since the process started.
     """

@@ -1,14 +1,27 @@
-"""The spool's file as SQLite sees it: its tables, how it is opened, and what its errors mean.
+"""The spool's directory and its file: whose they are, their tables and bounds, and what SQLite's errors mean. Blocking.
 
 A rollback journal, not a write-ahead log: all that was answered stands in one file, which is checked as a whole at the
 start, and no log can grow beside it or keep a full disk from taking a delete.
 """
 
+import fcntl
+import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from errno import ENOSPC
 from pathlib import Path
+
+from gateway.spool.errors import DiskFailed, FileDamaged, OldSpool, SpoolInUse
+from gateway.spool.rules import PAGE_BYTES
+
+# The journal of a transaction stands beside the file. It may take this part of the bound, but no more than so much.
+_JOURNAL_PART, _MAX_JOURNAL_BYTES = 8, 1024 * 1024
+# What a callback is said to take is an average over many; the last one may need some pages more.
+_SLACK_BYTES = 8 * PAGE_BYTES
+# Left free on the disk: a delete, too, writes its journal first.
+_RESERVE_BYTES = 64 * 1024
 
 # `queue`: payment, malformed, or rejected for what nobody took. `due`: by the clock of the process that set it, 0 for
 # what was never put off. `bytes`: on disk. The triggers keep what would otherwise have to be counted row by row.
@@ -63,7 +76,7 @@ _PRAGMAS = (
 )
 
 _DAMAGED = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
-_WORDS = {
+_CAUSES = {
     sqlite3.SQLITE_FULL: "no space left",
     sqlite3.SQLITE_READONLY: "it is read-only",
     sqlite3.SQLITE_CANTOPEN: "it cannot be opened",
@@ -71,24 +84,12 @@ _WORDS = {
 }
 
 
-class DiskFailed(Exception):
-    """The spool's disk did not do what it was asked. Its text says why, for people."""
-
-    def __init__(self, why: str, *, no_space: bool = False) -> None:
-        super().__init__(why)
-        self.no_space = no_space
-
-
-class FileDamaged(DiskFailed):
-    """The file is not as it was written."""
-
-
 def connect(path: Path) -> sqlite3.Connection:
     """The file, open for one thread at a time and made when it is missing. Raises DiskFailed, FileDamaged."""
     with translated():
         path.touch(mode=0o600)  # it holds personal data; SQLite gives its journal the same rights
         connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-    # What a disk has garbled must still be read, to be laid aside.
+    # What a disk has garbled must still be read, to be set aside.
     connection.text_factory = lambda text: text.decode(errors="replace")
     try:
         with translated():
@@ -141,4 +142,69 @@ def translated() -> Iterator[None]:
         code = getattr(error, "sqlite_errorcode", 0) & 0xFF
         if code in _DAMAGED:
             raise FileDamaged(str(error)) from None
-        raise DiskFailed(_WORDS.get(code, str(error)), no_space=code == sqlite3.SQLITE_FULL) from None
+        raise DiskFailed(_CAUSES.get(code, str(error)), no_space=code == sqlite3.SQLITE_FULL) from None
+
+
+@dataclass(frozen=True)
+class Space:
+    """In bytes: `used` on disk by all files, and the `room` that is left for the file of callbacks to grow."""
+
+    used: int
+    room: int
+
+
+def own(directory: Path) -> int:
+    """Make the directory if it is missing and lock it; the lock, to be closed. Raises SpoolInUse, OldSpool, OSError."""
+    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    lock = os.open(directory / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        _refuse_old_form(directory)
+        # Its own name must outlast a crash as well.
+        for one in (directory, directory.parent):
+            _sync(one)
+    except BlockingIOError:
+        os.close(lock)
+        raise SpoolInUse(f"{directory} belongs to another gateway that runs; each needs one of its own") from None
+    except BaseException:
+        os.close(lock)
+        raise
+    return lock
+
+
+def journal_of(path: Path) -> Path:
+    """Where SQLite keeps what it needs to undo an unfinished transaction of the file at `path`."""
+    return path.with_name(f"{path.name}-journal")
+
+
+def damaged_files(path: Path) -> list[Path]:
+    """The files that were set aside when the one at `path` was salvaged."""
+    return sorted(path.parent.glob(f"{path.name}.damaged-*"))
+
+
+def bound_of_file(path: Path, max_bytes: int) -> int:
+    """What the file of callbacks may take when all files together may take `max_bytes`."""
+    damaged = sum(one.stat().st_size for one in damaged_files(path))
+    return max_bytes - damaged - min(max_bytes // _JOURNAL_PART, _MAX_JOURNAL_BYTES)
+
+
+def space(path: Path, max_bytes: int) -> Space:
+    """How it stands with room, by our own bound and on the disk."""
+    disk, size = os.statvfs(path.parent), path.stat().st_size
+    used = sum(one.stat().st_size for one in (path, *damaged_files(path)))
+    free = disk.f_bavail * disk.f_frsize - _RESERVE_BYTES
+    return Space(used, min(bound_of_file(path, max_bytes) - size - _SLACK_BYTES, free))
+
+
+def _refuse_old_form(directory: Path) -> None:
+    old = sorted([*directory.glob("*.spool"), *directory.glob("rejected/*")])
+    if old:
+        raise OldSpool(f"it holds callbacks of an earlier version, such as {old[0]}: let that version hand them over")
+
+
+def _sync(directory: Path) -> None:
+    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

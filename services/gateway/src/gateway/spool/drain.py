@@ -15,13 +15,12 @@ import structlog
 from gateway.backoff import Backoff, wait_for
 from gateway.batching import carry_all
 from gateway.callbacks.parsing import MalformedCallback, Payment, parse_callback
-from gateway.callbacks.service import QUARANTINE_FULL
-from gateway.clients.billing import DEFERRED, Billing, Receipt
+from gateway.clients.billing import DEFERRED, QUARANTINE_FULL, Billing, Receipt
 from gateway.errors import DATABASE_REFUSES, Broken, CallFailed, Locked, Refused, TimedOut, Unavailable
-from gateway.spool.breaker import Breaker
-from gateway.spool.database import DiskFailed
-from gateway.spool.entries import Entry
-from gateway.spool.spool import Spool
+from gateway.spool.breaker import CircuitBreaker
+from gateway.spool.errors import DiskFailed
+from gateway.spool.rules import Entry
+from gateway.spool.service import Spool
 
 log = structlog.get_logger()
 
@@ -59,7 +58,7 @@ class Drain:
     """Works until `stopping` is set, and then stops between two calls."""
 
     def __init__(
-        self, spool: Spool, billing: Billing, breaker: Breaker, stopping: asyncio.Event, pace: DrainPace
+        self, spool: Spool, billing: Billing, breaker: CircuitBreaker, stopping: asyncio.Event, pace: DrainPace
     ) -> None:
         self._spool = spool
         self._billing = billing

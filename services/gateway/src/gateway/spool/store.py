@@ -16,11 +16,20 @@ from typing import Any, Self
 
 import structlog
 
-from gateway.spool.callback import PAGE_BYTES, Callback
-from gateway.spool.database import DiskFailed, connect, transaction, translated
-from gateway.spool.directory import bound_of_file, damaged_files, journal_of, own, space
-from gateway.spool.entries import COLUMNS, Entry, State, moment, to_entry, to_row
-from gateway.spool.salvage import open_sound
+from gateway.callbacks.parsing import RawCallback
+from gateway.spool.database import (
+    bound_of_file,
+    connect,
+    damaged_files,
+    journal_of,
+    own,
+    space,
+    transaction,
+    translated,
+)
+from gateway.spool.errors import DiskFailed
+from gateway.spool.recovery import open_sound
+from gateway.spool.rules import PAGE_BYTES, Entry, SpoolState, checksum, disk_bytes, microseconds, moment
 
 log = structlog.get_logger()
 
@@ -32,6 +41,10 @@ _NOT_APPLIED = "id NOT IN (SELECT id FROM applied)"
 _OLDEST = f"SELECT received FROM callbacks WHERE queue <> 'rejected' AND {_NOT_APPLIED} ORDER BY id LIMIT 1"  # noqa: S608
 _DEFERRED = f"SELECT count(*) FROM callbacks WHERE queue = 'payment' AND due > 0 AND {_NOT_APPLIED}"  # noqa: S608
 _APPLIED = "SELECT queue, count(*) FROM applied JOIN callbacks USING (id) GROUP BY queue"
+_COLUMNS = (
+    "id, trans_id, body, source_address, received, fault, truncated, checksum, tries, deferrals,"
+    " queue = 'rejected', note"
+)
 _INSERT = (
     "INSERT INTO callbacks (queue, trans_id, body, source_address, received, fault, truncated, checksum, bytes,"
     " due, deferrals) VALUES (?,?,?,?,?,?,?,?,?,?,?)"
@@ -42,9 +55,9 @@ class Store:
     """`max_bytes` bounds the files. `state` is as after the last call."""
 
     def __init__(self, path: Path, max_bytes: int, lock: int, connection: sqlite3.Connection) -> None:
-        self.state = State()
+        self.state = SpoolState()
         self._path = path
-        self._most_bytes = max_bytes
+        self._max_bytes = max_bytes
         self._lock = lock
         self._connection = connection
 
@@ -66,7 +79,7 @@ class Store:
         self._connection.close()
         os.close(self._lock)
 
-    def insert(self, arrivals: Sequence[tuple[Callback, float]]) -> list[bool]:
+    def insert(self, arrivals: Sequence[tuple[RawCallback, float]]) -> list[bool]:
         """Store callbacks with when each is due (0: at once); whether each had room. Durable when this returns.
 
         Raises DiskFailed: then none of them is stored.
@@ -75,7 +88,7 @@ class Store:
         fits = self._fitting([callback for callback, _ in arrivals])
         stored = [one for one, fit in zip(arrivals, fits, strict=True) if fit]
         if stored:
-            self._write(_INSERT, [(*to_row(callback), due, bool(due)) for callback, due in stored])
+            self._write(_INSERT, [(*_row(callback), due, bool(due)) for callback, due in stored])
         return fits
 
     def due_payments(self, now: float, most: int) -> list[Entry]:
@@ -163,16 +176,16 @@ class Store:
 
     def _bound(self) -> None:
         """Let SQLite refuse whatever our own arithmetic would let pass."""
-        pages = bound_of_file(self._path, self._most_bytes) // PAGE_BYTES
+        pages = bound_of_file(self._path, self._max_bytes) // PAGE_BYTES
         with translated():
             self._connection.execute(f"PRAGMA max_page_count = {pages}")
 
-    def _fitting(self, callbacks: Iterable[Callback]) -> list[bool]:
+    def _fitting(self, callbacks: Iterable[RawCallback]) -> list[bool]:
         """Which of these have room beside those before them."""
-        room, junk_room = self.state.room, self._most_bytes // _JUNK_PART - self.state.junk_bytes
+        room, junk_room = self.state.room, self._max_bytes // _JUNK_PART - self.state.junk_bytes
         fits = []
         for callback in callbacks:
-            size = callback.disk_bytes
+            size = disk_bytes(callback)
             fit = size <= (min(room, junk_room) if callback.malformed else room)
             room -= size * fit
             junk_room -= size * (fit and callback.malformed)
@@ -200,9 +213,9 @@ class Store:
         self._look()
 
     def _read(self, condition: str, most: int, **values: float) -> list[Entry]:
-        query = f"SELECT {COLUMNS} FROM callbacks WHERE {_NOT_APPLIED} AND {condition} LIMIT :most"  # noqa: S608
+        query = f"SELECT {_COLUMNS} FROM callbacks WHERE {_NOT_APPLIED} AND {condition} LIMIT :most"  # noqa: S608
         with translated():
-            return [to_entry(row) for row in self._connection.execute(query, {"most": most, **values})]
+            return [_entry(row) for row in self._connection.execute(query, {"most": most, **values})]
 
     def _one(self, query: str) -> Any:
         """The first column of a query's only row; None when it has none."""
@@ -225,9 +238,9 @@ class Store:
         with translated():
             totals = {queue: (count, size) for queue, count, size in self._connection.execute("SELECT * FROM totals")}
             applied = dict(self._connection.execute(_APPLIED).fetchall())
-            disk = space(self._path, self._most_bytes)
+            disk = space(self._path, self._max_bytes)
         oldest = self._one(_OLDEST)
-        self.state = State(
+        self.state = SpoolState(
             payments=totals["payment"][0] - applied.get("payment", 0),
             malformed=totals["malformed"][0] - applied.get("malformed", 0),
             deferred=self._one(_DEFERRED),
@@ -238,3 +251,25 @@ class Store:
             room=disk.room,
             failure=self.state.failure,
         )
+
+
+def _row(callback: RawCallback) -> tuple[Any, ...]:
+    """queue, trans_id, body, source_address, received, fault, truncated, checksum, bytes."""
+    return (
+        "malformed" if callback.malformed else "payment",
+        callback.trans_id,
+        callback.body,
+        callback.source_address,
+        microseconds(callback.received),
+        callback.fault,
+        callback.truncated,
+        checksum(callback),
+        disk_bytes(callback),
+    )
+
+
+def _entry(row: tuple[Any, ...]) -> Entry:
+    """A row of _COLUMNS."""
+    id_, trans_id, body, source, received, fault, truncated, stored, tries, deferrals, rejected, note = row
+    callback = RawCallback(body, source, moment(received), trans_id, fault, bool(truncated))
+    return Entry(id_, callback, tries, deferrals, checksum(callback) == stored, bool(rejected), note)

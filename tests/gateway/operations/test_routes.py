@@ -1,9 +1,11 @@
+import asyncio
 import json
 
 import pytest
-from gateway_rig import TOKEN, callback, run_gateway
+from gateway_rig import TOKEN, callback, run_gateway, until
 from rejesha.billing.v1 import quarantine_service_pb2 as quarantine_pb
 from rejesha.notify.v1 import notify_service_pb2 as notify_pb
+from spooling import drained, pay, state
 
 pytestmark = pytest.mark.anyio
 
@@ -126,3 +128,44 @@ async def test_replaying_while_billing_is_away_is_503(world, authorized):
         await world.billing.down()
         answer = await gateway.post(f"/quarantine/{callback_id}/replay", json=callback(), headers=authorized)
         assert answer.status_code == 503
+
+
+async def test_a_replay_does_not_overtake_a_delivery_of_the_same_payment_that_is_under_way(world, authorized):
+    async with run_gateway(world.plan(intake_deadline=0.8)) as gateway:
+        callback_id = await keep(gateway, b"broken")
+        world.billing.fake.delay = 3600
+        delivery = asyncio.create_task(pay(gateway))
+        await until(lambda: world.billing.fake.records_at_once)
+        world.billing.fake.delay = 0  # from now on it would answer at once
+        path = f"/quarantine/{callback_id}/replay"
+        replay = await gateway.post(path, json=callback(TransAmount="5.00"), headers=authorized)
+        assert (await delivery, replay.status_code) == ("spooled", 200)
+        await drained(gateway)
+    assert world.billing.fake.payments["SAMPLE0001"].amount_cents == 100_000
+    assert [payment.amount_cents for payment in world.billing.fake.conflicts] == [500]
+
+
+async def test_a_replay_that_billing_cannot_record_now_is_spooled_and_its_callback_stays_open(world, authorized):
+    async with run_gateway(world.plan()) as gateway:
+        callback_id = await keep(gateway, b"broken")
+        path = f"/quarantine/{callback_id}/replay"
+        world.billing.fake.database_refuses = "SAMPLE0001"
+        for waiting in (1, 2):
+            answer = await gateway.post(path, json=callback(), headers=authorized)
+            assert (answer.status_code, answer.json()["processingResult"]["outcome"]) == (200, "spooled")
+            assert (await state(gateway))["waiting"] == waiting
+        assert world.billing.fake.kept[callback_id].state == quarantine_pb.QUARANTINE_STATE_OPEN
+        world.billing.fake.database_refuses = ""
+        await drained(gateway)
+        again = await gateway.post(path, json=callback(), headers=authorized)
+        assert again.json()["processingResult"]["repeated"] is True
+    assert world.billing.fake.kept[callback_id].state == quarantine_pb.QUARANTINE_STATE_REPLAYED
+    assert not world.billing.fake.conflicts
+
+
+async def test_a_replay_that_billing_breaks_on_is_not_quarantined_once_more(gateway, world, authorized):
+    callback_id = await keep(gateway, b"broken")
+    world.billing.fake.breaks = "SAMPLE0001"
+    answer = await gateway.post(f"/quarantine/{callback_id}/replay", json=callback(), headers=authorized)
+    assert answer.status_code == 503
+    assert len(world.billing.fake.kept) == 1

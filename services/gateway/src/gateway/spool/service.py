@@ -13,10 +13,10 @@ from typing import TypeVar
 import structlog
 
 from gateway.batching import Batcher
+from gateway.callbacks.parsing import RawCallback
 from gateway.errors import CallFailed, NotSpooled
-from gateway.spool.callback import Callback
-from gateway.spool.database import DiskFailed
-from gateway.spool.entries import Entry, State
+from gateway.spool.errors import DiskFailed
+from gateway.spool.rules import Entry, SpoolState
 from gateway.spool.store import Store
 
 Result = TypeVar("Result")
@@ -41,7 +41,7 @@ class Counters:
 
 
 class Spool:
-    """Callbacks that wait for billing. Made inside the event loop; owns the store from then on."""
+    """RawCallbacks that wait for billing. Made inside the event loop; owns the store from then on."""
 
     def __init__(self, store: Store) -> None:
         self.filled = asyncio.Event()
@@ -49,10 +49,10 @@ class Spool:
         self._store = store
         self._held = Counter(store.trans_ids())
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="spool")
-        self._writer: Batcher[tuple[Callback, float], bool] = Batcher(self._write, deadline=_WRITE_SECONDS)
+        self._writer: Batcher[tuple[RawCallback, float], bool] = Batcher(self._write, deadline=_WRITE_SECONDS)
 
     @property
-    def state(self) -> State:
+    def state(self) -> SpoolState:
         """How it stands; never waits for the disk."""
         return self._store.state
 
@@ -65,7 +65,7 @@ class Spool:
         """Whether a callback of this payment waits here, so that no later one may overtake it."""
         return trans_id in self._held
 
-    async def put(self, callback: Callback, due: float = 0.0) -> None:
+    async def put(self, callback: RawCallback, due: float = 0.0) -> None:
         """Store a callback; it is on the disk when this returns. `due`: when to hand it over, if not at once.
 
         Raises NotSpooled: it may or may not be stored.
@@ -132,7 +132,7 @@ class Spool:
         await self._run(self._store.close)
         self._thread.shutdown()
 
-    async def _write(self, arrivals: Sequence[tuple[Callback, float]]) -> list[bool]:
+    async def _write(self, arrivals: Sequence[tuple[RawCallback, float]]) -> list[bool]:
         """Store callbacks in one transaction; whether each had room."""
         callbacks = [callback for callback, _ in arrivals]
         self._held.update(_trans_ids(callbacks))
@@ -149,7 +149,7 @@ class Spool:
         self.filled.set()
         return stored
 
-    def _let_go(self, callbacks: Iterable[Callback]) -> None:
+    def _let_go(self, callbacks: Iterable[RawCallback]) -> None:
         for trans_id in _trans_ids(callbacks):
             self._held[trans_id] -= 1
             if not self._held[trans_id]:
@@ -159,5 +159,5 @@ class Spool:
         return await asyncio.get_running_loop().run_in_executor(self._thread, work)
 
 
-def _trans_ids(callbacks: Iterable[Callback]) -> list[str]:
+def _trans_ids(callbacks: Iterable[RawCallback]) -> list[str]:
     return [callback.trans_id for callback in callbacks if not callback.malformed]

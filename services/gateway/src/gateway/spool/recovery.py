@@ -1,4 +1,4 @@
-"""What becomes of a spool's file that is damaged: whatever can be read goes into a new one, the old one is laid aside.
+"""Recovers a spool's file that is damaged: whatever can be read goes into a new one, the old one is kept beside it.
 
 A process that dies in the middle of it does all of it again at the next start, or only the last step.
 """
@@ -14,9 +14,9 @@ from typing import Any
 
 import structlog
 
-from gateway.spool.callback import PAGE_BYTES
-from gateway.spool.database import FileDamaged, check, connect, transaction, translated
-from gateway.spool.directory import journal_of
+from gateway.spool.database import check, connect, journal_of, transaction, translated
+from gateway.spool.errors import FileDamaged
+from gateway.spool.rules import PAGE_BYTES
 
 log = structlog.get_logger()
 
@@ -40,10 +40,10 @@ def open_sound(path: Path) -> sqlite3.Connection:
         for leftover in (new, journal_of(new)):
             leftover.unlink(missing_ok=True)
         saved = _copy_what_is_readable(path, new)
-        aside = _beside(path, f"damaged-{time.time_ns()}")
-        path.rename(aside)
+        kept = _beside(path, f"damaged-{time.time_ns()}")
+        path.rename(kept)
         _put_in_place(new, path)
-    log.error("spool_salvaged", callbacks=saved, damaged_file=aside.name)
+    log.error("spool_recovered", callbacks=saved, damaged_file=kept.name)
     return connect(path)
 
 

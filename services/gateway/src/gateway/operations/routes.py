@@ -1,0 +1,159 @@
+"""The operator's routes, each behind `Authorization: Bearer <REJESHA_API_TOKEN>`: a payment's timeline, what waits in
+the spool, and the replay of a quarantined callback.
+"""
+
+import re
+from dataclasses import asdict
+from datetime import UTC, datetime
+from hmac import compare_digest
+from typing import Annotated
+
+import structlog
+from fastapi import APIRouter, Depends, Path, Request
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from starlette.exceptions import HTTPException
+
+from gateway.callbacks import answers
+from gateway.callbacks.bodies import read_body
+from gateway.callbacks.parsing import MalformedCallback, Payment, parse_callback
+from gateway.callbacks.routes import not_stored
+from gateway.callbacks.service import CallbackService
+from gateway.clients.billing import QuarantinedCallback, Receipt
+from gateway.clients.notify import MAX_LISTED, Notify
+from gateway.clients.timeline import MessageRecord
+from gateway.errors import CallFailed, NotFound, NotSpooled, Refused
+from gateway.operations import schemas, timeline
+from gateway.operations.health import describe_spool
+from gateway.responses import Body, JsonResponse, refusal, timestamp
+from gateway.spool.errors import DiskFailed
+from gateway.spool.rules import Entry
+
+log = structlog.get_logger()
+
+_bearer = HTTPBearer(auto_error=False, description="REJESHA_API_TOKEN")
+_TRANS_ID = re.compile(r"[A-Z0-9]{1,50}", re.ASCII)
+_MAX_SHOWN = 50
+# Outcomes after which the callback is still nobody's payment, or billing does not have it yet: it stays open.
+_STILL_OPEN = {"conflict", "quarantined", "spooled"}
+
+CallbackId = Annotated[int, Path(ge=1, le=2**63 - 1)]
+
+
+def _require_token(request: Request, given: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]) -> None:
+    """Ends the request with 401 unless it carries the token."""
+    expected: str = request.app.state.api_token
+    if given is None or not compare_digest(given.credentials.encode(), expected.encode()):
+        log.warning("operator_refused", peer=request.client.host if request.client else "")
+        raise HTTPException(401, "Unauthorized", {"WWW-Authenticate": "Bearer"})
+
+
+router = APIRouter(tags=["operator"], dependencies=[Depends(_require_token)])
+
+
+@router.get("/payments/{TransID}", **schemas.TIMELINE)
+async def get_payment(request: Request, trans_id: Annotated[str, Path(alias="TransID")]) -> JsonResponse:
+    """A payment and its timeline: what it is, and step by step what was done about it."""
+    service: CallbackService = request.app.state.callbacks
+    wanted = trans_id.strip().upper()
+    if not _TRANS_ID.fullmatch(wanted):
+        raise refusal(404, "No such payment")
+    try:
+        payment = await service.billing.get_payment(wanted)
+    except CallFailed as error:
+        if service.spool.holds(wanted):
+            raise refusal(503, "It waits in the spool, billing does not have it yet", retry_after=5) from None
+        if isinstance(error, NotFound):
+            raise refusal(404, "No such payment") from None
+        raise refusal(503, f"billing cannot be asked right now ({error.reason})", retry_after=5) from None
+    messages, notes = await _messages(request.app.state.notify, wanted)
+    return JsonResponse(timeline.compose(payment, messages, notes))
+
+
+async def _messages(notify: Notify, trans_id: str) -> tuple[list[MessageRecord] | None, list[str]]:
+    """The payment's messages, or None and why they are missing."""
+    try:
+        messages, more = await notify.list_messages(trans_id)
+    except CallFailed as error:
+        log.warning("messages_not_listed", trans_id=trans_id, reason=error.reason)
+        return None, [f"notify cannot be asked right now ({error.reason}): its messages are missing here"]
+    return messages, [f"only the newest {MAX_LISTED} messages are shown"] if more else []
+
+
+@router.get("/spool", **schemas.SPOOL)
+async def show_spool(request: Request) -> JsonResponse:
+    """What waits on this gateway's disk for billing, oldest first, and how the disk is. Never a body."""
+    service: CallbackService = request.app.state.callbacks
+    try:
+        entries = await service.spool.heads(_MAX_SHOWN)
+    except DiskFailed as error:
+        raise refusal(503, f"The spool cannot be read: {error}") from None
+    return JsonResponse(
+        {
+            **describe_spool(service),
+            "billing": "away" if service.breaker.is_open else "reachable",
+            "counters": asdict(service.spool.counters),
+            "callbacks": [_head(entry) for entry in entries],
+        }
+    )
+
+
+def _head(entry: Entry) -> Body:
+    callback = entry.callback
+    return {
+        "receivedAt": timestamp(callback.received),
+        "state": "rejected" if entry.rejected else "deferred" if entry.deferrals else "waiting",
+        "transactionId": callback.trans_id or None,
+        "fault": callback.fault or entry.note or None,
+        "sourceAddress": callback.source_address or None,
+        "bytes": len(callback.body),
+    }
+
+
+@router.post("/quarantine/{callback_id}/replay", **schemas.REPLAY)
+async def replay(request: Request, callback_id: CallbackId) -> JsonResponse:
+    """Reads a quarantined callback again, or the corrected one in the body, and records it as a delivery is recorded.
+
+    Safe to repeat; where the payment had to be spooled, repeat it later to close the callback.
+    """
+    service: CallbackService = request.app.state.callbacks
+    corrected = await read_body(request)
+    if corrected.truncated:
+        raise refusal(413, "body: too long")
+    try:
+        quarantined = await _open_callback(service, callback_id)
+        payment = _parse(corrected.content or quarantined.callback_body, quarantined.source_address)
+        receipt = await _record(service, callback_id, payment)
+    except CallFailed as error:
+        log.warning("replay_unfinished", callback_id=callback_id, cause=str(error))
+        raise refusal(503, "billing did not finish it; repeating is safe", retry_after=5) from None
+    log.info("callback_replayed", callback_id=callback_id, trans_id=receipt.trans_id, outcome=receipt.outcome)
+    return JsonResponse(answers.recorded(receipt, datetime.now(UTC)))
+
+
+async def _open_callback(service: CallbackService, callback_id: int) -> QuarantinedCallback:
+    try:
+        found = await service.billing.get_quarantined_callback(callback_id)
+    except NotFound:
+        raise refusal(404, "No such callback in quarantine") from None
+    if found.state != "open":
+        raise refusal(409, f"It was {found.state} before" + (f" as {found.trans_id}" if found.trans_id else ""))
+    return found
+
+
+def _parse(body: bytes, source_address: str) -> Payment:
+    try:
+        return parse_callback(body, source_address)
+    except MalformedCallback as malformed:
+        raise refusal(400, malformed.fault) from None
+
+
+async def _record(service: CallbackService, callback_id: int, payment: Payment) -> Receipt:
+    try:
+        receipt = await service.record(payment, quarantined=True)
+    except Refused as error:
+        raise refusal(400, f"payment: {error.detail or error.reason}") from None
+    except NotSpooled as error:
+        raise not_stored(payment.trans_id, error) from None
+    if receipt.outcome not in _STILL_OPEN:
+        await service.billing.resolve(callback_id, receipt.trans_id, "replayed through the gateway")
+    return receipt
