@@ -14,7 +14,7 @@ SOURCES = sorted(
     for path in (ROOT / folder).rglob("*.py")
     if "migrations" not in path.parts
 )
-SERVICES = ("billing", "router_control", "notify")  # the gateway has no database and no rules: it translates
+SERVICES = ("billing", "router_control", "notify")  # the gateway has no database of ours: see its own tests below
 QUERY_WORDS = {"select", "insert", "update", "delete", "text", "exec_driver_sql", "execute"}
 
 
@@ -100,6 +100,31 @@ def test_protobuf_stops_at_the_servicer(service):
         if not borders & set(path.parts):
             foreign = {module for module in imports(path) if module.startswith(("rejesha.", "google.protobuf"))}
             assert not foreign, f"{name(path)} imports {foreign}"
+
+
+def test_in_the_gateway_protobuf_and_grpc_stop_at_its_clients():
+    for path in service_files("gateway"):
+        if "clients" not in path.parts:
+            foreign = {
+                one for one in imports(path) if one.split(".")[0] in {"rejesha", "google", "grpc", "grpc_health"}
+            }
+            assert not foreign, f"{name(path)} imports {foreign}"
+
+
+def test_in_the_gateway_only_the_spool_s_files_know_sqlite():
+    knows = {path.stem for path in service_files("gateway") if "sqlite3" in imports(path)}
+    assert knows == {"database", "recovery", "store"}
+
+
+@pytest.mark.parametrize(
+    "module",
+    ["callbacks/addresses", "callbacks/answers", "callbacks/parsing", "callbacks/sources", "operations/timeline",
+     "spool/rules"],
+)  # fmt: skip
+def test_the_gateway_s_rules_are_pure(module):
+    path = ROOT / f"services/gateway/src/gateway/{module}.py"
+    impure = {"asyncio", "fastapi", "google", "grpc", "os", "rejesha", "sqlite3", "starlette", "structlog", "time"}
+    assert not [one for one in imports(path) if one.split(".")[0] in impure]
 
 
 @pytest.mark.parametrize(

@@ -1,1 +1,1 @@
-"""The only public door: takes callbacks in and carries tasks out. No database, no money rules."""
+"""The only public service: takes callbacks in and carries tasks out. No database of ours, no money rules."""

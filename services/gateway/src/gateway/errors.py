@@ -1,9 +1,4 @@
-"""What can go wrong when another service is asked; gRPC's own errors are mapped here and stop here."""
-
-from collections.abc import Callable
-
-import grpc
-from servicekit.rpc.errors import reason_of
+"""What can go wrong when another service is asked."""
 
 # The one reason of an Unavailable that no waiting mends.
 DATABASE_REFUSES = "DATABASE_REFUSES"
@@ -51,20 +46,3 @@ class Broken(CallFailed):
 
 class NotSpooled(CallFailed):
     """The spool could not store it; what came of a write that hung is not known."""
-
-
-_KINDS: dict[grpc.StatusCode, Callable[[str, str, str], CallFailed]] = {
-    grpc.StatusCode.UNAVAILABLE: Unavailable,
-    grpc.StatusCode.RESOURCE_EXHAUSTED: Unavailable,
-    grpc.StatusCode.CANCELLED: Unavailable,
-    grpc.StatusCode.DEADLINE_EXCEEDED: TimedOut,
-    grpc.StatusCode.INVALID_ARGUMENT: Refused,
-    grpc.StatusCode.NOT_FOUND: NotFound,
-}
-
-
-def from_rpc(service: str, error: grpc.aio.AioRpcError) -> CallFailed:
-    """The error of a failed call to `service`."""
-    reason = reason_of(error)
-    kind = Locked if reason == "ROW_LOCKED" else _KINDS.get(error.code(), Broken)
-    return kind(service, reason, error.details() or "")

@@ -1,1 +1,1 @@
-"""M-Pesa's door: who may post a callback, what it says, and recording it."""
+"""M-Pesa's callbacks: who may send them, what they say, and recording them."""

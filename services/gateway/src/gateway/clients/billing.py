@@ -13,8 +13,8 @@ from rejesha.billing.v1 import quarantine_service_pb2 as quarantine_pb
 from gateway.callbacks.parsing import MAX_BODY_BYTES, Payment, RawCallback
 from gateway.clients import timeline
 from gateway.clients.enums import name_of
+from gateway.clients.errors import from_rpc
 from gateway.clients.timeline import PaymentTimeline
-from gateway.errors import from_rpc
 
 if TYPE_CHECKING:
     from rejesha.billing.v1.payment_service_pb2_grpc import PaymentServiceAsyncStub
@@ -106,7 +106,7 @@ class Billing:
         return (await self.quarantine_all([callback]))[0]
 
     async def quarantine_all(self, callbacks: Sequence[RawCallback]) -> list[int]:
-        """Keep bodies that cannot become payments, at most 50; their ids. Durable when this returns; may be repeated."""
+        """Keep bodies that cannot become payments, at most 50; their ids. Durable when this returns, however often."""
         request = quarantine_pb.QuarantineCallbacksRequest(callbacks=[_quarantined(callback) for callback in callbacks])
         call = self._quarantine.QuarantineCallbacks(request, timeout=self._intake_deadline, wait_for_ready=True)
         return list((await _answer(call)).callback_ids)

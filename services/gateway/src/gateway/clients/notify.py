@@ -9,8 +9,8 @@ import grpc
 from google.protobuf.timestamp_pb2 import Timestamp
 from rejesha.notify.v1 import notify_service_pb2 as pb
 
+from gateway.clients.errors import from_rpc
 from gateway.clients.timeline import MessageRecord, read_message
-from gateway.errors import from_rpc
 
 if TYPE_CHECKING:
     from rejesha.notify.v1.notify_service_pb2_grpc import NotifyServiceAsyncStub

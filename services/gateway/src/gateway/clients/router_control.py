@@ -8,7 +8,7 @@ import grpc
 from rejesha.billing.v1 import task_service_pb2 as billing_pb
 from rejesha.router_control.v1 import router_control_service_pb2 as pb
 
-from gateway.errors import from_rpc
+from gateway.clients.errors import from_rpc
 
 if TYPE_CHECKING:
     from rejesha.router_control.v1.router_control_service_pb2_grpc import RouterControlServiceAsyncStub

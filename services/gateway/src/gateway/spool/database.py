@@ -147,10 +147,10 @@ def translated() -> Iterator[None]:
 
 @dataclass(frozen=True)
 class Space:
-    """In bytes: `used` on disk by all files, and the `room` that is left for the file of callbacks to grow."""
+    """In bytes: `used` on disk by all files, and `free` for the file of callbacks to grow."""
 
     used: int
-    room: int
+    free: int
 
 
 def own(directory: Path) -> int:
@@ -189,7 +189,7 @@ def bound_of_file(path: Path, max_bytes: int) -> int:
 
 
 def space(path: Path, max_bytes: int) -> Space:
-    """How it stands with room, by our own bound and on the disk."""
+    """How much space there is, by our own bound and on the disk."""
     disk, size = os.statvfs(path.parent), path.stat().st_size
     used = sum(one.stat().st_size for one in (path, *damaged_files(path)))
     free = disk.f_bavail * disk.f_frsize - _RESERVE_BYTES

@@ -78,8 +78,8 @@ class Entry:
 @dataclass(frozen=True)
 class SpoolState:
     """`payments` and `malformed` callbacks wait since `oldest`; `deferred` payments were put off; `rejected`: what
-    nobody took, and damaged files. In bytes: `size` on disk, `junk_bytes` of it for what is no waiting payment, `room`
-    left. `failure`: of the last attempt to write.
+    nobody took, and damaged files. In bytes: `size` on disk, `junk_bytes` of it for what is no waiting payment,
+    `free_bytes` left for more. `failure`: of the last attempt to write.
     """
 
     payments: int = 0
@@ -89,7 +89,7 @@ class SpoolState:
     oldest: datetime | None = None
     size: int = 0
     junk_bytes: int = 0
-    room: int = 0
+    free_bytes: int = 0
     failure: DiskFailed | None = None
 
     @property
@@ -100,7 +100,7 @@ class SpoolState:
     @property
     def full(self) -> bool:
         """Whether there is no room, by our own bound or on the disk."""
-        return self.room < MAX_CALLBACK_BYTES or (self.failure is not None and self.failure.no_space)
+        return self.free_bytes < MAX_CALLBACK_BYTES or (self.failure is not None and self.failure.no_space)
 
     @property
     def name(self) -> str:

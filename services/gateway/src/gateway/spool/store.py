@@ -182,13 +182,13 @@ class Store:
 
     def _fitting(self, callbacks: Iterable[RawCallback]) -> list[bool]:
         """Which of these have room beside those before them."""
-        room, junk_room = self.state.room, self._max_bytes // _JUNK_PART - self.state.junk_bytes
+        free, junk_free = self.state.free_bytes, self._max_bytes // _JUNK_PART - self.state.junk_bytes
         fits = []
         for callback in callbacks:
             size = disk_bytes(callback)
-            fit = size <= (min(room, junk_room) if callback.malformed else room)
-            room -= size * fit
-            junk_room -= size * (fit and callback.malformed)
+            fit = size <= (min(free, junk_free) if callback.malformed else free)
+            free -= size * fit
+            junk_free -= size * (fit and callback.malformed)
             fits.append(fit)
         return fits
 
@@ -248,7 +248,7 @@ class Store:
             oldest=None if oldest is None else moment(oldest),
             size=disk.used,
             junk_bytes=totals["malformed"][1] + totals["rejected"][1],
-            room=disk.room,
+            free_bytes=disk.free,
             failure=self.state.failure,
         )
 
