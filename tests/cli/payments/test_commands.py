@@ -6,7 +6,8 @@ import re
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from gateway.operations import timeline as gateway_timeline
+from gateway.clients.timeline import read, read_message
+from gateway.operations.timeline import compose
 from google.protobuf.timestamp_pb2 import Timestamp
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -57,7 +58,8 @@ def story(outcome=payment.PAYMENT_OUTCOME_CUSTOMER_PAID, tasks=(), **more):
 
 def document(told, messages=(), notes=()):
     """What the real gateway would answer."""
-    return json.loads(json.dumps(gateway_timeline.compose(told, messages, notes)))
+    listed = [read_message(message) for message in messages]
+    return json.loads(json.dumps(compose(read(told), listed, notes)))
 
 
 def sent(state=notify.MESSAGE_STATE_SENT, **more):

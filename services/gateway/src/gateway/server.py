@@ -56,5 +56,5 @@ def listening(host: str, port: int) -> socket.socket:
 
 
 def limits_of_this_process() -> Limits:
-    """The usual ones; fewer connections where files are scarce, as many files are left for all else and a burst of new ones."""
+    """The usual ones; fewer connections where files are scarce: as many files are left for all else."""
     return Limits(connections=min(Limits().connections, raise_file_limit() // 2))
