@@ -58,7 +58,7 @@ def story(outcome=payment.PAYMENT_OUTCOME_CUSTOMER_PAID, tasks=(), **more):
 
 def document(told, messages=(), notes=()):
     """What the real gateway would answer."""
-    listed = [read_message(message) for message in messages]
+    listed = None if messages is None else [read_message(message) for message in messages]
     return json.loads(json.dumps(compose(read(told), listed, notes)))
 
 
