@@ -2,8 +2,8 @@ import asyncio
 
 import pytest
 from gateway.batching import BATCHES_IN_FLIGHT, MAX_BATCH, Batcher
-from gateway.errors import Broken, Refused, Unavailable
 from gateway_rig import until
+from servicekit.rpc.errors import Internal, InvalidArgument, ResourceExhausted, Unavailable
 
 pytestmark = pytest.mark.anyio
 
@@ -53,7 +53,7 @@ async def test_a_full_queue_refuses_at_once():
     waiting = [asyncio.create_task(batcher.submit(number)) for number in range(5)]
     await asyncio.sleep(0.01)
     assert [task.done() for task in waiting] == [False, False, False, True, True]
-    with pytest.raises(Unavailable, match="QUEUE_FULL"):
+    with pytest.raises(ResourceExhausted, match="too many wait"):
         waiting[4].result()
     gate.open.set()
     assert await asyncio.gather(*waiting[:3]) == [0, 10, 20]
@@ -74,7 +74,7 @@ async def test_who_has_stopped_waiting_is_not_carried_any_more():
     assert gate.batches == [[0, 1, 2], [3]]
 
 
-@pytest.mark.parametrize("error", [Refused("billing", "INVALID_PAYMENT"), Broken("billing", "INTERNAL")])
+@pytest.mark.parametrize("error", [InvalidArgument(service="billing"), Internal(service="billing")])
 async def test_a_bad_item_is_found_and_its_neighbours_are_carried(error):
     async def carry(items):
         if 13 in items:
@@ -92,7 +92,7 @@ async def test_a_service_that_is_away_is_not_asked_again_for_each_item():
 
     async def carry(items):
         calls.append(len(items))
-        raise Unavailable("billing", "UNAVAILABLE")
+        raise Unavailable(service="billing")
 
     batcher = Batcher(carry, deadline=5)
     ends = await asyncio.gather(*(batcher.submit(number) for number in range(32)), return_exceptions=True)
@@ -116,7 +116,7 @@ async def test_whoever_waits_behind_a_batch_that_fails_is_given_back_before_the_
     async def carry(items):
         calls.append(items)
         await go_on.wait()
-        raise Unavailable("billing", "DATABASE_UNAVAILABLE")
+        raise Unavailable(reason="DATABASE_UNAVAILABLE", service="billing")
 
     async def submit(item):
         try:

@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 import structlog
+from servicekit.rpc.errors import NotFound, ResourceExhausted, ServiceError, Unavailable
 
-from gateway.errors import Broken, CallFailed, Refused, Unavailable
+from gateway.errors import AWAY
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -55,13 +56,11 @@ class Batcher(Generic[Item, Result]):
         self._in_flight = 0
 
     async def submit(self, item: Item) -> Result:
-        """The item's result. Raises Refused or Broken when the fault is the item's own.
-
-        Raises Unavailable when the queue is full or the service is away, TimeoutError at the deadline; in both
-        cases the item may or may not have been carried.
+        """The item's result. Raises ServiceError: one of AWAY when the queue is full or the service is away, any other
+        when the fault is the item's own; TimeoutError at the deadline. Away or late, the item may have been carried.
         """
         if len(self._waiting) >= self._capacity:
-            raise Unavailable("gateway", "QUEUE_FULL")
+            raise ResourceExhausted("too many wait already", reason="QUEUE_FULL", service="gateway")
         loop = asyncio.get_running_loop()
         answer: asyncio.Future[Result] = loop.create_future()
         self._waiting.append(_Place(item, answer))
@@ -78,7 +77,7 @@ class Batcher(Generic[Item, Result]):
         while self._lanes:
             await asyncio.wait(self._lanes)
 
-    def give_back(self, cause: CallFailed) -> None:
+    def give_back(self, cause: ServiceError) -> None:
         """End the waiting of all who are not under way yet: `cause` tells them why."""
         while self._waiting:
             _settle(self._waiting.popleft().answer, cause)
@@ -116,20 +115,20 @@ class Batcher(Generic[Item, Result]):
     async def _carry_batch(self, batch: list[_Place[Item, Result]]) -> None:
         try:
             results = await carry_all([place.item for place in batch], self._carry_or_say_why, _blame)
-        except CallFailed as error:
+        except ServiceError as error:
             log.warning("batch_failed", service=error.service, reason=error.reason, size=len(batch))
             results = [error] * len(batch)
         except Exception:
             log.exception("batch_broken", size=len(batch))
-            results = [Unavailable("gateway", "INTERNAL")] * len(batch)
+            results = [Unavailable(reason="INTERNAL", service="gateway")] * len(batch)
         for place, result in zip(batch, results, strict=True):
             _settle(place.answer, result)
 
-    async def _carry_or_say_why(self, items: Sequence[Item]) -> Sequence[Result | CallFailed]:
+    async def _carry_or_say_why(self, items: Sequence[Item]) -> Sequence[Result | ServiceError]:
         return await self._carry(items)
 
 
-def _blame(_item: object, error: Refused | Broken) -> CallFailed:
+def _blame(_item: object, error: ServiceError) -> ServiceError:
     return error
 
 
@@ -138,12 +137,12 @@ def _end_waiting(answer: asyncio.Future[Any]) -> None:
         answer.set_exception(TimeoutError())
 
 
-def _settle(answer: asyncio.Future[Result], result: Result | CallFailed) -> None:
+def _settle(answer: asyncio.Future[Result], result: Result | ServiceError) -> None:
     if answer.done():
         return
-    if isinstance(result, CallFailed):
+    if isinstance(result, ServiceError):
         # Each submitter gets an error of its own: a shared one would collect everybody's traceback.
-        answer.set_exception(type(result)(result.service, result.reason, result.detail))
+        answer.set_exception(type(result)(str(result), reason=result.reason, service=result.service))
     else:
         answer.set_result(result)
 
@@ -151,7 +150,7 @@ def _settle(answer: asyncio.Future[Result], result: Result | CallFailed) -> None
 async def carry_all(
     items: Sequence[Item],
     carry: Callable[[Sequence[Item]], Awaitable[Sequence[Result]]],
-    give_up: Callable[[Item, Refused | Broken], Result],
+    give_up: Callable[[Item, ServiceError], Result],
 ) -> list[Result]:
     """The result of each item, in order.
 
@@ -163,7 +162,9 @@ async def carry_all(
         return []  # no service takes an empty batch
     try:
         results = list(await carry(items))
-    except (Refused, Broken) as error:
+    except ServiceError as error:
+        if isinstance(error, (*AWAY, NotFound)):
+            raise
         if len(items) == 1:
             return [give_up(items[0], error)]
         middle = len(items) // 2

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from typing import Any, NoReturn
 
 import structlog
+from servicekit.rpc.errors import InvalidArgument, ServiceError
 from starlette.datastructures import URLPath
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -23,8 +24,8 @@ from gateway.callbacks.parsing import MAX_BODY_BYTES, MalformedCallback, RawCall
 from gateway.callbacks.service import CallbackService
 from gateway.callbacks.sources import Sources
 from gateway.clients.billing import Receipt
-from gateway.errors import CallFailed, NotSpooled, Refused
 from gateway.responses import JsonResponse, refusal, rejected
+from gateway.spool.errors import NotSpooled
 
 log = structlog.get_logger()
 
@@ -112,8 +113,8 @@ async def validate(request: Request, source: str) -> JsonResponse:
         return JsonResponse(
             answers.refused_by_code(answers.INVALID_AMOUNT) if bad_amount else answers.accepted_by_code()
         )
-    except (CallFailed, TimeoutError) as error:
-        log.warning("validation_unanswered", cause=str(error) or type(error).__name__)
+    except (ServiceError, TimeoutError) as error:
+        log.warning("validation_unanswered", cause=getattr(error, "reason", "TIMED_OUT"))
         return JsonResponse(answers.accepted_by_code())
     return JsonResponse(answers.validated(verdict))
 
@@ -138,15 +139,15 @@ async def _record(service: CallbackService, body: ReadBody, source: str) -> Rece
     payment = parse_callback(body.content, source, datetime.now(UTC))
     try:
         return await service.record(payment)
-    except Refused as error:
-        raise MalformedCallback("payment", f"payment: {error.detail or error.reason}") from None
+    except InvalidArgument as error:
+        raise MalformedCallback("payment", f"payment: {str(error) or error.reason}") from None
     except NotSpooled as error:
         raise not_stored(payment.trans_id, error) from None
 
 
 def not_stored(trans_id: str, error: NotSpooled) -> HTTPException:
     """The one place where a payment is turned away, because neither billing nor the spool could store it."""
-    log.error("payment_not_stored", trans_id=trans_id, cause=str(error))
+    log.error("payment_not_stored", trans_id=trans_id, cause=error.told)
     return refusal(503, "The payment could not be stored; send it again", retry_after=5)
 
 
@@ -162,7 +163,7 @@ async def _keep(
             callback_id = await service.keep(callback)
         except NotSpooled as error:
             # There may be money in it: the sender must not believe that we have it.
-            log.error("callback_not_kept", fault=malformed.fault, cause=str(error))  # noqa: TRY400
+            log.error("callback_not_kept", fault=malformed.fault, cause=error.told)  # noqa: TRY400
             raise refusal(503, "The callback could not be kept; send it again", retry_after=5) from None
     log.warning("callback_malformed", fault=malformed.fault, callback_id=callback_id, source=source)
     answer = rejected(malformed.fault, datetime.now(UTC), quarantine_id=callback_id)

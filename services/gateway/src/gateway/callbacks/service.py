@@ -10,12 +10,14 @@ from datetime import UTC, datetime
 from weakref import WeakValueDictionary
 
 import structlog
+from servicekit.rpc.errors import DeadlineExceeded, InvalidArgument, RowLocked, ServiceError, Unavailable
 
 from gateway.batching import Batcher
 from gateway.callbacks.parsing import Payment, RawCallback
 from gateway.clients.billing import DEFERRED, QUARANTINE_FULL, Billing, Receipt, ValidationVerdict
-from gateway.errors import CallFailed, Locked, NotSpooled, Refused, TimedOut, Unavailable
+from gateway.errors import AWAY
 from gateway.spool.breaker import CircuitBreaker
+from gateway.spool.errors import NotSpooled
 from gateway.spool.service import Spool
 
 log = structlog.get_logger()
@@ -34,7 +36,9 @@ class CallbackService:
         self._recorder = Batcher(billing.record, deadline=deadline)
         self._validator = Batcher(billing.validate, deadline=validation_deadline)
         # Who stands in the queue then need not wait to find out as well.
-        self.breaker = CircuitBreaker(on_trip=lambda cause: self._recorder.give_back(Unavailable("billing", cause)))
+        self.breaker = CircuitBreaker(
+            on_trip=lambda cause: self._recorder.give_back(Unavailable(reason=cause, service="billing"))
+        )
         if spool.state.waiting:
             self.breaker.trip("SPOOL_NOT_EMPTY")  # as it was when we stopped; the drain finds out
         self._locks = KeyedLocks()
@@ -55,8 +59,8 @@ class CallbackService:
         """What became of a payment that is now stored for good; outcome "spooled" when billing does not have it yet.
 
         `quarantined`: its callback is in quarantine already, and is not put there again when billing breaks on it.
-        Raises Refused when billing will never take it, NotSpooled when nobody could store it, and Broken when billing
-        breaks on what is quarantined.
+        Raises InvalidArgument when billing will never take it, NotSpooled when nobody could store it, and ServiceError
+        when billing breaks on what is quarantined.
         """
         async with self._locks.of(payment.trans_id):
             if self.spool.holds(payment.trans_id):
@@ -67,7 +71,7 @@ class CallbackService:
             return await self._ask(payment, quarantined=quarantined)
 
     async def validate(self, payment: Payment) -> ValidationVerdict:
-        """What would become of a payment. Raises CallFailed, TimeoutError."""
+        """What would become of a payment. Raises ServiceError, TimeoutError."""
         return await self._validator.submit(payment)
 
     async def keep(self, callback: RawCallback) -> int | None:
@@ -79,7 +83,7 @@ class CallbackService:
         successes = self.breaker.successes
         try:
             return await self.billing.quarantine(callback)
-        except CallFailed as error:
+        except ServiceError as error:
             self._note(error, successes)
             await self.spool.put(callback)
             return None
@@ -88,15 +92,15 @@ class CallbackService:
         successes = self.breaker.successes
         try:
             receipt = await self._recorder.submit(payment)
-        except Refused:
+        except InvalidArgument:
             raise
-        except Locked:
+        except RowLocked:
             return await self._put_off(payment)
-        except (Unavailable, TimedOut, TimeoutError) as error:
+        except (*AWAY, TimeoutError) as error:
             # Done or not, handing it over once more is safe.
             self._note(error, successes)
             return await self._spool(payment)
-        except CallFailed as error:
+        except ServiceError as error:
             if quarantined:
                 raise
             return await self._quarantine(payment, error, successes)
@@ -105,22 +109,22 @@ class CallbackService:
         self.breaker.succeeded()
         return receipt
 
-    def _note(self, error: CallFailed | TimeoutError, successes: int) -> None:
+    def _note(self, error: ServiceError | TimeoutError, successes: int) -> None:
         """Tell the breaker of a failure; `successes` as they were counted before the call."""
         if isinstance(error, TimeoutError):
             self.breaker.timed_out("TIMED_OUT", successes)
-        elif isinstance(error, TimedOut) and not isinstance(error, Locked):
+        elif isinstance(error, DeadlineExceeded):
             self.breaker.timed_out(error.told, successes)
-        elif isinstance(error, Unavailable) and _is_away(error):
+        elif isinstance(error, AWAY) and _is_billing_away(error):
             self.breaker.trip(error.told)
 
-    async def _quarantine(self, payment: Payment, error: CallFailed, successes: int) -> Receipt:
+    async def _quarantine(self, payment: Payment, error: ServiceError, successes: int) -> Receipt:
         """Billing breaks on this payment: a person must look at it, but its money is not lost."""
         fault = f"payment: billing could not record it ({error.reason})"
         log.error("payment_quarantined", trans_id=payment.trans_id, cause=error.reason)
         try:
             await self.billing.quarantine(_callback(payment, fault))
-        except CallFailed as failed:
+        except ServiceError as failed:
             self._note(failed, successes)
             return await self._spool(payment)
         return _held(payment, "quarantined")
@@ -135,9 +139,9 @@ class CallbackService:
         return _held(payment, "spooled")
 
 
-def _is_away(error: CallFailed) -> bool:
-    """Whether it is billing that is away, and not merely our queue or its quarantine that is full."""
-    return error.service == "billing" and error.reason != QUARANTINE_FULL
+def _is_billing_away(error: ServiceError) -> bool:
+    """Whether it is billing that is away, and not merely our queue or its quarantine that is full, or a row locked."""
+    return error.service == "billing" and error.reason != QUARANTINE_FULL and not isinstance(error, RowLocked)
 
 
 def _callback(payment: Payment, fault: str = "") -> RawCallback:

@@ -1,11 +1,10 @@
 """Asks billing about payments: requests and answers as dataclasses. Protobuf and gRPC's errors stop here."""
 
-from collections.abc import Awaitable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
-import grpc
 from google.protobuf.timestamp_pb2 import Timestamp
 from rejesha.billing.v1 import payment_service_pb2 as pb
 from rejesha.billing.v1 import quarantine_service_pb2 as quarantine_pb
@@ -13,14 +12,12 @@ from rejesha.billing.v1 import quarantine_service_pb2 as quarantine_pb
 from gateway.callbacks.parsing import MAX_BODY_BYTES, Payment, RawCallback
 from gateway.clients import timeline
 from gateway.clients.enums import name_of
-from gateway.clients.errors import from_rpc
+from gateway.clients.errors import answer
 from gateway.clients.timeline import PaymentTimeline
 
 if TYPE_CHECKING:
     from rejesha.billing.v1.payment_service_pb2_grpc import PaymentServiceAsyncStub
     from rejesha.billing.v1.quarantine_service_pb2_grpc import QuarantineServiceAsyncStub
-
-Response = TypeVar("Response")
 
 # The outcome of a payment that billing did not record, because another transaction holds a row that it needs.
 DEFERRED = "deferred"
@@ -70,7 +67,7 @@ class Waiting:
 
 
 class Billing:
-    """billing's PaymentService and QuarantineService. Every method raises gateway.errors.CallFailed."""
+    """billing's PaymentService and QuarantineService. Every method raises ServiceError."""
 
     def __init__(
         self,
@@ -90,12 +87,12 @@ class Billing:
         request = pb.RecordPaymentsRequest(payments=[_payment(payment) for payment in payments])
         # Waiting for the connection lets a restart of billing pass without losing a callback.
         call = self._stub.RecordPayments(request, timeout=self._intake_deadline, wait_for_ready=True)
-        return [_receipt(receipt) for receipt in (await _answer(call)).receipts]
+        return [_receipt(receipt) for receipt in (await answer(call, "billing")).receipts]
 
     async def validate(self, payments: Sequence[Payment]) -> list[ValidationVerdict]:
         """What would become of payments; stores nothing. At most 500."""
         request = pb.ValidatePaymentsRequest(payments=[_payment(payment) for payment in payments])
-        response = await _answer(self._stub.ValidatePayments(request, timeout=self._validation_deadline))
+        response = await answer(self._stub.ValidatePayments(request, timeout=self._validation_deadline), "billing")
         return [
             ValidationVerdict(timeline.outcome(verdict.outcome), timeline.unmatched_reason(verdict.unmatched_reason))
             for verdict in response.verdicts
@@ -109,23 +106,23 @@ class Billing:
         """Keep bodies that cannot become payments, at most 50; their ids. Durable when this returns, however often."""
         request = quarantine_pb.QuarantineCallbacksRequest(callbacks=[_quarantined(callback) for callback in callbacks])
         call = self._quarantine.QuarantineCallbacks(request, timeout=self._intake_deadline, wait_for_ready=True)
-        return list((await _answer(call)).callback_ids)
+        return list((await answer(call, "billing")).callback_ids)
 
     async def get_payment(self, trans_id: str) -> PaymentTimeline:
         """A payment and what billing knows of it."""
         request = pb.GetPaymentRequest(trans_id=trans_id)
-        return timeline.read(await _answer(self._stub.GetPayment(request, timeout=_QUESTION)))
+        return timeline.read(await answer(self._stub.GetPayment(request, timeout=_QUESTION), "billing"))
 
     async def get_quarantined_callback(self, callback_id: int) -> QuarantinedCallback:
         """A callback in quarantine."""
         request = quarantine_pb.GetQuarantinedCallbackRequest(callback_id=callback_id)
-        found = (await _answer(self._quarantine.GetQuarantinedCallback(request, timeout=_QUESTION))).callback
+        found = (await answer(self._quarantine.GetQuarantinedCallback(request, timeout=_QUESTION), "billing")).callback
         state = name_of(quarantine_pb.QuarantineState, "QUARANTINE_STATE_", found.state)
         return QuarantinedCallback(found.callback_body, found.source_address, state, found.trans_id)
 
     async def count_waiting(self, seconds: float) -> Waiting:
         """What waits for a person; asks no longer than so many seconds."""
-        found = await _answer(self._stub.CountWaiting(pb.CountWaitingRequest(), timeout=seconds))
+        found = await answer(self._stub.CountWaiting(pb.CountWaitingRequest(), timeout=seconds), "billing")
         return Waiting(found.open_callbacks, found.unmatched_payments)
 
     async def resolve(self, callback_id: int, trans_id: str, note: str) -> None:
@@ -133,14 +130,7 @@ class Billing:
         request = quarantine_pb.ResolveQuarantinedCallbackRequest(
             callback_id=callback_id, trans_id=trans_id, note=note[:255]
         )
-        await _answer(self._quarantine.ResolveQuarantinedCallback(request, timeout=_QUESTION))
-
-
-async def _answer(call: Awaitable[Response]) -> Response:
-    try:
-        return await call
-    except grpc.aio.AioRpcError as error:
-        raise from_rpc("billing", error) from None
+        await answer(self._quarantine.ResolveQuarantinedCallback(request, timeout=_QUESTION), "billing")
 
 
 def _payment(payment: Payment) -> pb.Payment:

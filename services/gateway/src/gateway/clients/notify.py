@@ -5,11 +5,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-import grpc
 from google.protobuf.timestamp_pb2 import Timestamp
 from rejesha.notify.v1 import notify_service_pb2 as pb
 
-from gateway.clients.errors import from_rpc
+from gateway.clients.errors import answer
 from gateway.clients.timeline import MessageRecord, read_message
 
 if TYPE_CHECKING:
@@ -43,20 +42,14 @@ class Notify:
         self._deadline = deadline
 
     async def send(self, messages: Sequence[OutgoingMessage]) -> None:
-        """Hand over 1 to MAX_MESSAGES messages: when it returns, notify holds every one durably. Raises CallFailed."""
+        """Hand over 1 to MAX_MESSAGES messages; when it returns, notify has them for good. Raises ServiceError."""
         request = pb.SendMessagesRequest(messages=[_outgoing(message) for message in messages])
-        try:
-            await self._stub.SendMessages(request, timeout=self._deadline)
-        except grpc.aio.AioRpcError as error:
-            raise from_rpc("notify", error) from None
+        await answer(self._stub.SendMessages(request, timeout=self._deadline), "notify")
 
     async def list_messages(self, subject: str) -> tuple[list[MessageRecord], bool]:
-        """The MAX_LISTED newest messages about a subject, newest first; whether there are more. Raises CallFailed."""
+        """The MAX_LISTED newest messages about a subject, newest first; whether there are more. Raises ServiceError."""
         request = pb.ListMessagesRequest(subject=subject, page_size=MAX_LISTED)
-        try:
-            response = await self._stub.ListMessages(request, timeout=_LIST_DEADLINE)
-        except grpc.aio.AioRpcError as error:
-            raise from_rpc("notify", error) from None
+        response = await answer(self._stub.ListMessages(request, timeout=_LIST_DEADLINE), "notify")
         return [read_message(message) for message in response.messages], bool(response.next_page_token)
 
 

@@ -4,11 +4,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import grpc
 from rejesha.billing.v1 import task_service_pb2 as billing_pb
 from rejesha.router_control.v1 import router_control_service_pb2 as pb
 
-from gateway.clients.errors import from_rpc
+from gateway.clients.errors import answer
 
 if TYPE_CHECKING:
     from rejesha.router_control.v1.router_control_service_pb2_grpc import RouterControlServiceAsyncStub
@@ -46,13 +45,10 @@ class RouterControl:
         self._deadline = deadline
 
     async def enable(self, router_id: int, usernames: Sequence[str]) -> RouterAnswer:
-        """Switch the lines of 1 to 1000 different users on, and read them back. Raises CallFailed."""
+        """Switch the lines of 1 to 1000 different users on, and read them back. Raises ServiceError."""
         changes = [pb.AccessChange(username=username, access=pb.ACCESS_ENABLED) for username in usernames]
         request = pb.SetAccessRequest(router_id=router_id, changes=changes)
-        try:
-            response = await self._stub.SetAccess(request, timeout=self._deadline)
-        except grpc.aio.AioRpcError as error:
-            raise from_rpc("router-control", error) from None
+        response = await answer(self._stub.SetAccess(request, timeout=self._deadline), "router-control")
         return RouterAnswer(response.router_name, {result.username: _line(result) for result in response.results})
 
 

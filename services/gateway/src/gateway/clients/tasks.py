@@ -6,11 +6,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Generic, TypeVar
 
-import grpc
 from google.protobuf.duration_pb2 import Duration
 from rejesha.billing.v1 import task_service_pb2 as pb
 
-from gateway.clients.errors import from_rpc
+from gateway.clients.errors import answer
 
 if TYPE_CHECKING:
     from rejesha.billing.v1.task_service_pb2_grpc import TaskServiceAsyncStub
@@ -101,7 +100,7 @@ class Tasks:
         self._report_deadline = report_deadline
 
     async def lease_access(self, max_tasks: int, busy_routers: Collection[int]) -> Leased[AccessTask]:
-        """Due lines of all but the busy routers. Raises CallFailed."""
+        """Due lines of all but the busy routers. Raises ServiceError."""
         lease_end, response = await self._lease(pb.TASK_KIND_SET_ACCESS, max_tasks, busy_routers)
         tasks = [
             AccessTask(task.task_id, task.fencing_token, lease_end, task.access.router_id, task.access.username)
@@ -110,7 +109,7 @@ class Tasks:
         return Leased(tasks, response.busy)
 
     async def lease_messages(self, max_tasks: int, _busy_routers: Collection[int] = ()) -> Leased[MessageTask]:
-        """Due messages. Raises CallFailed."""
+        """Due messages. Raises ServiceError."""
         lease_end, response = await self._lease(pb.TASK_KIND_SEND_MESSAGES, max_tasks)
         return Leased([_message_task(task, lease_end) for task in response.tasks], response.busy)
 
@@ -127,22 +126,16 @@ class Tasks:
             kind=kind,
         )
         lease_end = time.monotonic() + self._lease_seconds
-        try:
-            response = await self._stub.LeaseTasks(request, timeout=_LEASE_DEADLINE)
-        except grpc.aio.AioRpcError as error:
-            raise from_rpc("billing", error) from None
+        response = await answer(self._stub.LeaseTasks(request, timeout=_LEASE_DEADLINE), "billing")
         return lease_end, response
 
     async def complete(self, reports: Sequence[Report]) -> list[int]:
         """Report on at most MAX_REPORTS tasks; the ids of those that someone else has leased since, or that ended.
 
-        Raises CallFailed.
+        Raises ServiceError.
         """
         request = pb.CompleteTasksRequest(reports=[_report(report) for report in reports])
-        try:
-            response = await self._stub.CompleteTasks(request, timeout=self._report_deadline)
-        except grpc.aio.AioRpcError as error:
-            raise from_rpc("billing", error) from None
+        response = await answer(self._stub.CompleteTasks(request, timeout=self._report_deadline), "billing")
         return list(response.stale_task_ids)
 
 

@@ -5,6 +5,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 
 import structlog
+from servicekit.rpc.errors import DeadlineExceeded, ServiceError
 
 from gateway.backoff import Backoff, wait_for
 from gateway.batching import carry_all
@@ -12,7 +13,6 @@ from gateway.clients.router_control import RouterControl
 from gateway.clients.tasks import AccessTask, Report
 from gateway.dispatcher.limits import DispatchLimits
 from gateway.dispatcher.reports import Reporter
-from gateway.errors import Broken, CallFailed, Refused, TimedOut
 
 log = structlog.get_logger()
 
@@ -55,12 +55,12 @@ class AccessWorker:
     async def _reports_on(self, tasks: Sequence[AccessTask]) -> list[Report]:
         try:
             return await self._call(tasks)
-        except CallFailed as error:
+        except ServiceError as error:
             log.warning("access_postponed", router_id=tasks[0].router_id, tasks=len(tasks), reason=error.reason)
             # router-control is away: keep the router's tasks for a while, then give them back untried.
             pause = min(self._backoff.failed(), max(0.0, tasks[0].lease_left - self._limits.margin))
             await wait_for(self._stopping, pause)
-            return [Report(task, str(error)) for task in tasks]
+            return [Report(task, f"{error.service}: {error.reason}") for task in tasks]
 
     async def _call(self, tasks: Sequence[AccessTask]) -> list[Report]:
         async with self._slots:
@@ -74,7 +74,7 @@ class AccessWorker:
         usernames = list(dict.fromkeys(task.username for task in tasks))
         try:
             answer = await self._router_control.enable(tasks[0].router_id, usernames)
-        except TimedOut:
+        except DeadlineExceeded:
             return [Report(task, "no answer in time", outcome="TIMED_OUT") for task in tasks]
         reports = []
         for task in tasks:
@@ -85,5 +85,5 @@ class AccessWorker:
         return reports
 
 
-def _refused(task: AccessTask, error: Refused | Broken) -> Report:
-    return Report(task, f"{error}: {error.detail}", outcome="ROUTER_ERROR")
+def _refused(task: AccessTask, error: ServiceError) -> Report:
+    return Report(task, f"{error.service}: {error.told}", outcome="ROUTER_ERROR")

@@ -6,11 +6,11 @@ from collections.abc import Awaitable, Callable, Collection, Sequence
 from typing import Generic, Protocol, TypeVar
 
 import structlog
+from servicekit.rpc.errors import ServiceError
 
 from gateway.backoff import Backoff, wait_for
 from gateway.clients.tasks import Leased, Task
 from gateway.dispatcher.limits import DispatchLimits
-from gateway.errors import CallFailed
 
 log = structlog.get_logger()
 
@@ -65,7 +65,7 @@ class LeaseLoop(Generic[TaskT]):
         while not self._stopping.is_set():
             try:
                 await self._round()
-            except CallFailed as error:
+            except ServiceError as error:
                 await self._pause(error.reason)
             except Exception:
                 # A loop that ended would leave paid lines off without a word.

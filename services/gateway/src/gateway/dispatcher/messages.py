@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Collection, Sequence
 
 import structlog
+from servicekit.rpc.errors import ServiceError
 
 from gateway.backoff import Backoff, wait_for
 from gateway.batching import carry_all
@@ -11,7 +12,6 @@ from gateway.clients.notify import MAX_MESSAGES, Notify, OutgoingMessage
 from gateway.clients.tasks import MessageTask, Report
 from gateway.dispatcher.limits import DispatchLimits
 from gateway.dispatcher.reports import Reporter
-from gateway.errors import Broken, CallFailed, Refused
 
 log = structlog.get_logger()
 
@@ -48,12 +48,12 @@ class MessageWorker:
         """Hand over one call's tasks and report. Never raises for what notify does."""
         try:
             reports = await self._call(tasks)
-        except CallFailed as error:
+        except ServiceError as error:
             log.warning("messages_postponed", tasks=len(tasks), reason=error.reason)
             # notify is away: keep the tasks for a while, then give them back untried.
             pause = min(self._backoff.failed(), max(0.0, tasks[0].lease_left - self._limits.margin))
             await wait_for(self._stopping, pause)
-            reports = [Report(task, str(error)) for task in tasks]
+            reports = [Report(task, f"{error.service}: {error.reason}") for task in tasks]
         self._reporter.add(reports)
 
     async def _call(self, tasks: Sequence[MessageTask]) -> list[Report]:
@@ -77,6 +77,6 @@ def _outgoing(task: MessageTask) -> list[OutgoingMessage]:
     ]
 
 
-def _refused(task: MessageTask, error: Refused | Broken) -> Report:
-    log.error("messages_refused", task_id=task.task_id, reason=error.reason, detail=error.detail)
-    return Report(task, f"{error}: {error.detail}", accepted=False)
+def _refused(task: MessageTask, error: ServiceError) -> Report:
+    log.error("messages_refused", task_id=task.task_id, reason=error.reason, detail=str(error))
+    return Report(task, f"{error.service}: {error.told}", accepted=False)

@@ -5,12 +5,12 @@ from collections import deque
 from collections.abc import Sequence
 
 import structlog
+from servicekit.rpc.errors import ServiceError
 
 from gateway.backoff import Backoff, wait_for
 from gateway.batching import carry_all
 from gateway.clients.tasks import MAX_REPORTS, Report, Tasks
 from gateway.dispatcher.limits import DispatchLimits
-from gateway.errors import Broken, CallFailed, Refused
 
 log = structlog.get_logger()
 
@@ -45,14 +45,14 @@ class Reporter:
             last_try = self._stopping.is_set()
             try:
                 await carry_all(batch, self._complete, _refused)
-            except CallFailed as error:
+            except ServiceError as error:
                 await self._keep(batch, error, last_try=last_try)
             except Exception:
                 log.exception("reports_broken", count=len(batch))
             else:
                 self._backoff.succeeded()
 
-    async def _keep(self, batch: Sequence[Report], error: CallFailed, *, last_try: bool) -> None:
+    async def _keep(self, batch: Sequence[Report], error: ServiceError, *, last_try: bool) -> None:
         """Hold on to reports whose leases last longer than the pause, and drop the others."""
         pause = self._backoff.failed()
         kept = [] if last_try else [report for report in batch if report.task.lease_left > pause]
@@ -70,5 +70,5 @@ class Reporter:
         return [None] * len(reports)
 
 
-def _refused(report: Report, error: Refused | Broken) -> None:
-    log.error("report_refused", task_id=report.task.task_id, reason=error.reason, detail=error.detail)
+def _refused(report: Report, error: ServiceError) -> None:
+    log.error("report_refused", task_id=report.task.task_id, reason=error.reason, detail=str(error))

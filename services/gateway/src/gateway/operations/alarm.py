@@ -13,10 +13,10 @@ from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import structlog
+from servicekit.rpc.errors import InvalidArgument, ServiceError
 
 from gateway.backoff import Backoff, wait_for
 from gateway.clients.notify import Notify, OutgoingMessage
-from gateway.errors import CallFailed, Refused
 from gateway.spool.breaker import CircuitBreaker
 from gateway.spool.rules import Trouble, why_rejected, why_waiting
 from gateway.spool.service import Spool
@@ -136,10 +136,10 @@ class Alarm:
         messages = list(self._pending)
         try:
             await self._notify.send(messages)
-        except CallFailed as error:
+        except ServiceError as error:
             log.warning("alarm_not_sent", messages=len(messages), reason=error.reason)
             self._next_attempt = time.monotonic() + self._backoff.failed()
-            if not isinstance(error, Refused):
+            if not isinstance(error, InvalidArgument):
                 return
         else:
             self._backoff.succeeded()

@@ -5,11 +5,11 @@ import time
 from datetime import UTC, datetime
 
 from fastapi import APIRouter, Request
+from servicekit.rpc.errors import ServiceError
 
 from gateway.callbacks.service import CallbackService
 from gateway.clients import health as client
 from gateway.clients.billing import Billing, Waiting
-from gateway.errors import CallFailed
 from gateway.operations import schemas
 from gateway.responses import Body, JsonResponse, timestamp
 from gateway.spool.rules import why_waiting
@@ -35,7 +35,7 @@ class WaitingCounts:
             self._until = time.monotonic() + _FRESH_FOR
             try:
                 self._known = await self._billing.count_waiting(_COUNT_SECONDS)
-            except CallFailed:
+            except ServiceError:
                 self._known = None
         return self._known
 

@@ -11,6 +11,7 @@ from typing import Annotated
 import structlog
 from fastapi import APIRouter, Depends, Path, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from servicekit.rpc.errors import InvalidArgument, NotFound, ServiceError
 from starlette.exceptions import HTTPException
 
 from gateway.callbacks import answers
@@ -21,11 +22,10 @@ from gateway.callbacks.service import CallbackService
 from gateway.clients.billing import QuarantinedCallback, Receipt
 from gateway.clients.notify import MAX_LISTED, Notify
 from gateway.clients.timeline import MessageRecord
-from gateway.errors import CallFailed, NotFound, NotSpooled, Refused
 from gateway.operations import schemas, timeline
 from gateway.operations.health import describe_spool
 from gateway.responses import Body, JsonResponse, refusal, timestamp
-from gateway.spool.errors import DiskFailed
+from gateway.spool.errors import DiskFailed, NotSpooled
 from gateway.spool.rules import Entry
 
 log = structlog.get_logger()
@@ -59,7 +59,7 @@ async def get_payment(request: Request, trans_id: Annotated[str, Path(alias="Tra
         raise refusal(404, "No such payment")
     try:
         payment = await service.billing.get_payment(wanted)
-    except CallFailed as error:
+    except ServiceError as error:
         if service.spool.holds(wanted):
             raise refusal(503, "It waits in the spool, billing does not have it yet", retry_after=5) from None
         if isinstance(error, NotFound):
@@ -73,7 +73,7 @@ async def _messages(notify: Notify, trans_id: str) -> tuple[list[MessageRecord] 
     """The payment's messages, or None and why they are missing."""
     try:
         messages, more = await notify.list_messages(trans_id)
-    except CallFailed as error:
+    except ServiceError as error:
         log.warning("messages_not_listed", trans_id=trans_id, reason=error.reason)
         return None, [f"notify cannot be asked right now ({error.reason}): its messages are missing here"]
     return messages, [f"only the newest {MAX_LISTED} messages are shown"] if more else []
@@ -123,8 +123,8 @@ async def replay(request: Request, callback_id: CallbackId) -> JsonResponse:
         quarantined = await _open_callback(service, callback_id)
         payment = _parse(corrected.content or quarantined.callback_body, quarantined.source_address)
         receipt = await _record(service, callback_id, payment)
-    except CallFailed as error:
-        log.warning("replay_unfinished", callback_id=callback_id, cause=str(error))
+    except ServiceError as error:
+        log.warning("replay_unfinished", callback_id=callback_id, cause=error.told)
         raise refusal(503, "billing did not finish it; repeating is safe", retry_after=5) from None
     log.info("callback_replayed", callback_id=callback_id, trans_id=receipt.trans_id, outcome=receipt.outcome)
     return JsonResponse(answers.recorded(receipt, datetime.now(UTC)))
@@ -150,8 +150,8 @@ def _parse(body: bytes, source_address: str) -> Payment:
 async def _record(service: CallbackService, callback_id: int, payment: Payment) -> Receipt:
     try:
         receipt = await service.record(payment, quarantined=True)
-    except Refused as error:
-        raise refusal(400, f"payment: {error.detail or error.reason}") from None
+    except InvalidArgument as error:
+        raise refusal(400, f"payment: {str(error) or error.reason}") from None
     except NotSpooled as error:
         raise not_stored(payment.trans_id, error) from None
     if receipt.outcome not in _STILL_OPEN:

@@ -11,12 +11,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import structlog
+from servicekit.rpc.errors import DatabaseRefuses, DeadlineExceeded, ResourceExhausted, RowLocked, ServiceError
 
 from gateway.backoff import Backoff, wait_for
 from gateway.batching import carry_all
 from gateway.callbacks.parsing import MalformedCallback, Payment, parse_callback
 from gateway.clients.billing import DEFERRED, QUARANTINE_FULL, Billing, Receipt
-from gateway.errors import DATABASE_REFUSES, Broken, CallFailed, Locked, Refused, TimedOut, Unavailable
+from gateway.errors import AWAY
 from gateway.spool.breaker import CircuitBreaker
 from gateway.spool.errors import DiskFailed
 from gateway.spool.rules import Entry
@@ -89,12 +90,13 @@ class Drain:
         try:
             await self._spool.heal()
             await self._round()
-        except Unavailable as error:
-            self._breaker.trip(error.told)
+        except RowLocked as error:
+            cause = error.reason  # billing is there
+        except DeadlineExceeded as error:
+            self._breaker.timed_out(error.told, successes)
             cause = error.reason
-        except TimedOut as error:
-            if not isinstance(error, Locked):
-                self._breaker.timed_out(error.told, successes)
+        except AWAY as error:
+            self._breaker.trip(error.told)
             cause = error.reason
         except DiskFailed as error:
             cause = str(error)
@@ -133,15 +135,14 @@ class Drain:
         readable, doubtful = _read(entries)
         try:
             results = await carry_all(readable, self._record, _blame)
-        except (TimedOut, Unavailable) as error:
-            if isinstance(error, TimedOut) or error.reason == DATABASE_REFUSES:
-                await self._try_fewer(entries, at_once=isinstance(error, Locked))
+        except (DatabaseRefuses, DeadlineExceeded, RowLocked) as error:
+            await self._try_fewer(entries, at_once=isinstance(error, RowLocked))
             raise
         self._sizes[deferred] = min(MAX_BATCH, 2 * self._sizes[deferred])
         await self._settle(readable, results)
         for one, result in zip(readable, results, strict=True):
-            if isinstance(result, CallFailed):
-                doubtful.append((one.entry, f"payment: {result.detail or result.reason}"))
+            if isinstance(result, ServiceError):
+                doubtful.append((one.entry, f"payment: {str(result) or result.reason}"))
         await self._quarantine(doubtful)
 
     async def _try_fewer(self, entries: Sequence[Entry], *, at_once: bool) -> None:
@@ -155,7 +156,7 @@ class Drain:
             await self._put_off(entries)
         self._sizes[deferred] = max(1, self._sizes[deferred] // 2)
 
-    async def _settle(self, readable: Sequence[_Readable], results: Sequence[Receipt | CallFailed]) -> None:
+    async def _settle(self, readable: Sequence[_Readable], results: Sequence[Receipt | ServiceError]) -> None:
         """Let go of what was recorded, and put off what was deferred."""
         recorded: list[Entry] = []
         deferred: list[Entry] = []
@@ -176,7 +177,7 @@ class Drain:
         due = [now + self._pace.deferral(entry.deferrals) for entry in entries]
         await self._spool.postpone([replace(entry, deferrals=entry.deferrals + 1) for entry in entries], due)
 
-    async def _record(self, items: Sequence[_Readable]) -> Sequence[Receipt | CallFailed]:
+    async def _record(self, items: Sequence[_Readable]) -> Sequence[Receipt | ServiceError]:
         return await self._billing.record([item.payment for item in items])
 
     async def _quarantine(self, doubtful: Sequence[tuple[Entry, str]]) -> None:
@@ -185,7 +186,7 @@ class Drain:
         entries = [entry for entry, _ in doubtful]
         try:
             results = await carry_all(callbacks, self._billing.quarantine_all, lambda _callback, error: error)
-        except Unavailable as error:
+        except ResourceExhausted as error:
             if error.reason != QUARANTINE_FULL:
                 raise
             await self._reject(entries, "the quarantine is full")
@@ -239,5 +240,5 @@ def _read(entries: Sequence[Entry]) -> tuple[list[_Readable], list[tuple[Entry, 
     return readable, doubtful
 
 
-def _blame(_item: _Readable, error: Refused | Broken) -> CallFailed:
+def _blame(_item: _Readable, error: ServiceError) -> ServiceError:
     return error

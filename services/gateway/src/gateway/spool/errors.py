@@ -1,5 +1,13 @@
 """What can go wrong with the spool."""
 
+from servicekit.rpc.errors import Unavailable
+
+
+class NotSpooled(Unavailable):
+    """The spool could not store it; what came of a write that hung is not known."""
+
+    service = "spool"
+
 
 class DiskFailed(Exception):
     """The spool's disk did not do what it was asked. Its text says why, for people."""

@@ -4,8 +4,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from zlib import crc32
 
+from servicekit.rpc.errors import DatabaseRefuses
+
 from gateway.callbacks.parsing import RawCallback
-from gateway.errors import DATABASE_REFUSES
 from gateway.spool.errors import DiskFailed
 
 PAGE_BYTES = 4096
@@ -125,7 +126,7 @@ def why_waiting(state: SpoolState, away: str) -> Trouble | None:
     `away`: the circuit breaker's cause, "" while billing is there.
     """
     if away:
-        cause = _CAUSES.get(away.partition(":")[0]) or away.removeprefix(f"{DATABASE_REFUSES}: ")
+        cause = _CAUSES.get(away.partition(":")[0]) or away.removeprefix(f"{DatabaseRefuses.reason}: ")
     elif state.deferred:
         cause = "billing cannot record them yet: others hold their rows, or it takes too long"
     elif state.waiting:
@@ -134,7 +135,7 @@ def why_waiting(state: SpoolState, away: str) -> Trouble | None:
         return None
     if state.failure or state.full:
         cause = f"{cause}; the spool is {state.name}"
-    return Trouble(cause, state.waiting, away.startswith(DATABASE_REFUSES))
+    return Trouble(cause, state.waiting, away.startswith(DatabaseRefuses.reason))
 
 
 def why_rejected(state: SpoolState) -> Trouble | None:

@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 import structlog
+from servicekit.rpc.errors import ServiceError
 
 from gateway.batching import Batcher
 from gateway.callbacks.parsing import RawCallback
-from gateway.errors import CallFailed, NotSpooled
-from gateway.spool.errors import DiskFailed
+from gateway.spool.errors import DiskFailed, NotSpooled
 from gateway.spool.rules import Entry, SpoolState
 from gateway.spool.store import Store
 
@@ -72,12 +72,12 @@ class Spool:
         """
         try:
             if not await self._writer.submit((callback, due)):
-                raise NotSpooled("spool", "SPOOL_FULL")
-        except (CallFailed, TimeoutError) as error:
+                raise NotSpooled(reason="SPOOL_FULL")
+        except (ServiceError, TimeoutError) as error:
             self.counters.refused += 1
             if isinstance(error, NotSpooled):
                 raise
-            raise NotSpooled("spool", getattr(error, "reason", "DISK_TOO_SLOW")) from None
+            raise NotSpooled(reason=getattr(error, "reason", "DISK_TOO_SLOW")) from None
 
     async def due_payments(self, now: float, most: int) -> list[Entry]:
         """Payments to be handed over together. Raises DiskFailed."""
@@ -142,7 +142,7 @@ class Spool:
         except DiskFailed as error:
             self.counters.write_failures += 1
             log.error("spool_write_failed", cause=str(error), size=len(arrivals))  # noqa: TRY400
-            raise NotSpooled("spool", "DISK_FAILED", str(error)) from None
+            raise NotSpooled(str(error), reason="DISK_FAILED") from None
         finally:
             self._let_go(callback for callback, kept in zip(callbacks, stored, strict=True) if not kept)
         self.counters.spooled += sum(stored)
