@@ -239,7 +239,11 @@ class FakeBilling(
         return quarantine_pb.GetQuarantinedCallbackResponse(callback=self.kept[request.callback_id])
 
     async def ResolveQuarantinedCallback(self, request, context):
+        if request.callback_id not in self.kept:
+            await abort(context, grpc.StatusCode.NOT_FOUND, "CALLBACK_NOT_FOUND")
         kept = self.kept[request.callback_id]
+        if kept.state == quarantine_pb.QUARANTINE_STATE_REPLAYED and kept.trans_id != request.trans_id:
+            await abort(context, grpc.StatusCode.FAILED_PRECONDITION, "CALLBACK_ALREADY_RESOLVED")
         kept.state, kept.trans_id, kept.note = quarantine_pb.QUARANTINE_STATE_REPLAYED, request.trans_id, request.note
         return quarantine_pb.ResolveQuarantinedCallbackResponse(callback=kept)
 
