@@ -6,6 +6,8 @@ from typing import NamedTuple
 
 from servicekit.rpc.errors import RowLocked
 
+Key = str | int
+
 
 class RowKind(StrEnum):
     """What a row is, and what its key is."""
@@ -22,7 +24,7 @@ class Row(NamedTuple):
     """One of them."""
 
     kind: RowKind
-    key: str | int
+    key: Key
 
 
 class RowsLocked(RowLocked):

@@ -10,7 +10,7 @@ from servicekit.database import refused_at_once, rows_within
 from servicekit.rpc.errors import RowLocked
 from sqlalchemy import Connection
 
-from billing.locking.rules import Row, RowKind, RowsLocked
+from billing.locking.rules import Key, Row, RowKind, RowsLocked
 from billing.schema import isp_credits, isp_wallet, isps, paybill_payments, pppoe_users
 
 _KEYS: "Mapping[RowKind, sa.Column[Any]]" = {
@@ -36,14 +36,14 @@ class UniqueLock:
     def __init__(self, kind: RowKind, *columns: "sa.Column[Any]") -> None:
         key = _KEYS[kind]
         row_id = key.table.c.id
-        keys: sa.BindParameter[Any] = sa.bindparam("keys", expanding=True)
+        keys: sa.BindParameter[Key] = sa.bindparam("keys", expanding=True)
         self._kind = kind
         self._find = sa.select(row_id).where(key.in_(keys))
         self._one = sa.select(*columns).where(key.in_(keys)).with_for_update()
         by_id = sa.select(*columns).where(row_id.in_(keys)).order_by(row_id).with_for_update()
         self._several = by_id.with_hint(key.table, "FORCE INDEX (PRIMARY)", "mysql")
 
-    def rows(self, connection: Connection, keys: Collection[Any], seconds: float | None) -> Sequence[Any]:
+    def rows(self, connection: Connection, keys: Collection[Key], seconds: float | None) -> "Sequence[sa.Row[Any]]":
         """The rows with these keys, locked. `seconds`: see `lock`. Raises RowsLocked."""
         if len(keys) == 1:
             return lock(connection, self._one, self._kind, keys, seconds)
@@ -53,15 +53,15 @@ class UniqueLock:
 
 
 def lock(
-    connection: Connection, query: "sa.Select[Any]", kind: RowKind, keys: Collection[Any], seconds: float | None
-) -> Sequence[Any]:
+    connection: Connection, query: "sa.Select[Any]", kind: RowKind, keys: Collection[Key], seconds: float | None
+) -> "Sequence[sa.Row[Any]]":
     """The rows of a locking read with the parameter `keys`. `seconds`: see rows_within. Raises RowsLocked."""
     with _naming(kind, keys):
         return rows_within(connection, query, {"keys": list(keys)}, seconds=seconds)
 
 
 @contextmanager
-def _naming(kind: RowKind, keys: Collection[Any]) -> Iterator[None]:
+def _naming(kind: RowKind, keys: Collection[Key]) -> Iterator[None]:
     try:
         yield
     except RowLocked as error:
@@ -70,13 +70,13 @@ def _naming(kind: RowKind, keys: Collection[Any]) -> Iterator[None]:
 
 def find_held(connection: Connection, rows: Collection[Row]) -> set[Row]:
     """Those of these rows that another transaction holds just now. Raises RowLocked when a whole table is held."""
-    by_kind: dict[RowKind, list[Any]] = defaultdict(list)
+    by_kind: dict[RowKind, list[Key]] = defaultdict(list)
     for row in rows:
         by_kind[row.kind].append(row.key)
     return {Row(kind, key) for kind, keys in by_kind.items() for key in _find_held(connection, _KEYS[kind], keys)}
 
 
-def _find_held(connection: Connection, column: "sa.Column[Any]", keys: list[Any]) -> set[Any]:
+def _find_held(connection: Connection, column: "sa.Column[Any]", keys: list[Key]) -> set[Key]:
     table_id = column.table.c.id
     query = sa.select(table_id, column).where(column.in_(keys))
     free = {
@@ -95,7 +95,7 @@ def _is_unique(column: "sa.Column[Any]") -> bool:
     return bool(column.unique or column.primary_key)
 
 
-def _find_unseen(connection: Connection, column: "sa.Column[Any]", keys: list[Any]) -> set[Any]:
+def _find_unseen(connection: Connection, column: "sa.Column[Any]", keys: list[Key]) -> set[Key]:
     if not keys or _is_free(connection, column, keys):
         return set()
     if len(keys) == 1:
@@ -104,6 +104,6 @@ def _find_unseen(connection: Connection, column: "sa.Column[Any]", keys: list[An
     return _find_unseen(connection, column, keys[:middle]) | _find_unseen(connection, column, keys[middle:])
 
 
-def _is_free(connection: Connection, column: "sa.Column[Any]", keys: list[Any]) -> bool:
+def _is_free(connection: Connection, column: "sa.Column[Any]", keys: list[Key]) -> bool:
     query = sa.select(column).where(column.in_(keys)).with_for_update(nowait=True)
     return not refused_at_once(connection, query)
