@@ -1,5 +1,8 @@
 """`rejesha status`: whether everything runs, and what waits for somebody."""
 
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+
 import click
 from rejesha.billing.v1.payment_service_pb2 import CountWaitingRequest
 from rejesha.billing.v1.task_service_pb2 import GetTaskCountsRequest
@@ -10,7 +13,7 @@ from rejesha_cli.errors import CommandFailed
 from rejesha_cli.gateway import Gateway
 from rejesha_cli.records import Record, record
 from rejesha_cli.spool.commands import STATE_COLUMNS
-from rejesha_cli.tables import Column, print_json, show_record, show_table, state
+from rejesha_cli.tables import Column, moment, print_json, show_record, show_table, state
 
 SERVICE_COLUMNS = (
     Column("Service", "service"),
@@ -19,12 +22,15 @@ SERVICE_COLUMNS = (
     Column("Detail", "detail"),
 )
 COUNT_COLUMNS = (
-    Column("Lines to be switched", "open_access_tasks"),
-    Column("Messages to be handed over", "open_message_tasks"),
-    Column("Work given up (rejesha payment retry)", "given_up_tasks"),
-    Column("Paid but not on (rejesha customer list --paid-but-not-on)", "paid_but_not_on"),
+    Column("Open tasks: lines to be switched on", "open_access_tasks"),
+    Column("Open tasks: messages to be handed to notify", "open_message_tasks"),
+    Column("Tasks given up (rejesha payment retry)", "given_up_tasks"),
+    Column("Customers paid but not on (rejesha customer list --paid-but-not-on)", "paid_but_not_on"),
+    Column("  the longest since", "oldest_line_time", moment),
     Column("Payments held (rejesha payment unmatched)", "unmatched_payments"),
-    Column("Callbacks to look at (rejesha quarantine list)", "open_callbacks"),
+    Column("  the oldest since", "oldest_unmatched_time", moment),
+    Column("Callbacks in quarantine (rejesha quarantine list --state open)", "open_callbacks"),
+    Column("  the oldest since", "oldest_callback_time", moment),
 )
 
 
@@ -34,9 +40,12 @@ COUNT_COLUMNS = (
 def status(connected: Connections, as_json: bool) -> None:
     """Show whether every service runs, and what waits. Exit code 1 when something is down or payments wait."""
     channels = connected.channels
-    services = [_service(channels, service) for service in (channels.billing, channels.router_control, channels.notify)]
+    with ThreadPoolExecutor() as threads:  # who is away is waited for beside the others
+        asked = threads.submit(_gateway, connected.gateway)
+        ours = (channels.billing, channels.router_control, channels.notify)
+        services = list(threads.map(partial(_service, channels), ours))
+        gateway, spool = asked.result()
     counts = _counts(channels) if services[0]["ok"] else None
-    gateway, spool = _gateway(connected.gateway)
     services.append(gateway)
     healthy = counts is not None and all(service["ok"] for service in services)
     if as_json:
@@ -76,7 +85,5 @@ def _state(service: str, found: str, target: str, detail: str, *, ok: bool) -> R
 
 
 def _counts(channels: Channels) -> Record:
-    return {
-        **record(channels.tasks.GetTaskCounts(GetTaskCountsRequest())),
-        **record(channels.payments.CountWaiting(CountWaitingRequest(count_lines=True))),
-    }
+    waiting = channels.payments.CountWaiting(CountWaitingRequest(count_lines=True))
+    return {**record(channels.tasks.GetTaskCounts(GetTaskCountsRequest())), **record(waiting)}
