@@ -1,4 +1,4 @@
-"""Client channels to the other services: kept alive, spread over all addresses.
+"""Client channels to the other services: kept alive, spread over all addresses; a failed call raises a ServiceError.
 
 A call that found nobody is repeated only if its RPC says in the proto that it may be: `idempotency_level`.
 """
@@ -6,12 +6,16 @@ A call that found nobody is repeated only if its RPC says in the proto that it m
 import importlib
 import json
 import pkgutil
-from collections.abc import Iterable
+import time
+from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 from typing import Any
 
 import grpc
 from google.protobuf.descriptor import ServiceDescriptor
 from google.protobuf.descriptor_pb2 import MethodOptions
+
+from servicekit.rpc import telemetry
+from servicekit.rpc.errors import ServiceError, of_call
 
 MAX_MESSAGE_BYTES = 64 * 1024 * 1024
 
@@ -38,23 +42,44 @@ _OPTIONS: list[tuple[str, int | str]] = [
     ("grpc.max_reconnect_backoff_ms", 2_000),
 ]
 
+Known = Collection[type[ServiceError]]
 
-def connect(target: str, *, service: str, credentials: grpc.ChannelCredentials | None = None) -> grpc.Channel:
+
+def connect(
+    target: str,
+    *,
+    service: str,
+    known: Known = (),
+    credentials: grpc.ChannelCredentials | None = None,
+    interceptors: Sequence[grpc.UnaryUnaryClientInterceptor] = (),
+    observe: telemetry.Observe = telemetry.nobody,
+) -> grpc.Channel:
     """A channel for threads. `target`: host:port, or dns:///name:port for all of a name's addresses.
 
-    `service`: whom we call, such as "router-control"; its RPCs are those of the package rejesha.router_control.v1.
-    Without `credentials` it speaks in plain text.
+    `service`: whom we call, such as "router-control"; its RPCs are those of the package rejesha.router_control.v1. A
+    unary call that fails raises a ServiceError that names it: of a class in `known` if the reason is that class'.
+    Without `credentials` it speaks in plain text. `interceptors`: the first one is outermost.
     """
     options = options_for(contract(service))
-    return grpc.secure_channel(target, credentials, options) if credentials else grpc.insecure_channel(target, options)
+    bare = grpc.secure_channel(target, credentials, options) if credentials else grpc.insecure_channel(target, options)
+    return grpc.intercept_channel(bare, *interceptors, _Raises(service, known, observe))
 
 
-def connect_async(target: str, *, service: str, credentials: grpc.ChannelCredentials | None = None) -> grpc.aio.Channel:
+def connect_async(
+    target: str,
+    *,
+    service: str,
+    known: Known = (),
+    credentials: grpc.ChannelCredentials | None = None,
+    interceptors: Sequence[grpc.aio.ClientInterceptor] = (),
+    observe: telemetry.Observe = telemetry.nobody,
+) -> grpc.aio.Channel:
     """A channel for asyncio; the arguments as in `connect`."""
     options = options_for(contract(service))
+    around = [*interceptors, _RaisesAsync(service, known, observe)]
     if credentials:
-        return grpc.aio.secure_channel(target, credentials, options=options)
-    return grpc.aio.insecure_channel(target, options=options)
+        return grpc.aio.secure_channel(target, credentials, options=options, interceptors=around)
+    return grpc.aio.insecure_channel(target, options=options, interceptors=around)
 
 
 def contract(service: str) -> list[ServiceDescriptor]:
@@ -81,3 +106,76 @@ def options_for(services: Iterable[ServiceDescriptor]) -> list[tuple[str, int | 
     if repeated:
         config["methodConfig"] = [{"name": repeated, "retryPolicy": _RETRY_POLICY}]
     return [("grpc.service_config", json.dumps(config)), *_OPTIONS]
+
+
+class _Raises(grpc.UnaryUnaryClientInterceptor):
+    """Lets a failed call raise the ServiceError that it stands for."""
+
+    def __init__(self, service: str, known: Known, observe: telemetry.Observe) -> None:
+        self._service = service
+        self._known = known
+        self._observe = observe
+
+    def intercept_unary_unary(self, continuation: Callable[..., Any], client_call_details: Any, request: Any) -> Any:
+        began = time.monotonic()
+        call = _Call(continuation(client_call_details, request), self._error)
+
+        def ended(_call: Any) -> None:
+            failure = call.exception()
+            reason = failure.reason if isinstance(failure, ServiceError) else type(failure).__name__ if failure else ""
+            self._observe(telemetry.Answered(client_call_details.method, reason, time.monotonic() - began))
+
+        if self._observe is not telemetry.nobody:
+            call.add_done_callback(ended)
+        return call
+
+    def _error(self, error: grpc.RpcError) -> ServiceError:
+        return of_call(error, self._service, self._known)
+
+
+class _Call:
+    """A call under way, or answered, whose failure is a ServiceError."""
+
+    def __init__(self, call: Any, error: Callable[[grpc.RpcError], ServiceError]) -> None:
+        self._call = call
+        self._error = error
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._call, name)
+
+    def result(self, timeout: float | None = None) -> Any:
+        try:
+            return self._call.result(timeout)
+        except grpc.RpcError as error:
+            raise self._error(error) from None
+
+    def exception(self, timeout: float | None = None) -> Exception | None:
+        failure: Exception | None = self._call.exception(timeout)
+        return self._error(failure) if isinstance(failure, grpc.RpcError) else failure
+
+
+class _RaisesAsync(grpc.aio.UnaryUnaryClientInterceptor):
+    """As _Raises, in an event loop."""
+
+    def __init__(self, service: str, known: Known, observe: telemetry.Observe) -> None:
+        self._service = service
+        self._known = known
+        self._observe = observe
+
+    async def intercept_unary_unary(
+        self, continuation: Callable[..., Awaitable[Any]], client_call_details: Any, request: Any
+    ) -> Any:
+        began, reason = time.monotonic(), ""
+        try:
+            call = await continuation(client_call_details, request)
+            await call
+        except grpc.aio.AioRpcError as error:
+            failure = of_call(error, self._service, self._known)
+            reason = failure.reason
+            raise failure from None
+        else:
+            return call
+        finally:
+            method = client_call_details.method
+            name = method.decode() if isinstance(method, bytes) else method
+            self._observe(telemetry.Answered(name, reason, time.monotonic() - began))

@@ -1,4 +1,4 @@
-"""Asks billing about payments: requests and answers as dataclasses. Protobuf and gRPC's errors stop here."""
+"""Asks billing about payments: requests and answers as dataclasses. Protobuf stops here."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,7 +12,6 @@ from rejesha.billing.v1 import quarantine_service_pb2 as quarantine_pb
 from gateway.callbacks.parsing import MAX_BODY_BYTES, Payment, RawCallback
 from gateway.clients import timeline
 from gateway.clients.enums import name_of
-from gateway.clients.errors import answer
 from gateway.clients.timeline import PaymentTimeline
 
 if TYPE_CHECKING:
@@ -87,12 +86,12 @@ class Billing:
         request = pb.RecordPaymentsRequest(payments=[_payment(payment) for payment in payments])
         # Waiting for the connection lets a restart of billing pass without losing a callback.
         call = self._stub.RecordPayments(request, timeout=self._intake_deadline, wait_for_ready=True)
-        return [_receipt(receipt) for receipt in (await answer(call, "billing")).receipts]
+        return [_receipt(receipt) for receipt in (await call).receipts]
 
     async def validate(self, payments: Sequence[Payment]) -> list[ValidationVerdict]:
         """What would become of payments; stores nothing. At most 500."""
         request = pb.ValidatePaymentsRequest(payments=[_payment(payment) for payment in payments])
-        response = await answer(self._stub.ValidatePayments(request, timeout=self._validation_deadline), "billing")
+        response = await self._stub.ValidatePayments(request, timeout=self._validation_deadline)
         return [
             ValidationVerdict(timeline.outcome(verdict.outcome), timeline.unmatched_reason(verdict.unmatched_reason))
             for verdict in response.verdicts
@@ -106,23 +105,23 @@ class Billing:
         """Keep bodies that cannot become payments, at most 50; their ids. Durable when this returns, however often."""
         request = quarantine_pb.QuarantineCallbacksRequest(callbacks=[_quarantined(callback) for callback in callbacks])
         call = self._quarantine.QuarantineCallbacks(request, timeout=self._intake_deadline, wait_for_ready=True)
-        return list((await answer(call, "billing")).callback_ids)
+        return list((await call).callback_ids)
 
     async def get_payment(self, trans_id: str) -> PaymentTimeline:
         """A payment and what billing knows of it."""
         request = pb.GetPaymentRequest(trans_id=trans_id)
-        return timeline.read(await answer(self._stub.GetPayment(request, timeout=_QUESTION), "billing"))
+        return timeline.read(await self._stub.GetPayment(request, timeout=_QUESTION))
 
     async def get_quarantined_callback(self, callback_id: int) -> QuarantinedCallback:
         """A callback in quarantine."""
         request = quarantine_pb.GetQuarantinedCallbackRequest(callback_id=callback_id)
-        found = (await answer(self._quarantine.GetQuarantinedCallback(request, timeout=_QUESTION), "billing")).callback
+        found = (await self._quarantine.GetQuarantinedCallback(request, timeout=_QUESTION)).callback
         state = name_of(quarantine_pb.QuarantineState, "QUARANTINE_STATE_", found.state)
         return QuarantinedCallback(found.callback_body, found.source_address, state, found.trans_id)
 
     async def count_waiting(self, seconds: float) -> Waiting:
         """What waits for a person; asks no longer than so many seconds."""
-        found = await answer(self._stub.CountWaiting(pb.CountWaitingRequest(), timeout=seconds), "billing")
+        found = await self._stub.CountWaiting(pb.CountWaitingRequest(), timeout=seconds)
         return Waiting(found.open_callbacks, found.unmatched_payments)
 
     async def resolve(self, callback_id: int, trans_id: str, note: str) -> None:
@@ -130,7 +129,7 @@ class Billing:
         request = quarantine_pb.ResolveQuarantinedCallbackRequest(
             callback_id=callback_id, trans_id=trans_id, note=note[:255]
         )
-        await answer(self._quarantine.ResolveQuarantinedCallback(request, timeout=_QUESTION), "billing")
+        await self._quarantine.ResolveQuarantinedCallback(request, timeout=_QUESTION)
 
 
 def _payment(payment: Payment) -> pb.Payment:

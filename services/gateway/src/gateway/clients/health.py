@@ -2,9 +2,9 @@
 
 import asyncio
 
-import grpc
 from grpc_health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse
 from grpc_health.v1.health_pb2_grpc import HealthStub
+from servicekit.rpc.errors import ServiceError
 
 _SECONDS = 1.0
 
@@ -17,6 +17,6 @@ async def states(stubs: dict[str, HealthStub]) -> dict[str, str]:
 async def _ask(stub: HealthStub) -> str:
     try:
         answer = await stub.Check(HealthCheckRequest(), timeout=_SECONDS)
-    except grpc.aio.AioRpcError:
+    except ServiceError:
         return "unreachable"
     return "serving" if answer.status == HealthCheckResponse.SERVING else "not_serving"

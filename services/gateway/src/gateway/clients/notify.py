@@ -1,4 +1,4 @@
-"""Hands messages to notify, and lists them. Protobuf and gRPC's errors stop here."""
+"""Hands messages to notify, and lists them. Protobuf stops here."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from google.protobuf.timestamp_pb2 import Timestamp
 from rejesha.notify.v1 import notify_service_pb2 as pb
 
-from gateway.clients.errors import answer
 from gateway.clients.timeline import MessageRecord, read_message
 
 if TYPE_CHECKING:
@@ -44,12 +43,12 @@ class Notify:
     async def send(self, messages: Sequence[OutgoingMessage]) -> None:
         """Hand over 1 to MAX_MESSAGES messages; when it returns, notify has them for good. Raises ServiceError."""
         request = pb.SendMessagesRequest(messages=[_outgoing(message) for message in messages])
-        await answer(self._stub.SendMessages(request, timeout=self._deadline), "notify")
+        await self._stub.SendMessages(request, timeout=self._deadline)
 
     async def list_messages(self, subject: str) -> tuple[list[MessageRecord], bool]:
         """The MAX_LISTED newest messages about a subject, newest first; whether there are more. Raises ServiceError."""
         request = pb.ListMessagesRequest(subject=subject, page_size=MAX_LISTED)
-        response = await answer(self._stub.ListMessages(request, timeout=_LIST_DEADLINE), "notify")
+        response = await self._stub.ListMessages(request, timeout=_LIST_DEADLINE)
         return [read_message(message) for message in response.messages], bool(response.next_page_token)
 
 

@@ -1,4 +1,4 @@
-"""Asks router-control to switch lines. Protobuf and gRPC's errors stop here."""
+"""Asks router-control to switch lines. Protobuf stops here."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -6,8 +6,6 @@ from typing import TYPE_CHECKING
 
 from rejesha.billing.v1 import task_service_pb2 as billing_pb
 from rejesha.router_control.v1 import router_control_service_pb2 as pb
-
-from gateway.clients.errors import answer
 
 if TYPE_CHECKING:
     from rejesha.router_control.v1.router_control_service_pb2_grpc import RouterControlServiceAsyncStub
@@ -48,7 +46,7 @@ class RouterControl:
         """Switch the lines of 1 to 1000 different users on, and read them back. Raises ServiceError."""
         changes = [pb.AccessChange(username=username, access=pb.ACCESS_ENABLED) for username in usernames]
         request = pb.SetAccessRequest(router_id=router_id, changes=changes)
-        response = await answer(self._stub.SetAccess(request, timeout=self._deadline), "router-control")
+        response = await self._stub.SetAccess(request, timeout=self._deadline)
         return RouterAnswer(response.router_name, {result.username: _line(result) for result in response.results})
 
 

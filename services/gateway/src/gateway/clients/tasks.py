@@ -1,4 +1,4 @@
-"""Leases billing's tasks and reports on them. Protobuf and gRPC's errors stop here."""
+"""Leases billing's tasks and reports on them. Protobuf stops here."""
 
 import time
 from collections.abc import Collection, Mapping, Sequence
@@ -8,8 +8,6 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 
 from google.protobuf.duration_pb2 import Duration
 from rejesha.billing.v1 import task_service_pb2 as pb
-
-from gateway.clients.errors import answer
 
 if TYPE_CHECKING:
     from rejesha.billing.v1.task_service_pb2_grpc import TaskServiceAsyncStub
@@ -126,7 +124,7 @@ class Tasks:
             kind=kind,
         )
         lease_end = time.monotonic() + self._lease_seconds
-        response = await answer(self._stub.LeaseTasks(request, timeout=_LEASE_DEADLINE), "billing")
+        response = await self._stub.LeaseTasks(request, timeout=_LEASE_DEADLINE)
         return lease_end, response
 
     async def complete(self, reports: Sequence[Report]) -> list[int]:
@@ -135,7 +133,7 @@ class Tasks:
         Raises ServiceError.
         """
         request = pb.CompleteTasksRequest(reports=[_report(report) for report in reports])
-        response = await answer(self._stub.CompleteTasks(request, timeout=self._report_deadline), "billing")
+        response = await self._stub.CompleteTasks(request, timeout=self._report_deadline)
         return list(response.stale_task_ids)
 
 
