@@ -44,7 +44,9 @@ def run(bench: Bench) -> list[Measure]:
         "REJESHA_DATABASE_URL": url,
     }
     target = f"127.0.0.1:{port}"
-    process = Process("billing", ["billing"], environment, bench.directory / "log" / "raw-billing.log", serving(target))
+    process = Process(
+        "billing", ["billing"], environment, bench.directory / "log" / "raw-billing.log", serving(target, "billing")
+    )
     process.start()
     try:
         process.wait_ready()

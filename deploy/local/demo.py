@@ -4,12 +4,13 @@ from collections.abc import Mapping
 from datetime import date, timedelta
 from typing import Any
 
-import grpc
 import sqlalchemy as sa
 from rejesha.billing.v1 import account_service_pb2 as pb
 from rejesha.billing.v1.account_service_pb2_grpc import AccountServiceStub
 from rejesha.router_control.v1 import router_control_service_pb2 as routers
 from rejesha.router_control.v1.router_control_service_pb2_grpc import RouterControlServiceStub
+from servicekit.rpc.channel import connect
+from servicekit.rpc.errors import ServiceError
 
 from deploy.local import settings
 from deploy.local.settings import DEMO_ROUTER_PORT
@@ -63,15 +64,13 @@ def create(values: Mapping[str, str]) -> None:
     # The numbers are made up, and may be somebody's.
     phones = not settings.reaches_people(values)
     try:
-        with grpc.insecure_channel(values["REJESHA_ROUTER_CONTROL_TARGET"]) as channel:
+        with connect(values["REJESHA_ROUTER_CONTROL_TARGET"], service="router-control") as channel:
             router_id = _router(RouterControlServiceStub(channel), int(values[DEMO_ROUTER_PORT]))
-        with grpc.insecure_channel(values["REJESHA_BILLING_TARGET"]) as channel:
+        with connect(values["REJESHA_BILLING_TARGET"], service="billing") as channel:
             stub = AccountServiceStub(channel)
             _customers(stub, _isp(stub, phones=phones), router_id, phones=phones)
-    except grpc.RpcError as error:
-        raise DemoRefused(
-            f"the demo data cannot be created: {error.details()}; {settings.DEMO}=false leaves it out."
-        ) from error
+    except ServiceError as error:
+        raise DemoRefused(f"the demo data cannot be created: {error}; {settings.DEMO}=false leaves it out.") from error
 
 
 def _router(stub: RouterControlServiceStub, port: int) -> int:

@@ -9,9 +9,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import grpc
 import httpx
 from grpc_health.v1 import health_pb2, health_pb2_grpc
+from servicekit.rpc.channel import connect
+from servicekit.rpc.errors import ServiceError
 
 from deploy.local.environment import basic
 from deploy.local.ports import listens
@@ -117,14 +118,14 @@ def _for_owner_only(path: str, flags: int) -> int:
     return os.open(path, flags, 0o600)
 
 
-def serving(target: str) -> Callable[[], bool]:
-    """Whether a gRPC server at host:port says that it serves."""
+def serving(target: str, service: str) -> Callable[[], bool]:
+    """Whether a service of ours at host:port says that it serves."""
 
     def check() -> bool:
-        with grpc.insecure_channel(target) as channel:
+        with connect(target, service=service) as channel:
             try:
                 answer = health_pb2_grpc.HealthStub(channel).Check(health_pb2.HealthCheckRequest(), timeout=1)
-            except grpc.RpcError:
+            except ServiceError:
                 return False
             return bool(answer.status == health_pb2.HealthCheckResponse.SERVING)
 

@@ -52,9 +52,9 @@ class System:
 
     def _services(self) -> list[Process]:
         return [
-            self._service("billing", serving(self.values["REJESHA_BILLING_TARGET"])),
-            self._service("router-control", serving(self.values["REJESHA_ROUTER_CONTROL_TARGET"])),
-            self._service("notify", serving(self.values["REJESHA_NOTIFY_TARGET"])),
+            self._service("billing", serving(self.values["REJESHA_BILLING_TARGET"], "billing")),
+            self._service("router-control", serving(self.values["REJESHA_ROUTER_CONTROL_TARGET"], "router-control")),
+            self._service("notify", serving(self.values["REJESHA_NOTIFY_TARGET"], "notify")),
             *([self._dispatcher()] if settings.has_dispatcher(self.values) else []),
             self._service("gateway", self._is_ready(self._port("GATEWAY"))),
         ]

@@ -15,7 +15,7 @@ from rejesha.billing.v1 import (
 from rejesha.billing.v1 import payment_service_pb2 as pb
 from rejesha.billing.v1 import task_service_pb2 as task_pb
 from servicekit.rpc import channel
-from servicekit.rpc.errors import reason_of
+from servicekit.rpc.errors import ServiceError
 
 from tests.billing.desk import SHORTCODE
 
@@ -77,8 +77,8 @@ def refused(call: Callable[[], Any]) -> tuple[str, str]:
     """The status code and reason with which a call fails."""
     try:
         answer = call()
-    except grpc.RpcError as error:
-        return error.code().name, reason_of(error)
+    except ServiceError as error:
+        return error.status.name, error.reason
     raise AssertionError(f"answered {answer}")
 
 

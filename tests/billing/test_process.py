@@ -12,6 +12,7 @@ from contextlib import contextmanager
 
 import grpc
 from billing.schema import paybill_payments, tasks
+from servicekit.rpc.errors import DeadlineExceeded, Unavailable
 
 from chaos.ports import free_port
 from tests.billing.desk import ADMINS, SHORTCODE, Desk
@@ -58,9 +59,8 @@ class Stream:
             self.under_way.release()
             try:
                 return self.client.record(*batch, wait_for_ready=True)
-            except grpc.RpcError as error:
-                if error.code() not in {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED}:
-                    raise
+            except (Unavailable, DeadlineExceeded):
+                continue
         raise AssertionError("billing never came back")
 
 

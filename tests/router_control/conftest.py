@@ -5,7 +5,6 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from types import SimpleNamespace
 
-import grpc
 import pytest
 from cryptography.fernet import Fernet
 from rejesha.router_control.v1 import router_control_service_pb2 as pb
@@ -14,6 +13,7 @@ from router_control.__main__ import MIGRATIONS, THREADS, RouterControlServicer
 from router_control.routeros.workers import Workers
 from router_control.routers.service import Defaults, Registry
 from router_control.routers.vault import Vault
+from servicekit.rpc.channel import connect
 from servicekit.rpc.server import Server
 
 from servicekit import database, migrate
@@ -105,7 +105,7 @@ def service(sqlite_url):
     server = Server("127.0.0.1:0", threads=THREADS, probe=lambda: True)
     server.add(pb_grpc.add_RouterControlServiceServicer_to_server, RouterControlServicer(registry, workers))
     server.start()
-    with grpc.insecure_channel(f"127.0.0.1:{server.port}") as channel:
+    with connect(f"127.0.0.1:{server.port}", service="router-control") as channel:
         yield Service(pb_grpc.RouterControlServiceStub(channel), workers)
     server.stop(grace=0)
     workers.close()

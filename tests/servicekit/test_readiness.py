@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from servicekit.database import create_engine, transact
 from servicekit.rpc import channel
-from servicekit.rpc.errors import DatabaseUnavailable, reason_of
+from servicekit.rpc.errors import DatabaseUnavailable, ServiceError
 from servicekit.rpc.server import Server
 from servicekit.selftest import Readiness, SelfTest, table_of
 
@@ -84,8 +84,8 @@ def refused(connected):
     """The reason for which an RPC is refused; empty if it is not."""
     try:
         connected.unary_unary("/test.Echo/Say")(b"", timeout=20)
-    except grpc.RpcError as error:
-        return reason_of(error)
+    except ServiceError as error:
+        return error.reason
     return ""
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from servicekit.rpc.channel import connect
-from servicekit.rpc.errors import DeadlineExceeded, ServiceError, Unavailable, Unimplemented, of_call
+from servicekit.rpc.errors import DeadlineExceeded, ServiceError, Unavailable, Unimplemented
 
 from rejesha_cli.errors import CommandFailed, ServiceRefused, ServiceUnreachable
 from rejesha_cli.settings import Settings
@@ -149,8 +149,9 @@ class _Caller(grpc.UnaryUnaryClientInterceptor):
             ),
             request,
         )
-        if (error := call.exception()) is not None:
-            raise explain(self._service, of_call(error, self._service.name))
+        error = call.exception()
+        if isinstance(error, ServiceError):
+            raise explain(self._service, error)
         return call
 
 

@@ -1,6 +1,5 @@
 """Imports keep the ids of their files, because other files refer to them. With the real services and databases."""
 
-import grpc
 import pytest
 from billing.__main__ import MIGRATIONS as BILLING_MIGRATIONS
 from billing.accounts.servicer import AccountServicer
@@ -14,7 +13,7 @@ from router_control.routeros.workers import Workers
 from router_control.routers.service import Defaults, Registry
 from router_control.routers.vault import Vault
 from servicekit.rpc import channel
-from servicekit.rpc.errors import reason_of
+from servicekit.rpc.errors import AlreadyExists
 from servicekit.rpc.server import Server
 
 from servicekit import database, migrate
@@ -169,6 +168,6 @@ def test_of_many_who_want_one_id_at_once_one_gets_it(account_target):
         for number in range(8):
             isp = directory.Isp(isp_id=5, name=f"ISP {number}")
             calls.append(stub.CreateIsp.future(directory.CreateIspRequest(isp=isp), timeout=30))
-        refused = [reason_of(error) for call in calls if isinstance(error := call.exception(), grpc.RpcError)]
+        refused = [error.reason for call in calls if isinstance(error := call.exception(), AlreadyExists)]
         listed = stub.ListIsps(directory.ListIspsRequest()).isps
     assert (refused, [isp.isp_id for isp in listed]) == (["ID_TAKEN"] * 7, [5])

@@ -3,10 +3,9 @@
 import time
 from concurrent.futures import ThreadPoolExecutor
 
-import grpc
 import pytest
 from router_control.routeros import connection, workers
-from servicekit.rpc.errors import reason_of
+from servicekit.rpc.errors import ResourceExhausted, ServiceError
 
 from simulators.routeros import Router, RouterServer, User
 
@@ -123,12 +122,12 @@ def test_too_many_calls_for_one_router_are_turned_away(service, router, router_i
     def call(_number):
         try:
             return service.set(router_id, {"u": True}, 3)["u"].outcome
-        except grpc.RpcError as error:
-            return error.code(), reason_of(error)
+        except ServiceError as error:
+            return type(error), error.reason
 
     with ThreadPoolExecutor(20) as callers:
         outcomes = list(callers.map(call, range(20)))
-    busy = (grpc.StatusCode.RESOURCE_EXHAUSTED, "ROUTER_BUSY")
+    busy = (ResourceExhausted, "ROUTER_BUSY")
     assert outcomes.count(busy) >= 11
     assert set(outcomes) <= {busy, "TIMED_OUT", "UNREACHABLE"}
 

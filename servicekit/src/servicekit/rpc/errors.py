@@ -223,8 +223,3 @@ def _reason(error: grpc.RpcError) -> str:
         if detail.Unpack(info) and info.domain == DOMAIN:
             return str(info.reason)
     return ""
-
-
-def reason_of(error: grpc.RpcError) -> str:
-    """The reason that a failed call of a bare channel carries, or its status code's name when it carries none."""
-    return of_call(error, "").reason
