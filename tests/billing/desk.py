@@ -45,7 +45,7 @@ CONNECTED = {CUSTOMER_PHONE: ["customer_connected"], ISP_1: ["payment_notice"], 
 PARTIAL = CONNECTED | {CUSTOMER_PHONE: ["customer_partial"]}
 CREDITS = {ISP_1: ["credits_purchased"], "admins": ["credits_purchased"]}
 SERVICE = {ISP_1: ["service_payment"], "admins": ["service_payment"]}
-HELD = {"admins": ["unmatched_payment"]}
+UNMATCHED = {"admins": ["unmatched_payment"]}
 
 
 @dataclass

@@ -16,10 +16,10 @@ from tests.billing.desk import (
     CONNECTED,
     CREDITS,
     CUSTOMER_PHONE,
-    HELD,
     ISP_1,
     PARTIAL,
     SERVICE,
+    UNMATCHED,
     payment,
 )
 
@@ -57,7 +57,7 @@ def service(name: str, reference: str, amount: str = "1000") -> Case:
 
 
 def held(name: str, reference: str, reason: str, **fields) -> Case:
-    return Case(name, reference, "1000", Outcome.UNMATCHED, HELD, reason=UnmatchedReason(reason), fields=fields)
+    return Case(name, reference, "1000", Outcome.UNMATCHED, UNMATCHED, reason=UnmatchedReason(reason), fields=fields)
 
 
 CASES = [
@@ -174,7 +174,7 @@ def test_a_customer_who_cannot_be_settled_is_held(desk, dispatcher, values, reas
     receipt = desk.pay("A1", "5555zz")
     assert (receipt.outcome, receipt.reason) == (Outcome.UNMATCHED, reason)
     dispatcher.run()
-    assert dispatcher.told() == HELD
+    assert dispatcher.told() == UNMATCHED
     desk.check_books()
 
 

@@ -17,7 +17,7 @@ from billing.payments import store as payments
 from billing.payments.errors import AccountNotFound, PaymentAlreadyPlaced, PaymentNotFound
 from billing.payments.rules import Outcome, Payment, Receipt, StoredPayment, normalise
 from billing.payments.service import apply
-from billing.payments.settlement import Held, Settlement
+from billing.payments.settlement import Settlement, Unmatched
 from billing.policy import Policy
 
 
@@ -52,7 +52,7 @@ def _placed_before(stored: StoredPayment, reference: str) -> Receipt:
 def _settle(connection: Connection, stored: StoredPayment, reference: str, now: datetime) -> Settlement:
     directory = accounts.load_directory(connection, [normalise(reference)], lock=True)
     route = settlement.route(reference, directory)
-    if isinstance(route, Held):
+    if isinstance(route, Unmatched):
         raise AccountNotFound(f"{reference} leads nowhere: {route.reason}")
     return settlement.settle(_payment(stored), route, calendar.today(now))
 

@@ -39,19 +39,19 @@ class ToCustomer:
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
-    """Nobody to give the money to, yet."""
+class Unmatched:
+    """Nobody to give the money to, yet: it is held."""
 
     reason: UnmatchedReason
 
 
-Route = ToIsp | ToCustomer | Held
+Route = ToIsp | ToCustomer | Unmatched
 
 
 def route_payment(payment: Payment, directory: Directory, shortcodes: AbstractSet[str]) -> Route:
     """Find where a payment belongs. `shortcodes` are ours; with none named (the sandbox) every one is."""
     if shortcodes and payment.business_short_code.strip() not in shortcodes:
-        return Held(UnmatchedReason.UNKNOWN_SHORTCODE)
+        return Unmatched(UnmatchedReason.UNKNOWN_SHORTCODE)
     return route(payment.bill_ref_number, directory)
 
 
@@ -61,11 +61,11 @@ def route(bill_ref_number: str, directory: Directory) -> Route:
     account = _isp_account(reference)
     isps = directory.isps_with(account, reference) if account else []
     if account and isps:
-        return ToIsp(isps[0], account) if len(isps) == 1 else Held(UnmatchedReason.AMBIGUOUS_REFERENCE)
+        return ToIsp(isps[0], account) if len(isps) == 1 else Unmatched(UnmatchedReason.AMBIGUOUS_REFERENCE)
     customers = directory.customers_with(reference) if reference else []
     if customers:
         return _route_to_customer(customers, directory)
-    return Held(_why_nobody(reference, account))
+    return Unmatched(_why_nobody(reference, account))
 
 
 def _isp_account(reference: str) -> IspAccount | None:
@@ -74,13 +74,13 @@ def _isp_account(reference: str) -> IspAccount | None:
 
 def _route_to_customer(customers: list[Customer], directory: Directory) -> Route:
     if len(customers) > 1:
-        return Held(UnmatchedReason.AMBIGUOUS_REFERENCE)
+        return Unmatched(UnmatchedReason.AMBIGUOUS_REFERENCE)
     customer = customers[0]
     isp = directory.isps.get(customer.isp_id or 0)
     if isp is None:
-        return Held(UnmatchedReason.ISP_NOT_FOUND)
+        return Unmatched(UnmatchedReason.ISP_NOT_FOUND)
     if not customer.package_cents or customer.package_cents < 0:
-        return Held(UnmatchedReason.PACKAGE_NOT_SET)
+        return Unmatched(UnmatchedReason.PACKAGE_NOT_SET)
     return ToCustomer(customer, isp, customer.package_cents)
 
 
@@ -135,7 +135,7 @@ class Settlement:
 def settle(payment: Payment, route: Route, today: date) -> Settlement:
     """Decide what a payment does. `today` is the day in Nairobi."""
     match route:
-        case Held(reason):
+        case Unmatched(reason):
             return Settlement(payment=payment, outcome=Outcome.UNMATCHED, reason=reason)
         case ToIsp(isp, account):
             return _settle_isp(payment, isp, account)

@@ -36,7 +36,7 @@ _NOT_FOUND_CATEGORY = {
     IspAccount.SERVICE: "ISP_SERVICE_NOT_FOUND",
 }
 
-_WHY_HELD = {
+_WHY_UNMATCHED = {
     UnmatchedReason.UNKNOWN_REFERENCE: "has the shape of no account",
     UnmatchedReason.USER_NOT_FOUND: "is no customer's account",
     UnmatchedReason.ISP_NOT_FOUND: "leads to no ISP",
@@ -66,22 +66,22 @@ def received(payment: Payment, at: datetime) -> TimelineEntry:
 def settled(settlement: Settlement, balance_cents: int | None, assigned_by: str = "") -> Iterator[TimelineEntry]:
     """The entries of placing a payment. `balance_cents`: the wallet after it; None when it got nothing."""
     if settlement.outcome is Outcome.UNMATCHED:
-        yield _held(settlement)
+        yield _unmatched(settlement)
     elif settlement.customer:
         yield from _customer_entries(settlement, balance_cents, assigned_by)
     else:
         yield from _isp_entries(settlement, balance_cents, assigned_by)
 
 
-def _held(settlement: Settlement) -> TimelineEntry:
+def _unmatched(settlement: Settlement) -> TimelineEntry:
     payment, reason = settlement.payment, settlement.reason
     assert reason
-    message = f"Held: {payment.bill_ref_number or '(no reference)'} {_WHY_HELD[reason]}"
+    message = f"Held: {payment.bill_ref_number or '(no reference)'} {_WHY_UNMATCHED[reason]}"
     details = {"reason": reason, "reference": payment.bill_ref_number, "amount": money(payment.amount_cents)}
-    return TimelineEntry(payment.trans_id, _held_category(reason, payment.bill_ref_number), message, details)
+    return TimelineEntry(payment.trans_id, _unmatched_category(reason, payment.bill_ref_number), message, details)
 
 
-def _held_category(reason: UnmatchedReason, reference: str) -> str:
+def _unmatched_category(reason: UnmatchedReason, reference: str) -> str:
     if reason is UnmatchedReason.USER_NOT_FOUND:
         return "USER_NOT_FOUND"
     if reason is UnmatchedReason.ISP_NOT_FOUND:
