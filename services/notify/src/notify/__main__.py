@@ -14,7 +14,7 @@ import notify
 from notify.messages.servicer import NotifyServicer
 from notify.providers.console import Console
 from notify.providers.provider import Provider
-from notify.providers.textsms import TextSms
+from notify.providers.textsms import NoBalance, TextSms
 from notify.schema import adoption, metadata
 from notify.sending.sender import Sender
 from notify.sending.service import Sending
@@ -52,8 +52,22 @@ def bring_up_to_date(settings: MigrationSettings, options: Sequence[str]) -> Non
 
 def examine(settings: MigrationSettings) -> int:
     logs.configure("notify", log_format=settings.log_format, level=settings.log_level)
+    faults = NotifySettings.faults()
+    balance = [] if faults else [check_balance(make_provider(NotifySettings.load()))]
     selftest = selftest_of(database.create_engine(settings.database_url))
-    return doctor.examine(selftest, doctor.of_settings(NotifySettings.faults()))
+    return doctor.examine(selftest, [*doctor.of_settings(faults), *balance])
+
+
+def check_balance(provider: Provider) -> doctor.Check:
+    """Whether anything is left of the TextSMS account."""
+    name = "TextSMS balance"
+    if not isinstance(provider, TextSms):
+        return doctor.Check(name, nothing="messages are printed, not sent")
+    try:
+        left = provider.balance()
+    except NoBalance as error:
+        return doctor.Check(name, f"not known: {error}. Check the account's settings and the way to the provider")
+    return doctor.Check(name, "" if left > 0 else "nothing is left: top the account up", found=f"{left:,.2f} left")
 
 
 def serve(settings: NotifySettings) -> None:

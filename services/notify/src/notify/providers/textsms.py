@@ -60,6 +60,10 @@ class BrokenAnswer(Exception):
     """The provider sends more than an answer needs, or less than it said it would."""
 
 
+class NoBalance(Exception):
+    """Nobody knows what is left of the account; the text says why."""
+
+
 class TextSms:
     """One TextSMS account; may be used by several threads at once. `deadline`: for a whole call, in seconds.
 
@@ -76,7 +80,7 @@ class TextSms:
 
     def send(self, batch: Sequence[Sms]) -> list[Outcome]:
         try:
-            status, body = self._post(batch, time.monotonic() + self.deadline)
+            status, body = self._post(*self._request(batch))
         except NoConnection as error:
             return _all(batch, OutcomeKind.UNREACHABLE, f"no connection: {error}")
         except TimeoutError:
@@ -85,8 +89,19 @@ class TextSms:
             return _all(batch, OutcomeKind.UNKNOWN, f"the call broke off: {type(error).__name__}")
         return read(status, body, batch)
 
-    def _post(self, batch: Sequence[Sms], ends: float) -> tuple[int, bytes]:
-        path, body = self._request(batch)
+    def balance(self) -> float:
+        """What is left of the account, as the provider counts. Raises NoBalance."""
+        login = {name: self._account[name] for name in ("apikey", "partnerID")}
+        try:
+            status, body = self._post("getbalance/", login)
+        except NoConnection as error:
+            raise NoBalance(f"no connection: {error}") from error
+        except (OSError, HTTPException, BrokenAnswer) as error:
+            raise NoBalance(f"no answer: {type(error).__name__}") from error
+        return read_balance(status, body)
+
+    def _post(self, path: str, body: dict[str, Any]) -> tuple[int, bytes]:
+        ends = time.monotonic() + self.deadline
         written = json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
         with closing(self._connect()) as connection:
             stream = connection.sock
@@ -156,6 +171,20 @@ def read(status: int, body: bytes, batch: Sequence[Sms]) -> list[Outcome]:
     if isinstance(answer, dict) and _code(answer) is not None:
         return [_overall(answer, alone=len(batch) == 1)] * len(batch)
     return _all(batch, OutcomeKind.UNKNOWN, f"HTTP {status}, and the answer has no response code")
+
+
+def read_balance(status: int, body: bytes) -> float:
+    """What an answer says is left: its "credit", or "balance" as others call it. Raises NoBalance."""
+    try:
+        answer = json.loads(body)
+    except ValueError:
+        answer = None
+    if not isinstance(answer, dict):
+        raise NoBalance(f"HTTP {status}, and the answer is no JSON object")
+    try:
+        return float(str(answer.get("credit", answer.get("balance"))).replace(",", ""))
+    except ValueError as error:
+        raise NoBalance(_outcome(answer).detail) from error
 
 
 def _all(batch: Sequence[Sms], kind: OutcomeKind, detail: str) -> list[Outcome]:
