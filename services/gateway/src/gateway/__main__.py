@@ -55,7 +55,8 @@ def check_disk(settings: GatewaySettings) -> doctor.Check:
 
 
 def serve(settings: GatewaySettings) -> None:
-    configure("gateway", log_format=settings.log_format, level=settings.log_level)
+    name = "dispatcher" if settings.gateway_role is Role.DISPATCHER else "gateway"
+    configure(name, log_format=settings.log_format, level=settings.log_level)
     listener = _listen(settings)
     warn_of_plaintext(settings.bind)
     lifecycle = Lifecycle()

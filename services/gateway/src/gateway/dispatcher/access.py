@@ -4,35 +4,26 @@ import asyncio
 from collections import defaultdict
 from collections.abc import Sequence
 
-import structlog
 from servicekit.rpc.errors import DeadlineExceeded, ServiceError
 
-from gateway.backoff import Backoff, wait_for
-from gateway.batching import carry_all
 from gateway.clients.router_control import RouterControl
 from gateway.clients.tasks import AccessTask, Report
+from gateway.dispatcher.calls import Calls
 from gateway.dispatcher.limits import DispatchLimits
 from gateway.dispatcher.reports import Reporter
-
-log = structlog.get_logger()
 
 
 class AccessWorker:
     """A router has at most one call at a time: `busy_routers` are those whose call is planned or under way."""
 
-    def __init__(
-        self, router_control: RouterControl, reporter: Reporter, limits: DispatchLimits, stopping: asyncio.Event
-    ) -> None:
+    def __init__(self, router_control: RouterControl, calls: Calls, reporter: Reporter, limits: DispatchLimits) -> None:
         self.interval = limits.access_interval
         self.busy_interval = limits.busy_access_interval
         self.freed = asyncio.Event()
         self.busy_routers: set[int] = set()
         self._router_control = router_control
+        self._calls = calls
         self._reporter = reporter
-        self._limits = limits
-        self._stopping = stopping
-        self._slots = asyncio.Semaphore(limits.max_routers_at_once)
-        self._backoff = Backoff(limits.first_pause, limits.max_pause)
 
     def split(self, tasks: Sequence[AccessTask]) -> list[list[AccessTask]]:
         """The tasks of each router, which is busy from now on until they are carried out."""
@@ -45,30 +36,12 @@ class AccessWorker:
     async def carry_out(self, tasks: Sequence[AccessTask]) -> None:
         """Switch the lines of one router on and report. Never raises for what a router or service does."""
         try:
-            reports = await self._reports_on(tasks)
+            reports = await self._calls.make(tasks, self._enable, _refused)
         finally:
             # The router is free, whatever billing makes of the report: its next customers need not wait for that.
             self.busy_routers.discard(tasks[0].router_id)
             self.freed.set()
         self._reporter.add(reports)
-
-    async def _reports_on(self, tasks: Sequence[AccessTask]) -> list[Report]:
-        try:
-            return await self._call(tasks)
-        except ServiceError as error:
-            log.warning("access_postponed", router_id=tasks[0].router_id, tasks=len(tasks), reason=error.reason)
-            # router-control is away: keep the router's tasks for a while, then give them back untried.
-            pause = min(self._backoff.failed(), max(0.0, tasks[0].lease_left - self._limits.margin))
-            await wait_for(self._stopping, pause)
-            return [Report(task, f"{error.service}: {error.reason}") for task in tasks]
-
-    async def _call(self, tasks: Sequence[AccessTask]) -> list[Report]:
-        async with self._slots:
-            if self._stopping.is_set() or tasks[0].lease_left < self._limits.access_deadline + self._limits.margin:
-                return [Report(task, "not started in time") for task in tasks]
-            reports = await carry_all(tasks, self._enable, _refused)
-        self._backoff.succeeded()
-        return reports
 
     async def _enable(self, tasks: Sequence[AccessTask]) -> list[Report]:
         usernames = list(dict.fromkeys(task.username for task in tasks))

@@ -6,10 +6,9 @@ from collections.abc import Collection, Sequence
 import structlog
 from servicekit.rpc.errors import ServiceError
 
-from gateway.backoff import Backoff, wait_for
-from gateway.batching import carry_all
 from gateway.clients.notify import MAX_MESSAGES, Notify, OutgoingMessage
 from gateway.clients.tasks import MessageTask, Report
+from gateway.dispatcher.calls import Calls
 from gateway.dispatcher.limits import DispatchLimits
 from gateway.dispatcher.reports import Reporter
 
@@ -21,16 +20,13 @@ class MessageWorker:
 
     busy_routers: Collection[int] = ()
 
-    def __init__(self, notify: Notify, reporter: Reporter, limits: DispatchLimits, stopping: asyncio.Event) -> None:
+    def __init__(self, notify: Notify, calls: Calls, reporter: Reporter, limits: DispatchLimits) -> None:
         self.interval = limits.message_interval
         self.busy_interval = limits.busy_message_interval
         self.freed = asyncio.Event()  # never set: no message waits for another
         self._notify = notify
+        self._calls = calls
         self._reporter = reporter
-        self._limits = limits
-        self._stopping = stopping
-        self._slots = asyncio.Semaphore(limits.max_message_calls_at_once)
-        self._backoff = Backoff(limits.first_pause, limits.max_pause)
 
     def split(self, tasks: Sequence[MessageTask]) -> list[list[MessageTask]]:
         """The tasks in calls of at most 1000 messages; a task is never torn apart."""
@@ -46,23 +42,7 @@ class MessageWorker:
 
     async def carry_out(self, tasks: Sequence[MessageTask]) -> None:
         """Hand over one call's tasks and report. Never raises for what notify does."""
-        try:
-            reports = await self._call(tasks)
-        except ServiceError as error:
-            log.warning("messages_postponed", tasks=len(tasks), reason=error.reason)
-            # notify is away: keep the tasks for a while, then give them back untried.
-            pause = min(self._backoff.failed(), max(0.0, tasks[0].lease_left - self._limits.margin))
-            await wait_for(self._stopping, pause)
-            reports = [Report(task, f"{error.service}: {error.reason}") for task in tasks]
-        self._reporter.add(reports)
-
-    async def _call(self, tasks: Sequence[MessageTask]) -> list[Report]:
-        async with self._slots:
-            if self._stopping.is_set() or tasks[0].lease_left < self._limits.message_deadline + self._limits.margin:
-                return [Report(task, "not started in time") for task in tasks]
-            reports = await carry_all(tasks, self._hand_over, _refused)
-        self._backoff.succeeded()
-        return reports
+        self._reporter.add(await self._calls.make(tasks, self._hand_over, _refused))
 
     async def _hand_over(self, tasks: Sequence[MessageTask]) -> list[Report]:
         await self._notify.send([message for task in tasks for message in _outgoing(task)])

@@ -9,6 +9,7 @@ from gateway.clients.notify import Notify
 from gateway.clients.router_control import RouterControl
 from gateway.clients.tasks import AccessTask, MessageTask, Tasks
 from gateway.dispatcher.access import AccessWorker
+from gateway.dispatcher.calls import Calls
 from gateway.dispatcher.leases import LeaseLoop
 from gateway.dispatcher.limits import DispatchLimits
 from gateway.dispatcher.messages import MessageWorker
@@ -27,10 +28,13 @@ class Dispatcher:
         tasks = Tasks(clients.tasks, owner, lease_seconds=limits.lease, report_deadline=limits.report_deadline)
         # A line that is on should not wait for hundreds of messages to be reported.
         self._reporters = [Reporter(tasks, limits, stopping) for _ in range(2)]
+        on_lines, on_messages = self._reporters
+        routers = Calls(limits, stopping, at_once=limits.max_routers_at_once, deadline=limits.access_deadline)
         router_control = RouterControl(clients.router_control, deadline=limits.access_deadline)
-        access = AccessWorker(router_control, self._reporters[0], limits, stopping)
+        access = AccessWorker(router_control, routers, on_lines, limits)
+        few = Calls(limits, stopping, at_once=limits.max_message_calls_at_once, deadline=limits.message_deadline)
         notify = Notify(clients.notify, deadline=limits.message_deadline)
-        messages = MessageWorker(notify, self._reporters[1], limits, stopping)
+        messages = MessageWorker(notify, few, on_messages, limits)
         self._access = LeaseLoop[AccessTask](tasks.lease_access, access, limits, stopping)
         self._messages = LeaseLoop[MessageTask](tasks.lease_messages, messages, limits, stopping)
 
