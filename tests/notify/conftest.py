@@ -94,8 +94,9 @@ class NotifyProcess:
     def log(self):
         return self.log_file.read_text()
 
-    def send(self, *messages):
-        return self.stub.SendMessages(pb.SendMessagesRequest(messages=messages), timeout=20).receipts
+    def send(self, *messages, keep_invalid=False):
+        request = pb.SendMessagesRequest(messages=messages, keep_invalid=keep_invalid)
+        return self.stub.SendMessages(request, timeout=20).receipts
 
     def message(self, message_id):
         return self.stub.GetMessage(pb.GetMessageRequest(message_id=message_id), timeout=20).message

@@ -19,8 +19,8 @@ def plain(message_id, phone=PHONE, text="hello", **fields):
     return pb.OutgoingMessage(message_id=message_id, phone=phone, text=text, **fields)
 
 
-def from_template(message_id, name, phone=PHONE, **facts):
-    return pb.OutgoingMessage(message_id=message_id, phone=phone, template=pb.Template(name=name, facts=facts))
+def from_template(message_id, template, phone=PHONE, /, **facts):
+    return pb.OutgoingMessage(message_id=message_id, phone=phone, template=pb.Template(name=template, facts=facts))
 
 
 def test_the_same_message_50_times_at_once_is_sent_once(start_notify, sms, until):
@@ -162,19 +162,44 @@ def test_errors_carry_their_code_and_reason(start_sqlite_notify, sms):
         assert refused.value.reason == reason
 
 
-def test_an_expire_time_out_of_range_fails_the_message_alone(start_sqlite_notify, sms, until):
+def test_one_message_that_cannot_go_refuses_all_unless_it_is_to_be_kept(start_sqlite_notify, sms):
     notify = start_sqlite_notify(sms.url)
     bad = plain("bad")
     bad.expire_time.seconds = 2**60
-    receipts = notify.send(bad, plain("good"))
-    assert receipts[0].state == pb.MESSAGE_STATE_FAILED
-    assert receipts[1].state in {pb.MESSAGE_STATE_QUEUED, pb.MESSAGE_STATE_SENDING}
-    assert "expire_time" in receipts[0].detail
+    guesses = {
+        "INVALID_EXPIRE_TIME": bad,
+        "UNKNOWN_TEMPLATE": from_template("bad", "customer_gone"),
+        "MISSING_FACTS": from_template("bad", "customer_expired"),
+        "INVALID_PHONE": plain("bad", "0201234567"),
+    }
+    for reason, guess in guesses.items():
+        with pytest.raises(InvalidArgument) as refused:
+            notify.send(plain("good"), guess)
+        assert refused.value.reason == reason
+    assert notify.states() == {}
+    good, kept = notify.send(plain("good"), bad, keep_invalid=True)
+    assert good.state == pb.MESSAGE_STATE_QUEUED
+    assert (kept.state, "expire_time" in kept.detail) == (pb.MESSAGE_STATE_FAILED, True)
+
+
+def test_the_templates_are_listed_and_what_is_listed_can_be_sent(start_sqlite_notify, sms, until):
+    notify = start_sqlite_notify(sms.url)
+    templates = notify.stub.ListTemplates(pb.ListTemplatesRequest(), timeout=20).templates
+    assert [one.name for one in templates] == sorted(one.name for one in templates)
+    facts = {one.name: {fact.name: fact.sample for fact in one.facts} for one in templates}
+    notify.send(*(from_template(name, name, "00254712345678", **samples) for name, samples in facts.items()))
+    until(lambda: set(notify.states().values()) == {"SENT"})
+    for one in templates:
+        message = notify.message(one.name)
+        assert (message.text, message.segments) == (one.sample_text, one.sample_segments)
+        assert one.description
+        assert all(fact.description for fact in one.facts)
 
 
 def test_listing_filters_by_subject_and_state_even_by_one_of_a_newer_contract(start_sqlite_notify, sms):
     notify = start_sqlite_notify(sms.url)
-    notify.send(plain("m1", subject="T1"), plain("m2", phone="bad", subject="T1"), plain("m3", subject="T2"))
+    batch = plain("m1", subject="T1"), plain("m2", phone="bad", subject="T1"), plain("m3", subject="T2")
+    notify.send(*batch, keep_invalid=True)
 
     def listed(**wanted):
         return [m.message_id for m in notify.stub.ListMessages(pb.ListMessagesRequest(**wanted)).messages]

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 import sqlalchemy as sa
 from notify.messages import service
-from notify.messages.errors import InvalidMessageId, MessageNotFound
+from notify.messages.errors import InvalidMessage, InvalidMessageId, MessageNotFound
 from notify.messages.rules import Draft, MessageState
 from notify.schema import messages as table
 from servicekit.database import transact
@@ -25,7 +25,7 @@ def count(engine):
 
 def test_accepting_a_message_again_changes_nothing_and_says_so(engine):
     (first,) = service.accept(engine, no_wake, [draft("m1", subject="T1")])
-    (again,) = service.accept(engine, no_wake, [draft("m1", text="something else", phone="bad")])
+    (again,) = service.accept(engine, no_wake, [draft("m1", text="something else")])
     assert (first.state, first.repeated, again.state, again.repeated) == (
         MessageState.QUEUED,
         False,
@@ -35,7 +35,7 @@ def test_accepting_a_message_again_changes_nothing_and_says_so(engine):
     assert service.get(engine, "m1").text == "hello"
 
 
-def test_a_batch_keeps_the_bad_beside_the_good_in_the_order_of_the_request(engine):
+def test_a_batch_that_says_so_keeps_the_bad_beside_the_good_in_the_order_of_the_request(engine):
     receipts = service.accept(
         engine,
         no_wake,
@@ -48,6 +48,7 @@ def test_a_batch_keeps_the_bad_beside_the_good_in_the_order_of_the_request(engin
             draft("e", expire_time=datetime(1, 1, 1, tzinfo=UTC)),
             draft("f", expire_time=datetime.max.replace(tzinfo=UTC)),
         ],
+        keep_invalid=True,
     )
     assert [(r.message_id, r.state, r.repeated) for r in receipts] == [
         ("b", MessageState.FAILED, False),
@@ -63,6 +64,25 @@ def test_a_batch_keeps_the_bad_beside_the_good_in_the_order_of_the_request(engin
     assert service.get(engine, "a").text == "hello"
     assert service.get(engine, "b").phone == "0201234567"
     assert service.get(engine, "d").detail
+
+
+@pytest.mark.parametrize(
+    ("wrong", "reason", "text"),
+    [
+        ({"phone": "0201234567"}, "INVALID_PHONE", "not a mobile number of Kenya"),
+        ({"text": " "}, "INVALID_TEXT", "neither a text nor a template"),
+        ({"text": None, "template": "customer_gone"}, "UNKNOWN_TEMPLATE", "no such template"),
+        ({"text": None, "template": "customer_expired"}, "MISSING_FACTS", "trans_id"),
+        ({"subject": "s" * 101}, "INVALID_SUBJECT", "longer than 100"),
+        ({"expire_time_fault": "not a moment"}, "INVALID_EXPIRE_TIME", "not a moment"),
+    ],
+)
+def test_a_wrong_guess_is_refused_with_its_reason_and_uses_no_id_up(sqlite_engine, wrong, reason, text):
+    with pytest.raises(InvalidMessage, match=rf"messages\[1\].*{text}") as refused:
+        service.accept(sqlite_engine, no_wake, [draft("m1"), draft("m2", **wrong)])
+    assert (refused.value.reason, count(sqlite_engine)) == (reason, 0)
+    receipts = service.accept(sqlite_engine, no_wake, [draft("m1"), draft("m2")])
+    assert [(receipt.state, receipt.repeated) for receipt in receipts] == [(MessageState.QUEUED, False)] * 2
 
 
 def test_a_commit_that_counted_without_an_answer_is_found_when_the_message_comes_again(engine, monkeypatch):
@@ -127,7 +147,7 @@ def test_an_unset_expire_time_means_a_day_from_now(engine):
 
 def test_listing_pages_newest_first_and_filters(engine):
     service.accept(engine, no_wake, [draft(f"m{n}", subject="T1" if n % 2 else "T2") for n in range(7)])
-    service.accept(engine, no_wake, [draft("bad", phone="1", subject="T1")])
+    service.accept(engine, no_wake, [draft("bad", phone="1", subject="T1")], keep_invalid=True)
 
     def pages(**wanted):
         token, found = "", []

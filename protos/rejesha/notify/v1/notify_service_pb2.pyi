@@ -89,10 +89,10 @@ class Template(_message.Message):
     NAME_FIELD_NUMBER: _builtins.int
     FACTS_FIELD_NUMBER: _builtins.int
     name: _builtins.str
-    """The template's name, such as customer_connected."""
+    """The template's name, such as customer_connected; see ListTemplates."""
     @_builtins.property
     def facts(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
-        """What its places are filled with."""
+        """All the facts that it needs; others are ignored."""
 
     def __init__(
         self,
@@ -123,7 +123,7 @@ class OutgoingMessage(_message.Message):
     message_id: _builtins.str
     """Chosen by the caller, unique for ever, 1 to 100 printable ASCII characters. The idempotency key."""
     phone: _builtins.str
-    """The recipient's number in any Kenyan spelling: 07…, 01…, 2547…, +254…."""
+    """The recipient's number in any Kenyan spelling: 07…, 01…, 2547…, +254…, 00254…."""
     text: _builtins.str
     """As it is, 1 to 1000 characters."""
     subject: _builtins.str
@@ -163,6 +163,11 @@ class SendMessagesRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     MESSAGES_FIELD_NUMBER: _builtins.int
+    KEEP_INVALID_FIELD_NUMBER: _builtins.int
+    keep_invalid: _builtins.bool
+    """True: a message that cannot go is held as FAILED, for all to see, and refuses none of the others.
+    Its id is used up.
+    """
     @_builtins.property
     def messages(self) -> _containers.RepeatedCompositeFieldContainer[Global___OutgoingMessage]:
         """1 to 1000 messages."""
@@ -171,10 +176,11 @@ class SendMessagesRequest(_message.Message):
         self,
         *,
         messages: _abc.Iterable[Global___OutgoingMessage] | None = ...,
+        keep_invalid: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["messages", b"messages"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["keep_invalid", b"keep_invalid", "messages", b"messages"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -421,3 +427,118 @@ class ListMessagesResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ListMessagesResponse: _TypeAlias = ListMessagesResponse  # noqa: Y015
+
+@_typing.final
+class ListTemplatesRequest(_message.Message):
+    """All templates."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListTemplatesRequest: _TypeAlias = ListTemplatesRequest  # noqa: Y015
+
+@_typing.final
+class ListTemplatesResponse(_message.Message):
+    """The templates."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TEMPLATES_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def templates(self) -> _containers.RepeatedCompositeFieldContainer[Global___TemplateDescription]:
+        """By name."""
+
+    def __init__(
+        self,
+        *,
+        templates: _abc.Iterable[Global___TemplateDescription] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["templates", b"templates"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListTemplatesResponse: _TypeAlias = ListTemplatesResponse  # noqa: Y015
+
+@_typing.final
+class TemplateDescription(_message.Message):
+    """A template, and what it needs."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    DESCRIPTION_FIELD_NUMBER: _builtins.int
+    FACTS_FIELD_NUMBER: _builtins.int
+    SAMPLE_TEXT_FIELD_NUMBER: _builtins.int
+    SAMPLE_SEGMENTS_FIELD_NUMBER: _builtins.int
+    SENT_AGAIN_WHEN_UNKNOWN_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """For OutgoingMessage.template."""
+    description: _builtins.str
+    """Whom it tells what."""
+    sample_text: _builtins.str
+    """The text with the facts' samples in place."""
+    sample_segments: _builtins.int
+    """How many SMS the sample takes."""
+    sent_again_when_unknown: _builtins.bool
+    """Whether it is sent once more when nobody knows whether it went out."""
+    @_builtins.property
+    def facts(self) -> _containers.RepeatedCompositeFieldContainer[Global___TemplateFact]:
+        """What it needs: each one, and not empty."""
+
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        description: _builtins.str = ...,
+        facts: _abc.Iterable[Global___TemplateFact] | None = ...,
+        sample_text: _builtins.str = ...,
+        sample_segments: _builtins.int = ...,
+        sent_again_when_unknown: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["description", b"description", "facts", b"facts", "name", b"name", "sample_segments", b"sample_segments", "sample_text", b"sample_text", "sent_again_when_unknown", b"sent_again_when_unknown"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___TemplateDescription: _TypeAlias = TemplateDescription  # noqa: Y015
+
+@_typing.final
+class TemplateFact(_message.Message):
+    """A fact that a template needs. What is longer than 80 characters is cut."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    DESCRIPTION_FIELD_NUMBER: _builtins.int
+    SAMPLE_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """The key in Template.facts."""
+    description: _builtins.str
+    """What it says, and how it is written."""
+    sample: _builtins.str
+    """Such as."""
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        description: _builtins.str = ...,
+        sample: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["description", b"description", "name", b"name", "sample", b"sample"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___TemplateFact: _TypeAlias = TemplateFact  # noqa: Y015

@@ -50,6 +50,11 @@ class NotifyServiceStub:
                 request_serializer=rejesha_dot_notify_dot_v1_dot_notify__service__pb2.ListMessagesRequest.SerializeToString,
                 response_deserializer=rejesha_dot_notify_dot_v1_dot_notify__service__pb2.ListMessagesResponse.FromString,
                 _registered_method=True)
+        self.ListTemplates = channel.unary_unary(
+                '/rejesha.notify.v1.NotifyService/ListTemplates',
+                request_serializer=rejesha_dot_notify_dot_v1_dot_notify__service__pb2.ListTemplatesRequest.SerializeToString,
+                response_deserializer=rejesha_dot_notify_dot_v1_dot_notify__service__pb2.ListTemplatesResponse.FromString,
+                _registered_method=True)
 
 
 class NotifyServiceServicer:
@@ -60,8 +65,10 @@ class NotifyServiceServicer:
         """Accepts messages durably and answers; they are sent afterwards. The same message_id is the same
         message: accepting it again changes nothing and answers how far it got.
 
-        A message with a bad number or an unknown template is kept as FAILED with its reason; it is no
-        RPC error. INVALID_ARGUMENT `BATCH_TOO_LARGE` or `INVALID_MESSAGE_ID` (nothing was accepted);
+        A message that cannot go refuses its whole request: nothing of it is held, and its ids are free.
+        INVALID_ARGUMENT, its text names the message by its index: `INVALID_PHONE`, `INVALID_TEXT`,
+        `UNKNOWN_TEMPLATE`, `MISSING_FACTS` (ListTemplates tells both), `INVALID_SUBJECT`,
+        `INVALID_EXPIRE_TIME`; and, whatever `keep_invalid` says, `INVALID_MESSAGE_ID` or `BATCH_TOO_LARGE`.
         UNAVAILABLE `DATABASE_UNAVAILABLE`: send the same request again.
 
         May be repeated: a message is known by its message_id.
@@ -88,6 +95,13 @@ class NotifyServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListTemplates(self, request, context):
+        """Lists the templates by name, with the facts that each needs.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_NotifyServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -105,6 +119,11 @@ def add_NotifyServiceServicer_to_server(servicer, server):
                     servicer.ListMessages,
                     request_deserializer=rejesha_dot_notify_dot_v1_dot_notify__service__pb2.ListMessagesRequest.FromString,
                     response_serializer=rejesha_dot_notify_dot_v1_dot_notify__service__pb2.ListMessagesResponse.SerializeToString,
+            ),
+            'ListTemplates': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListTemplates,
+                    request_deserializer=rejesha_dot_notify_dot_v1_dot_notify__service__pb2.ListTemplatesRequest.FromString,
+                    response_serializer=rejesha_dot_notify_dot_v1_dot_notify__service__pb2.ListTemplatesResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -189,6 +208,33 @@ class NotifyService:
             '/rejesha.notify.v1.NotifyService/ListMessages',
             rejesha_dot_notify_dot_v1_dot_notify__service__pb2.ListMessagesRequest.SerializeToString,
             rejesha_dot_notify_dot_v1_dot_notify__service__pb2.ListMessagesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListTemplates(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/rejesha.notify.v1.NotifyService/ListTemplates',
+            rejesha_dot_notify_dot_v1_dot_notify__service__pb2.ListTemplatesRequest.SerializeToString,
+            rejesha_dot_notify_dot_v1_dot_notify__service__pb2.ListTemplatesResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -37,8 +37,10 @@ class NotifyServiceStub:
     """Accepts messages durably and answers; they are sent afterwards. The same message_id is the same
     message: accepting it again changes nothing and answers how far it got.
 
-    A message with a bad number or an unknown template is kept as FAILED with its reason; it is no
-    RPC error. INVALID_ARGUMENT `BATCH_TOO_LARGE` or `INVALID_MESSAGE_ID` (nothing was accepted);
+    A message that cannot go refuses its whole request: nothing of it is held, and its ids are free.
+    INVALID_ARGUMENT, its text names the message by its index: `INVALID_PHONE`, `INVALID_TEXT`,
+    `UNKNOWN_TEMPLATE`, `MISSING_FACTS` (ListTemplates tells both), `INVALID_SUBJECT`,
+    `INVALID_EXPIRE_TIME`; and, whatever `keep_invalid` says, `INVALID_MESSAGE_ID` or `BATCH_TOO_LARGE`.
     UNAVAILABLE `DATABASE_UNAVAILABLE`: send the same request again.
 
     May be repeated: a message is known by its message_id.
@@ -53,6 +55,8 @@ class NotifyServiceStub:
 
     INVALID_ARGUMENT `INVALID_PAGE_TOKEN`.
     """
+    ListTemplates: _grpc.UnaryUnaryMultiCallable[_notify_service_pb2.ListTemplatesRequest, _notify_service_pb2.ListTemplatesResponse]
+    """Lists the templates by name, with the facts that each needs."""
 
 @_typing.type_check_only
 class NotifyServiceAsyncStub(NotifyServiceStub):
@@ -63,8 +67,10 @@ class NotifyServiceAsyncStub(NotifyServiceStub):
     """Accepts messages durably and answers; they are sent afterwards. The same message_id is the same
     message: accepting it again changes nothing and answers how far it got.
 
-    A message with a bad number or an unknown template is kept as FAILED with its reason; it is no
-    RPC error. INVALID_ARGUMENT `BATCH_TOO_LARGE` or `INVALID_MESSAGE_ID` (nothing was accepted);
+    A message that cannot go refuses its whole request: nothing of it is held, and its ids are free.
+    INVALID_ARGUMENT, its text names the message by its index: `INVALID_PHONE`, `INVALID_TEXT`,
+    `UNKNOWN_TEMPLATE`, `MISSING_FACTS` (ListTemplates tells both), `INVALID_SUBJECT`,
+    `INVALID_EXPIRE_TIME`; and, whatever `keep_invalid` says, `INVALID_MESSAGE_ID` or `BATCH_TOO_LARGE`.
     UNAVAILABLE `DATABASE_UNAVAILABLE`: send the same request again.
 
     May be repeated: a message is known by its message_id.
@@ -79,6 +85,8 @@ class NotifyServiceAsyncStub(NotifyServiceStub):
 
     INVALID_ARGUMENT `INVALID_PAGE_TOKEN`.
     """
+    ListTemplates: _aio.UnaryUnaryMultiCallable[_notify_service_pb2.ListTemplatesRequest, _notify_service_pb2.ListTemplatesResponse]  # type: ignore[assignment]
+    """Lists the templates by name, with the facts that each needs."""
 
 class NotifyServiceServicer(metaclass=_abc_1.ABCMeta):
     """Sends SMS and remembers each one."""
@@ -92,8 +100,10 @@ class NotifyServiceServicer(metaclass=_abc_1.ABCMeta):
         """Accepts messages durably and answers; they are sent afterwards. The same message_id is the same
         message: accepting it again changes nothing and answers how far it got.
 
-        A message with a bad number or an unknown template is kept as FAILED with its reason; it is no
-        RPC error. INVALID_ARGUMENT `BATCH_TOO_LARGE` or `INVALID_MESSAGE_ID` (nothing was accepted);
+        A message that cannot go refuses its whole request: nothing of it is held, and its ids are free.
+        INVALID_ARGUMENT, its text names the message by its index: `INVALID_PHONE`, `INVALID_TEXT`,
+        `UNKNOWN_TEMPLATE`, `MISSING_FACTS` (ListTemplates tells both), `INVALID_SUBJECT`,
+        `INVALID_EXPIRE_TIME`; and, whatever `keep_invalid` says, `INVALID_MESSAGE_ID` or `BATCH_TOO_LARGE`.
         UNAVAILABLE `DATABASE_UNAVAILABLE`: send the same request again.
 
         May be repeated: a message is known by its message_id.
@@ -120,5 +130,13 @@ class NotifyServiceServicer(metaclass=_abc_1.ABCMeta):
 
         INVALID_ARGUMENT `INVALID_PAGE_TOKEN`.
         """
+
+    @_abc_1.abstractmethod
+    def ListTemplates(
+        self,
+        request: _notify_service_pb2.ListTemplatesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_notify_service_pb2.ListTemplatesResponse, _abc.Awaitable[_notify_service_pb2.ListTemplatesResponse]]:
+        """Lists the templates by name, with the facts that each needs."""
 
 def add_NotifyServiceServicer_to_server(servicer: NotifyServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -42,7 +42,8 @@ class Notify:
 
     async def send(self, messages: Sequence[OutgoingMessage]) -> None:
         """Hand over 1 to MAX_MESSAGES messages; when it returns, notify has them for good. Raises ServiceError."""
-        request = pb.SendMessagesRequest(messages=[_outgoing(message) for message in messages])
+        # A customer's bad number must not keep the others from their messages, and must be seen.
+        request = pb.SendMessagesRequest(messages=map(_outgoing, messages), keep_invalid=True)
         await self._stub.SendMessages(request, timeout=self._deadline)
 
     async def list_messages(self, subject: str) -> tuple[list[MessageRecord], bool]:

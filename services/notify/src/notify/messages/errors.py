@@ -9,6 +9,10 @@ class InvalidMessageId(InvalidArgument):
     reason = "INVALID_MESSAGE_ID"
 
 
+class InvalidMessage(InvalidArgument):
+    """A message that cannot go; the reason is one of `rules.Fault`, and the text names the message by its index."""
+
+
 class MessageNotFound(NotFound):
     """No message has this id."""
 

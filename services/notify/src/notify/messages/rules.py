@@ -25,13 +25,27 @@ class MessageState(StrEnum):
     EXPIRED = "EXPIRED"
 
 
+class Fault(StrEnum):
+    """Why a message cannot go; the names are the contract's reasons."""
+
+    INVALID_PHONE = "INVALID_PHONE"
+    INVALID_TEXT = "INVALID_TEXT"
+    UNKNOWN_TEMPLATE = "UNKNOWN_TEMPLATE"
+    MISSING_FACTS = "MISSING_FACTS"
+    INVALID_SUBJECT = "INVALID_SUBJECT"
+    INVALID_EXPIRE_TIME = "INVALID_EXPIRE_TIME"
+
+
 class UnusableText(ValueError):
     """There is no text, or too much of it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """A message as the caller gave it: `text`, or a template's name and facts. `fault`: why it cannot be read."""
+    """A message as the caller gave it: `text`, or a template's name and facts.
+
+    `expire_time_fault`: why its expire_time cannot be read.
+    """
 
     message_id: str
     phone: str
@@ -40,12 +54,12 @@ class Draft:
     facts: Mapping[str, str] = field(default_factory=dict)
     subject: str = ""
     expire_time: datetime | None = None
-    fault: str = ""
+    expire_time_fault: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class NewMessage:
-    """A message to be held. One that cannot go is FAILED, and `detail` says why; else it is QUEUED.
+    """A message to be held. One that cannot go has a `fault` and is FAILED, and `detail` says why; else it is QUEUED.
 
     `expire_time` None: LIFETIME from when it is held.
     """
@@ -59,23 +73,25 @@ class NewMessage:
     state: MessageState
     detail: str
     expire_time: datetime | None
+    fault: Fault | None = None
 
 
 def compose(draft: Draft) -> NewMessage:
     """Normalise the number and make the text. What is at fault is kept as given, as far as it can be stored."""
-    faults = [draft.fault]
+    faults: dict[Fault, str] = {}
     phone, text = draft.phone[:MAX_NAME], (draft.text or "")[:MAX_TEXT]
-    if len(draft.subject) > MAX_NAME:
-        faults.append(f"subject: longer than {MAX_NAME} characters")
     try:
         phone = phones.normalise(draft.phone)
     except phones.NotAMobileNumber as error:
-        faults.append(f"phone: {error}")
+        faults[Fault.INVALID_PHONE] = f"phone: {error}"
     try:
         text = segments.simplify(_text(draft))
     except (UnusableText, templates.UnknownTemplate, templates.MissingFacts) as error:
-        faults.append(f"{'template' if draft.template else 'text'}: {error}")
-    fault = "; ".join(filter(None, faults))
+        faults[_FAULTS[type(error)]] = f"{'template' if draft.template else 'text'}: {error}"
+    if len(draft.subject) > MAX_NAME:
+        faults[Fault.INVALID_SUBJECT] = f"subject: longer than {MAX_NAME} characters"
+    if draft.expire_time_fault:
+        faults[Fault.INVALID_EXPIRE_TIME] = f"expire_time: {draft.expire_time_fault}"
     return NewMessage(
         message_id=draft.message_id,
         phone=phone,
@@ -83,10 +99,18 @@ def compose(draft: Draft) -> NewMessage:
         segments=segments.count(text),
         template=draft.template[:MAX_NAME],
         subject=draft.subject[:MAX_NAME],
-        state=MessageState.FAILED if fault else MessageState.QUEUED,
-        detail=fault[:500],
+        state=MessageState.FAILED if faults else MessageState.QUEUED,
+        detail="; ".join(faults.values())[:500],
         expire_time=draft.expire_time and max(draft.expire_time, _LONG_AGO),
+        fault=next(iter(faults), None),
     )
+
+
+_FAULTS: dict[type[ValueError], Fault] = {
+    UnusableText: Fault.INVALID_TEXT,
+    templates.UnknownTemplate: Fault.UNKNOWN_TEMPLATE,
+    templates.MissingFacts: Fault.MISSING_FACTS,
+}
 
 
 def _text(draft: Draft) -> str:

@@ -10,7 +10,7 @@ from servicekit.database import current_time, transact
 from servicekit.rpc.errors import BatchTooLarge, InvalidPageToken
 
 from notify.messages import store
-from notify.messages.errors import InvalidMessageId, MessageNotFound
+from notify.messages.errors import InvalidMessage, InvalidMessageId, MessageNotFound
 from notify.messages.rules import Draft, MessageState, NewMessage, compose
 from notify.messages.store import Message
 
@@ -40,13 +40,20 @@ class Page:
     next_token: str
 
 
-def accept(engine: sa.Engine, wake: Callable[[], None], drafts: Sequence[Draft]) -> list[Receipt]:
-    """Hold all messages durably; those held already stay as they are. `wake` is called when there are new ones to send.
+def accept(
+    engine: sa.Engine, wake: Callable[[], None], drafts: Sequence[Draft], *, keep_invalid: bool = False
+) -> list[Receipt]:
+    """Hold all messages durably; those held already stay as they are. `wake` is called when there may be some to send.
+
+    One that cannot go raises InvalidMessage and nothing is held; with `keep_invalid` it is held as FAILED.
 
     Answers one receipt for each draft, in their order. It may raise when all are held: then all may be sent again.
     """
-    _check(drafts)
-    new = {draft.message_id: compose(draft) for draft in reversed(drafts)}  # the first of a doubled id stays
+    _check_batch(drafts)
+    composed = [compose(draft) for draft in drafts]
+    if not keep_invalid:
+        _check(composed)
+    new = {message.message_id: message for message in reversed(composed)}  # the first of a doubled id stays
     receipts = transact(engine, lambda connection: _hold(connection, new))
     wake()
     _tell(receipts.values())
@@ -64,7 +71,13 @@ def _hold(connection: sa.Connection, new: Mapping[str, NewMessage]) -> dict[str,
     }
 
 
-def _check(drafts: Sequence[Draft]) -> None:
+def _check(composed: Sequence[NewMessage]) -> None:
+    for index, message in enumerate(composed):
+        if message.fault:
+            raise InvalidMessage(f"messages[{index}]: {message.detail}", reason=message.fault)
+
+
+def _check_batch(drafts: Sequence[Draft]) -> None:
     if not 1 <= len(drafts) <= MAX_BATCH:
         raise BatchTooLarge(f"1 to {MAX_BATCH} messages, not {len(drafts)}")
     for index, draft in enumerate(drafts):

@@ -1,5 +1,6 @@
 """The gRPC face of notify: requests to use cases, rows to messages. Protobuf stops here."""
 
+import itertools
 from collections.abc import Callable
 from datetime import UTC, datetime
 
@@ -9,9 +10,10 @@ from google.protobuf import timestamp_pb2
 from rejesha.notify.v1 import notify_service_pb2 as pb
 from rejesha.notify.v1 import notify_service_pb2_grpc as pb_grpc
 
-from notify.messages import service
+from notify.messages import segments, service
 from notify.messages.rules import Draft, MessageState
 from notify.messages.store import Message
+from notify.messages.templates import FACTS, TEMPLATES, Template
 
 _STATES = {state: pb.MessageState.Value(f"MESSAGE_STATE_{state}") for state in MessageState}
 
@@ -25,7 +27,7 @@ class NotifyServicer(pb_grpc.NotifyServiceServicer):
 
     def SendMessages(self, request: pb.SendMessagesRequest, context: grpc.ServicerContext) -> pb.SendMessagesResponse:
         drafts = [_draft(message) for message in request.messages]
-        receipts = service.accept(self._engine, self._wake, drafts)
+        receipts = service.accept(self._engine, self._wake, drafts, keep_invalid=request.keep_invalid)
         return pb.SendMessagesResponse(receipts=map(_receipt, receipts))
 
     def GetMessage(self, request: pb.GetMessageRequest, context: grpc.ServicerContext) -> pb.GetMessageResponse:
@@ -41,6 +43,11 @@ class NotifyServicer(pb_grpc.NotifyServiceServicer):
         )
         return pb.ListMessagesResponse(messages=map(_message, page.messages), next_page_token=page.next_token)
 
+    def ListTemplates(
+        self, request: pb.ListTemplatesRequest, context: grpc.ServicerContext
+    ) -> pb.ListTemplatesResponse:
+        return pb.ListTemplatesResponse(templates=itertools.starmap(_template, sorted(TEMPLATES.items())))
+
 
 def _draft(message: pb.OutgoingMessage) -> Draft:
     expire_time, fault = _expire_time(message)
@@ -52,7 +59,7 @@ def _draft(message: pb.OutgoingMessage) -> Draft:
         facts=message.template.facts,
         subject=message.subject,
         expire_time=expire_time,
-        fault=fault,
+        expire_time_fault=fault,
     )
 
 
@@ -62,12 +69,24 @@ def _expire_time(message: pb.OutgoingMessage) -> tuple[datetime | None, str]:
     try:
         return message.expire_time.ToDatetime(tzinfo=UTC), ""
     except (ValueError, OverflowError):
-        return None, "expire_time: not a moment between the years 1 and 9999"
+        return None, "not a moment between the years 1 and 9999"
 
 
 def _state_name(state: int) -> str:
     """The stored name of a state; empty for UNSPECIFIED. A state of a newer contract is its number: nothing has it."""
     return next((name for name, value in _STATES.items() if value == state), str(state) if state else "")
+
+
+def _template(name: str, template: Template) -> pb.TemplateDescription:
+    facts = [(fact, FACTS[fact]) for fact in sorted(template.facts)]
+    return pb.TemplateDescription(
+        name=name,
+        description=template.description,
+        facts=[pb.TemplateFact(name=key, description=fact.description, sample=fact.sample) for key, fact in facts],
+        sample_text=template.sample,
+        sample_segments=segments.count(template.sample),
+        sent_again_when_unknown=template.resend,
+    )
 
 
 def _receipt(receipt: service.Receipt) -> pb.MessageReceipt:
