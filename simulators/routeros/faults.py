@@ -1,4 +1,4 @@
-"""What can be made to go wrong, and for which commands. Data only: line.py, session.py and server.py act on it."""
+"""What can be made to go wrong, and for which commands. Data only: sender.py, session.py and server.py act on it."""
 
 import threading
 from collections.abc import Callable

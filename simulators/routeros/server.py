@@ -7,8 +7,8 @@ import threading
 from collections.abc import Callable, Coroutine
 from typing import Self
 
-from simulators.routeros.line import Line
 from simulators.routeros.router import Router
+from simulators.routeros.sender import Sender
 from simulators.routeros.session import Session
 
 
@@ -25,7 +25,7 @@ class Door:
         self._socket = self._reserve(port)
         self.port: int = self._socket.getsockname()[1]
         self._server: asyncio.Server | None = None
-        self._sessions: dict[asyncio.Task[None], Line] = {}
+        self._sessions: dict[asyncio.Task[None], Sender] = {}
 
     async def open(self) -> None:
         """Listen."""
@@ -41,8 +41,8 @@ class Door:
 
     def cut(self) -> None:
         """Reset every connection."""
-        for line in self._sessions.values():
-            line.reset()
+        for sender in self._sessions.values():
+            sender.reset()
 
     async def close(self) -> None:
         """Give the port back and end every connection and what still runs for it."""
@@ -56,14 +56,14 @@ class Door:
             await asyncio.wait(self._sessions)
 
     def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        line = Line(writer)
+        sender = Sender(writer)
         self._router.connections_accepted += 1
         if self._router.connections_open >= self._router.max_sessions:
-            line.close()
+            sender.close()
             return
         self._router.connections_open += 1
-        task = asyncio.create_task(Session(self._router, reader, line).serve())
-        self._sessions[task] = line
+        task = asyncio.create_task(Session(self._router, reader, sender).serve())
+        self._sessions[task] = sender
         task.add_done_callback(self._forget)
 
     def _forget(self, task: asyncio.Task[None]) -> None:

@@ -7,9 +7,9 @@ from typing import NoReturn
 from simulators.routeros import menus, sentences
 from simulators.routeros.faults import Fault, Mode
 from simulators.routeros.framing import LONGEST, BadFraming, SentenceReader
-from simulators.routeros.line import Line, LineDown
 from simulators.routeros.login import Login, TooManyAttempts
 from simulators.routeros.router import Router
+from simulators.routeros.sender import Sender, SenderClosed
 from simulators.routeros.sentences import Command, Sentence, reply
 from simulators.routeros.tables import Values
 from simulators.routeros.traps import Trap
@@ -21,10 +21,10 @@ _LIMIT_BEFORE_LOGIN = 4096
 class Session:
     """Serves one connection until either side ends it."""
 
-    def __init__(self, router: Router, reader: asyncio.StreamReader, line: Line) -> None:
+    def __init__(self, router: Router, reader: asyncio.StreamReader, sender: Sender) -> None:
         self._router = router
         self._reader = reader
-        self._line = line
+        self._sender = sender
         self._sentences = SentenceReader(_LIMIT_BEFORE_LOGIN)
         self._login = Login(router)
         self._user: User | None = None
@@ -39,7 +39,7 @@ class Session:
                 await self._read(tasks)
                 self._stop_listening()
         finally:
-            self._line.close()
+            self._sender.close()
 
     async def _read(self, tasks: asyncio.TaskGroup) -> None:
         try:
@@ -47,12 +47,12 @@ class Session:
                 if not self._deaf:
                     for words in self._sentences.feed(data):
                         await self._receive(sentences.parse(words), tasks)
-        except (LineDown, BadFraming, OSError):
+        except (SenderClosed, BadFraming, OSError):
             # Nothing can be said to the peer any more, but a slow router still carries out what came before.
-            self._line.close()
+            self._sender.close()
 
     async def _receive(self, command: Command, tasks: asyncio.TaskGroup) -> None:
-        """Start the command; what must keep its place among the others is done here at once. Raises LineDown."""
+        """Start the command; what must keep its place among the others is done here at once. Raises SenderClosed."""
         self._router.note(command)
         fault = self._router.faults.take(command.path)
         if self._deaf or (fault and fault.mode is Mode.HALF_OPEN):
@@ -78,16 +78,16 @@ class Session:
             else:
                 async with self._untagged if command.tag is None else nullcontext():
                     await self._answer(command, user, fault)
-        except LineDown:
-            self._line.close()
+        except SenderClosed:
+            self._sender.close()
 
     async def _answer(self, command: Command, user: User | None, fault: Fault | None) -> None:
-        """Carry the command out and answer it, as the fault has it. Raises LineDown."""
+        """Carry the command out and answer it, as the fault has it. Raises SenderClosed."""
         if fault and fault.mode is Mode.DELAY:
             await asyncio.sleep(fault.seconds)
         if fault and fault.mode is Mode.RESTART:
             self._router.restart()
-            raise LineDown
+            raise SenderClosed
         try:
             answer = self._log_in(command) if user is None else self._run(command, user, fault)
         except Trap as error:
@@ -95,9 +95,9 @@ class Session:
         except TooManyAttempts:
             await self._end("too many commands before login")
         if fault is None:
-            await self._line.send(answer)
+            await self._sender.send(answer)
         else:
-            await self._line.send_badly(answer, fault)
+            await self._sender.send_badly(answer, fault)
 
     def _log_in(self, command: Command) -> list[Sentence]:
         outcome = self._login.attempt(command)
@@ -129,11 +129,11 @@ class Session:
         try:
             stop = menus.listen(command, user, self._router, tell)
         except Trap as error:
-            await self._line.send([*sentences.trap(error, command.tag), reply("!done", command.tag)])
+            await self._sender.send([*sentences.trap(error, command.tag), reply("!done", command.tag)])
             return
         try:
             while True:
-                await self._line.send([reply("!re", command.tag, await changes.get())])
+                await self._sender.send([reply("!re", command.tag, await changes.get())])
         finally:
             stop()
 
@@ -146,12 +146,12 @@ class Session:
             task.cancel()
         traps = [sentence for _task, other in ended for sentence in sentences.trap(interrupted, other.tag)]
         done = [reply("!done", tag) for tag in (command.tag, *(other.tag for _task, other in ended))]
-        await self._line.send([*traps, *done])
+        await self._sender.send([*traps, *done])
 
     async def _end(self, reason: str) -> NoReturn:
-        await self._line.send([sentences.fatal(reason)])
-        self._line.close()
-        raise LineDown
+        await self._sender.send([sentences.fatal(reason)])
+        self._sender.close()
+        raise SenderClosed
 
     def _stop_listening(self) -> None:
         for task, command in self._running.items():

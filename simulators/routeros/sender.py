@@ -15,11 +15,11 @@ _ATTRIBUTE = b"=comment=and so on"
 _RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 
 
-class LineDown(Exception):
+class SenderClosed(Exception):
     """The connection is no more, by the peer's doing or by a fault's."""
 
 
-class Line:
+class Sender:
     """Sends on one connection. Answers to tagged commands may take turns, but sentences never mix."""
 
     def __init__(self, writer: asyncio.StreamWriter) -> None:
@@ -27,13 +27,13 @@ class Line:
         self._turn = asyncio.Lock()
 
     async def send(self, sentences: Sequence[Sentence]) -> None:
-        """Send, in portions so that a long answer does not keep others from theirs. Raises LineDown."""
+        """Send, in portions so that a long answer does not keep others from theirs. Raises SenderClosed."""
         for start in range(0, len(sentences), _SENTENCES_AT_ONCE):
             async with self._turn:
                 await self._write(b"".join(map(encode_sentence, sentences[start : start + _SENTENCES_AT_ONCE])))
 
     async def send_badly(self, sentences: Sequence[Sentence], fault: Fault) -> None:
-        """Send as the fault has it. Raises LineDown where the fault breaks the connection."""
+        """Send as the fault has it. Raises SenderClosed where the fault breaks the connection."""
         match fault.mode:
             case Mode.LATE_REPLY:
                 await asyncio.sleep(fault.seconds)
@@ -49,10 +49,10 @@ class Line:
             case Mode.FATAL:
                 await self.send([*sentences[: len(sentences) // 2], fatal("session terminated by the router")])
                 self.close()
-                raise LineDown
+                raise SenderClosed
             case Mode.CLOSE_AFTER_WRITE:
                 self.close()
-                raise LineDown
+                raise SenderClosed
             case _:
                 await self.send(sentences)
 
@@ -69,12 +69,12 @@ class Line:
 
     async def _write(self, data: bytes) -> None:
         if self._writer.is_closing():
-            raise LineDown
+            raise SenderClosed
         self._writer.write(data)
         try:
             await self._writer.drain()
         except OSError as error:
-            raise LineDown from error
+            raise SenderClosed from error
 
     async def _drip(self, data: bytes, seconds: float) -> None:
         async with self._turn:
@@ -93,4 +93,4 @@ class Line:
         async with self._turn:
             await self._write(data[: len(data) // 2])
         self.reset()
-        raise LineDown
+        raise SenderClosed
