@@ -4,7 +4,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from router_control.routeros import connection, workers
+from router_control.routeros import connection, throttle
 from servicekit.rpc.errors import ResourceExhausted, ServiceError
 
 from simulators.routeros import Router, RouterServer, User
@@ -27,7 +27,7 @@ def test_a_router_without_power_is_unreachable_and_served_soon_after_it_returns(
 def test_a_router_that_just_failed_is_left_alone_but_a_check_always_tries(
     service, router, server, router_id, monkeypatch
 ):
-    monkeypatch.setattr(workers, "_PAUSE_SECONDS", 30)
+    monkeypatch.setattr(throttle, "_PAUSE_SECONDS", 30)
     router.add_secret("u", disabled=True)
     server.stop()
     assert service.check(router_id).outcome == "UNREACHABLE"
@@ -36,6 +36,26 @@ def test_a_router_that_just_failed_is_left_alone_but_a_check_always_tries(
     assert (refused.outcome, router.connections_accepted) == ("UNREACHABLE", 0)
     assert "not tried again yet" in refused.detail
     assert service.check(router_id).outcome == "ALREADY_SO"
+    assert service.set(router_id, {"u": True})["u"].outcome == "CHANGED"
+
+
+def test_a_silent_router_costs_its_callers_a_second_and_serves_the_first_that_comes_after_its_return(
+    service, router, router_id, monkeypatch, wait_until
+):
+    monkeypatch.setattr(throttle, "_PAUSE_SECONDS", 0)
+    router.add_secret("u", disabled=True)
+    router.faults.set("half-open")
+    assert service.set(router_id, {"u": True}, timeout=4)["u"].outcome == "TIMED_OUT"
+    begun = time.monotonic()
+    with ThreadPoolExecutor(4) as callers:
+        results = list(callers.map(lambda _: service.set(router_id, {"u": True})["u"], range(4)))
+    assert time.monotonic() - begun < 3  # not the five seconds of an attempt
+    assert {result.outcome for result in results} == {"UNREACHABLE"}
+    assert "no answer yet" in results[0].detail
+    assert router.connections_accepted == 2  # one attempt for all four
+    router.faults.clear()
+    router.restart()  # whoever still waits for an answer on an old connection hears of it
+    wait_until(lambda: router.connections_open == 0)
     assert service.set(router_id, {"u": True})["u"].outcome == "CHANGED"
 
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 from router_control.routeros.connection import Login, Target
 from router_control.routeros.errors import LoginRefused, TimedOut, Unreachable
-from router_control.routeros.workers import Throttle
+from router_control.routeros.throttle import Throttle
 
 TARGET = Target("10.0.0.1", 8728, tls=False, verify_certificate=False, login=Login("api", "p"))
 
@@ -43,6 +43,16 @@ def test_a_router_is_left_alone_for_a_second_however_often_it_failed(throttle, c
     for _ in range(40):
         throttle.failed(TARGET, TimedOut("no answer in time"))
         assert seconds_left_alone(throttle, clock) == 1
+
+
+def test_for_a_quarter_of_a_minute_it_is_doubtful_whether_it_is_back(throttle, clock):
+    failure = TimedOut("no answer in time")
+    throttle.failed(TARGET, failure)
+    clock.now += 14.9
+    assert (throttle.refusal(TARGET), throttle.doubt(TARGET)) == (None, failure)
+    assert throttle.doubt(replace(TARGET, host="10.0.0.2")) is None
+    clock.now += 0.2
+    assert throttle.doubt(TARGET) is None
 
 
 def test_meanwhile_a_silent_router_counts_as_unreachable_and_says_why(throttle):

@@ -5,7 +5,6 @@ Owns queues, connections, the second attempt on a new connection, and when a rou
 
 import queue
 import threading
-import time
 from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import dataclass, field
@@ -14,11 +13,9 @@ from typing import Protocol
 import structlog
 from servicekit.rpc.errors import Cancelled
 
-from router_control.routeros.connection import Connection, Target
+from router_control.routeros.connection import CONNECT_SECONDS, Connection, Target
 from router_control.routeros.errors import (
     AnswerTooLarge,
-    CertificateChanged,
-    LoginRefused,
     RouterBusy,
     RouterFailure,
     TimedOut,
@@ -26,6 +23,7 @@ from router_control.routeros.errors import (
     Unreachable,
 )
 from router_control.routeros.protocol import TimeLimit
+from router_control.routeros.throttle import Throttle
 
 log = structlog.get_logger()
 
@@ -36,49 +34,22 @@ _ATTEMPTS = 3
 _SHARE = 0.6
 # A call that came with less time than this and ran out of it says nothing about the router.
 _FAIR_SECONDS = 1.0
-# How long a router is left alone after a failure: long enough that calls which wait for it learn from the one that
-# failed, and short, because whoever calls has a back-off of his own and a router that returns must be served soon.
-_PAUSE_SECONDS = 1.0
-# Routers log each refused login, and some lock out who tries too often.
-_LOGIN_PAUSE_SECONDS = 30.0
-
-
-class Throttle:
-    """Leaves a router alone for a moment after it failed, so that not every call has to find out by waiting.
-
-    What it remembers holds only for the target that failed. Safe for several threads. `clock`: seconds that never go
-    back.
-    """
-
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        self._clock = clock
-        self._last: tuple[Target, RouterFailure, float] | None = None
-
-    def clear(self) -> None:
-        """Let the next call through."""
-        self._last = None
-
-    def failed(self, target: Target, failure: RouterFailure) -> None:
-        """Refuse calls to `target` for a while."""
-        pause = _LOGIN_PAUSE_SECONDS if isinstance(failure, LoginRefused) else _PAUSE_SECONDS
-        self._last = target, failure, self._clock() + pause
-
-    def refusal(self, target: Target) -> RouterFailure | None:
-        """Why a call to `target` need not be tried now; None lets it through."""
-        if self._last is None:
-            return None
-        failed, failure, until = self._last
-        if target != failed or self._clock() >= until:
-            return None
-        lasting = isinstance(failure, LoginRefused | CertificateChanged)  # until someone mends it
-        kind = type(failure) if lasting else Unreachable
-        return kind(f"not tried again yet; the last attempt: {failure}")
+# So long a call waits to learn whether a router that failed lately is back. A caller has only so many calls at a time,
+# and other routers need them.
+_PROBE_SECONDS = 1.0
 
 
 class Operation(Protocol):
     """Something to do on a router. Must be fit to be carried out again after any failure but a Trap."""
 
     def carry_out(self, connection: Connection, limit: TimeLimit) -> None: ...
+
+
+class Probe:
+    """The operation that does nothing: to be logged in is all that it wants to know."""
+
+    def carry_out(self, connection: Connection, limit: TimeLimit) -> None:
+        """All is well."""
 
 
 @dataclass(frozen=True)
@@ -99,6 +70,7 @@ class Worker:
         self.router_id = router_id
         self.throttle = Throttle()
         self.waiting: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
+        self.probe: Job | None = None
         self.thread = threading.Thread(target=work, args=(self,), name=f"router-{router_id}", daemon=True)
         self._connection: Connection | None = None
 
@@ -184,6 +156,8 @@ class Workers:
         Raises RouterBusy, RouterFailure or Cancelled. After the last, and after TimedOut, the operation may go on
         to the next point at which it may end; if it had not begun, it never begins.
         """
+        if not fresh:
+            self._check_doubtful(router_id, target, limit)
         job = Job(operation, target, limit, fresh)
         self._enqueue(router_id, job)
         # A moment more than the limit: the worker's own word is the better one.
@@ -218,6 +192,29 @@ class Workers:
     def running(self) -> int:
         """How many routers have a worker now."""
         return len(self._workers)
+
+    def _check_doubtful(self, router_id: int, target: Target, limit: TimeLimit) -> None:
+        """Find out whether a router that failed a short while ago is back. Raises RouterFailure, Cancelled.
+
+        Whoever asks at the same time shares a probe, which goes on when they have gone.
+        """
+        with self._lock:
+            worker = self._workers.get(router_id)
+            doubt = worker and worker.throttle.doubt(target)
+            if not worker or not doubt:
+                return
+            if refusal := worker.throttle.refusal(target):
+                raise refusal
+            probe = worker.probe
+            if probe is None or probe.done.done() or probe.target != target:
+                probe = worker.probe = Job(Probe(), target, TimeLimit.after(CONNECT_SECONDS), fresh=True)
+                worker.waiting.put(probe)
+        wait((probe.done, limit.cancelled), min(limit.remaining(), _PROBE_SECONDS), FIRST_COMPLETED)
+        limit.check()
+        if not probe.done.done():
+            raise Unreachable(f"no answer yet; the last attempt: {doubt}")
+        if failure := probe.done.exception():
+            raise failure
 
     def _enqueue(self, router_id: int, job: Job) -> None:
         with self._lock:
