@@ -29,7 +29,7 @@ def test_payments_of_two_days_in_one_batch_count_each_on_its_own_day(desk):
     yesterday = desk.today() - timedelta(days=1)
     for account in ("0949AQ", "77XY"):
         desk.set_customer(account, next_payment_date=yesterday - timedelta(days=3))
-    desk.pay_batch(payment("A1", "0949AQ", received_at=before), payment("A2", "77XY", "500", received_at=after))
+    desk.pay_batch(payment("A1", "0949AQ", receive_time=before), payment("A2", "77XY", "500", receive_time=after))
     assert desk.customer("0949AQ").next_payment_date == extend(None, yesterday)
     assert desk.customer("77XY").next_payment_date == extend(None, desk.today())
     desk.check_books()
@@ -38,8 +38,8 @@ def test_payments_of_two_days_in_one_batch_count_each_on_its_own_day(desk):
 def test_what_came_is_dated_by_its_coming_and_what_followed_by_when_it_was_done(desk):
     begun = database_time(desk).replace(microsecond=0)  # the predecessor's columns hold whole seconds in MySQL
     came = begun - timedelta(hours=30)
-    desk.pay("A1", "0949AQ", received_at=came)
-    desk.pay("A1", "0949AQ", "1", received_at=came + timedelta(hours=1))
+    desk.pay("A1", "0949AQ", receive_time=came)
+    desk.pay("A1", "0949AQ", "1", receive_time=came + timedelta(hours=1))
     assert desk.payment("A1").received_at == desk.one(user_transactions_in).received_at == came
     deliveries = [row.receive_time for row in desk.rows(payment_deliveries)]
     assert deliveries == [came, came + timedelta(hours=1)]

@@ -17,7 +17,7 @@ from billing.locking.service import Locking
 from billing.notices import rules as notices
 from billing.payments import store as payments
 from billing.payments import timeline
-from billing.payments.rules import Content, Payment, content_of
+from billing.payments.rules import Content, Payment
 from billing.policy import Policy
 from billing.tasks import rules as task_rules
 from billing.tasks import store as tasks
@@ -38,7 +38,7 @@ class _Conflict:
 
     @property
     def second(self) -> Content:
-        return content_of(self.payment)
+        return self.payment.content
 
     @property
     def is_kept(self) -> bool:
@@ -79,7 +79,7 @@ def _new(
     numbers = Counter(trans_id for trans_id, _ in reported)
     seen = set(reported)
     for payment in contradicting:
-        key = (payment.trans_id, str(content_of(payment))[:255])
+        key = (payment.trans_id, str(payment.content)[:255])
         if key not in seen:
             seen.add(key)
             numbers[payment.trans_id] += 1

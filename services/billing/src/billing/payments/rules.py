@@ -54,12 +54,16 @@ class Payment:
     first_name: str = ""
     callback_body: bytes = b""
     source_address: str = ""
-    received_at: datetime | None = None  # by the gateway's clock; None: not known
+    receive_time: datetime | None = None  # by the gateway's clock; None: not known
 
+    def effective_time(self, now: datetime) -> datetime:
+        """The moment by which it is dated; `now` if the gateway named none, or one that is yet to come."""
+        return min(self.receive_time or now, now)
 
-def receive_time(payment: Payment, now: datetime) -> datetime:
-    """The moment by which a payment is dated; `now` if the gateway named none, or one that is yet to come."""
-    return min(payment.received_at or now, now)
+    @property
+    def content(self) -> "Content":
+        """What a further delivery is compared with."""
+        return Content.of(self.amount_cents, self.business_short_code, self.bill_ref_number)
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,11 +148,6 @@ class Content:
 
     def __str__(self) -> str:
         return f"KES {money(self.amount_cents)} to {self.business_short_code} for {self.reference or '(none)'}"
-
-
-def content_of(payment: Payment) -> Content:
-    """The content of a delivery."""
-    return Content.of(payment.amount_cents, payment.business_short_code, payment.bill_ref_number)
 
 
 def normalise(reference: str) -> str:

@@ -35,9 +35,7 @@ from billing.payments.rules import (
     StoredEntry,
     StoredPayment,
     Waiting,
-    content_of,
     normalise,
-    receive_time,
 )
 from billing.payments.settlement import Settlement
 from billing.payments.timeline import TimelineEntry
@@ -95,7 +93,7 @@ def _record(connection: Connection, policy: Policy, batch: Sequence[Payment], lo
     if settled:
         _store(connection, policy, settled, now, locking)
     for one in settled:
-        known[one.payment.trans_id] = (content_of(one.payment), one.receipt())
+        known[one.payment.trans_id] = (one.payment.content, one.receipt())
     receipts, contradicting = _answer(batch, known, fresh, locking)
     if contradicting:
         first = {payment.trans_id: known[payment.trans_id][0] for payment in contradicting}
@@ -118,7 +116,7 @@ def _settle(
     settled = []
     for payment in fresh:
         route = settlement.route_payment(payment, directory, policy.shortcodes)
-        one = settlement.settle(payment, route, calendar.today(receive_time(payment, now)))
+        one = settlement.settle(payment, route, calendar.today(payment.effective_time(now)))
         if locking.needs_held(_rows_of_settlement(one)):
             continue
         if one.customer:
@@ -178,7 +176,7 @@ def apply(
     for one in settled:
         balance = next(balances) if one.isp else 0
         if not assigned_by:
-            entries.append(timeline.received(one.payment, receive_time(one.payment, now)))
+            entries.append(timeline.received(one.payment, one.payment.effective_time(now)))
         entries.extend(timeline.settled(one, balance, assigned_by))
         new_tasks.extend(task_rules.of_settlement(one, balance, policy.admin_phones, now))
     payments.insert_timeline(writes, entries, now)
@@ -208,9 +206,9 @@ def _answer(
             receipts.append(_deferred(payment))
             continue
         content, receipt = known[payment.trans_id]
-        if content_of(payment) != content and locking.needs_held([Row(RowKind.PAYMENT, payment.trans_id)]):
+        if payment.content != content and locking.needs_held([Row(RowKind.PAYMENT, payment.trans_id)]):
             receipts.append(_deferred(payment))
-        elif content_of(payment) != content:
+        elif payment.content != content:
             contradicting.append(payment)
             receipts.append(Receipt(payment.trans_id, Outcome.CONFLICT, repeated=True))
         else:

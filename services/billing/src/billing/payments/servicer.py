@@ -149,11 +149,11 @@ def _payment(message: pb.Payment) -> Payment:
         first_name=message.first_name[:100],
         callback_body=message.callback_body[:MAX_BODY_BYTES],
         source_address=message.source_address[:64],
-        received_at=_received_at(message),
+        receive_time=_receive_time(message),
     )
 
 
-def _received_at(message: pb.Payment) -> datetime | None:
+def _receive_time(message: pb.Payment) -> datetime | None:
     stamp = message.receive_time
     if stamp.seconds not in PLAUSIBLE_SECONDS:
         return None

@@ -21,8 +21,6 @@ from billing.payments.rules import (
     StoredEntry,
     StoredPayment,
     UnmatchedReason,
-    content_of,
-    receive_time,
 )
 from billing.payments.settlement import Settlement
 from billing.payments.timeline import TimelineEntry
@@ -91,7 +89,7 @@ def _payment_row(settled: Settlement, now: datetime) -> dict[str, Any]:
         "ThirdPartyTransID": payment.third_party_trans_id,
         "MSISDN": payment.msisdn,
         "FirstName": payment.first_name,
-        "received_at": receive_time(payment, now),
+        "received_at": payment.effective_time(now),
         **_outcome(settled),
     }
 
@@ -121,10 +119,10 @@ def insert_deliveries(writes: Writes, payments: Iterable[Payment], now: datetime
             {
                 "trans_id": payment.trans_id,
                 "conflicting": conflicting,
-                "content": str(content_of(payment))[:255],
+                "content": str(payment.content)[:255],
                 "callback_body": payment.callback_body,
                 "source_address": payment.source_address,
-                "receive_time": receive_time(payment, now),
+                "receive_time": payment.effective_time(now),
             }
             for payment in payments
         ],
@@ -169,7 +167,7 @@ def insert_customer_transactions(writes: Writes, settlements: Iterable[Settlemen
             "amount": settled.payment.amount_cents,
             "method": "mpesa",
             "reference": settled.payment.trans_id,
-            "received_at": receive_time(settled.payment, now),
+            "received_at": settled.payment.effective_time(now),
         }
         for settled in settlements
         if settled.customer and settled.isp
