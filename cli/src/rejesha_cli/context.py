@@ -60,11 +60,11 @@ class ReadAs(click.ParamType[Any]):
             self.fail(f"{error}.", param, ctx)
 
 
-def word_of(name: str, enum: "EnumDescriptor") -> ReadAs:
+def value_of(name: str, enum: "EnumDescriptor") -> ReadAs:
     """A word of an enum, in any case; the enum's number."""
-    from rejesha_cli.records import words  # noqa: PLC0415 - protobuf, which not every command needs
+    from rejesha_cli.records import value_numbers  # noqa: PLC0415 - protobuf, which not every command needs
 
-    choices = words(enum)
+    choices = value_numbers(enum)
 
     def read(text: str) -> int:
         if text.lower() not in choices:

@@ -41,7 +41,7 @@ class Answer:
 
     @property
     def fault(self) -> str:
-        """Why it was not accepted, in the gateway's words."""
+        """Why it was not accepted, as the gateway says it."""
         return str(self.document.get("error") or self.document.get("ResultDesc") or f"HTTP {self.status}")
 
 

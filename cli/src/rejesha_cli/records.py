@@ -62,7 +62,7 @@ def _single(field: FieldDescriptor, value: Any) -> Any:
     if isinstance(value, Message):
         return record(value)
     if field.enum_type is not None:
-        return word(field.enum_type, value)
+        return value_name(field.enum_type, value)
     if isinstance(value, bytes):
         return value.decode("utf-8", "backslashreplace")
     if field.name.endswith("_cents"):
@@ -75,7 +75,7 @@ def local_time(moment: datetime) -> str:
     return moment.astimezone(NAIROBI).isoformat(timespec="milliseconds")
 
 
-def word(enum: EnumDescriptor, number: int) -> str | None:
+def value_name(enum: EnumDescriptor, number: int) -> str | None:
     """An enum's value as a word: PAYMENT_OUTCOME_CUSTOMER_PAID is "customer_paid"; UNSPECIFIED is none."""
     if number == 0:
         return None
@@ -83,7 +83,7 @@ def word(enum: EnumDescriptor, number: int) -> str | None:
     return _bare(enum, value.name) if value else f"unknown_{number}"
 
 
-def words(enum: EnumDescriptor) -> dict[str, int]:
+def value_numbers(enum: EnumDescriptor) -> dict[str, int]:
     """Every word of an enum but UNSPECIFIED, with its number."""
     return {_bare(enum, value.name): value.number for value in enum.values if value.number}
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Self
 
-from servicekit.environment import FILE_SUFFIX, PREFIX, setting, words
+from servicekit.environment import FILE_SUFFIX, PREFIX, setting, split
 
 from rejesha_cli.errors import SettingsUnreadable
 
@@ -48,11 +48,11 @@ class Settings:
 
     @property
     def first_callback_secret(self) -> str:
-        return self.callback_secret or next(iter(words(self.callback_secrets)), "")
+        return self.callback_secret or next(iter(split(self.callback_secrets)), "")
 
     @property
     def first_shortcode(self) -> str:
-        return next(iter(words(self.shortcodes)), "")
+        return next(iter(split(self.shortcodes)), "")
 
 
 def with_env_file(environment: Mapping[str, str], lines: Mapping[str, str]) -> dict[str, str]:

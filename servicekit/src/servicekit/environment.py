@@ -26,6 +26,6 @@ def setting_in_file(variable: str, environment: Mapping[str, str] = os.environ) 
     return Path(path).read_text(encoding="utf-8").strip() if path else None
 
 
-def words(value: str) -> tuple[str, ...]:
+def split(value: str) -> tuple[str, ...]:
     """The parts of a list in one variable: "a, b,c"."""
     return tuple(part.strip() for part in value.split(",") if part.strip())

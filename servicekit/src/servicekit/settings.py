@@ -18,7 +18,7 @@ PREFIX = environment.PREFIX
 
 
 def _split(value: object) -> object:
-    return environment.words(value) if isinstance(value, str) else value
+    return environment.split(value) if isinstance(value, str) else value
 
 
 # A list in one variable: "a, b,c".

@@ -47,7 +47,7 @@ def line_task(state, last_error="", **more):
     )
 
 
-def story(outcome=payment.PAYMENT_OUTCOME_CUSTOMER_PAID, tasks=(), **more):
+def recorded(outcome=payment.PAYMENT_OUTCOME_CUSTOMER_PAID, tasks=(), **more):
     steps = [
         step(0.0, "PAYMENT_RECEIVED", "Received KES 1000.00 for 0949AQ", amount="1000.00"),
         step(0.01, "USER_FOUND", "Jane Wanjiku, account 0949AQ", customer_id=7),
@@ -81,8 +81,8 @@ def tell(installation, httpserver):
     return show
 
 
-def test_a_payment_s_story_reads_from_the_verdict_to_the_messages(tell):
-    told = document(story(tasks=[line_task(task.TASK_STATE_DONE, end_time=stamp(2.5))]), [sent()])
+def test_a_payment_s_timeline_reads_from_the_verdict_to_the_messages(tell):
+    told = document(recorded(tasks=[line_task(task.TASK_STATE_DONE, end_time=stamp(2.5))]), [sent()])
     shown = tell(told)
     assert shown.code == 0
     in_order = [
@@ -104,47 +104,59 @@ def test_a_payment_s_story_reads_from_the_verdict_to_the_messages(tell):
 
 
 def test_programs_get_the_gateway_s_document_as_it_is(tell):
-    told = document(story())
+    told = document(recorded())
     assert tell(told, "--json").document == told
 
 
 @pytest.mark.parametrize(
-    ("told", "mood", "words"),
+    ("told", "level", "words"),
     [
-        (story(tasks=[line_task(task.TASK_STATE_DONE)]), "good", ["the line is on"]),
-        (story(tasks=[line_task(task.TASK_STATE_OPEN)]), "wait", ["not on yet", "next at 08:01:01", "Tried 3 times"]),
-        (story(tasks=[line_task(task.TASK_STATE_OPEN, "unreachable")]), "wait", ["not on yet: unreachable"]),
+        (recorded(tasks=[line_task(task.TASK_STATE_DONE)]), "good", ["the line is on"]),
         (
-            story(tasks=[line_task(task.TASK_STATE_GIVEN_UP, "no_such_secret")]),
+            recorded(tasks=[line_task(task.TASK_STATE_OPEN)]),
+            "wait",
+            ["not on yet", "next at 08:01:01", "Tried 3 times"],
+        ),
+        (
+            recorded(tasks=[line_task(task.TASK_STATE_OPEN, "unreachable")]),
+            "wait",
+            ["not on yet: unreachable"],
+        ),
+        (
+            recorded(tasks=[line_task(task.TASK_STATE_GIVEN_UP, "no_such_secret")]),
             "bad",
             ["could not be switched on: no such secret", f"rejesha payment retry {CODE}"],
         ),
-        (story(tasks=[line_task(task.TASK_STATE_EXPIRED, "unreachable")]), "bad", ["ran out", "unreachable"]),
-        (story(), "wait", ["no router or username on record"]),
-        (story(payment.PAYMENT_OUTCOME_CUSTOMER_PARTIAL), "wait", ["too little"]),
         (
-            story(payment.PAYMENT_OUTCOME_UNMATCHED, unmatched_reason=payment.UNMATCHED_REASON_USER_NOT_FOUND),
+            recorded(tasks=[line_task(task.TASK_STATE_EXPIRED, "unreachable")]),
+            "bad",
+            ["ran out", "unreachable"],
+        ),
+        (recorded(), "wait", ["no router or username on record"]),
+        (recorded(payment.PAYMENT_OUTCOME_CUSTOMER_PARTIAL), "wait", ["too little"]),
+        (
+            recorded(payment.PAYMENT_OUTCOME_UNMATCHED, unmatched_reason=payment.UNMATCHED_REASON_USER_NOT_FOUND),
             "bad",
             ["Held", "user not found", f"rejesha payment assign {CODE} ACCOUNT"],
         ),
-        (story(payment.PAYMENT_OUTCOME_SMS_CREDITS), "good", ["SMS credits"]),
-        (story(payment.PAYMENT_OUTCOME_PREDECESSOR), "good", ["system before"]),
+        (recorded(payment.PAYMENT_OUTCOME_SMS_CREDITS), "good", ["SMS credits"]),
+        (recorded(payment.PAYMENT_OUTCOME_PREDECESSOR), "good", ["system before"]),
     ],
 )
-def test_the_verdict_answers_what_about_my_internet(told, mood, words):
+def test_the_verdict_answers_what_about_my_internet(told, level, words):
     verdict = judge(Timeline.read(document(told)))
-    assert verdict.mood == mood
+    assert verdict.level == level
     assert all(word in f"{verdict.sentence} {verdict.advice}" for word in words), verdict
 
 
 def test_every_outcome_of_the_contract_has_a_verdict_of_its_own():
     outcomes = [number for number in payment.PaymentOutcome.values() if number]
-    sentences = {judge(Timeline.read(document(story(outcome)))).sentence for outcome in outcomes}
+    sentences = {judge(Timeline.read(document(recorded(outcome)))).sentence for outcome in outcomes}
     assert len(sentences) == len(outcomes)
 
 
 def test_a_contradicting_delivery_and_a_silent_notify_are_told(tell):
-    told = story(tasks=[line_task(task.TASK_STATE_DONE)])
+    told = recorded(tasks=[line_task(task.TASK_STATE_DONE)])
     told.deliveries.add(receive_time=stamp(), callback_body=b"{}")
     told.deliveries.add(receive_time=stamp(9), callback_body=b"\xff", conflicting=True)
     shown = tell(document(told, None, ["notify cannot be asked right now"]))
@@ -154,7 +166,7 @@ def test_a_contradicting_delivery_and_a_silent_notify_are_told(tell):
 
 
 def test_what_a_payer_types_is_shown_and_never_obeyed(tell):
-    told = story()
+    told = recorded()
     told.payment.first_name = "[bold]\x1b[2J\x9b31mJANE"
     shown = tell(document(told))
     assert "[bold]\N{REPLACEMENT CHARACTER}[2J\N{REPLACEMENT CHARACTER}31mJANE" in shown.out
@@ -193,7 +205,7 @@ def test_a_document_that_nobody_expected_is_still_shown(unexpected):
         (503, {"success": False, "error": "billing cannot be asked right now"}, "billing cannot be asked right now"),
     ],
 )
-def test_a_story_that_cannot_be_told_is_one_sentence(installation, httpserver, status, answer, why):
+def test_a_timeline_that_cannot_be_had_is_one_sentence(installation, httpserver, status, answer, why):
     httpserver.expect_request(f"/payments/{CODE}").respond_with_json(answer, status=status)
     ended = installation("payment", "show", CODE)
     assert (ended.code, ended.out) == (1, "")

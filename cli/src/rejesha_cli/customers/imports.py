@@ -14,7 +14,7 @@ from rejesha_cli.channels import Channels
 from rejesha_cli.imports.rules import BadValue, Field, Line, bounded, day, phone, read_amount, wanted_id
 from rejesha_cli.imports.service import LineResult, Parsed
 from rejesha_cli.names import Names
-from rejesha_cli.records import words
+from rejesha_cli.records import value_numbers
 
 # Also the column names of the predecessor's table, so that its export can be imported as it is.
 FIELDS = (
@@ -32,7 +32,7 @@ FIELDS = (
     Field("next_payment_date", also=("paid_until", "due_date")),
     Field("status"),
 )
-STATUSES = words(CustomerStatus.DESCRIPTOR)
+STATUSES = value_numbers(CustomerStatus.DESCRIPTOR)
 # Under the contract's limit of 1000, so that a stop loses sight of few lines.
 _BATCH = 500
 

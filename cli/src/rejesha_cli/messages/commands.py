@@ -3,7 +3,7 @@
 import click
 from rejesha.notify.v1.notify_service_pb2 import GetMessageRequest, ListMessagesRequest, MessageState
 
-from rejesha_cli.context import Connections, with_connections, with_json, with_limit, word_of
+from rejesha_cli.context import Connections, value_of, with_connections, with_json, with_limit
 from rejesha_cli.records import read_pages, record
 from rejesha_cli.tables import Column, moment, print_json, show_list, show_record, state
 
@@ -26,7 +26,7 @@ SHOW_COLUMNS = (
     Column("Next attempt", "next_attempt_time", moment),
 )
 
-STATE = word_of("STATE", MessageState.DESCRIPTOR)
+STATE = value_of("STATE", MessageState.DESCRIPTOR)
 
 
 @click.group(help="Messages to customers, ISPs and admins.")

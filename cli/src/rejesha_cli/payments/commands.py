@@ -11,11 +11,11 @@ from rejesha.billing.v1.task_service_pb2 import RetryTasksRequest
 from rejesha_cli.context import (
     Connections,
     ReadAs,
+    value_of,
     with_author,
     with_connections,
     with_json,
     with_limit,
-    word_of,
 )
 from rejesha_cli.errors import GatewayRefused
 from rejesha_cli.money import parse_cents
@@ -38,7 +38,7 @@ COLUMNS = (
 # Tried where no shortcode is configured: the one of M-Pesa's own test paybill.
 _TEST_SHORTCODE = "600984"
 
-OUTCOME = word_of("OUTCOME", PaymentOutcome.DESCRIPTOR)
+OUTCOME = value_of("OUTCOME", PaymentOutcome.DESCRIPTOR)
 
 
 def _code(trans_id: str) -> str:
@@ -60,7 +60,7 @@ def payment() -> None:
 @with_json
 @with_connections
 def show(connected: Connections, code: str, as_json: bool) -> None:
-    """Tell a payment's story: what became of it, step by step, and what is still to come."""
+    """Show a payment's timeline: what became of it, step by step, and what is still to come."""
     document = connected.gateway.timeline(code)
     if as_json:
         print_json(document)

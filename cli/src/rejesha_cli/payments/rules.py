@@ -11,14 +11,14 @@ from typing import Any, Literal, Self
 
 from rejesha_cli.records import Record, local_time
 
-Mood = Literal["good", "wait", "bad"]
+Level = Literal["good", "wait", "bad"]
 
 
 @dataclass(frozen=True)
 class Verdict:
     """What became of a payment in one sentence, and what the operator can do."""
 
-    mood: Mood
+    level: Level
     sentence: str
     advice: str = ""
 
@@ -56,7 +56,7 @@ class Timeline:
 
     @property
     def customer(self) -> str:
-        """Who was found for the reference, in billing's words; empty when nobody was."""
+        """Who was found for the reference, as billing says it; empty when nobody was."""
         return next((str(event.get("message")) for event in self._named("USER_FOUND")), "")
 
     @property
@@ -73,7 +73,7 @@ class Timeline:
 
     @property
     def missing(self) -> str:
-        """What is missing to the package, in billing's words."""
+        """What is missing to the package, as billing says it."""
         return next((str(event.get("message")) for event in self._named("INSUFFICIENT_PAYMENT")), "")
 
     def _named(self, name: str) -> Iterator[Record]:

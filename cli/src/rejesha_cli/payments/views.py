@@ -1,4 +1,4 @@
-"""How a payment's story looks: the verdict first, then the facts, the steps, the work and the messages."""
+"""How a payment's timeline looks: the verdict first, then the facts, the entries, the tasks and the messages."""
 
 from collections.abc import Iterable, Sequence
 
@@ -10,16 +10,16 @@ from rich.table import Table
 from rich.text import Text
 
 from rejesha_cli.money import group
-from rejesha_cli.payments.rules import Mood, Timeline, Verdict, judge
+from rejesha_cli.payments.rules import Level, Timeline, Verdict, judge
 from rejesha_cli.records import Record
 from rejesha_cli.tables import Column, clean, moment, plain, show, state
 
-_MOODS: dict[Mood, tuple[str, str]] = {"good": ("✓", "green"), "wait": ("…", "yellow"), "bad": ("✗", "red")}
+_LEVELS: dict[Level, tuple[str, str]] = {"good": ("✓", "green"), "wait": ("…", "yellow"), "bad": ("✗", "red")}
 _GOOD_ENDINGS = ("_SUCCESS", "_COMPLETE", "_DONE", "_SENT")
 _BAD_WORDS = ("FAILED", "ERROR", "NOT_FOUND", "UNKNOWN", "GIVEN_UP", "EXPIRED", "CONFLICT", "INSUFFICIENT", "NO_ROUTER")
 
-# The message's text stands among the messages; four copies of it here would bury the story.
-_TOLD_ELSEWHERE = {"MESSAGE_ACCEPTED"}
+# The message's text stands among the messages; four copies of it here would bury the rest.
+_SHOWN_BELOW = {"MESSAGE_ACCEPTED"}
 
 _TASK_COLUMNS = (
     Column("State", "state", state),
@@ -38,7 +38,7 @@ _MESSAGE_COLUMNS = (
 
 
 def show_timeline(timeline: Timeline) -> None:
-    """Print the whole story."""
+    """Print all of it."""
     show(Group(*_parts(timeline)))
 
 
@@ -59,7 +59,7 @@ def _parts(timeline: Timeline) -> Iterable[RenderableType]:
 
 
 def _headline(timeline: Timeline, verdict: Verdict) -> Panel:
-    mark, colour = _MOODS[verdict.mood]
+    mark, colour = _LEVELS[verdict.level]
     lines: list[RenderableType] = [Text(f"{mark} {clean(verdict.sentence)}", style=f"bold {colour}")]
     if verdict.advice:
         lines.append(Padding(Text(clean(verdict.advice)), (0, 0, 0, 2), expand=False))
@@ -102,7 +102,7 @@ def _steps(events: Sequence[Record]) -> Table:
     table.add_column(overflow="fold")
     last_day = ""
     for event in events:
-        if event.get("event") in _TOLD_ELSEWHERE:
+        if event.get("event") in _SHOWN_BELOW:
             continue
         day, time = str(event.get("time") or "")[:10], str(event.get("time") or "")[11:23]
         if day != last_day:

@@ -13,7 +13,7 @@ from rejesha.billing.v1.quarantine_service_pb2 import (
 from rich.text import Text
 
 from rejesha_cli.channels import Channels
-from rejesha_cli.context import Connections, with_author, with_connections, with_json, with_limit, word_of
+from rejesha_cli.context import Connections, value_of, with_author, with_connections, with_json, with_limit
 from rejesha_cli.errors import CommandFailed, GatewayRefused
 from rejesha_cli.records import read_pages, record
 from rejesha_cli.tables import Column, clean, moment, print_json, remark, say, show, show_list, show_record, state
@@ -31,7 +31,7 @@ COLUMNS = (
 # With these the callback is still nobody's payment.
 _STILL_OPEN = {"conflict", "quarantined"}
 
-STATE = word_of("STATE", QuarantineState.DESCRIPTOR)
+STATE = value_of("STATE", QuarantineState.DESCRIPTOR)
 with_callback_id = click.argument("callback_id", metavar="ID", type=click.IntRange(min=1))
 
 
