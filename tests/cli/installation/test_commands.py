@@ -76,7 +76,7 @@ def test_what_is_not_installed_here_is_said(rejesha, say, only_billing, monkeypa
     ended = rejesha("migrate")
     assert ended.code == 0
     assert "billing: migrated." in ended.out
-    assert "notify: not installed. notify is not installed here (no Python package notify): run this where" in ended.out
+    assert "notify: not installed. There is no Python package notify here: run this where notify runs." in ended.out
     assert {name for name, *_ in say.ran} == {"billing"}
     refused = rejesha("migrate", "notify")
     assert (refused.code, "notify is not installed here" in refused.err) == (1, True)

@@ -31,7 +31,7 @@ def chosen(service: str | None) -> tuple[Program, ...]:
     """The programs that are meant: one by its name, which must be installed, or all that are; those may not be none."""
     programs = tuple(each for each in WITH_DATABASE if service in {None, each.name})
     if service and not programs[0].is_installed:
-        raise CommandFailed(f"{programs[0].where_to_run}.")
+        raise CommandFailed(f"{service} is not installed here. {programs[0].where_to_run}")
     if not any(each.is_installed for each in programs):
         names = ", ".join(each.name for each in programs)
         raise CommandFailed(f"none of {names} is installed here: run this where they are.")

@@ -26,7 +26,7 @@ class Program:
     @property
     def where_to_run(self) -> str:
         """What an operator reads where it is not installed."""
-        return f"{self.name} is not installed here (no Python package {self.package}): run this where {self.name} runs"
+        return f"There is no Python package {self.package} here: run this where {self.name} runs."
 
 
 WITH_DATABASE = (
