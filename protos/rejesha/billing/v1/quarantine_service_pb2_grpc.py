@@ -69,9 +69,10 @@ class QuarantineServiceServicer:
 
     def QuarantineCallbacks(self, request, context):
         """Keeps the bodies of callbacks that could not become payments, durable before this answers. The admins are told:
-        soon after the first one, then at most each ten minutes. Safe to repeat if each callback has an idempotency_key.
+        soon after the first one, then at most each ten minutes.
 
-        Must not be repeated unseen: it would be kept twice.
+        May be repeated where each callback has an idempotency_key. Never by a channel, which cannot know that: without a
+        key it would be kept twice.
 
         RESOURCE_EXHAUSTED `QUARANTINE_FULL`: nothing was kept. INVALID_ARGUMENT `BATCH_TOO_LARGE`, or `INVALID_CALLBACK`
         for an idempotency_key that is too long.

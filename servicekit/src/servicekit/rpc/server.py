@@ -33,6 +33,7 @@ from servicekit.rpc.errors import (
     Internal,
     PermissionDenied,
     ServiceError,
+    Unimplemented,
     abort,
 )
 from servicekit.selftest import UnfitDatabase
@@ -127,6 +128,8 @@ def _refusal(method: str, error: Exception) -> ServiceError:
         level = log.debug if isinstance(error, _QUIET) else log.info
         level("rpc_refused", method=method, reason=error.reason, detail=str(error))
         return error
+    if isinstance(error, NotImplementedError):  # as the generated code raises it
+        return Unimplemented(f"nobody answers {method} here")
     log.error("rpc_failed", method=method, exc_info=error)
     return Internal("internal error")
 

@@ -25,7 +25,7 @@ def keep(engine: Engine, policy: Policy, callbacks: Sequence[NewCallback]) -> li
             raise QuarantineFull(f"{MAX_OPEN} callbacks wait for an operator already")
         return _keep(connection, policy, callbacks, known)
 
-    return transact(engine, work)
+    return transact(engine, work, once=not all(one.idempotency_key for one in callbacks))
 
 
 def keep_in_spite_of_limit(engine: Engine, policy: Policy, callback: NewCallback) -> int:
