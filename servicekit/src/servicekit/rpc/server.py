@@ -1,17 +1,14 @@
 """Runs a gRPC server of plain threads until it is told to stop, with health kept true meanwhile.
 
-Owns: the port, the health service, signals and the order of a graceful stop; and what stands around the answering of
-every unary RPC: who may call, whether anybody still waits, and how an error crosses.
+Owns: the port, the health service, reflection, signals and the order of a graceful stop.
 """
 
 import logging
 import signal
 import sys
 import threading
-import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
 from types import FrameType
 from typing import Any, TypeVar
 
@@ -20,28 +17,16 @@ import structlog
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
-from servicekit import clocks
 from servicekit.garbage import collect_seldom
 from servicekit.listening import warn_of_plaintext
-from servicekit.rpc import call, identity, telemetry
+from servicekit.rpc import identity, telemetry
 from servicekit.rpc.channel import MAX_MESSAGE_BYTES
-from servicekit.rpc.errors import (
-    Cancelled,
-    DatabaseRefuses,
-    DatabaseUnavailable,
-    DeadlineExceeded,
-    Internal,
-    PermissionDenied,
-    ServiceError,
-    Unimplemented,
-    abort,
-)
+from servicekit.rpc.errors import ServiceError
+from servicekit.rpc.interceptor import Around
 from servicekit.selftest import UnfitDatabase
 from servicekit.settings import PREFIX
 
 Servicer = TypeVar("Servicer")
-# What answers an RPC: its request and context, its response.
-Behave = Callable[[Any, grpc.ServicerContext], Any]
 
 log = structlog.get_logger()
 
@@ -63,75 +48,6 @@ _OPTIONS = [
 _SWITCH_SECONDS = 0.0005
 
 _PROBE_SECONDS = 2
-_HEALTH = f"/{health_pb2.DESCRIPTOR.services_by_name['Health'].full_name}/"
-
-
-# Said of every call while a database is away; what is wrong was logged where it was met.
-_QUIET = (DatabaseUnavailable, DatabaseRefuses, DeadlineExceeded, Cancelled)
-
-
-class _Around(grpc.ServerInterceptor):
-    """Stands around every unary RPC; streams pass by.
-
-    While there is a `fault` it refuses every RPC but those about health with it.
-    """
-
-    def __init__(self, permits: identity.Permits, observe: telemetry.Observe) -> None:
-        self.fault: ServiceError | None = DatabaseUnavailable("the database was not looked at yet")
-        self._permits = permits
-        self._observe = observe
-
-    def intercept_service(
-        self,
-        # Quoted: only the type checker's stubs make this class generic.
-        continuation: Callable[[grpc.HandlerCallDetails], "grpc.RpcMethodHandler[Any, Any] | None"],
-        handler_call_details: grpc.HandlerCallDetails,
-    ) -> "grpc.RpcMethodHandler[Any, Any] | None":
-        handler = continuation(handler_call_details)
-        if handler is None or handler.unary_unary is None:
-            return handler
-        behave, method = handler.unary_unary, handler_call_details.method
-        return grpc.unary_unary_rpc_method_handler(
-            lambda request, context: self._answer(behave, method, request, context),
-            request_deserializer=handler.request_deserializer,
-            response_serializer=handler.response_serializer,
-        )
-
-    def _answer(self, behave: Behave, method: str, request: Any, context: grpc.ServicerContext) -> Any:
-        began, reason = time.monotonic(), ""
-        try:
-            with call.answering(context):
-                self._admit(method, context)
-                return behave(request, context)
-        except Exception as error:  # noqa: BLE001  # whatever it is, the caller gets a status
-            refusal = _refusal(method, error)
-            reason = refusal.reason
-            abort(context, refusal)
-        finally:
-            self._observe(telemetry.Answered(method, reason, time.monotonic() - began))
-
-    def _admit(self, method: str, context: grpc.ServicerContext) -> None:
-        call.check()  # it may have waited in vain for a thread
-        if method.startswith(_HEALTH):
-            context.set_trailing_metadata(((clocks.METADATA_KEY, datetime.now(UTC).isoformat()),))
-            return
-        role = identity.role_of(context)
-        if not self._permits(role, method):
-            raise PermissionDenied(f"{role or 'an unknown caller'} may not call {method}")
-        if self.fault:
-            raise self.fault
-
-
-def _refusal(method: str, error: Exception) -> ServiceError:
-    """What the caller is told; the text of what nobody foresaw never leaves the process."""
-    if isinstance(error, ServiceError):
-        level = log.debug if isinstance(error, _QUIET) else log.info
-        level("rpc_refused", method=method, reason=error.reason, detail=str(error))
-        return error
-    if isinstance(error, NotImplementedError):  # as the generated code raises it
-        return Unimplemented(f"nobody answers {method} here")
-    log.error("rpc_failed", method=method, exc_info=error)
-    return Internal("internal error")
 
 
 class CannotListen(Exception):
@@ -161,7 +77,7 @@ class Server:
         permits: identity.Permits = identity.everything,
         observe: telemetry.Observe = telemetry.nobody,
     ) -> None:
-        self._around = _Around(permits, observe)
+        self._around = Around(permits, observe)
         self.grpc = grpc.server(
             ThreadPoolExecutor(threads, thread_name_prefix="rpc"),
             interceptors=[*interceptors, self._around],
