@@ -56,6 +56,7 @@ class FakeBilling(
     delay: float = 0.0
     database_refuses: str = ""  # the TransID with which no batch can be stored
     hangs: str = ""  # the TransID that RecordPayments never answers
+    hangs_until: asyncio.Event | None = None  # RecordPayments waits for it and has then run out of time
     fail_with: grpc.StatusCode | None = None
     fails_because: tuple[str, ...] = ("DATABASE_UNAVAILABLE",)  # the reason, and what it says
     unmatched: int = 0
@@ -98,6 +99,9 @@ class FakeBilling(
         self.records_at_once += 1
         self.max_records_at_once = max(self.max_records_at_once, self.records_at_once)
         try:
+            if hung := self.hangs_until:
+                await hung.wait()
+                await abort(context, grpc.StatusCode.DEADLINE_EXCEEDED, "DEADLINE_EXCEEDED")
             await self._misbehave(context)
         finally:
             self.records_at_once -= 1

@@ -152,6 +152,18 @@ async def post_raw(client, path, body):
     return int(head.split()[1]), json.loads(content)
 
 
+def counted(monkeypatch, owner, name):
+    """Counts the calls of a method of the gateway's, for conditions on what cannot be seen from outside."""
+    calls, really = [], getattr(owner, name)
+
+    def call(*arguments, **named):
+        calls.append(arguments)
+        return really(*arguments, **named)
+
+    monkeypatch.setattr(owner, name, call)
+    return calls
+
+
 class Line:
     """A connection on which a test writes HTTP by hand."""
 

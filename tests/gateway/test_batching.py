@@ -51,7 +51,7 @@ async def test_a_full_queue_refuses_at_once():
     gate = Gate()
     batcher = Batcher(gate, deadline=5, capacity=3)
     waiting = [asyncio.create_task(batcher.submit(number)) for number in range(5)]
-    await asyncio.sleep(0.01)
+    await until(waiting[4].done)
     assert [task.done() for task in waiting] == [False, False, False, True, True]
     with pytest.raises(ResourceExhausted, match="too many wait"):
         waiting[4].result()

@@ -7,7 +7,8 @@ import pytest
 import structlog
 from gateway.callbacks import bodies, routes
 from gateway.callbacks.sources import Sources
-from gateway_rig import Line, callback, head_of, run_gateway, until
+from gateway.connections import Connection
+from gateway_rig import Line, callback, counted, head_of, run_gateway, until
 
 pytestmark = pytest.mark.anyio
 
@@ -22,11 +23,13 @@ async def line(gateway):
     line.drop()
 
 
-async def test_a_body_that_comes_in_pieces_is_put_together(line, world):
+async def test_a_body_that_comes_in_pieces_is_put_together(gateway, world, monkeypatch):
+    pieces = counted(monkeypatch, Connection, "on_body")
+    line = await Line.to(gateway)
     await line.send(head_of(len(BODY)))
-    for start in range(0, len(BODY), 50):
-        await asyncio.sleep(0.005)  # so that the pieces arrive one by one
+    for number, start in enumerate(range(0, len(BODY), 50), 1):
         await line.send(BODY[start : start + 50])
+        await until(lambda number=number: len(pieces) == number)
     assert (await line.answer())[0] == 200
     assert world.billing.fake.payments["SAMPLE0001"].callback_body == BODY
 
@@ -59,8 +62,9 @@ async def test_a_body_that_does_not_arrive_in_time_is_answered_408(line, world, 
 async def test_a_sender_that_breaks_off_leaves_no_trace(gateway, world, arrives):
     with structlog.testing.capture_logs() as events:
         line = await Line.to(gateway)
-        await line.send(head_of(len(BODY)) + arrives)
-        await asyncio.sleep(0.05)  # so that its handler waits for the rest
+        await line.send(head_of(len(BODY), more=b"Expect: 100-continue\r\n"))
+        assert b"100 continue" in await line.head()  # its handler waits for the body
+        await line.send(arrives)
         await line.hang_up()
         assert (await gateway.post("/callbackprocess", json=callback("OTHERS0001"))).status_code == 200
     assert list(world.billing.fake.payments) == ["OTHERS0001"]

@@ -6,7 +6,8 @@ import grpc
 import pytest
 from gateway.callbacks.parsing import MAX_BODY_BYTES
 from gateway.callbacks.sources import Sources, networks
-from gateway_rig import callback, post_raw, run_gateway, until
+from gateway.clients.billing import Billing
+from gateway_rig import callback, counted, post_raw, run_gateway, until
 
 pytestmark = pytest.mark.anyio
 
@@ -197,11 +198,12 @@ async def test_a_payment_that_only_billing_breaks_on_is_held_in_quarantine(gatew
     assert world.billing.fake.kept[1].fault == "payment: billing could not record it (INTERNAL)"
 
 
-async def test_a_restart_of_billing_within_the_deadline_costs_no_callback(world):
+async def test_a_restart_of_billing_within_the_deadline_costs_no_callback(world, monkeypatch):
+    calls = counted(monkeypatch, Billing, "record")
     async with run_gateway(world.plan(intake_deadline=10)) as gateway:
         await world.billing.down()
         waiting = asyncio.create_task(gateway.post("/callbackprocess", json=callback()))
-        await asyncio.sleep(0.3)
+        await until(lambda: calls)
         assert not waiting.done()
         await world.billing.up()
         assert (await waiting).status_code == 200

@@ -5,7 +5,7 @@ import grpc
 import pytest
 from gateway.app import Lifecycle
 from gateway.spool.drain import DrainPace
-from gateway_rig import callback, run_gateway
+from gateway_rig import callback, run_gateway, until
 from spooling import pay
 
 pytestmark = pytest.mark.anyio
@@ -106,7 +106,7 @@ async def test_a_stopping_gateway_is_not_ready_but_answers_what_it_has_taken(wor
     async with run_gateway(world.plan(), lifecycle) as gateway:
         assert (await gateway.get("/readyz")).status_code == 200
         posting = asyncio.create_task(gateway.post("/callbackprocess", json=callback()))
-        await asyncio.sleep(0.1)
+        await until(lambda: world.billing.fake.records_at_once)
         lifecycle.stopping.set()
         assert (await gateway.get("/readyz")).status_code == 503
         assert (await gateway.get("/livez")).status_code == 200

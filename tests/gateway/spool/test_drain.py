@@ -6,8 +6,9 @@ import time
 
 import grpc
 import pytest
+from gateway.batching import Batcher
 from gateway.spool.drain import DrainPace
-from gateway_rig import callback, post_raw, run_gateway, until
+from gateway_rig import callback, counted, post_raw, run_gateway, until
 from spooling import drained, pay, state
 
 pytestmark = pytest.mark.anyio
@@ -56,20 +57,25 @@ async def test_a_billing_that_hangs_costs_its_deadline_once_and_not_for_each_cal
     assert len(world.billing.fake.payments) == 30
 
 
-async def test_who_waits_behind_a_hung_call_is_spooled_with_it(world):
-    world.billing.fake.delay = 3600
-    async with run_gateway(world.plan(intake_deadline=1.0)) as gateway:
-        under_way = []
+async def test_who_waits_behind_a_hung_call_is_spooled_with_it(world, monkeypatch):
+    submitted = counted(monkeypatch, Batcher, "submit")
+    hung = world.billing.fake.hangs_until = asyncio.Event()
+    async with run_gateway(world.plan(intake_deadline=30)) as gateway:
+        waiting = []
         for number in range(2):  # all calls that may be under way
-            under_way.append(asyncio.create_task(pay(gateway, f"FIRST{number}")))
-            await until(lambda: world.billing.fake.records_at_once == len(under_way))
-        await asyncio.sleep(0.7)
+            waiting.append(asyncio.create_task(pay(gateway, f"FIRST{number}")))
+            await until(lambda: world.billing.fake.records_at_once == len(waiting))
+        waiting.append(asyncio.create_task(pay(gateway, "BEHIND0001")))
+        await until(lambda: len(submitted) == 3)
+        world.billing.fake.hangs_until = asyncio.Event()  # what it is asked from now on
+        hung.set()
         began = time.monotonic()
-        assert await pay(gateway, "BEHIND0001") == "spooled"
-        assert time.monotonic() - began < 0.9
-        assert await asyncio.gather(*under_way) == ["spooled", "spooled"]
-        world.billing.fake.delay = 0
+        assert await asyncio.gather(*waiting) == ["spooled"] * 3
+        assert time.monotonic() - began < 15  # without a deadline of its own
+        world.billing.fake.hangs_until.set()
+        world.billing.fake.hangs_until = None
         await drained(gateway)
+    assert len(world.billing.fake.payments) == 3
 
 
 async def test_a_later_callback_of_a_payment_never_overtakes_the_one_that_waits(world):

@@ -132,7 +132,7 @@ async def test_a_payment_keeps_the_time_at_which_it_came(world, spooled):
         after = datetime.now(UTC)
         assert status == 200
         if spooled:
-            await asyncio.sleep(0.5)
+            await until(lambda: datetime.now(UTC) > after + timedelta(milliseconds=50))
             world.billing.fake.fail_with = None
         await drained(gateway)
     received = world.billing.fake.payments["SAMPLE0001"].receive_time.ToDatetime(UTC)
