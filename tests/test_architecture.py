@@ -118,7 +118,7 @@ def test_in_the_gateway_only_the_spool_s_files_know_sqlite():
 
 @pytest.mark.parametrize(
     "module",
-    ["callbacks/addresses", "callbacks/answers", "callbacks/parsing", "callbacks/sources", "operations/timeline",
+    ["callbacks/answers", "callbacks/parsing", "callbacks/rules", "operations/timeline",
      "spool/rules"],
 )  # fmt: skip
 def test_the_gateway_s_rules_are_pure(module):

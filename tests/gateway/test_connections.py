@@ -9,7 +9,7 @@ from itertools import repeat
 
 import pytest
 import structlog
-from gateway.callbacks.sources import Sources
+from gateway.callbacks.rules import Sources
 from gateway.connection_limits import Limits
 from gateway_rig import Line, callback, head_of, run_gateway, until
 

@@ -4,7 +4,7 @@ import json
 
 import pytest
 import structlog
-from gateway.callbacks.sources import Sources, networks
+from gateway.callbacks.rules import Sources, networks
 from gateway_rig import callback, post_raw, run_gateway
 
 pytestmark = pytest.mark.anyio

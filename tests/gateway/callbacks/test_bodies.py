@@ -6,7 +6,7 @@ import json
 import pytest
 import structlog
 from gateway.callbacks import bodies, routes
-from gateway.callbacks.sources import Sources
+from gateway.callbacks.rules import Sources
 from gateway.connections import Connection
 from gateway_rig import Line, callback, counted, head_of, run_gateway, until
 

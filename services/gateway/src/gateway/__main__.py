@@ -13,7 +13,7 @@ from servicekit.listening import warn_of_plaintext
 from servicekit.logs import configure
 
 from gateway.app import Lifecycle, Plan, create_app
-from gateway.callbacks.sources import Sources, networks
+from gateway.callbacks.rules import Sources, networks
 from gateway.clients.channels import Targets
 from gateway.server import Server, configuration, limits_of_this_process, listening
 from gateway.settings import GatewaySettings, Role

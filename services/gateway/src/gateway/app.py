@@ -13,17 +13,17 @@ from fastapi.openapi.utils import get_openapi
 
 from gateway.callbacks import schemas
 from gateway.callbacks.routes import CallbackRoute
+from gateway.callbacks.rules import Sources
 from gateway.callbacks.service import CallbackService
-from gateway.callbacks.sources import Sources
 from gateway.clients.billing import Billing
 from gateway.clients.channels import Clients, Targets
 from gateway.clients.notify import Notify
 from gateway.dispatcher.limits import DispatchLimits
 from gateway.dispatcher.service import Dispatcher, owner
-from gateway.middleware import answer_errors
 from gateway.operations import health, routes
 from gateway.operations.alarm import Alarm, AlarmPace
 from gateway.operations.health import WaitingCounts
+from gateway.responses import answer_errors
 from gateway.spool.drain import Drain, DrainPace
 from gateway.spool.service import Spool
 from gateway.spool.store import Store

@@ -10,14 +10,22 @@ from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 import structlog
-from servicekit.rpc.errors import NotFound, ResourceExhausted, ServiceError, Unavailable
-
-from gateway.errors import AWAY
+from servicekit.rpc.errors import (
+    Cancelled,
+    DeadlineExceeded,
+    NotFound,
+    ResourceExhausted,
+    ServiceError,
+    Unavailable,
+)
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 log = structlog.get_logger()
+
+# The service is down, overloaded or too slow: it must be asked later, and asking for less would not help.
+AWAY = (Cancelled, DeadlineExceeded, ResourceExhausted, Unavailable)
 
 # Measured: at 200 a batch one writer of MySQL reaches nearly all that it can, and two hide each other's commits.
 MAX_BATCH = 200

@@ -43,7 +43,7 @@ def configuration(app: ASGIApp, host: str, port: int, limits: Limits) -> uvicorn
         lifespan="on",
         log_config=None,
         access_log=False,  # paths hold secrets
-        proxy_headers=False,  # gateway.callbacks.sources decides whom to believe
+        proxy_headers=False,  # gateway.callbacks.rules decides whom to believe
         server_header=False,
         timeout_graceful_shutdown=_GRACE,
     )

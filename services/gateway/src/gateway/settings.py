@@ -8,7 +8,7 @@ from typing import Self
 from pydantic import Field, SecretStr, field_validator, model_validator
 from servicekit.settings import ServerSettings, Words
 
-from gateway.callbacks.sources import networks, too_wide
+from gateway.callbacks.rules import networks, too_wide
 
 # Long enough that nobody guesses it.
 _SHORTEST_TOKEN = 24

@@ -17,12 +17,11 @@ from starlette.requests import Request
 from starlette.routing import BaseRoute, Match, NoMatchFound
 from starlette.types import Receive, Scope, Send
 
-from gateway.callbacks import addresses, answers
-from gateway.callbacks.addresses import Address, Kind
+from gateway.callbacks import answers
 from gateway.callbacks.bodies import ReadBody, read_body
 from gateway.callbacks.parsing import MAX_BODY_BYTES, MalformedCallback, RawCallback, parse_callback
+from gateway.callbacks.rules import CallbackAddress, Kind, Sources, decoded, exact_address, guessed_address
 from gateway.callbacks.service import CallbackService
-from gateway.callbacks.sources import Sources
 from gateway.clients.billing import Receipt
 from gateway.responses import JsonResponse, refusal, rejected
 from gateway.spool.errors import NotSpooled
@@ -42,19 +41,19 @@ class CallbackRoute(BaseRoute):
         """FULL for every method: only a post is taken, and `handle` says so."""
         if scope["type"] != "http":
             return Match.NONE, {}
-        path = addresses.decoded(scope["path"])
-        address, odd = addresses.exact(path), False
+        path = decoded(scope["path"])
+        address, odd = exact_address(path), False
         if not (address and scope["method"] == "POST" and self._sources.knows(address.secret)):
-            query = addresses.decoded(scope["query_string"].decode("latin-1"))
+            query = decoded(scope["query_string"].decode("latin-1"))
             if live := self._sources.live_secret_in(f"{path}?{query}"):
-                address, odd = addresses.guessed(path, live), True
+                address, odd = guessed_address(path, live), True
         if address is None:
             return Match.NONE, {}
         return Match.FULL, {"gateway.route": address.route, "gateway.address": address, "gateway.odd": odd}
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a callback."""
-        address: Address = scope["gateway.address"]
+        address: CallbackAddress = scope["gateway.address"]
         posted = scope["method"] == "POST"
         if scope["gateway.odd"]:
             taken_as = address.kind if posted else "nothing"
@@ -70,7 +69,7 @@ class CallbackRoute(BaseRoute):
         raise NoMatchFound(name, path_params)
 
 
-def _refuse_method(address: Address) -> NoReturn:
+def _refuse_method(address: CallbackAddress) -> NoReturn:
     if address.kind is Kind.UNCLEAR:
         raise refusal(404, "Not Found")
     raise HTTPException(405, "Method Not Allowed", {"Allow": "POST"})

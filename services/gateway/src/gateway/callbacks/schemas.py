@@ -9,7 +9,7 @@ from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
 from gateway.callbacks import routes
-from gateway.callbacks.addresses import PATHS, Kind
+from gateway.callbacks.rules import PATHS, Kind
 
 Json = dict[str, Any]
 

@@ -12,13 +12,11 @@ from weakref import WeakValueDictionary
 import structlog
 from servicekit.rpc.errors import DeadlineExceeded, InvalidArgument, RowLocked, ServiceError, Unavailable
 
-from gateway.batching import Batcher
+from gateway.batching import AWAY, Batcher
 from gateway.callbacks.parsing import Payment, RawCallback
 from gateway.clients.billing import DEFERRED, QUARANTINE_FULL, Billing, Receipt, ValidationVerdict
-from gateway.errors import AWAY
-from gateway.spool.breaker import CircuitBreaker
 from gateway.spool.errors import NotSpooled
-from gateway.spool.service import Spool
+from gateway.spool.service import CircuitBreaker, Spool
 
 log = structlog.get_logger()
 

@@ -11,7 +11,7 @@ from rejesha.billing.v1 import quarantine_service_pb2 as quarantine_pb
 
 from gateway.callbacks.parsing import MAX_BODY_BYTES, Payment, RawCallback
 from gateway.clients import timeline
-from gateway.clients.enums import name_of
+from gateway.clients.enums import name_of, outcome, unmatched_reason
 from gateway.clients.timeline import PaymentTimeline
 
 if TYPE_CHECKING:
@@ -93,7 +93,7 @@ class Billing:
         request = pb.ValidatePaymentsRequest(payments=[_payment(payment) for payment in payments])
         response = await self._stub.ValidatePayments(request, timeout=self._validation_deadline)
         return [
-            ValidationVerdict(timeline.outcome(verdict.outcome), timeline.unmatched_reason(verdict.unmatched_reason))
+            ValidationVerdict(outcome(verdict.outcome), unmatched_reason(verdict.unmatched_reason))
             for verdict in response.verdicts
         ]
 
@@ -169,8 +169,8 @@ def _quarantined(callback: RawCallback) -> quarantine_pb.QuarantinedCallback:
 def _receipt(receipt: pb.PaymentReceipt) -> Receipt:
     return Receipt(
         trans_id=receipt.trans_id,
-        outcome=timeline.outcome(receipt.outcome),
-        reason=timeline.unmatched_reason(receipt.unmatched_reason),
+        outcome=outcome(receipt.outcome),
+        reason=unmatched_reason(receipt.unmatched_reason),
         repeated=receipt.repeated,
         isp_id=receipt.isp_id,
         customer_id=receipt.customer_id,

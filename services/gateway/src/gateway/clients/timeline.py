@@ -8,7 +8,7 @@ from rejesha.billing.v1 import payment_service_pb2 as pb
 from rejesha.billing.v1 import task_service_pb2 as task_pb
 from rejesha.notify.v1 import notify_service_pb2 as notify_pb
 
-from gateway.clients.enums import name_of
+from gateway.clients.enums import name_of, outcome, unmatched_reason
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,16 +90,6 @@ class MessageRecord:
     create_time: datetime
     update_time: datetime
     next_attempt_time: datetime | None
-
-
-def outcome(number: int) -> str:
-    """PAYMENT_OUTCOME_CUSTOMER_PAID as "customer_paid"."""
-    return name_of(pb.PaymentOutcome, "PAYMENT_OUTCOME_", number)
-
-
-def unmatched_reason(number: int) -> str:
-    """UNMATCHED_REASON_USER_NOT_FOUND as "user_not_found"; "" when there is none."""
-    return name_of(pb.UnmatchedReason, "UNMATCHED_REASON_", number) if number else ""
 
 
 def read(response: pb.GetPaymentResponse) -> PaymentTimeline:

@@ -17,9 +17,8 @@ from servicekit.rpc.errors import InvalidArgument, ServiceError
 
 from gateway.backoff import Backoff, wait_for
 from gateway.clients.notify import Notify, OutgoingMessage
-from gateway.spool.breaker import CircuitBreaker
 from gateway.spool.rules import Trouble, why_rejected, why_waiting
-from gateway.spool.service import Spool
+from gateway.spool.service import CircuitBreaker, Spool
 
 log = structlog.get_logger()
 

@@ -14,14 +14,12 @@ import structlog
 from servicekit.rpc.errors import DatabaseRefuses, DeadlineExceeded, ResourceExhausted, RowLocked, ServiceError
 
 from gateway.backoff import Backoff, wait_for
-from gateway.batching import carry_all
+from gateway.batching import AWAY, carry_all
 from gateway.callbacks.parsing import MalformedCallback, Payment, parse_callback
 from gateway.clients.billing import DEFERRED, QUARANTINE_FULL, Billing, Receipt
-from gateway.errors import AWAY
-from gateway.spool.breaker import CircuitBreaker
 from gateway.spool.errors import DiskFailed
 from gateway.spool.rules import Entry
-from gateway.spool.service import Spool
+from gateway.spool.service import CircuitBreaker, Spool
 
 log = structlog.get_logger()
 

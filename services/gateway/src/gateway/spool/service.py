@@ -1,9 +1,10 @@
-"""The spool as the event loop sees it: many callbacks in one disk write, and which TransIDs wait.
+"""The spool as the event loop sees it: many callbacks in one disk write, and which TransIDs wait; and when to use it.
 
 One thread does all that touches the disk, so that the store needs no locks and the loop never waits for it.
 """
 
 import asyncio
+import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -157,6 +158,54 @@ class Spool:
 
     async def _run(self, work: Callable[[], Result]) -> Result:
         return await asyncio.get_running_loop().run_in_executor(self._thread, work)
+
+
+class CircuitBreaker:
+    """Remembers that billing is away, so that not every callback has to wait to find it out.
+
+    `on_trip` is called each time that it opens; `cause` says why it did, "" while it is closed. `successes` counts what
+    billing has stored since the process started.
+    """
+
+    def __init__(self, on_trip: Callable[[str], None]) -> None:
+        self.successes = 0
+        self.cause = ""
+        self._on_trip = on_trip
+        self._since: float | None = None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether callbacks should go to the spool without asking billing."""
+        return self._since is not None
+
+    @property
+    def open_for(self) -> float:
+        """How long it has been open, in seconds; 0 when it is not."""
+        return time.monotonic() - self._since if self._since is not None else 0.0
+
+    def trip(self, cause: str) -> None:
+        """Billing did not answer, or said that it cannot store."""
+        self.cause = cause
+        if self._since is None:
+            self._since = time.monotonic()
+            log.warning("billing_away", cause=cause)
+            self._on_trip(cause)
+
+    def timed_out(self, cause: str, successes: int) -> None:
+        """Billing did not answer in time; it is not away when it stored something since `successes` were counted."""
+        if self.successes == successes:
+            self.trip(cause)
+
+    def succeeded(self) -> None:
+        """Billing stored something."""
+        self.successes += 1
+        self.retry()
+
+    def retry(self) -> None:
+        """Let billing be asked again."""
+        if self._since is not None:
+            log.info("billing_asked_again", seconds=round(self.open_for, 1))
+            self._since, self.cause = None, ""
 
 
 def _trans_ids(callbacks: Iterable[RawCallback]) -> list[str]:

@@ -3,7 +3,7 @@ import errno
 import gateway.callbacks.routes
 import pytest
 import structlog
-from gateway.callbacks.sources import Sources
+from gateway.callbacks.rules import Sources
 from gateway_rig import callback, run_gateway
 
 pytestmark = pytest.mark.anyio

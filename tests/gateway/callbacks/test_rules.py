@@ -1,5 +1,5 @@
 import pytest
-from gateway.callbacks.sources import Sources, networks
+from gateway.callbacks.rules import Sources, networks
 
 PROXIES = networks(["10.0.0.0/8", "fd00::/8"])
 SECRETS = ("old-secret-0123456789", "new-secret-0123456789")
