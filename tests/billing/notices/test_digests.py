@@ -6,14 +6,12 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 import sqlalchemy as sa
-from billing.notices import rules as notices
 from billing.notices import service as digests
 from billing.quarantine import service as quarantine
 from billing.quarantine.errors import QuarantineFull
 from billing.quarantine.rules import NewCallback
 from billing.schema import notice_tallies, payment_debug_log, tasks
 from billing.schema import quarantine as quarantine_table
-from notify.messages import templates
 
 from tests.billing import serving
 from tests.billing.desk import ADMINS, CUSTOMER_PHONE, ISP_1, ISP_2, at_once, payment
@@ -218,12 +216,3 @@ def test_a_callback_and_the_word_of_it_are_kept_together_or_not_at_all(desk, mon
     with pytest.raises(QuarantineFull):
         keep(desk)
     assert len(desk.rows(quarantine_table)) == desk.one(notice_tallies).held_back == 2
-
-
-# --- the texts ----------------------------------------------------------------------------------------------------
-
-
-def test_notify_has_a_text_for_everything_that_billing_tells():
-    pairs = (*notices._CUSTOMER_PAYMENT.values(), *notices._OTHER_EVENTS.values())
-    named = {name for pair in pairs for name in pair if name and name == name.lower()} | {"payment_notice"}
-    assert named <= set(templates.TEMPLATES)  # the gateway tells some things itself

@@ -15,3 +15,11 @@ def test_messages_are_found_by_payment_and_state(installation, notifier):
     missing = installation("message", "show", "m9")
     assert (missing.code, missing.out) == (1, "")
     assert missing.err.startswith("rejesha: notify: ")
+
+
+def test_templates_are_listed_with_what_they_need(installation, notifier):
+    templates = installation("message", "templates", "--json").document["templates"]
+    (expired,) = [one for one in templates if one["name"] == "customer_expired"]
+    assert [fact["name"] for fact in expired["facts"]] == ["trans_id"]
+    assert "SLK4H7TR02" in expired["sample_text"]
+    assert "trans_id" in installation("message", "templates").out

@@ -4,33 +4,6 @@ from hypothesis import strategies as st
 from notify.messages import rules, segments, templates
 from notify.messages.rules import Draft, compose
 
-# What billing and the gateway send.
-AGREED = {
-    "customer_connected": "amount trans_id due_date",
-    "customer_waiting": "amount trans_id due_date",
-    "customer_reconnected": "due_date trans_id",
-    "customer_unassigned_line": "amount trans_id due_date",
-    "customer_partial": "amount trans_id package missing",
-    "customer_partial_digest": "count amount since until",
-    "customer_expired": "trans_id",
-    "payment_notice": "customer account username router amount package trans_id previous_due_date due_date wallet"
-    " reconnection",
-    "reconnection_done": "customer account router trans_id",
-    "credits_purchased": "isp kind credits amount trans_id wallet",
-    "service_payment": "isp amount trans_id wallet",
-    "unmatched_payment": "reference amount trans_id reason name",
-    "conflicting_payment": "trans_id first second",
-    "payments_waiting": "count host since cause",
-    "payments_waiting_over": "host since",
-    "callbacks_rejected": "count host cause",
-    "system_error": "trans_id error",
-    "receipt_digest": "count amount since until",
-    "reconnection_digest": "count since until",
-    "unmatched_digest": "count amount since until",
-    "conflict_digest": "count since until",
-    "line_digest": "count since until",
-    "unreadable_digest": "count since",
-}
 ORDINARY = {
     "amount": "10,000.00",
     "package": "12,500.00",
@@ -42,25 +15,24 @@ ORDINARY = {
     "until": "15:00",
 }
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=300)
-facts = st.dictionaries(st.one_of(st.sampled_from(sorted({*" ".join(AGREED.values()).split()})), texts), texts)
+NAMES = {fact for template in templates.TEMPLATES.values() for fact in template.facts}
+facts = st.dictionaries(st.one_of(st.sampled_from(sorted(NAMES)), texts), texts)
 
 
-def test_every_agreed_template_needs_exactly_the_agreed_facts():
-    assert {name: template.facts for name, template in templates.TEMPLATES.items()} == {
-        name: frozenset(facts.split()) for name, facts in AGREED.items()
-    }
+def test_each_fact_is_described_once_and_needed_by_a_template():
+    assert set(templates.FACTS) == NAMES
 
 
-@pytest.mark.parametrize("name", [name for name in AGREED if name.startswith("customer_")])
+@pytest.mark.parametrize("name", [name for name in templates.TEMPLATES if name.startswith("customer_")])
 def test_a_customers_message_fits_one_sms(name):
-    facts = {fact: ORDINARY[fact] for fact in AGREED[name].split()}
+    facts = {fact: ORDINARY[fact] for fact in templates.find(name).facts}
     text = templates.find(name).render(facts)
     assert segments.count(text) == 1, len(text)
     assert all(fact in text for fact in facts.values())
 
 
 def test_only_messages_whose_double_does_less_harm_than_silence_are_sent_again():
-    assert {name for name in (*AGREED, "", "no_such") if templates.may_resend(name)} == {
+    assert {name for name in (*templates.TEMPLATES, "", "no_such") if templates.may_resend(name)} == {
         "customer_connected",
         "customer_waiting",
         "customer_reconnected",
@@ -70,11 +42,13 @@ def test_only_messages_whose_double_does_less_harm_than_silence_are_sent_again()
 
 
 @given(
-    name=st.one_of(st.sampled_from(sorted(AGREED)), texts), facts=facts, phone=st.one_of(texts, st.just("0712345678"))
+    name=st.one_of(st.sampled_from(sorted(templates.TEMPLATES)), texts),
+    facts=facts,
+    phone=st.one_of(texts, st.just("0712345678")),
 )
 def test_whatever_the_facts_a_message_is_composed_or_says_what_is_wrong(name, facts, phone):
     composed = compose(Draft("id", phone, template=name, facts=facts))
-    needed = AGREED.get(name, "").split()
+    needed = templates.TEMPLATES[name].facts if name in templates.TEMPLATES else ()
     given_facts = all(facts.get(fact, "").split() for fact in needed)
     assert bool(composed.detail) == (not needed or not given_facts or phone != "0712345678")
     assert composed.segments == segments.count(composed.text)
@@ -82,10 +56,10 @@ def test_whatever_the_facts_a_message_is_composed_or_says_what_is_wrong(name, fa
         assert len(composed.text) > 0
 
 
-@given(st.sampled_from(sorted(AGREED)), texts.filter(str.split))
+@given(st.sampled_from(sorted(templates.TEMPLATES)), texts.filter(str.split))
 def test_a_fact_never_acts_as_a_template(name, fact):
     hostile = "{amount.__class__} {0} " + fact
-    rendered = templates.find(name).render(dict.fromkeys(AGREED[name].split(), hostile))
+    rendered = templates.find(name).render(dict.fromkeys(templates.find(name).facts, hostile))
     assert "{amount.__class__} {0}" in rendered
     assert "\n" not in rendered
 

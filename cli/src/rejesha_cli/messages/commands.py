@@ -1,11 +1,16 @@
 """`rejesha message …`: the SMS that were sent, or why not."""
 
 import click
-from rejesha.notify.v1.notify_service_pb2 import GetMessageRequest, ListMessagesRequest, MessageState
+from rejesha.notify.v1.notify_service_pb2 import (
+    GetMessageRequest,
+    ListMessagesRequest,
+    ListTemplatesRequest,
+    MessageState,
+)
 
 from rejesha_cli.context import Connections, value_of, with_connections, with_json, with_limit
 from rejesha_cli.records import read_pages, record
-from rejesha_cli.tables import Column, moment, print_json, show_list, show_record, state
+from rejesha_cli.tables import Column, moment, plain, print_json, show_list, show_record, state
 
 COLUMNS = (
     Column("Accepted", "create_time", moment),
@@ -24,6 +29,13 @@ SHOW_COLUMNS = (
     Column("Provider's id", "provider_message_id"),
     Column("State since", "update_time", moment),
     Column("Next attempt", "next_attempt_time", moment),
+)
+
+TEMPLATE_COLUMNS = (
+    Column("Name", "name"),
+    Column("What for", "description"),
+    Column("Facts", "facts", lambda facts: plain(", ".join(fact["name"] for fact in facts))),
+    Column("Sample", "sample_text"),
 )
 
 STATE = value_of("STATE", MessageState.DESCRIPTOR)
@@ -65,3 +77,12 @@ def show(connected: Connections, message_id: str, as_json: bool) -> None:
         print_json(record(answer.message))
     else:
         show_record("Message", SHOW_COLUMNS, record(answer.message))
+
+
+@message.command("templates")
+@with_json
+@with_connections
+def list_templates(connected: Connections, as_json: bool) -> None:
+    """List the texts that notify has, with the facts that each needs."""
+    answer = connected.channels.messages.ListTemplates(ListTemplatesRequest())
+    show_list("templates", TEMPLATE_COLUMNS, ([record(one) for one in answer.templates], False), as_json=as_json)

@@ -1,6 +1,7 @@
 """What notify asks of an SMS provider and what can come of it.
 
-`textsms` and `console` are the providers; whoever adds one implements `Provider` and changes nothing else.
+`textsms` and `console` are the providers. A further one is a module here that implements `Provider`, a value of the
+setting REJESHA_NOTIFY_SENDER with the settings that it needs, and a line in `make_provider` of `__main__`.
 """
 
 from collections.abc import Sequence

@@ -1,0 +1,88 @@
+"""Everything that billing and the gateway tell, made by their own code, against notify's real templates."""
+
+from collections import defaultdict
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from billing.notices import rules, topics
+from billing.notices.rules import Notice, Variant
+from billing.tasks.reporting import AccessOutcome
+from gateway.operations import alarm
+from notify.messages.templates import TEMPLATES
+
+from tests.billing.desk import ADMINS, CUSTOMER_PHONE, ISP_1, open_desk
+from tests.billing.dispatching import Dispatcher
+
+NOON = datetime(2026, 11, 26, 9, 0, tzinfo=UTC)
+
+
+@pytest.fixture
+def dispatcher(sqlite_engine):
+    return Dispatcher(open_desk(sqlite_engine))
+
+
+@pytest.fixture
+def told(dispatcher):
+    """One message at least of each kind that is told of a payment, from payments that went every way they can."""
+    desk = dispatcher.desk
+    desk.pay("CONNECTED", "0949AQ")
+    desk.pay("NO_LINE", "12BC", "1500.50")
+    desk.pay("PARTIAL", "0949AQ", "10")
+    desk.pay("SMS", "SMS001", "100")
+    desk.pay("WHATSAPP", "WA001", "100")
+    desk.pay("SERVICE", "ACC001", "100")
+    desk.pay("UNMATCHED", "9999ZZ")
+    desk.pay("UNMATCHED", "9999ZZ", "7")  # contradicts it
+    dispatcher.run()
+    dispatcher.script[1] = [AccessOutcome.NO_SUCH_SECRET]
+    desk.pay("GIVEN_UP", "0949AQ")
+    dispatcher.run()
+    dispatcher.script[1] = [AccessOutcome.UNREACHABLE] * 3
+    desk.pay("WAITING", "0949AQ")
+    desk.pass_time(timedelta(seconds=10))
+    dispatcher.run()
+    dispatcher.script[1] = [AccessOutcome.UNREACHABLE] * 1000
+    desk.pay("EXPIRED", "0949AQ")
+    dispatcher.carry_out()
+    desk.pass_time(desk.customer("0949AQ").next_payment_date - desk.today() + timedelta(days=1))
+    dispatcher.carry_out()
+    return list(dispatcher.inbox.values())
+
+
+def digests():
+    customer, staff = Notice("", {}, customer=CUSTOMER_PHONE), Notice("", {}, isp=ISP_1, admins=ADMINS)
+    for topic in topics.Topic:
+        whom = customer if topic is topics.Topic.PART_PAYMENT else staff
+        tally = topics.Tally(1, topic, "somebody", NOON, held_back=3, held_back_cents=100_000)
+        yield from rules.compose("task-1", topics.digest(tally, whom, NOON + timedelta(hours=1)), None)
+
+
+def alarms():
+    for template in ("payments_waiting", "payments_waiting_over", "callbacks_rejected"):
+        trouble = alarm.Trouble(cause="billing does not answer", count=3, lasting=True)
+        yield alarm._message(alarm.Notice(template, NOON, trouble), "gateway-1", ADMINS[0])
+
+
+def test_every_event_and_variant_of_billing_is_among_them(told):
+    events = {message.message_id.split(".")[1].partition(":")[0] for message in (*told, *digests())}
+    assert events == {"payment", *rules._OTHER_EVENTS}
+    to_customers = {message.template for message in told if message.phone == CUSTOMER_PHONE}
+    assert to_customers >= {rules._CUSTOMER_PAYMENT[variant][0] for variant in Variant}
+
+
+def test_every_message_has_a_template_with_all_facts_it_needs_and_every_template_is_used(told):
+    messages = [*told, *digests(), *alarms()]
+    for message in messages:
+        text = TEMPLATES[message.template].render(message.facts)
+        assert all(message.facts[name] in text for name in TEMPLATES[message.template].facts)
+    assert {message.template for message in messages} == set(TEMPLATES)
+
+
+def test_no_fact_is_given_that_no_text_tells(told):
+    """Those of one payment get the same facts, and each text tells its part: together they tell all of them."""
+    given, needed = set(), defaultdict(set)
+    for message in (*told, *digests(), *alarms()):
+        kind = "payment" if ".payment." in message.message_id else frozenset(message.facts)
+        given |= {(kind, fact) for fact in message.facts}
+        needed[kind] |= TEMPLATES[message.template].facts
+    assert {(kind, fact) for kind, fact in given if fact not in needed[kind]} == set()
