@@ -50,6 +50,7 @@ class FakeBilling(
     stale: list[int] = field(default_factory=list)
     busy_router_ids: list[list[int]] = field(default_factory=list)
     max_tasks: list[int] = field(default_factory=list)  # of each lease of lines
+    message_leases: int = 0
     busy: bool = False
     leases_refused: list[float] = field(default_factory=list)  # when each was
     # Faults on demand.
@@ -266,6 +267,8 @@ class FakeBilling(
         if request.kind == task_pb.TASK_KIND_SET_ACCESS:
             self.busy_router_ids.append(list(request.busy_router_ids))
             self.max_tasks.append(request.max_tasks)
+        else:
+            self.message_leases += 1
         moment, leased = time.monotonic(), []
         lease = request.lease_duration.ToMicroseconds() / 1e6
         asked_for = [held for held in self.tasks.values() if _kind(held.task) == request.kind]

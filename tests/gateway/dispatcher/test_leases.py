@@ -120,3 +120,16 @@ async def test_while_payments_pour_in_fewer_tasks_are_asked_for_and_more_seldom(
         assert asyncio.get_running_loop().time() - began > 0.5
         world.billing.fake.busy = False
         await until(lambda: world.billing.fake.max_tasks[-1] == limits.max_tasks)
+
+
+async def test_messages_that_stood_back_go_as_soon_as_payments_come_in_more_slowly(world):
+    limits = replace(PACE, busy_access_interval=0.1, busy_message_interval=3600)
+    world.billing.fake.busy = True
+    async with dispatching(world, limits):
+        await until(lambda: world.billing.fake.message_leases)
+        world.billing.fake.add_task(messages=[("m1", "0712345678", "payment_notice")])
+        asked = len(world.billing.fake.max_tasks)
+        await until(lambda: len(world.billing.fake.max_tasks) > asked + 2)
+        assert not world.notify.fake.messages
+        world.billing.fake.busy = False
+        await until(all_done(world))

@@ -267,7 +267,7 @@ async def test_operators_see_what_waits_and_no_body(world, authorized):
         }
 
 
-async def test_a_recorded_payment_wakes_the_dispatcher_also_from_the_spool(world):
+async def test_what_follows_from_a_payment_is_done_as_well_when_it_came_by_way_of_the_spool(world):
     world.billing.fake.creates_tasks = True
     world.billing.fake.fail_with = grpc.StatusCode.UNAVAILABLE
     async with run_gateway(world.plan(dispatches=True)) as gateway:

@@ -30,7 +30,7 @@ class TaskServiceStub:
     exactly when the payment does.
 
     A lease ends by report or by time. Every lease of a task raises its fencing_token; a report with an older
-    fencing token is stale and changes nothing, so two carriers of one task cannot both count.
+    fencing token is stale and changes nothing, so two dispatchers that carry out one task cannot both count.
 
     Recording payments goes first: LeaseTasks and CompleteTasks wait a moment for each other, and answer
     RESOURCE_EXHAUSTED `TASKS_BUSY` when too many of them are at work; ask again after a pause.
@@ -69,7 +69,7 @@ class TaskServiceServicer:
     exactly when the payment does.
 
     A lease ends by report or by time. Every lease of a task raises its fencing_token; a report with an older
-    fencing token is stale and changes nothing, so two carriers of one task cannot both count.
+    fencing token is stale and changes nothing, so two dispatchers that carry out one task cannot both count.
 
     Recording payments goes first: LeaseTasks and CompleteTasks wait a moment for each other, and answer
     RESOURCE_EXHAUSTED `TASKS_BUSY` when too many of them are at work; ask again after a pause.
@@ -155,7 +155,7 @@ class TaskService:
     exactly when the payment does.
 
     A lease ends by report or by time. Every lease of a task raises its fencing_token; a report with an older
-    fencing token is stale and changes nothing, so two carriers of one task cannot both count.
+    fencing token is stale and changes nothing, so two dispatchers that carry out one task cannot both count.
 
     Recording payments goes first: LeaseTasks and CompleteTasks wait a moment for each other, and answer
     RESOURCE_EXHAUSTED `TASKS_BUSY` when too many of them are at work; ask again after a pause.

@@ -31,7 +31,7 @@ class TaskServiceStub:
     exactly when the payment does.
 
     A lease ends by report or by time. Every lease of a task raises its fencing_token; a report with an older
-    fencing token is stale and changes nothing, so two carriers of one task cannot both count.
+    fencing token is stale and changes nothing, so two dispatchers that carry out one task cannot both count.
 
     Recording payments goes first: LeaseTasks and CompleteTasks wait a moment for each other, and answer
     RESOURCE_EXHAUSTED `TASKS_BUSY` when too many of them are at work; ask again after a pause.
@@ -75,7 +75,7 @@ class TaskServiceAsyncStub(TaskServiceStub):
     exactly when the payment does.
 
     A lease ends by report or by time. Every lease of a task raises its fencing_token; a report with an older
-    fencing token is stale and changes nothing, so two carriers of one task cannot both count.
+    fencing token is stale and changes nothing, so two dispatchers that carry out one task cannot both count.
 
     Recording payments goes first: LeaseTasks and CompleteTasks wait a moment for each other, and answer
     RESOURCE_EXHAUSTED `TASKS_BUSY` when too many of them are at work; ask again after a pause.
@@ -115,7 +115,7 @@ class TaskServiceServicer(metaclass=_abc_1.ABCMeta):
     exactly when the payment does.
 
     A lease ends by report or by time. Every lease of a task raises its fencing_token; a report with an older
-    fencing token is stale and changes nothing, so two carriers of one task cannot both count.
+    fencing token is stale and changes nothing, so two dispatchers that carry out one task cannot both count.
 
     Recording payments goes first: LeaseTasks and CompleteTasks wait a moment for each other, and answer
     RESOURCE_EXHAUSTED `TASKS_BUSY` when too many of them are at work; ask again after a pause.

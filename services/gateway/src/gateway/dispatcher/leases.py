@@ -16,6 +16,9 @@ log = structlog.get_logger()
 
 TaskT = TypeVar("TaskT", bound=Task)
 
+# A stop is noticed within so many seconds.
+_STOP_SECONDS = 0.25
+
 
 class Worker(Protocol[TaskT]):
     """Carries out tasks of one kind."""
@@ -42,7 +45,10 @@ class Worker(Protocol[TaskT]):
 
 
 class LeaseLoop(Generic[TaskT]):
-    """Keeps one worker busy until `stopping` is set. `lease` takes a number of tasks and the busy routers."""
+    """Keeps one worker busy until `stopping` is set. `lease` takes a number of tasks and the busy routers.
+
+    `calm` is set while billing says that it is not busy; the loops of a dispatcher share it, and hear it of each other.
+    """
 
     def __init__(
         self,
@@ -50,13 +56,14 @@ class LeaseLoop(Generic[TaskT]):
         worker: Worker[TaskT],
         limits: DispatchLimits,
         stopping: asyncio.Event,
+        calm: asyncio.Event,
     ) -> None:
         self._lease = lease
         self._worker = worker
         self._limits = limits
         self._stopping = stopping
         self._held = 0
-        self._billing_is_busy = False
+        self._calm = calm
         self._under_way: set[asyncio.Task[None]] = set()
         self._backoff = Backoff(limits.first_pause, limits.max_pause)
 
@@ -84,8 +91,8 @@ class LeaseLoop(Generic[TaskT]):
         began = time.monotonic()
         self._worker.freed.clear()
         started = await self._lease_and_start()
-        if self._billing_is_busy:
-            await wait_for(self._stopping, _until(began + self._worker.busy_interval))
+        if not self._calm.is_set():
+            await self._wait_for_calm(began + self._worker.busy_interval)
             return
         if started >= self._limits.max_tasks:
             return  # more is due
@@ -93,15 +100,23 @@ class LeaseLoop(Generic[TaskT]):
         if not started:
             await wait_for(self._worker.freed, _until(began + self._limits.poll))
 
+    async def _wait_for_calm(self, moment: float) -> None:
+        """Wait until payments come in more slowly, but not beyond a moment."""
+        while not (self._calm.is_set() or self._stopping.is_set()) and time.monotonic() < moment:
+            await wait_for(self._calm, min(_until(moment), _STOP_SECONDS))
+
     async def _lease_and_start(self) -> int:
         """How many tasks were leased and are under way now; none while as many are held as may be."""
         busy = self._worker.busy_routers
         if self._held >= self._limits.max_tasks_held or len(busy) > self._limits.max_routers_held:
             return 0
-        most = self._limits.max_tasks_when_busy if self._billing_is_busy else self._limits.max_tasks
+        most = self._limits.max_tasks if self._calm.is_set() else self._limits.max_tasks_when_busy
         leased = await self._lease(most, busy)
         self._backoff.succeeded()
-        self._billing_is_busy = leased.busy
+        if leased.busy:
+            self._calm.clear()
+        else:
+            self._calm.set()
         for piece in self._worker.split(leased.tasks):
             self._start(piece)
         return len(leased.tasks)

@@ -35,8 +35,10 @@ class Dispatcher:
         few = Calls(limits, stopping, at_once=limits.max_message_calls_at_once, deadline=limits.message_deadline)
         notify = Notify(clients.notify, deadline=limits.message_deadline)
         messages = MessageWorker(notify, few, on_messages, limits)
-        self._access = LeaseLoop[AccessTask](tasks.lease_access, access, limits, stopping)
-        self._messages = LeaseLoop[MessageTask](tasks.lease_messages, messages, limits, stopping)
+        calm = asyncio.Event()
+        calm.set()
+        self._access = LeaseLoop[AccessTask](tasks.lease_access, access, limits, stopping, calm)
+        self._messages = LeaseLoop[MessageTask](tasks.lease_messages, messages, limits, stopping, calm)
 
     async def run(self) -> None:
         """Work until `stopping` is set, then finish what is under way and give back what is not."""
