@@ -9,7 +9,8 @@ from cryptography.fernet import Fernet
 from hypothesis import given
 from hypothesis import strategies as st
 from router_control.__main__ import MIGRATIONS
-from router_control.routers.errors import InvalidRouter, NoLogin, RouterNameTaken, RouterNotFound, UnreadablePassword
+from router_control.routeros.errors import LoginRefused
+from router_control.routers.errors import InvalidRouter, RouterNameTaken, RouterNotFound, UnreadablePassword
 from router_control.routers.rules import Registration, checked
 from router_control.routers.service import Defaults, Registry
 from router_control.routers.vault import Vault
@@ -108,7 +109,7 @@ def test_a_rotated_key_still_opens_old_passwords_and_reencrypting_lets_the_old_k
     assert rotated.target(rotated.get(created.router_id)).login.password == "mango-tree-7"
 
     new_only = Registry(engine, Vault([NEW]), Defaults())
-    with pytest.raises(UnreadablePassword):
+    with pytest.raises(LoginRefused, match="REJESHA_ROUTER_CONTROL_KEYS"):
         new_only.target(new_only.get(created.router_id))
 
     assert rotated.reencrypt() == 1
@@ -137,7 +138,7 @@ def test_a_row_of_the_predecessor_uses_the_default_login_and_port(engine):
 
 def test_a_router_without_login_and_without_default_has_none(registry):
     created = registry.create(Registration("Kisumu", "10.0.0.1", use_default_login=True))
-    with pytest.raises(NoLogin):
+    with pytest.raises(LoginRefused, match="REJESHA_ROUTEROS_USER"):
         registry.target(created)
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from router_control.lines.errors import InvalidAccessRequest
 from router_control.routeros.errors import AccessOutcome
-from router_control.routers.rules import has_control_characters
+from router_control.routeros.protocol import has_control_characters
 
 MAX_USERS = 1000
 

@@ -14,7 +14,6 @@ from router_control.routeros.errors import AccessOutcome, RouterFailure
 from router_control.routeros.protocol import TimeLimit
 from router_control.routeros.workers import Workers
 from router_control.routers.errors import RouterNotFound
-from router_control.routers.reachability import target_of
 from router_control.routers.service import Registry
 
 log = structlog.get_logger()
@@ -51,7 +50,7 @@ class Lines:
     ) -> AccessResults:
         try:
             registration = self._registry.get(router_id)
-            self._workers.perform(router_id, operation, target_of(self._registry, registration), limit)
+            self._workers.perform(router_id, operation, self._registry.target(registration), limit)
         except RouterNotFound:  # perhaps only when its certificate was to be remembered
             return AccessResults(dict.fromkeys(names, AccessResult(AccessOutcome.NO_SUCH_ROUTER)))
         except RouterFailure as failure:

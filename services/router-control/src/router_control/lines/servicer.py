@@ -8,7 +8,7 @@ from rejesha.router_control.v1 import router_control_service_pb2 as pb
 from router_control.lines.errors import InvalidAccessRequest
 from router_control.lines.rules import AccessResult, check_names
 from router_control.lines.service import AccessResults, Lines
-from router_control.routers.servicer import time_limit
+from router_control.routeros.protocol import TimeLimit
 
 _ENABLED = {pb.ACCESS_ENABLED: True, pb.ACCESS_DISABLED: False}
 _ACCESS = {None: pb.ACCESS_UNSPECIFIED, True: pb.ACCESS_ENABLED, False: pb.ACCESS_DISABLED}
@@ -26,12 +26,12 @@ class LinesServicer:
         if any(change.access not in _ENABLED for change in request.changes):
             raise InvalidAccessRequest("a wanted access is ENABLED or DISABLED")
         wanted = {change.username: _ENABLED[change.access] for change in request.changes}
-        found = self._lines.set_access(request.router_id, wanted, time_limit(context))
+        found = self._lines.set_access(request.router_id, wanted, TimeLimit.of_caller())
         return pb.SetAccessResponse(results=_results(names, found), router_name=found.router_name)
 
     def GetAccess(self, request: pb.GetAccessRequest, context: grpc.ServicerContext) -> pb.GetAccessResponse:
         check_names(request.usernames)
-        found = self._lines.get_access(request.router_id, tuple(request.usernames), time_limit(context))
+        found = self._lines.get_access(request.router_id, tuple(request.usernames), TimeLimit.of_caller())
         return pb.GetAccessResponse(results=_results(request.usernames, found), router_name=found.router_name)
 
 

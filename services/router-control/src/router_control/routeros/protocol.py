@@ -9,11 +9,13 @@ import contextlib
 import socket
 import ssl
 import time
+import unicodedata
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 
 from librouteros.exceptions import ProtocolError
 from librouteros.protocol import decode_length, determine_length, encode_sentence
+from servicekit.rpc import call
 from servicekit.rpc.errors import Cancelled
 
 from router_control.routeros.errors import (
@@ -38,6 +40,11 @@ MAX_ROW_CHARACTERS = 2_000_000
 MAX_TRAPS = 8
 MAX_TEXT = 200
 
+# How long a call that has no deadline may take.
+DEFAULT_SECONDS = 10.0
+# However patient a caller is, a router's other callers wait behind it.
+MAX_SECONDS = 60.0
+
 Row = dict[str, str]
 
 
@@ -54,6 +61,20 @@ class TimeLimit:
     @classmethod
     def after(cls, seconds: float) -> "TimeLimit":
         return cls(time.monotonic() + seconds)
+
+    @classmethod
+    def of_caller(cls) -> "TimeLimit":
+        """The deadline of the RPC that this thread answers, less a slice in which the answer travels.
+
+        It is cancelled when the call ends, by its caller or by its answer.
+        """
+        remaining = call.remaining()
+        if remaining > 86_400:  # no deadline arrives as the end of time
+            limit = cls.after(DEFAULT_SECONDS)
+        else:
+            limit = cls.after(min(remaining - min(0.1 + remaining * 0.1, 0.5), MAX_SECONDS))
+        call.on_end(limit.cancel)
+        return limit
 
     def remaining(self) -> float:
         """Seconds left, never below zero."""
@@ -206,6 +227,11 @@ class Reply:
         if self._space < 0 or len(self.rows) == MAX_ROWS:
             raise AnswerTooLarge(f"more than {MAX_ROWS} rows or {MAX_ROW_CHARACTERS} characters of what was asked for")
         self.rows.append(row)
+
+
+def has_control_characters(text: str) -> bool:
+    """Whether `text` holds a character that could end or garble a line or a word."""
+    return any(unicodedata.category(character) == "Cc" for character in text)
 
 
 def readable(text: str) -> str:

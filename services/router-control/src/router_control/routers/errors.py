@@ -51,9 +51,5 @@ class RouterIdTaken(AlreadyExists):
     reason = "ROUTER_ID_TAKEN"
 
 
-class NoLogin(Exception):
-    """A router has no login of its own, and the installation has no default."""
-
-
 class UnreadablePassword(Exception):
     """None of the keys opens a stored password: its key was taken out of the configuration too early."""

@@ -9,12 +9,11 @@ from dataclasses import dataclass
 
 import structlog
 
-from router_control.routeros.connection import CONNECT_SECONDS, Connection, Target, certificate_shown
-from router_control.routeros.errors import AccessOutcome, LoginRefused, RouterFailure
+from router_control.routeros.connection import CONNECT_SECONDS, Connection, certificate_shown
+from router_control.routeros.errors import AccessOutcome, RouterFailure
 from router_control.routeros.protocol import TimeLimit, readable
 from router_control.routeros.workers import Workers
-from router_control.routers.errors import NoLogin, UnreadablePassword
-from router_control.routers.rules import Registration, check_remembers
+from router_control.routers.rules import check_remembers
 from router_control.routers.service import Registry
 
 log = structlog.get_logger()
@@ -53,7 +52,7 @@ class Reachability:
         introduction, begun = Introduction(), time.monotonic()
         outcome, detail = AccessOutcome.ALREADY_SO, ""
         try:
-            self._workers.perform(router_id, introduction, target_of(self._registry, registration), limit, fresh=True)
+            self._workers.perform(router_id, introduction, self._registry.target(registration), limit, fresh=True)
         except RouterFailure as failure:
             outcome, detail = failure.outcome, str(failure)
         else:
@@ -80,16 +79,6 @@ class Reachability:
         if router.tls and not router.verify_certificate and not router.certificate:
             return "TLS without a certificate, which anybody on the way can imitate: give the router's api-ssl one"
         return ""
-
-
-def target_of(registry: Registry, registration: Registration) -> Target:
-    """Where a router is and how to get in. Raises LoginRefused when there is no login to try."""
-    try:
-        return registry.target(registration)
-    except NoLogin as error:
-        raise LoginRefused("the router has no login, and REJESHA_ROUTEROS_USER names no default") from error
-    except UnreadablePassword as error:
-        raise LoginRefused("no key of REJESHA_ROUTER_CONTROL_KEYS opens the stored password") from error
 
 
 class Introduction:

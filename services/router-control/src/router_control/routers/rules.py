@@ -5,9 +5,9 @@ Owns the rule that a login goes only where it was given for.
 
 import ipaddress
 import re
-import unicodedata
 from dataclasses import dataclass, field, replace
 
+from router_control.routeros.protocol import has_control_characters
 from router_control.routers.errors import (
     CertificateNotRemembered,
     InvalidFingerprint,
@@ -118,8 +118,3 @@ def _is_address(text: str) -> bool:
         # Only digits and dots, and yet no IP address: a typing error, not a name.
         return bool(_HOST.match(text)) and not re.fullmatch(r"[\d.]+", text)
     return not (address.is_unspecified or address.is_multicast)
-
-
-def has_control_characters(text: str) -> bool:
-    """Whether `text` holds a character that could end or garble a line or a word."""
-    return any(unicodedata.category(character) == "Cc" for character in text)

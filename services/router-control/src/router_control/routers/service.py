@@ -9,8 +9,15 @@ import sqlalchemy as sa
 from servicekit.database import current_time, transact
 
 from router_control.routeros.connection import Login, Target
+from router_control.routeros.errors import LoginRefused
 from router_control.routers import store
-from router_control.routers.errors import InvalidRouter, NoLogin, RouterIdTaken, RouterNameTaken, RouterNotFound
+from router_control.routers.errors import (
+    InvalidRouter,
+    RouterIdTaken,
+    RouterNameTaken,
+    RouterNotFound,
+    UnreadablePassword,
+)
 from router_control.routers.rules import (
     MAX_WANTED_ID,
     Registration,
@@ -119,7 +126,7 @@ class Registry:
         return transact(self._engine, work)
 
     def target(self, registration: Registration) -> Target:
-        """Where a router is and how to get in. Raises NoLogin, UnreadablePassword."""
+        """Where a router is and how to get in. Raises LoginRefused when there is no login to try."""
         return Target(
             host=registration.address,
             port=self.port(registration),
@@ -156,11 +163,16 @@ class Registry:
 
     def _login(self, registration: Registration) -> Login:
         if registration.username:
-            encrypted = registration.password_encrypted
-            return Login(registration.username, self._vault.decrypt(encrypted) if encrypted else "")
+            return Login(registration.username, self._password(registration.password_encrypted))
         if not self._defaults.username:
-            raise NoLogin
+            raise LoginRefused("the router has no login, and REJESHA_ROUTEROS_USER names no default")
         return Login(self._defaults.username, self._defaults.password)
+
+    def _password(self, encrypted: str) -> str:
+        try:
+            return self._vault.decrypt(encrypted) if encrypted else ""
+        except UnreadablePassword as error:
+            raise LoginRefused("no key of REJESHA_ROUTER_CONTROL_KEYS opens the stored password") from error
 
     def _encrypted(self, wanted: Registration, *, stored: str) -> str:
         """The password to keep: a new one, or the stored one where none is given and there is a login to go with it."""

@@ -10,10 +10,6 @@ from router_control.routers.reachability import Reachability
 from router_control.routers.rules import Registration
 from router_control.routers.service import Registry
 
-_DEFAULT_SECONDS = 10.0
-# However patient a caller is, a router's other callers wait behind it.
-_MAX_SECONDS = 60.0
-
 
 class RoutersServicer:
     """The registry's RPCs, CheckRouter and GetRouterCertificate."""
@@ -22,7 +18,7 @@ class RoutersServicer:
         self._registry, self._reachability, self._workers = registry, reachability, workers
 
     def CheckRouter(self, request: pb.CheckRouterRequest, context: grpc.ServicerContext) -> pb.CheckRouterResponse:
-        check = self._reachability.check(request.router_id, time_limit(context))
+        check = self._reachability.check(request.router_id, TimeLimit.of_caller())
         return pb.CheckRouterResponse(
             outcome=_outcome(check.outcome),
             identity=check.identity,
@@ -43,7 +39,7 @@ class RoutersServicer:
     def GetRouterCertificate(
         self, request: pb.GetRouterCertificateRequest, context: grpc.ServicerContext
     ) -> pb.GetRouterCertificateResponse:
-        certificate = self._reachability.certificate(request.router_id, time_limit(context))
+        certificate = self._reachability.certificate(request.router_id, TimeLimit.of_caller())
         return pb.GetRouterCertificateResponse(
             outcome=_outcome(certificate.outcome),
             shown_sha256=certificate.shown,
@@ -66,21 +62,6 @@ class RoutersServicer:
         self._registry.delete(request.router_id)
         self._workers.retire(request.router_id)
         return pb.DeleteRouterResponse()
-
-
-def time_limit(context: grpc.ServicerContext) -> TimeLimit:
-    """The caller's deadline less a slice, in which our answer travels; ten seconds when the caller has none.
-
-    It is cancelled when the call ends, by the caller or by its answer.
-    """
-    remaining = context.time_remaining()
-    if remaining is None or remaining > 86_400:  # "none" arrives as the end of time
-        limit = TimeLimit.after(_DEFAULT_SECONDS)
-    else:
-        limit = TimeLimit.after(min(remaining - min(0.1 + remaining * 0.1, 0.5), _MAX_SECONDS))
-    if not context.add_callback(limit.cancel):  # it has ended already
-        limit.cancel()
-    return limit
 
 
 def _outcome(outcome: AccessOutcome) -> pb.AccessOutcome.ValueType:
