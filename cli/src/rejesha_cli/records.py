@@ -6,15 +6,15 @@ an enum is its word in lower case; what is unset, unknown or UNSPECIFIED is null
 """
 
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, cast
 from zoneinfo import ZoneInfo
 
 from google.protobuf.descriptor import EnumDescriptor, FieldDescriptor
 from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
-
-from rejesha_cli.money import format_kes
+from servicekit.moments import to_datetime
+from servicekit.money import in_shillings
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -58,7 +58,7 @@ def _value(field: FieldDescriptor, message: Message) -> Any:
 
 def _single(field: FieldDescriptor, value: Any) -> Any:
     if isinstance(value, Timestamp):
-        return local_time(value.ToDatetime(UTC))
+        return local_time(to_datetime(value))
     if isinstance(value, Message):
         return record(value)
     if field.enum_type is not None:
@@ -66,7 +66,7 @@ def _single(field: FieldDescriptor, value: Any) -> Any:
     if isinstance(value, bytes):
         return value.decode("utf-8", "backslashreplace")
     if field.name.endswith("_cents"):
-        return format_kes(value)
+        return in_shillings(value)
     return value
 
 

@@ -13,9 +13,9 @@ MAX_AMOUNT_CENTS = 999_999_999_999
 # Commas only where thousands end: "10,00" could be ten shillings or a thousand, and guessing is not for money.
 # The exponent is there because a Java double of ten million prints as 1.0E7.
 _AMOUNT = re.compile(
-    r"(?:(?:KES|KSHS?)\.?\s*)?"
+    r"(?:(?:KES|K?SHS?)\.?\s*)?"
     r"(-?(?:[0-9]{1,3}(?:,[0-9]{3})+|[0-9]+)(?:\.[0-9]*)?(?:E[+-]?[0-9]{1,3})?)"
-    r"(?:\s*(?:/[=-]|(?:KES|KSHS?)\.?))?",
+    r"(?:\s*(?:/[=-]|(?:KES|K?SHS?)\.?))?",
     re.IGNORECASE | re.ASCII,
 )
 # As M-Pesa itself writes an amount; no number of this form is larger than MAX_AMOUNT_CENTS.

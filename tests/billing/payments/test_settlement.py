@@ -6,10 +6,11 @@ import pytest
 import sqlalchemy as sa
 from billing.accounts.rules import Customer, Isp, IspAccount
 from billing.calendar import end_of, today
-from billing.payments.rules import money, normalise
+from billing.payments.rules import normalise
 from billing.payments.settlement import ToCustomer, ToIsp, extend, settle
 from hypothesis import given
 from hypothesis import strategies as st
+from servicekit.money import grouped
 
 from tests.billing.desk import payment
 
@@ -102,7 +103,7 @@ def test_a_customer_s_money_is_the_isp_s_and_only_a_whole_package_moves_the_date
 
 @given(st.integers(-(10**15), 10**15))
 def test_money_reads_back_as_the_same_cents(cents):
-    text = money(cents)
+    text = grouped(cents)
     assert int(text.replace(",", "").replace(".", "")) == cents
     assert text[-3] == "."
 

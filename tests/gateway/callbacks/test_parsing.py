@@ -1,12 +1,12 @@
 import json
 
 import pytest
-from gateway.callbacks.amounts import MAX_AMOUNT_CENTS, in_shillings
 from gateway.callbacks.parsing import MAX_BODY_BYTES, MalformedCallback, Payment, parse_callback
 from gateway_rig import callback
 from hypothesis import given
 from hypothesis import strategies as st
 from rejesha.billing.v1 import payment_service_pb2 as pb
+from servicekit.money import MAX_AMOUNT_CENTS, in_shillings
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),

@@ -2,7 +2,8 @@ import phonenumbers
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from notify.messages.phones import NotAMobileNumber, normalise
+from notify.messages.phones import normalise
+from servicekit.phones import NotAMobileNumber
 
 _MOBILE = {phonenumbers.PhoneNumberType.MOBILE, phonenumbers.PhoneNumberType.FIXED_LINE_OR_MOBILE}
 

@@ -12,6 +12,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 
+from servicekit.phones import is_mobile
+
 from rejesha_cli.errors import UnreadableSheet
 from rejesha_cli.money import parse_cents
 
@@ -20,7 +22,6 @@ MAX_WANTED_ID = 1_000_000_000
 
 _NULLS = {"NULL", "\\N"}
 _HOST = re.compile(r"(?=.{1,253}\Z)\w[\w-]{0,62}(\.\w[\w-]{0,62})*\.?", re.ASCII)
-_PHONE = re.compile(r"(\+?254|0)?[17]\d{8}", re.ASCII)
 
 
 class BadValue(ValueError):
@@ -164,7 +165,7 @@ def host(text: str) -> str:
 def phone(text: str) -> str:
     """A Kenyan mobile number in any spelling, without its spaces, dashes and brackets; may be empty."""
     number = re.sub(r"[\s()-]", "", text)
-    if number and not _PHONE.fullmatch(number):
+    if number and not is_mobile(number):
         raise BadValue(f"the phone {text!r} is no Kenyan mobile number")
     return number
 

@@ -6,7 +6,8 @@ import string
 from dataclasses import dataclass
 from datetime import datetime
 
-from rejesha_cli.money import format_kes
+from servicekit.money import in_shillings
+
 from rejesha_cli.records import NAIROBI
 
 
@@ -25,7 +26,7 @@ def sample(account: str, amount_cents: int, shortcode: str, *, msisdn: str, tran
         "TransactionType": "Pay Bill",
         "TransID": trans_id,
         "TransTime": datetime.now(NAIROBI).strftime("%Y%m%d%H%M%S"),
-        "TransAmount": format_kes(amount_cents),
+        "TransAmount": in_shillings(amount_cents),
         "BusinessShortCode": shortcode,
         "BillRefNumber": account,
         "InvoiceNumber": "",

@@ -7,14 +7,15 @@ from datetime import date
 from typing import Any
 
 from servicekit.database import current_time, transact
+from servicekit.money import MAX_AMOUNT_CENTS
+from servicekit.phones import is_mobile
 from servicekit.rpc.errors import AlreadyExists, InvalidArgument, NotFound
 from sqlalchemy import Connection, Engine
 
 from billing.accounts import store
 from billing.accounts.rules import Customer, Isp
-from billing.payments.rules import MAX_AMOUNT_CENTS, normalise
+from billing.payments.rules import normalise
 
-_PHONE = re.compile(r"(?:\+?254|0)?[17][0-9]{8}")
 MAX_ID = 2**31 - 1
 # Of an id that a caller wants: the numbers above are left for the rows that get theirs from the database.
 MAX_WANTED_ID = 1_000_000_000
@@ -83,7 +84,7 @@ def _isp_fault(isp: Isp) -> str:
         return f"isp_id: 1 to {MAX_WANTED_ID}, or 0 for the next free one"
     if not 1 <= len(isp.name) <= 255:
         return "name: 1 to 255 characters"
-    if isp.contact_phone and not _PHONE.fullmatch(isp.contact_phone):
+    if isp.contact_phone and not is_mobile(isp.contact_phone):
         return "contact_phone: not a Kenyan mobile number"
     for kind, account in isp.accounts():
         if len(account) > 100 or (account and not account.startswith(kind)):
@@ -181,7 +182,7 @@ def _customer_fault(customer: Customer) -> str:
         (not _ISP_SHAPE.fullmatch(account), "account_name: looks like an ISP's account (SMS…, WA…, ACC…)"),
         (len(customer.full_name) <= 255, "full_name: at most 255 characters"),
         (len(customer.username) <= 100, "username: at most 100 characters"),
-        (not customer.phone or _PHONE.fullmatch(customer.phone), "phone: not a Kenyan mobile number"),
+        (not customer.phone or is_mobile(customer.phone), "phone: not a Kenyan mobile number"),
         (package_cents is None or 1 <= package_cents <= MAX_AMOUNT_CENTS, "package_cents: not an amount"),
         (router_id is None or 1 <= router_id <= MAX_ID, "router_id: not a router's number"),
     )

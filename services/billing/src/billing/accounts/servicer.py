@@ -6,13 +6,13 @@ from typing import Any
 import grpc
 from rejesha.billing.v1 import account_service_pb2 as pb
 from rejesha.billing.v1 import account_service_pb2_grpc
+from servicekit.moments import to_timestamp
 from sqlalchemy import Engine
 
 from billing import calendar
 from billing.accounts import service as directory
 from billing.accounts.rules import Customer, Isp
 from billing.accounts.service import CustomerResult
-from billing.servicer.moments import moment
 from billing.servicer.paging import check_batch, last_id, next_token, page_size
 
 _STATUSES = {"active": pb.CUSTOMER_STATUS_ACTIVE, "inactive": pb.CUSTOMER_STATUS_INACTIVE}
@@ -132,5 +132,5 @@ def _customer(row: Any) -> pb.Customer:
         phone=row.phone or "",
         next_payment_date=row.next_payment_date.isoformat() if row.next_payment_date else "",
         status=_STATUSES.get(row.status, pb.CUSTOMER_STATUS_UNSPECIFIED),
-        last_reconnect_time=moment(row.last_reconnected_at),
+        last_reconnect_time=to_timestamp(row.last_reconnected_at),
     )

@@ -4,19 +4,18 @@ A message task keeps one Notice: recipients and facts. Which text is true may ch
 messages are composed when the task is leased, from the notice and the task's variant.
 """
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
 from functools import lru_cache
 
-from billing.accounts.rules import Customer
-from billing.payments.rules import Content, Outcome, money
-from billing.payments.settlement import Settlement
+from servicekit.money import grouped
+from servicekit.phones import is_mobile
 
-# A whole Kenyan mobile number; what M-Pesa masks or hashes does not match.
-_WHOLE_NUMBER = re.compile(r"(?:\+?254|0)?[17][0-9]{8}")
+from billing.accounts.rules import Customer
+from billing.payments.rules import Content, Outcome
+from billing.payments.settlement import Settlement
 
 
 class Variant(StrEnum):
@@ -138,28 +137,28 @@ def _customer_facts(settlement: Settlement, balance_cents: int) -> dict[str, str
     customer, payment, package = settlement.customer, settlement.payment, settlement.package_cents
     assert customer
     return {
-        "amount": money(payment.amount_cents),
+        "amount": grouped(payment.amount_cents),
         "trans_id": payment.trans_id,
         "customer": customer.full_name or customer.account_name,
         "account": customer.account_name,
         "username": customer.username or "-",
         "router": str(customer.router_id or "-"),
-        "package": money(package),
-        "missing": money(max(package - payment.amount_cents, 0)),
+        "package": grouped(package),
+        "missing": grouped(max(package - payment.amount_cents, 0)),
         "previous_due_date": day(settlement.previous_due_date),
         "due_date": day(settlement.due_date),
-        "wallet": money(balance_cents),
+        "wallet": grouped(balance_cents),
     }
 
 
 def _other_facts(settlement: Settlement, balance_cents: int) -> tuple[str, dict[str, str]]:
     payment, isp = settlement.payment, settlement.isp
-    facts = {"trans_id": payment.trans_id, "amount": money(payment.amount_cents)}
+    facts = {"trans_id": payment.trans_id, "amount": grouped(payment.amount_cents)}
     if isp is None:
         reason = (settlement.reason or "").replace("_", " ")
         reference = payment.bill_ref_number.strip() or "-"
         return "unmatched", facts | {"reference": reference, "reason": reason, "name": payment.first_name or "-"}
-    facts |= {"isp": isp.name, "wallet": money(balance_cents)}
+    facts |= {"isp": isp.name, "wallet": grouped(balance_cents)}
     if settlement.credits:
         kind = {"sms": "SMS", "whatsapp": "WhatsApp"}[settlement.credits.credit_type]
         return "credits", facts | {"kind": kind, "credits": f"{settlement.credits.count:,}"}
@@ -179,7 +178,7 @@ def of_error(event: str, trans_id: str, error: str, admins: Sequence[str]) -> No
 
 def phone_of(customer: Customer, msisdn: str = "") -> str:
     """The customer's number on record; else the payer's, if M-Pesa sent it whole; else nothing."""
-    return customer.phone.strip() or (msisdn if _WHOLE_NUMBER.fullmatch(msisdn.strip()) else "")
+    return customer.phone.strip() or (msisdn if is_mobile(msisdn) else "")
 
 
 @lru_cache(maxsize=1024)

@@ -9,9 +9,10 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
+from servicekit.money import grouped
+
 from billing.calendar import NAIROBI
 from billing.notices.rules import Notice, Variant
-from billing.payments.rules import money
 from billing.policy import Policy
 
 # All admins get the same messages, and are counted as one.
@@ -119,7 +120,7 @@ def digest(tally: Tally, told: Notice, until: datetime) -> Notice:
     """The digest of what was held back, to those whom `told` names."""
     facts = {
         "count": f"{tally.held_back:,}",
-        "amount": money(tally.held_back_cents),
+        "amount": grouped(tally.held_back_cents),
         "since": f"{tally.since.astimezone(NAIROBI):%H:%M}",
         "until": f"{until.astimezone(NAIROBI):%H:%M}",
     }

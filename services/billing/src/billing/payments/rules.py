@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from functools import lru_cache
 
-MAX_AMOUNT_CENTS = 999_999_999_999
+from servicekit.money import grouped
+
 MAX_BATCH = 500  # payments, or quarantined callbacks, in one call
 
 
@@ -147,16 +147,9 @@ class Content:
         return cls(amount_cents, business_short_code.strip(), normalise(bill_ref_number))
 
     def __str__(self) -> str:
-        return f"KES {money(self.amount_cents)} to {self.business_short_code} for {self.reference or '(none)'}"
+        return f"KES {grouped(self.amount_cents)} to {self.business_short_code} for {self.reference or '(none)'}"
 
 
 def normalise(reference: str) -> str:
     """A reference as it is compared: without any white space, in upper case."""
     return "".join(reference.split()).upper()
-
-
-@lru_cache(maxsize=4096)  # a package's price is written ten times for each payment
-def money(cents: int) -> str:
-    """Cents as people read them: 123456 is 1,234.56."""
-    sign, cents = ("-", -cents) if cents < 0 else ("", cents)
-    return f"{sign}{cents // 100:,}.{cents % 100:02d}"

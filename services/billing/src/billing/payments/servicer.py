@@ -1,17 +1,18 @@
 """PaymentService."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 import grpc
 from rejesha.billing.v1 import payment_service_pb2 as pb
 from rejesha.billing.v1 import payment_service_pb2_grpc
+from servicekit.moments import to_datetime, to_timestamp
+from servicekit.money import MAX_AMOUNT_CENTS
 from sqlalchemy import Engine
 
 from billing.locking.service import HeldRows
 from billing.payments import assignment, service
 from billing.payments.errors import InvalidPayment
 from billing.payments.rules import (
-    MAX_AMOUNT_CENTS,
     MAX_BATCH,
     Delivery,
     Outcome,
@@ -24,7 +25,6 @@ from billing.payments.rules import (
 from billing.policy import Policy
 from billing.precedence import Precedence
 from billing.quarantine.rules import MAX_BODY_BYTES
-from billing.servicer.moments import moment
 from billing.servicer.paging import check_batch, last_id, next_token, page_size
 from billing.tasks.servicer import task_record
 
@@ -104,9 +104,9 @@ class PaymentServicer(payment_service_pb2_grpc.PaymentServiceServicer):
             open_callbacks=waiting.open_callbacks,
             unmatched_payments=waiting.unmatched_payments,
             paid_but_not_on=waiting.paid_but_not_on,
-            oldest_callback_time=moment(waiting.oldest_callback_time),
-            oldest_unmatched_time=moment(waiting.oldest_unmatched_time),
-            oldest_line_time=moment(waiting.oldest_line_time),
+            oldest_callback_time=to_timestamp(waiting.oldest_callback_time),
+            oldest_unmatched_time=to_timestamp(waiting.oldest_unmatched_time),
+            oldest_line_time=to_timestamp(waiting.oldest_line_time),
         )
 
 
@@ -157,7 +157,7 @@ def _receive_time(message: pb.Payment) -> datetime | None:
     stamp = message.receive_time
     if stamp.seconds not in PLAUSIBLE_SECONDS:
         return None
-    return datetime.fromtimestamp(stamp.seconds, UTC) + timedelta(microseconds=stamp.nanos // 1000)
+    return to_datetime(stamp)
 
 
 def _balance(message: pb.Payment) -> int | None:
@@ -190,7 +190,7 @@ def _record(payment: StoredPayment) -> pb.PaymentRecord:
         assigned_reference=payment.assigned_reference,
         first_name=payment.first_name,
         trans_time=payment.trans_time,
-        receive_time=moment(payment.receive_time),
+        receive_time=to_timestamp(payment.receive_time),
         outcome=_OUTCOMES[payment.outcome],
         unmatched_reason=_reason(payment.reason),
         isp_id=payment.isp_id or 0,
@@ -200,7 +200,7 @@ def _record(payment: StoredPayment) -> pb.PaymentRecord:
 
 def _entry(entry: StoredEntry) -> pb.TimelineEntry:
     return pb.TimelineEntry(
-        create_time=moment(entry.create_time),
+        create_time=to_timestamp(entry.create_time),
         category=entry.category,
         message=entry.message,
         details_json=entry.details_json,
@@ -209,7 +209,7 @@ def _entry(entry: StoredEntry) -> pb.TimelineEntry:
 
 def _delivery(delivery: Delivery) -> pb.PaymentDelivery:
     return pb.PaymentDelivery(
-        receive_time=moment(delivery.receive_time),
+        receive_time=to_timestamp(delivery.receive_time),
         conflicting=delivery.conflicting,
         callback_body=delivery.callback_body,
         source_address=delivery.source_address,

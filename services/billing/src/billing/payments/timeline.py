@@ -8,8 +8,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from servicekit.money import grouped
+
 from billing.accounts.rules import IspAccount
-from billing.payments.rules import Content, Outcome, Payment, UnmatchedReason, money, normalise
+from billing.payments.rules import Content, Outcome, Payment, UnmatchedReason, normalise
 from billing.payments.settlement import Settlement
 
 
@@ -51,9 +53,9 @@ def received(payment: Payment, at: datetime) -> TimelineEntry:
     return TimelineEntry(
         payment.trans_id,
         "PAYMENT_RECEIVED",
-        f"Received KES {money(payment.amount_cents)} for {payment.bill_ref_number or '(no reference)'}",
+        f"Received KES {grouped(payment.amount_cents)} for {payment.bill_ref_number or '(no reference)'}",
         {
-            "amount": money(payment.amount_cents),
+            "amount": grouped(payment.amount_cents),
             "reference": payment.bill_ref_number,
             "shortcode": payment.business_short_code,
             "type": payment.transaction_type,
@@ -77,7 +79,7 @@ def _unmatched(settlement: Settlement) -> TimelineEntry:
     payment, reason = settlement.payment, settlement.reason
     assert reason
     message = f"Held: {payment.bill_ref_number or '(no reference)'} {_WHY_UNMATCHED[reason]}"
-    details = {"reason": reason, "reference": payment.bill_ref_number, "amount": money(payment.amount_cents)}
+    details = {"reason": reason, "reference": payment.bill_ref_number, "amount": grouped(payment.amount_cents)}
     return TimelineEntry(payment.trans_id, _unmatched_category(reason, payment.bill_ref_number), message, details)
 
 
@@ -103,10 +105,10 @@ def _customer_entries(settlement: Settlement, balance_cents: int | None, assigne
             "customer_id": customer.customer_id,
             "username": customer.username,
             "router_id": customer.router_id,
-            "package": money(settlement.package_cents),
+            "package": grouped(settlement.package_cents),
         },
     )
-    yield TimelineEntry(trans_id, "TRANSACTION_RECORDED", f"KES {money(paid)} recorded", {"amount": money(paid)})
+    yield TimelineEntry(trans_id, "TRANSACTION_RECORDED", f"KES {grouped(paid)} recorded", {"amount": grouped(paid)})
     yield _wallet_updated(settlement, balance_cents)
     yield from _line_entries(settlement)
     yield _complete(settlement, "PROCESSING_COMPLETE")
@@ -115,8 +117,8 @@ def _customer_entries(settlement: Settlement, balance_cents: int | None, assigne
 def _line_entries(settlement: Settlement) -> Iterator[TimelineEntry]:
     trans_id, paid, package = settlement.payment.trans_id, settlement.payment.amount_cents, settlement.package_cents
     if settlement.outcome is Outcome.CUSTOMER_PARTIAL:
-        missing = money(package - paid)
-        facts = {"paid": money(paid), "package": money(package), "missing": missing}
+        missing = grouped(package - paid)
+        facts = {"paid": grouped(paid), "package": grouped(package), "missing": missing}
         yield TimelineEntry(trans_id, "INSUFFICIENT_PAYMENT", f"KES {missing} short of the package", facts)
     elif settlement.line is None:
         yield TimelineEntry(trans_id, "NO_ROUTER_CONFIG", "No router or username on record: the line is not switched")
@@ -134,7 +136,7 @@ def _isp_entries(settlement: Settlement, balance_cents: int | None, assigned_by:
 
 def _wallet_updated(settlement: Settlement, balance_cents: int | None) -> TimelineEntry:
     assert settlement.isp
-    added, balance = money(settlement.wallet_cents), money(balance_cents or 0)
+    added, balance = grouped(settlement.wallet_cents), grouped(balance_cents or 0)
     return TimelineEntry(
         settlement.payment.trans_id,
         "WALLET_UPDATED",

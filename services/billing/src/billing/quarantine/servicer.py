@@ -3,6 +3,7 @@
 import grpc
 from rejesha.billing.v1 import quarantine_service_pb2 as pb
 from rejesha.billing.v1 import quarantine_service_pb2_grpc
+from servicekit.moments import to_timestamp
 from sqlalchemy import Engine
 
 from billing.payments.rules import MAX_BATCH
@@ -17,7 +18,6 @@ from billing.quarantine.rules import (
     QuarantinedCallback,
     QuarantineState,
 )
-from billing.servicer.moments import moment
 from billing.servicer.paging import check_batch, last_id, next_token, page_size
 
 _STATES = {state: pb.QuarantineState.Value(f"QUARANTINE_STATE_{state.name}") for state in QuarantineState}
@@ -85,7 +85,7 @@ def _message(callback: QuarantinedCallback) -> pb.QuarantinedCallback:
         truncated=callback.truncated,
         fault=callback.fault,
         source_address=callback.source_address,
-        create_time=moment(callback.create_time),
+        create_time=to_timestamp(callback.create_time),
         state=_STATES[callback.state],
         trans_id=callback.trans_id,
         note=callback.note,

@@ -1,6 +1,5 @@
 """The tasks that a payment leaves behind, and when they are due. Pure."""
 
-import random
 from collections.abc import Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from billing import calendar
 from billing.notices import rules as notices
 from billing.notices.rules import Notice, Variant
 from billing.payments.settlement import Settlement
+from servicekit import backoff
 
 # How long the customer's message waits for the router, so that one SMS can tell the whole truth.
 GRACE = timedelta(seconds=10)
@@ -107,8 +107,8 @@ def message(trans_id: str, notice: Notice, now: datetime) -> NewTask:
 
 def pause(failures: int, longest: timedelta = MAX_PAUSE) -> timedelta:
     """How long to wait after so many failures in a row: doubling, capped, half of it random."""
-    doubled: timedelta = FIRST_PAUSE * 2 ** min(failures - 1, 10)
-    return min(doubled, longest) * random.uniform(0.5, 1)  # noqa: S311  # spreads load, guards nothing
+    first, bound = FIRST_PAUSE.total_seconds(), longest.total_seconds()
+    return timedelta(seconds=backoff.pause(failures, first=first, longest=bound))
 
 
 def scout_pause(failures: int) -> timedelta:

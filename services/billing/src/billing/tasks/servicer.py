@@ -10,6 +10,7 @@ import grpc
 from google.protobuf.duration_pb2 import Duration
 from rejesha.billing.v1 import task_service_pb2 as pb
 from rejesha.billing.v1 import task_service_pb2_grpc
+from servicekit.moments import to_timestamp
 from servicekit.rpc.errors import InvalidArgument, ResourceExhausted
 from sqlalchemy import Engine
 
@@ -17,7 +18,6 @@ from billing.locking.service import HeldRows
 from billing.notices.rules import Message
 from billing.policy import Policy
 from billing.precedence import Precedence
-from billing.servicer.moments import moment
 from billing.tasks import reporting, retrying
 from billing.tasks import service as leasing
 from billing.tasks.reporting import AccessOutcome, Report
@@ -128,7 +128,7 @@ def _task(task: leasing.Task) -> pb.Task:
         task_id=task.task_id,
         fencing_token=task.fencing_token,
         trans_id=task.trans_id,
-        expire_time=moment(task.expire_time),
+        expire_time=to_timestamp(task.expire_time),
     )
     if isinstance(task.work, Line):
         message.access.CopyFrom(_access(task.work))
@@ -173,9 +173,9 @@ def task_record(row: Any) -> pb.TaskRecord:
         kind=row.kind,
         state=_STATES[State(row.state)],
         fencing_token=row.fencing_token,
-        create_time=moment(row.create_time),
-        due_time=moment(row.due_time),
-        end_time=moment(row.end_time),
+        create_time=to_timestamp(row.create_time),
+        due_time=to_timestamp(row.due_time),
+        end_time=to_timestamp(row.end_time),
         last_error=row.last_error,
     )
     if row.kind == Kind.SET_ACCESS:

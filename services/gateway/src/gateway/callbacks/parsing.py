@@ -14,7 +14,7 @@ from hashlib import sha256
 from typing import Any
 from urllib.parse import parse_qsl
 
-from gateway.callbacks.amounts import BadAmount, signed_cents, to_cents
+from servicekit.money import BadAmount, signed_cents, to_cents
 
 # The longest body that is read and kept; source: Payment.callback_body.
 MAX_BODY_BYTES = 65_536

@@ -2,12 +2,11 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import TYPE_CHECKING
 
-from google.protobuf.timestamp_pb2 import Timestamp
 from rejesha.billing.v1 import payment_service_pb2 as pb
 from rejesha.billing.v1 import quarantine_service_pb2 as quarantine_pb
+from servicekit.moments import to_timestamp
 
 from gateway.callbacks.parsing import MAX_BODY_BYTES, Payment, RawCallback
 from gateway.clients import timeline
@@ -147,13 +146,8 @@ def _payment(payment: Payment) -> pb.Payment:
         first_name=payment.first_name,
         callback_body=payment.callback_body,
         source_address=payment.source_address,
-        receive_time=_timestamp(payment.received) if payment.received else None,
+        receive_time=to_timestamp(payment.received),
     )
-
-
-def _timestamp(moment: datetime) -> Timestamp:
-    seconds, microseconds = divmod(int(moment.timestamp() * 1_000_000), 1_000_000)
-    return Timestamp(seconds=seconds, nanos=1000 * microseconds)
 
 
 def _quarantined(callback: RawCallback) -> quarantine_pb.QuarantinedCallback:

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from google.protobuf.timestamp_pb2 import Timestamp
 from rejesha.notify.v1 import notify_service_pb2 as pb
+from servicekit.moments import to_timestamp
 
 from gateway.clients.timeline import MessageRecord, read_message
 
@@ -54,14 +54,10 @@ class Notify:
 
 
 def _outgoing(message: OutgoingMessage) -> pb.OutgoingMessage:
-    outgoing = pb.OutgoingMessage(
+    return pb.OutgoingMessage(
         message_id=message.message_id,
         phone=message.phone,
         template=pb.Template(name=message.template, facts=message.facts),
         subject=message.subject,
+        expire_time=to_timestamp(message.expire_time),
     )
-    if message.expire_time:
-        expire_time = Timestamp()
-        expire_time.FromDatetime(message.expire_time)
-        outgoing.expire_time.CopyFrom(expire_time)
-    return outgoing

@@ -3,11 +3,12 @@
 import time
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from google.protobuf.duration_pb2 import Duration
 from rejesha.billing.v1 import task_service_pb2 as pb
+from servicekit.moments import to_datetime
 
 if TYPE_CHECKING:
     from rejesha.billing.v1.task_service_pb2_grpc import TaskServiceAsyncStub
@@ -143,7 +144,7 @@ def _message_task(task: pb.Task, lease_end: float) -> MessageTask:
         task.fencing_token,
         lease_end,
         task.trans_id,
-        task.expire_time.ToDatetime(tzinfo=UTC) if task.HasField("expire_time") else None,
+        to_datetime(task.expire_time) if task.HasField("expire_time") else None,
         [Message(one.message_id, one.phone, one.template, one.facts) for one in task.messages.messages],
     )
 

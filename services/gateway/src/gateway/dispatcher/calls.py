@@ -8,12 +8,13 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeVar
 
 import structlog
+from servicekit.backoff import Backoff
 from servicekit.rpc.errors import ServiceError
 
-from gateway.backoff import Backoff, wait_for
 from gateway.batching import carry_all
 from gateway.clients.tasks import Report, Task
 from gateway.dispatcher.limits import DispatchLimits
+from gateway.waiting import wait_for
 
 log = structlog.get_logger()
 

@@ -6,11 +6,12 @@ from collections.abc import Awaitable, Callable, Collection, Sequence
 from typing import Generic, Protocol, TypeVar
 
 import structlog
+from servicekit.backoff import Backoff
 from servicekit.rpc.errors import ServiceError
 
-from gateway.backoff import Backoff, wait_for
 from gateway.clients.tasks import Leased, Task
 from gateway.dispatcher.limits import DispatchLimits
+from gateway.waiting import wait_for
 
 log = structlog.get_logger()
 

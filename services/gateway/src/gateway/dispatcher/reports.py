@@ -5,12 +5,13 @@ from collections import deque
 from collections.abc import Sequence
 
 import structlog
+from servicekit.backoff import Backoff
 from servicekit.rpc.errors import ServiceError
 
-from gateway.backoff import Backoff, wait_for
 from gateway.batching import carry_all
 from gateway.clients.tasks import MAX_REPORTS, Report, Tasks
 from gateway.dispatcher.limits import DispatchLimits
+from gateway.waiting import wait_for
 
 log = structlog.get_logger()
 

@@ -13,12 +13,13 @@ from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import structlog
+from servicekit.backoff import Backoff
 from servicekit.rpc.errors import InvalidArgument, ServiceError
 
-from gateway.backoff import Backoff, wait_for
 from gateway.clients.notify import Notify, OutgoingMessage
 from gateway.spool.rules import Trouble, why_rejected, why_waiting
 from gateway.spool.service import CircuitBreaker, Spool
+from gateway.waiting import wait_for
 
 log = structlog.get_logger()
 

@@ -6,8 +6,8 @@ from datetime import datetime
 from typing import Any
 
 import orjson
+from servicekit.money import in_shillings
 
-from gateway.callbacks.amounts import in_shillings
 from gateway.clients.timeline import Delivery, MessageRecord, PaymentRecord, PaymentTimeline, TaskRecord, TimelineEntry
 from gateway.responses import Body, timestamp
 

@@ -11,15 +11,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import structlog
+from servicekit.backoff import Backoff
 from servicekit.rpc.errors import DatabaseRefuses, DeadlineExceeded, ResourceExhausted, RowLocked, ServiceError
 
-from gateway.backoff import Backoff, wait_for
 from gateway.batching import AWAY, carry_all
 from gateway.callbacks.parsing import MalformedCallback, Payment, parse_callback
 from gateway.clients.billing import DEFERRED, QUARANTINE_FULL, Billing, Receipt
 from gateway.spool.errors import DiskFailed
 from gateway.spool.rules import Entry
 from gateway.spool.service import CircuitBreaker, Spool
+from gateway.waiting import wait_for
+from servicekit import backoff
 
 log = structlog.get_logger()
 
@@ -44,7 +46,7 @@ class DrainPace:
 
     def deferral(self, deferrals: int) -> float:
         """For how long a payment is put off the next time."""
-        return float(min(self.max_deferral, self.first_deferral * 2 ** min(deferrals, 20)))
+        return backoff.pause(deferrals + 1, first=self.first_deferral, longest=self.max_deferral)
 
 
 @dataclass(frozen=True, slots=True)

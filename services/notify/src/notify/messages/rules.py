@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
+from servicekit.phones import NotAMobileNumber
+
 from notify.messages import phones, segments, templates
 
 MAX_TEXT = 1000
@@ -82,7 +84,7 @@ def compose(draft: Draft) -> NewMessage:
     phone, text = draft.phone[:MAX_NAME], (draft.text or "")[:MAX_TEXT]
     try:
         phone = phones.normalise(draft.phone)
-    except phones.NotAMobileNumber as error:
+    except NotAMobileNumber as error:
         faults[Fault.INVALID_PHONE] = f"phone: {error}"
     try:
         text = segments.simplify(_text(draft))

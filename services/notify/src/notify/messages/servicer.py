@@ -2,13 +2,13 @@
 
 import itertools
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import datetime
 
 import grpc
 import sqlalchemy as sa
-from google.protobuf import timestamp_pb2
 from rejesha.notify.v1 import notify_service_pb2 as pb
 from rejesha.notify.v1 import notify_service_pb2_grpc as pb_grpc
+from servicekit.moments import to_datetime, to_timestamp
 
 from notify.messages import segments, service
 from notify.messages.rules import Draft, MessageState
@@ -67,8 +67,8 @@ def _expire_time(message: pb.OutgoingMessage) -> tuple[datetime | None, str]:
     if not message.HasField("expire_time"):
         return None, ""
     try:
-        return message.expire_time.ToDatetime(tzinfo=UTC), ""
-    except (ValueError, OverflowError):
+        return to_datetime(message.expire_time), ""
+    except ValueError:
         return None, "not a moment between the years 1 and 9999"
 
 
@@ -109,14 +109,8 @@ def _message(message: Message) -> pb.Message:
         detail=message.detail,
         provider_message_id=message.provider_message_id,
         attempts=message.attempts,
-        create_time=_timestamp(message.create_time),
-        update_time=_timestamp(message.update_time),
-        next_attempt_time=_timestamp(message.due_time),
+        create_time=to_timestamp(message.create_time),
+        update_time=to_timestamp(message.update_time),
+        next_attempt_time=to_timestamp(message.due_time),
         template=message.template,
     )
-
-
-def _timestamp(moment: datetime) -> timestamp_pb2.Timestamp:
-    stamp = timestamp_pb2.Timestamp()
-    stamp.FromDatetime(moment)
-    return stamp

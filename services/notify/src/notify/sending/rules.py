@@ -5,6 +5,7 @@ from datetime import timedelta
 
 from notify.messages.rules import MessageState
 from notify.providers.provider import Outcome, OutcomeKind
+from servicekit import backoff
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,13 +25,13 @@ class Step:
     delay: timedelta = timedelta()
 
 
-# The shortest and the longest wait before the next attempt, in seconds; doubled from one to the other.
+# Before the next attempt, in seconds, as servicekit.backoff takes them: the most after one failure, the most at all.
 _WAITS = {
-    OutcomeKind.UNREACHABLE: (1, 60),
-    OutcomeKind.BUSY: (10, 300),
-    OutcomeKind.LATER: (300, 600),
-    OutcomeKind.ACCOUNT_REFUSED: (300, 600),
-    OutcomeKind.UNKNOWN: (5, 5),
+    OutcomeKind.UNREACHABLE: (2, 90),
+    OutcomeKind.BUSY: (20, 450),
+    OutcomeKind.LATER: (600, 900),
+    OutcomeKind.ACCOUNT_REFUSED: (600, 900),
+    OutcomeKind.UNKNOWN: (10, 10),
 }
 
 
@@ -52,9 +53,8 @@ def after_attempt(outcome: Outcome, attempt: Attempt, dice: float) -> Step:
 
 
 def _wait(kind: OutcomeKind, attempts: int, dice: float) -> timedelta:
-    shortest, longest = _WAITS[kind]
-    seconds = min(longest, shortest * 2 ** min(attempts - 1, 16))
-    return timedelta(seconds=seconds * (1 + dice / 2))
+    first, longest = _WAITS[kind]
+    return timedelta(seconds=backoff.pause(attempts, first=first, longest=longest, dice=dice))
 
 
 def after_expiry(doubts: int) -> MessageState:

@@ -1,7 +1,7 @@
 import pytest
-from gateway.callbacks.amounts import MAX_AMOUNT_CENTS, BadAmount, in_shillings, to_cents
 from hypothesis import given
 from hypothesis import strategies as st
+from servicekit.money import MAX_AMOUNT_CENTS, BadAmount, grouped, in_shillings, signed_cents, to_cents
 
 CENTS = st.integers(1, MAX_AMOUNT_CENTS)
 
@@ -91,3 +91,9 @@ def test_any_text_is_an_amount_within_the_contract_or_a_bad_amount(text):
     except BadAmount:
         return
     assert 1 <= cents <= MAX_AMOUNT_CENTS
+
+
+@given(st.integers(-MAX_AMOUNT_CENTS, MAX_AMOUNT_CENTS))
+def test_people_and_programs_are_told_the_same_amount(cents):
+    assert grouped(cents).replace(",", "") == in_shillings(cents)
+    assert signed_cents(in_shillings(cents)) == signed_cents(grouped(cents)) == cents
