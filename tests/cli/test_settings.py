@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from rejesha_cli.channels import Channels, Service
 from rejesha_cli.errors import ServiceUnreachable
-from rejesha_cli.settings import Settings
+from rejesha_cli.settings import Settings, with_env_file
 
 from chaos.ports import free_port
 
@@ -148,3 +148,27 @@ def test_the_installed_command_answers_programs_and_people(httpserver, tmp_path)
 
     assert json.loads(run("--json").stdout) == TIMELINE
     assert "QGH7SK61SU" in run(PYTHONIOENCODING="ascii").stdout
+
+
+def test_a_file_of_settings_is_read_below_the_environment(rejesha, tmp_path, monkeypatch):
+    write_run_file(tmp_path, API_TOKEN="run")
+    (tmp_path / "token").write_text("file\n")
+    (tmp_path / "rejesha.env").write_text(
+        "# of the services\nexport REJESHA_BILLING_TARGET='billing:1'\nREJESHA_NOTIFY_TARGET=notify:3\n"
+        f"REJESHA_API_TOKEN_FILE={tmp_path / 'token'}\n"
+    )
+    monkeypatch.setenv("REJESHA_NOTIFY_TARGET", "environment:3")
+    settings = Settings.load(tmp_path / "rejesha.env")
+    # var/run.env is not read beside a file that is named.
+    assert (settings.billing_target, settings.notify_target, settings.api_token) == (
+        "billing:1",
+        "environment:3",
+        "file",
+    )
+
+
+def test_a_database_of_the_environment_wins_over_the_file_s_one_for_a_service_alone():
+    ours = {"REJESHA_DATABASE_URL": "mysql://live/rejesha"}
+    file = {"REJESHA_BILLING_DATABASE_URL": "sqlite:////demo.db", "REJESHA_SHORTCODES": "600100"}
+    assert with_env_file(ours, file) == ours | {"REJESHA_SHORTCODES": "600100"}
+    assert with_env_file({"REJESHA_SHORTCODES_FILE": "/s"}, file).get("REJESHA_SHORTCODES") is None
