@@ -119,7 +119,7 @@ def test_without_a_database_every_service_says_unavailable(serve):
         lambda: client.accounts.ListIsps(account_pb.ListIspsRequest()),
         lambda: client.create_customers(account_pb.Customer(account_name="1AB")),
         lambda: client.quarantine.QuarantineCallbacks(
-            quarantine_pb.QuarantineCallbacksRequest(callbacks=[quarantine_pb.QuarantinedCallback()])
+            quarantine_pb.QuarantineCallbacksRequest(callbacks=[quarantine_pb.QuarantinedCallback(idempotency_key="k")])
         ),
     ):
         assert refused(call) == ("UNAVAILABLE", "DATABASE_UNAVAILABLE")

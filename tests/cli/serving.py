@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import billing.__main__
 import grpc
@@ -115,7 +116,9 @@ class Billing:
 
     def keep(self, body: bytes, fault: str = "TransAmount: not a number") -> int:
         """Quarantine a callback; its id."""
-        kept = quarantine.QuarantinedCallback(callback_body=body, fault=fault, source_address="196.201.214.200")
+        kept = quarantine.QuarantinedCallback(
+            idempotency_key=uuid4().hex, callback_body=body, fault=fault, source_address="196.201.214.200"
+        )
         request = quarantine.QuarantineCallbacksRequest(callbacks=[kept])
         return int(self.quarantined.QuarantineCallbacks(request).callback_ids[0])
 

@@ -3,6 +3,7 @@
 from collections import Counter
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from uuid import uuid4
 
 import pytest
 import sqlalchemy as sa
@@ -176,16 +177,18 @@ def test_a_message_that_notify_does_not_take_is_neither_counted_twice_nor_left_o
 
 # --- callbacks that cannot be read --------------------------------------------------------------------------------
 
-JUNK = NewCallback(b"%%%", "body: not JSON")
+
+def junk(count):
+    return [NewCallback(uuid4().hex, b"%%%", "body: not JSON") for _ in range(count)]
 
 
 def keep(desk, count: int = 1) -> None:
-    quarantine.keep(desk.engine, desk.policy, [JUNK] * count)
+    quarantine.keep(desk.engine, desk.policy, junk(count))
 
 
 def test_callbacks_that_cannot_be_read_are_told_soon_and_then_each_ten_minutes_at_most(desk, dispatcher):
     for _ in range(3):
-        keep(desk)  # one of them may be the same call again whose answer was lost
+        keep(desk)
     (digest,) = desk.rows(tasks)
     assert desk.next_due_in_of([digest]) <= digests.COLLECTED
     desk.pass_time(digests.COLLECTED)

@@ -194,7 +194,7 @@ def test_an_operator_s_assignment_and_its_refusals(client, desk):
 def test_what_waits_for_a_person_is_counted(client, desk):
     assert client.payments.CountWaiting(pb.CountWaitingRequest(count_lines=True)) == pb.CountWaitingResponse()
     client.record(payment("A1", "HELLO"), payment("A2", "ACC001"), payment("A3", "NOBODY"), payment("A4"))
-    callbacks = [quarantine_pb.QuarantinedCallback(callback_body=body) for body in (b"one", b"two")]
+    callbacks = [quarantine_pb.QuarantinedCallback(idempotency_key=key, callback_body=b"{") for key in ("one", "two")]
     request = quarantine_pb.QuarantineCallbacksRequest(callbacks=callbacks)
     first, second = client.quarantine.QuarantineCallbacks(request).callback_ids
     client.quarantine.ResolveQuarantinedCallback(

@@ -1,5 +1,7 @@
 """QuarantineService through a real gRPC server: what it keeps, refuses, lists, and how a callback is closed."""
 
+from uuid import uuid4
+
 import pytest
 from billing.quarantine import service
 from billing.schema import quarantine
@@ -13,10 +15,10 @@ RESOLVED = ("FAILED_PRECONDITION", "CALLBACK_ALREADY_RESOLVED")
 
 @pytest.fixture
 def keep(client):
-    """Keeps bodies, or (key, body); answers their ids."""
+    """Keeps bodies, each under a key of its own, or (key, body); answers their ids."""
 
     def call(*bodies):
-        named = [body if isinstance(body, tuple) else ("", body) for body in bodies]
+        named = [body if isinstance(body, tuple) else (uuid4().hex, body) for body in bodies]
         callbacks = [
             pb.QuarantinedCallback(callback_body=body, fault="x" * 500, source_address="y" * 99, idempotency_key=key)
             for key, body in named
@@ -100,7 +102,8 @@ def test_what_is_kept_under_a_key_is_not_kept_again(keep, desk):
     assert keep(("k1", b"one"), ("k3", b"three"), ("k3", b"three"), b"four")[0] == first
     assert [row.callback_body for row in desk.rows(quarantine)] == [b"one", b"two", b"three", b"four"]
     assert len({*keep(b"four"), *keep(b"four"), first, other}) == 4
-    assert refused(lambda: keep(("k" * 65, b""))) == ("INVALID_ARGUMENT", "INVALID_CALLBACK")
+    for key in ("", "k" * 65):
+        assert refused(lambda key=key: keep((key, b""))) == ("INVALID_ARGUMENT", "INVALID_CALLBACK")
 
 
 def test_one_key_at_the_same_moment_is_kept_once(keep, desk):

@@ -129,8 +129,8 @@ class QuarantinedCallback(_message.Message):
     note: _builtins.str
     """Set by billing: who closed it and why."""
     idempotency_key: _builtins.str
-    """Chosen by the caller, at most 64 characters, for QuarantineCallbacks only: a callback that is kept already under
-    this key is not kept again. Empty: every call keeps it.
+    """Chosen by the caller, 1 to 64 characters, for QuarantineCallbacks only: a callback that is kept already under this
+    key is not kept again.
     """
     @_builtins.property
     def create_time(self) -> _timestamp_pb2.Timestamp:

@@ -69,13 +69,11 @@ class QuarantineServiceServicer:
 
     def QuarantineCallbacks(self, request, context):
         """Keeps the bodies of callbacks that could not become payments, durable before this answers. The admins are told:
-        soon after the first one, then at most each ten minutes.
-
-        May be repeated where each callback has an idempotency_key. Never by a channel, which cannot know that: without a
-        key it would be kept twice.
+        soon after the first one, then at most each ten minutes. Safe to repeat: what is kept under an idempotency_key is not
+        kept again.
 
         RESOURCE_EXHAUSTED `QUARANTINE_FULL`: nothing was kept. INVALID_ARGUMENT `BATCH_TOO_LARGE`, or `INVALID_CALLBACK`
-        for an idempotency_key that is too long.
+        for an idempotency_key that is missing or too long.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -39,13 +39,11 @@ class QuarantineServiceStub:
     def __new__(cls, channel: _aio.Channel) -> QuarantineServiceAsyncStub: ...
     QuarantineCallbacks: _grpc.UnaryUnaryMultiCallable[_quarantine_service_pb2.QuarantineCallbacksRequest, _quarantine_service_pb2.QuarantineCallbacksResponse]
     """Keeps the bodies of callbacks that could not become payments, durable before this answers. The admins are told:
-    soon after the first one, then at most each ten minutes.
-
-    May be repeated where each callback has an idempotency_key. Never by a channel, which cannot know that: without a
-    key it would be kept twice.
+    soon after the first one, then at most each ten minutes. Safe to repeat: what is kept under an idempotency_key is not
+    kept again.
 
     RESOURCE_EXHAUSTED `QUARANTINE_FULL`: nothing was kept. INVALID_ARGUMENT `BATCH_TOO_LARGE`, or `INVALID_CALLBACK`
-    for an idempotency_key that is too long.
+    for an idempotency_key that is missing or too long.
     """
     GetQuarantinedCallback: _grpc.UnaryUnaryMultiCallable[_quarantine_service_pb2.GetQuarantinedCallbackRequest, _quarantine_service_pb2.GetQuarantinedCallbackResponse]
     """Gets one quarantined callback with its body.
@@ -78,13 +76,11 @@ class QuarantineServiceAsyncStub(QuarantineServiceStub):
     def __init__(self, channel: _aio.Channel) -> None: ...
     QuarantineCallbacks: _aio.UnaryUnaryMultiCallable[_quarantine_service_pb2.QuarantineCallbacksRequest, _quarantine_service_pb2.QuarantineCallbacksResponse]  # type: ignore[assignment]
     """Keeps the bodies of callbacks that could not become payments, durable before this answers. The admins are told:
-    soon after the first one, then at most each ten minutes.
-
-    May be repeated where each callback has an idempotency_key. Never by a channel, which cannot know that: without a
-    key it would be kept twice.
+    soon after the first one, then at most each ten minutes. Safe to repeat: what is kept under an idempotency_key is not
+    kept again.
 
     RESOURCE_EXHAUSTED `QUARANTINE_FULL`: nothing was kept. INVALID_ARGUMENT `BATCH_TOO_LARGE`, or `INVALID_CALLBACK`
-    for an idempotency_key that is too long.
+    for an idempotency_key that is missing or too long.
     """
     GetQuarantinedCallback: _aio.UnaryUnaryMultiCallable[_quarantine_service_pb2.GetQuarantinedCallbackRequest, _quarantine_service_pb2.GetQuarantinedCallbackResponse]  # type: ignore[assignment]
     """Gets one quarantined callback with its body.
@@ -120,13 +116,11 @@ class QuarantineServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_quarantine_service_pb2.QuarantineCallbacksResponse, _abc.Awaitable[_quarantine_service_pb2.QuarantineCallbacksResponse]]:
         """Keeps the bodies of callbacks that could not become payments, durable before this answers. The admins are told:
-        soon after the first one, then at most each ten minutes.
-
-        May be repeated where each callback has an idempotency_key. Never by a channel, which cannot know that: without a
-        key it would be kept twice.
+        soon after the first one, then at most each ten minutes. Safe to repeat: what is kept under an idempotency_key is not
+        kept again.
 
         RESOURCE_EXHAUSTED `QUARANTINE_FULL`: nothing was kept. INVALID_ARGUMENT `BATCH_TOO_LARGE`, or `INVALID_CALLBACK`
-        for an idempotency_key that is too long.
+        for an idempotency_key that is missing or too long.
         """
 
     @_abc_1.abstractmethod

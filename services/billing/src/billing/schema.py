@@ -272,7 +272,7 @@ quarantine = sa.Table(
     sa.Column("trans_id", sa.String(100), nullable=False),
     sa.Column("note", sa.String(255), nullable=False),
     sa.Column("create_time", UtcDateTime, nullable=False),
-    sa.Column("idempotency_key", sa.String(64)),  # NULL: the caller gave none
+    sa.Column("idempotency_key", sa.String(64), nullable=False),
     sa.UniqueConstraint("idempotency_key", name="uq_quarantine_idempotency_key"),
     sa.Index("ix_quarantine_state", "state"),
 )

@@ -222,8 +222,8 @@ def _quarantine(engine: Engine, policy: Policy, payment: Payment, error: DBAPIEr
     fault = f"the database refused it: {type(error).__name__} {error_code(error)}"
     log.error("payment_quarantined", trans_id=payment.trans_id, fault=fault)
     key = hashlib.sha256(payment.trans_id.encode() + payment.callback_body).hexdigest()
-    callback = NewCallback(payment.callback_body, fault, payment.source_address, idempotency_key=key)
-    quarantine.keep_in_spite_of_limit(engine, policy, callback)
+    callback = NewCallback(key, payment.callback_body, fault, payment.source_address)
+    quarantine.keep(engine, policy, [callback], limited=False)
     return Receipt(payment.trans_id, Outcome.QUARANTINED)
 
 

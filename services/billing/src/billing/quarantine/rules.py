@@ -26,13 +26,13 @@ CLOSABLE = {
 
 @dataclass(frozen=True, slots=True)
 class NewCallback:
-    """A raw body and what was wrong with it. `idempotency_key`: what is kept under it is not kept again; "": none."""
+    """A raw body and what was wrong with it. `idempotency_key`: what is kept under it is not kept again."""
 
+    idempotency_key: str
     callback_body: bytes
     fault: str
     source_address: str = ""
     truncated: bool = False
-    idempotency_key: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,43 +15,28 @@ from billing.quarantine.rules import CLOSABLE, NewCallback, QuarantinedCallback,
 MAX_OPEN = 10_000
 
 
-def keep(engine: Engine, policy: Policy, callbacks: Sequence[NewCallback]) -> list[int]:
-    """Keep callbacks and have the admins told; answers their ids. Raises QuarantineFull and keeps none."""
+def keep(engine: Engine, policy: Policy, callbacks: Sequence[NewCallback], *, limited: bool = True) -> list[int]:
+    """Keep callbacks and have the admins told; answers their ids. What is kept under its key already is not kept again.
+
+    `limited` False keeps them however many wait: there is money in them for certain. Raises QuarantineFull and keeps
+    none.
+    """
 
     def work(connection: Connection) -> list[int]:
-        known = store.find_kept(connection, {one.idempotency_key for one in callbacks if one.idempotency_key})
-        new = [one for one in callbacks if one.idempotency_key not in known]
-        if new and store.count_open(connection) + len(new) > MAX_OPEN:
+        known = store.find_kept(connection, {one.idempotency_key for one in callbacks})
+        new: dict[str, NewCallback] = {}
+        for one in callbacks:
+            if one.idempotency_key not in known:
+                new.setdefault(one.idempotency_key, one)
+        if limited and new and store.count_open(connection) + len(new) > MAX_OPEN:
             raise QuarantineFull(f"{MAX_OPEN} callbacks wait for an operator already")
-        return _keep(connection, policy, callbacks, known)
+        if new:
+            now = current_time(connection)
+            known |= {key: store.insert(connection, one, now) for key, one in new.items()}
+            digests.tell_unreadable(connection, policy, len(new), now)
+        return [known[one.idempotency_key] for one in callbacks]
 
     return transact(engine, work, once=not all(one.idempotency_key for one in callbacks))
-
-
-def keep_in_spite_of_limit(engine: Engine, policy: Policy, callback: NewCallback) -> int:
-    """The same for a callback in which there is money for certain, however many wait; answers its id."""
-
-    def work(connection: Connection) -> int:
-        known = store.find_kept(connection, {callback.idempotency_key})
-        return _keep(connection, policy, [callback], known)[0]
-
-    return transact(engine, work)
-
-
-def _keep(connection: Connection, policy: Policy, callbacks: Sequence[NewCallback], known: dict[str, int]) -> list[int]:
-    """Keep those that are not `known` by their key, and have the admins told of these; the ids of all."""
-    now, kept, new = current_time(connection), [], 0
-    for callback in callbacks:
-        callback_id = known.get(callback.idempotency_key)
-        if callback_id is None:
-            new += 1
-            callback_id = store.insert(connection, callback, now)
-            if callback.idempotency_key:
-                known[callback.idempotency_key] = callback_id
-        kept.append(callback_id)
-    if new:
-        digests.tell_unreadable(connection, policy, new, now)
-    return kept
 
 
 def get(engine: Engine, callback_id: int) -> QuarantinedCallback:

@@ -66,16 +66,11 @@ class QuarantineServicer(quarantine_service_pb2_grpc.QuarantineServiceServicer):
 
 
 def _read(message: pb.QuarantinedCallback) -> NewCallback:
-    if len(message.idempotency_key) > MAX_KEY_LENGTH:
-        raise InvalidCallback(f"idempotency_key: at most {MAX_KEY_LENGTH} characters")
+    if not 1 <= len(message.idempotency_key) <= MAX_KEY_LENGTH:
+        raise InvalidCallback(f"idempotency_key: 1 to {MAX_KEY_LENGTH} characters")
     body = message.callback_body
-    return NewCallback(
-        body[:MAX_BODY_BYTES],
-        message.fault,
-        message.source_address,
-        truncated=message.truncated or len(body) > MAX_BODY_BYTES,
-        idempotency_key=message.idempotency_key,
-    )
+    truncated = message.truncated or len(body) > MAX_BODY_BYTES
+    return NewCallback(message.idempotency_key, body[:MAX_BODY_BYTES], message.fault, message.source_address, truncated)
 
 
 def _message(callback: QuarantinedCallback) -> pb.QuarantinedCallback:

@@ -28,7 +28,7 @@ def oldest_open_time(connection: Connection) -> datetime | None:
 def find_kept(connection: Connection, keys: Collection[str]) -> dict[str, int]:
     """The ids of what is kept under these idempotency keys, by key."""
     query = sa.select(_q.idempotency_key, _q.id).where(_q.idempotency_key.in_(keys))
-    return {row.idempotency_key: row.id for row in connection.execute(query)} if keys else {}
+    return {row.idempotency_key: row.id for row in connection.execute(query)}
 
 
 def insert(connection: Connection, callback: NewCallback, now: datetime) -> int:
@@ -42,7 +42,7 @@ def insert(connection: Connection, callback: NewCallback, now: datetime) -> int:
         "trans_id": "",
         "note": "",
         "create_time": now,
-        "idempotency_key": callback.idempotency_key or None,
+        "idempotency_key": callback.idempotency_key,
     }
     key = connection.execute(sa.insert(quarantine).values(row)).inserted_primary_key
     assert key
