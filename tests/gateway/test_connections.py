@@ -35,7 +35,7 @@ async def locked(world):
 
 
 @pytest.fixture
-async def open_door(world):
+async def open_gateway(world):
     async with run_gateway(world.plan(), limits=QUICK) as client:
         yield client
 
@@ -69,8 +69,8 @@ CHUNKED_HEAD = b"POST /callbackprocess HTTP/1.1\r\nHost: test\r\nTransfer-Encodi
     ],
 )
 @pytest.mark.parametrize("piece", [1_000_000, 50])
-async def test_an_offer_to_speak_another_protocol_does_not_cost_the_body(open_door, world, request_, piece):
-    line = await Line.to(open_door)
+async def test_an_offer_to_speak_another_protocol_does_not_cost_the_body(open_gateway, world, request_, piece):
+    line = await Line.to(open_gateway)
     for start in range(0, len(request_), piece):
         await line.send(request_[start : start + piece])
         await asyncio.sleep(0.001)
@@ -78,22 +78,22 @@ async def test_an_offer_to_speak_another_protocol_does_not_cost_the_body(open_do
     assert world.billing.fake.payments["SAMPLE0001"].callback_body == BODY
 
 
-async def test_offers_one_behind_the_other_are_all_declined(open_door):
-    line = await Line.to(open_door)
+async def test_offers_one_behind_the_other_are_all_declined(open_gateway):
+    line = await Line.to(open_gateway)
     await line.send((CURL + BODY) * 3 + head_of(len(BODY)) + BODY)
     assert [(await line.answer())[0] for _ in range(4)] == [200] * 4
 
 
-async def test_who_offers_and_asks_first_is_told_to_go_on(open_door):
-    line = await Line.to(open_door)
+async def test_who_offers_and_asks_first_is_told_to_go_on(open_gateway):
+    line = await Line.to(open_gateway)
     await line.send(head_of(len(BODY), more=OFFER % b"h2c" + b"Expect: 100-continue\r\n"))
     assert b"100 continue" in await line.head()
     await line.send(BODY)
     assert (await line.answer())[0] == 200
 
 
-async def test_a_tunnel_is_refused_and_the_connection_ends(open_door):
-    line = await Line.to(open_door)
+async def test_a_tunnel_is_refused_and_the_connection_ends(open_gateway):
+    line = await Line.to(open_gateway)
     await line.send(b"CONNECT 192.0.2.1:443 HTTP/1.1\r\nHost: 192.0.2.1\r\n\r\n")
     assert (await line.ends()).startswith(b"HTTP/1.1 400 ")
 
@@ -143,8 +143,8 @@ HEAD = b"POST /callbackprocess HTTP/1.1\r\nHost: test\r\n"
         (HEAD + OFFER % b"h2c", b"X-Header: of an honest length\r\n"),
     ],
 )
-async def test_what_is_no_body_ends_somewhere(open_door, beginning, piece):
-    line = await Line.to(open_door)
+async def test_what_is_no_body_ends_somewhere(open_gateway, beginning, piece):
+    line = await Line.to(open_gateway)
     await line.send(beginning)
     pouring = asyncio.create_task(line.pour(repeat(piece)))
     head = await line.head()
@@ -157,8 +157,8 @@ async def test_what_is_no_body_ends_somewhere(open_door, beginning, piece):
 @pytest.mark.parametrize(
     "more", [b"X-Header: " + b"x" * 70_000 + b"\r\n", b"".join(b"X-%d: 1\r\n" % n for n in range(101))]
 )
-async def test_a_head_that_arrives_at_once_is_bounded_as_well(open_door, world, more):
-    line = await Line.to(open_door)
+async def test_a_head_that_arrives_at_once_is_bounded_as_well(open_gateway, world, more):
+    line = await Line.to(open_gateway)
     await line.send(head_of(len(BODY), more=more) + BODY)
     status, told = await line.answer()
     assert (status, told["success"]) == (431, False)
@@ -166,8 +166,8 @@ async def test_a_head_that_arrives_at_once_is_bounded_as_well(open_door, world, 
 
 
 @pytest.mark.parametrize("beginning", [b"POST /", HEAD, HEAD + b"X-Dripping: ", b"\r\n"])
-async def test_a_head_that_drips_is_given_up(open_door, beginning):
-    line = await Line.to(open_door)
+async def test_a_head_that_drips_is_given_up(open_gateway, beginning):
+    line = await Line.to(open_gateway)
     began = time.monotonic()
     await line.send(beginning)
 
@@ -183,16 +183,16 @@ async def test_a_head_that_drips_is_given_up(open_door, beginning):
     assert time.monotonic() - began < 5 * QUICK.wait
 
 
-async def test_a_connection_that_asks_nothing_is_closed_without_a_word(open_door):
-    silent, kept = await Line.to(open_door), await Line.to(open_door)
+async def test_a_connection_that_asks_nothing_is_closed_without_a_word(open_gateway):
+    silent, kept = await Line.to(open_gateway), await Line.to(open_gateway)
     await kept.send(head_of(len(BODY)) + BODY)
     assert (await kept.answer())[0] == 200
     assert [await silent.ends(), await kept.ends()] == [b"", b""]
 
 
-async def test_who_does_not_fetch_his_answers_is_cut_off(open_door):
+async def test_who_does_not_fetch_his_answers_is_cut_off(open_gateway):
     asks = b"GET /openapi.json HTTP/1.1\r\nHost: test\r\n\r\n" * 100
-    with socket.create_connection((open_door.base_url.host, open_door.base_url.port)) as never_reads:
+    with socket.create_connection((open_gateway.base_url.host, open_gateway.base_url.port)) as never_reads:
         never_reads.setblocking(False)
         async with asyncio.timeout(20):
             with pytest.raises(ConnectionError):
@@ -240,17 +240,17 @@ async def test_where_everybody_is_being_answered_a_new_one_is_refused_and_that_i
     assert [event["refused_over_limit"] for event in events if event["event"] == "connections_cut"] == [1]
 
 
-async def test_what_is_wrong_behind_a_payment_does_not_take_its_answer(open_door, world):
+async def test_what_is_wrong_behind_a_payment_does_not_take_its_answer(open_gateway, world):
     world.billing.fake.delay = 0.2
-    line = await Line.to(open_door)
+    line = await Line.to(open_gateway)
     await line.send(head_of(len(BODY)) + BODY + b"\x00 this is no HTTP\r\n\r\n")
     assert (await line.answer())[0] == 200
     assert await line.ends() == b""
 
 
-async def test_only_so_many_requests_are_taken_before_the_first_is_answered(open_door, world):
+async def test_only_so_many_requests_are_taken_before_the_first_is_answered(open_gateway, world):
     world.billing.fake.delay = 0.2
-    line = await Line.to(open_door)
+    line = await Line.to(open_gateway)
     await line.send((head_of(len(BODY)) + BODY) * 100)
     answered = await line.ends()
     assert answered.count(b"HTTP/1.1 200 ") == QUICK.requests_at_once

@@ -114,7 +114,7 @@ async def test_the_process_has_nothing_to_migrate(environment):
     assert b"no database" in errors
 
 
-async def test_without_a_lock_on_the_door_the_process_does_not_start(environment):
+async def test_without_secrets_or_networks_the_process_does_not_start(environment):
     process = await start({**environment, "REJESHA_CALLBACK_SECRETS": ""})
     _, errors = await process.communicate()
     assert process.returncode == 2

@@ -41,7 +41,7 @@ def test_what_is_not_set_has_its_default(load):
         {"CALLBACK_SECRETS": ..., "API_TOKEN": ..., "GATEWAY_SPOOL": ..., "GATEWAY_ROLE": "dispatcher"},
     ],
 )
-def test_a_locked_door_a_sandbox_or_no_door_at_all_may_boot(load, changes):
+def test_with_a_lock_in_the_sandbox_or_without_callbacks_it_boots(load, changes):
     assert load(**changes)
 
 

@@ -15,7 +15,7 @@ WAITING = {
     "counters": {"spooled": 3},
     "callbacks": [
         {
-            "receivedAt": "2026-01-31T09:15:00.123Z",
+            "receiveTime": "2026-01-31T09:15:00.123Z",
             "state": "deferred",
             "transactionId": "QGH7SK61SU",
             "fault": None,
@@ -23,7 +23,7 @@ WAITING = {
             "bytes": 300,
         },
         {
-            "receivedAt": "2026-01-31T09:15:01.000Z",
+            "receiveTime": "2026-01-31T09:15:01.000Z",
             "state": "waiting",
             "transactionId": None,
             "fault": "body: not JSON \x1b[2J",

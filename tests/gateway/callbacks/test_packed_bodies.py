@@ -1,4 +1,4 @@
-"""Bodies that are packed or in another encoding, at the door and from the spool."""
+"""Bodies that are packed or in another encoding, as they come and from the spool."""
 
 import gzip
 import json
@@ -47,7 +47,7 @@ async def test_what_cannot_be_unpacked_or_grows_without_end_is_kept(gateway, wor
     assert world.billing.fake.kept[1].truncated is (status == 413)
 
 
-async def test_what_was_read_at_the_door_is_read_the_same_when_it_is_drained_from_the_spool(world):
+async def test_what_was_read_as_it_came_is_read_the_same_when_it_is_drained_from_the_spool(world):
     bodies = [
         gzip.compress(json.dumps(callback("GZIPPED001")).encode()),
         json.dumps(callback("LATIN00001", FirstName="JOS\u00c9"), ensure_ascii=False).encode("latin-1"),

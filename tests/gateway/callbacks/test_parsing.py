@@ -218,7 +218,7 @@ def test_a_fault_repeats_nothing_of_what_was_sent():
 
 def to_proto(payment):
     """The same message that the gateway sends; raises where protobuf refuses a value."""
-    fields = {name: getattr(payment, name) for name in Payment.__slots__ if name != "received"}
+    fields = {name: getattr(payment, name) for name in Payment.__slots__ if name != "receive_time"}
     return pb.Payment(**fields).SerializeToString()
 
 

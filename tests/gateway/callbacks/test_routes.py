@@ -230,7 +230,7 @@ async def test_billing_too_slow_costs_nobody_a_callback(world):
         (f"/c2b/validation/{SECRETS[1]}", 200),
     ],
 )
-async def test_only_a_live_secret_opens_the_door(world, path, status):
+async def test_only_a_live_secret_lets_a_callback_in(world, path, status):
     async with run_gateway(world.plan(sources=Sources(secrets=SECRETS))) as gateway:
         answer = await gateway.post(path, json=callback())
     assert answer.status_code == status

@@ -37,7 +37,7 @@ PAYMENT = Payment(
     org_account_balance_cents=None,
     callback_body=b'{"TransID": "CONTRACT01"}',
     source_address="196.201.214.200",
-    received=ARRIVAL,
+    receive_time=ARRIVAL,
 )
 JUNK = RawCallback(b"\xff not json", "196.201.214.200", ARRIVAL, fault="body: not JSON")
 
@@ -146,7 +146,7 @@ async def test_a_payment_is_found_with_its_deliveries_and_the_work_that_follows(
 
 @both
 async def test_a_callback_is_quarantined_once_for_each_arrival_and_closed_once(billing):
-    other = replace(JUNK, received=ARRIVAL.replace(microsecond=124_000))
+    other = replace(JUNK, receive_time=ARRIVAL.replace(microsecond=124_000))
     first, second = await billing.quarantine_all([JUNK, other])
     assert first != second
     assert await billing.quarantine_all([other, JUNK]) == [second, first]

@@ -21,7 +21,7 @@ async def test_without_the_token_nothing_is_told(gateway, header):
         assert answer.json()["error"] == "Unauthorized"
 
 
-async def test_a_payments_story_merges_what_billing_and_notify_know(gateway, world, authorized):
+async def test_a_payments_timeline_merges_what_billing_and_notify_know(gateway, world, authorized):
     world.billing.fake.creates_tasks = True
     await gateway.post("/callbackprocess", json=callback())
     world.notify.fake.messages["m1"] = notify_pb.OutgoingMessage(
@@ -30,9 +30,9 @@ async def test_a_payments_story_merges_what_billing_and_notify_know(gateway, wor
     world.notify.fake.messages["m2"] = notify_pb.OutgoingMessage(message_id="m2", subject="OTHER")
     answer = await gateway.get("/payments/ sample0001 ", headers=authorized)
     assert answer.status_code == 200
-    story = answer.json()
-    assert story["payment"].pop("receivedAt").endswith("Z")
-    assert story["payment"] == {
+    known = answer.json()
+    assert known["payment"].pop("receiveTime").endswith("Z")
+    assert known["payment"] == {
         "transactionId": "SAMPLE0001",
         "amount": "1000.00",
         "currency": "KES",
@@ -46,7 +46,7 @@ async def test_a_payments_story_merges_what_billing_and_notify_know(gateway, wor
         "ispId": 1,
         "customerId": 7,
     }
-    told = [(event["source"], event["event"]) for event in story["timeline"]]
+    told = [(event["source"], event["event"]) for event in known["timeline"]]
     assert told == [
         ("mpesa", "CALLBACK"),
         ("billing", "WALLET_UPDATED"),
@@ -54,20 +54,20 @@ async def test_a_payments_story_merges_what_billing_and_notify_know(gateway, wor
         ("notify", "MESSAGE_ACCEPTED"),
         ("notify", "MESSAGE_SENT"),
     ]
-    assert story["timeline"][1]["details"] == {"cents": 1}
-    assert [task["work"] for task in story["tasks"]] == ["switch on user-SAMPLE0001 at router 1"]
-    assert json.loads(story["deliveries"][0]["body"]) == callback()
-    assert [message["messageId"] for message in story["messages"]] == ["m1"]
-    assert story["notes"] == []
+    assert known["timeline"][1]["details"] == {"cents": 1}
+    assert [task["work"] for task in known["tasks"]] == ["switch on user-SAMPLE0001 at router 1"]
+    assert json.loads(known["deliveries"][0]["body"]) == callback()
+    assert [message["messageId"] for message in known["messages"]] == ["m1"]
+    assert known["notes"] == []
 
 
-async def test_without_notify_the_story_is_told_and_says_what_is_missing(gateway, world, authorized):
+async def test_without_notify_the_timeline_is_shown_and_says_what_is_missing(gateway, world, authorized):
     await gateway.post("/callbackprocess", json=callback())
     await world.notify.down()
-    story = (await gateway.get("/payments/SAMPLE0001", headers=authorized)).json()
-    assert story["messages"] is None
-    assert "notify cannot be asked" in story["notes"][0]
-    assert [event["source"] for event in story["timeline"]] == ["mpesa", "billing"]
+    known = (await gateway.get("/payments/SAMPLE0001", headers=authorized)).json()
+    assert known["messages"] is None
+    assert "notify cannot be asked" in known["notes"][0]
+    assert [event["source"] for event in known["timeline"]] == ["mpesa", "billing"]
 
 
 async def test_an_unknown_payment_is_404_and_billing_down_is_503(gateway, world, authorized):

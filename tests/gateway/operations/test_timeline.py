@@ -57,7 +57,7 @@ def test_what_happened_stands_in_order_of_time_whoever_knows_it():
     assert told["timeline"][0]["time"] == "2027-01-15T08:00:00.000Z"
     assert told["timeline"][5]["message"] == "switch on u1 at router 3: expired (no route to host)"
     assert told["payment"]["amount"] == "1000.50"
-    assert told["payment"]["receivedAt"] is None
+    assert told["payment"]["receiveTime"] is None
     assert [(one["body"], one["encoding"]) for one in told["deliveries"]] == [("{}", "utf-8"), ("/w==", "base64")]
 
 

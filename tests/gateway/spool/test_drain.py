@@ -247,11 +247,11 @@ async def test_operators_see_what_waits_and_no_body(world, authorized):
         told = answer.json()
         assert (told["state"], told["waiting"], told["billing"]) == ("draining", 2, "away")
         first, second = told["callbacks"]
-        assert told["oldest"] == first["receivedAt"]
+        assert told["oldest"] == first["receiveTime"]
         assert (first["transactionId"], first["fault"], first["sourceAddress"]) == ("SAMPLE0001", None, "127.0.0.1")
         assert (second["transactionId"], second["bytes"]) == (None, 8)
-        story = await gateway.get("/payments/SAMPLE0001", headers=authorized)
-        assert (story.status_code, "waits in the spool" in story.json()["error"]) == (503, True)
+        known = await gateway.get("/payments/SAMPLE0001", headers=authorized)
+        assert (known.status_code, "waits in the spool" in known.json()["error"]) == (503, True)
         await world.billing.up()
         await drained(gateway)
         told = (await gateway.get("/spool", headers=authorized)).json()

@@ -32,7 +32,7 @@ def test_what_was_stored_comes_out_in_its_order_also_after_a_restart(open_store)
     assert [entry.callback for entry in entries] == written[:3]
     store.forget(entries)
     store = open_store()
-    assert (store.state.waiting, store.state.oldest, len(store.trans_ids())) == (47, written[3].received, 47)
+    assert (store.state.waiting, store.state.oldest, len(store.trans_ids())) == (47, written[3].receive_time, 47)
     insert(store, numbered(50, 2))
     assert drain(store) == names(written[3:]) + names(numbered(50, 2))
     assert (store.state.waiting, store.state.oldest) == (0, None)

@@ -26,7 +26,7 @@ _TASK_COLUMNS = (
     Column("What", "work"),
     Column("Tried", "attempts"),
     Column("Next", "dueTime", moment),
-    Column("Ended", "endedAt", moment),
+    Column("Ended", "endTime", moment),
     Column("What went wrong last", "lastError"),
 )
 _MESSAGE_COLUMNS = (
@@ -83,7 +83,7 @@ def _facts(timeline: Timeline) -> Table:
         "Paid until": plain(timeline.paid_until),
         "Assigned to": plain(payment.get("assignedReference")),
         "Payer": plain(payment.get("firstName")),
-        "Received": moment(payment.get("receivedAt")),
+        "Received": moment(payment.get("receiveTime")),
         "Shortcode": plain(payment.get("shortcode")),
     }
     table = Table.grid(padding=(0, 2))

@@ -31,7 +31,7 @@ STATE_COLUMNS = (
     Column("Taken by nobody (tried again at the next start)", "rejected"),
 )
 CALLBACK_COLUMNS = (
-    Column("Received", "receivedAt", _local),
+    Column("Received", "receiveTime", _local),
     Column("State", "state", state),
     Column("Payment", "transactionId"),
     Column("What it is", "fault", _what),

@@ -65,7 +65,7 @@ class Payment:
     callback_body: bytes
     source_address: str
     # When the gateway got it; None where nobody looked at the clock.
-    received: datetime | None = None
+    receive_time: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +74,7 @@ class RawCallback:
 
     body: bytes
     source_address: str
-    received: datetime
+    receive_time: datetime
     trans_id: str = ""
     fault: str = ""
     truncated: bool = False
@@ -87,7 +87,7 @@ class RawCallback:
     @property
     def key(self) -> str:
         """The same whenever this arrival of it is handed over: SHA-256 in hexadecimal, 64 characters."""
-        arrival = f"{self.received.timestamp():.6f} {self.source_address} "
+        arrival = f"{self.receive_time.timestamp():.6f} {self.source_address} "
         return sha256(arrival.encode() + self.body).hexdigest()
 
 
@@ -106,8 +106,8 @@ class _Object(dict[str, list[Any]]):
     """A JSON object: folded key -> the values given for it, nulls left out."""
 
 
-def parse_callback(body: bytes, source_address: str = "", received: datetime | None = None) -> Payment:
-    """The payment in a callback's body, `received` then. Raises MalformedCallback and nothing else."""
+def parse_callback(body: bytes, source_address: str = "", receive_time: datetime | None = None) -> Payment:
+    """The payment in a callback's body, at `receive_time`. Raises MalformedCallback and nothing else."""
     members = _members(body)
     return Payment(
         trans_id=_trans_id(members),
@@ -123,7 +123,7 @@ def parse_callback(body: bytes, source_address: str = "", received: datetime | N
         org_account_balance_cents=_balance(members),
         callback_body=body,
         source_address=source_address,
-        received=received,
+        receive_time=receive_time,
     )
 
 

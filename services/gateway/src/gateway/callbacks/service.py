@@ -143,8 +143,8 @@ def _is_billing_away(error: ServiceError) -> bool:
 
 
 def _callback(payment: Payment, fault: str = "") -> RawCallback:
-    received = payment.received or datetime.now(UTC)
-    return RawCallback(payment.callback_body, payment.source_address, received, payment.trans_id, fault)
+    receive_time = payment.receive_time or datetime.now(UTC)
+    return RawCallback(payment.callback_body, payment.source_address, receive_time, payment.trans_id, fault)
 
 
 def _held(payment: Payment, outcome: str) -> Receipt:

@@ -146,7 +146,7 @@ def _payment(payment: Payment) -> pb.Payment:
         first_name=payment.first_name,
         callback_body=payment.callback_body,
         source_address=payment.source_address,
-        receive_time=to_timestamp(payment.received),
+        receive_time=to_timestamp(payment.receive_time),
     )
 
 

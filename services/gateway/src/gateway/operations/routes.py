@@ -100,7 +100,7 @@ async def show_spool(request: Request) -> JsonResponse:
 def _head(entry: Entry) -> Body:
     callback = entry.callback
     return {
-        "receivedAt": timestamp(callback.received),
+        "receiveTime": timestamp(callback.receive_time),
         "state": "rejected" if entry.rejected else "deferred" if entry.deferrals else "waiting",
         "transactionId": callback.trans_id or None,
         "fault": callback.fault or entry.note or None,

@@ -30,7 +30,7 @@ class SpoolState(BaseModel):
 class SpooledCallback(BaseModel):
     """A callback without its body. `fault`: why it is for the quarantine, or was rejected."""
 
-    receivedAt: str  # noqa: N815
+    receiveTime: str  # noqa: N815
     state: Literal["waiting", "deferred", "rejected"]
     transactionId: str | None  # noqa: N815
     fault: str | None
@@ -79,7 +79,7 @@ class PaymentFacts(BaseModel):
     assignedReference: str | None  # noqa: N815
     firstName: str  # noqa: N815
     transTime: str  # noqa: N815
-    receivedAt: str | None  # noqa: N815
+    receiveTime: str | None  # noqa: N815
     outcome: str
     reason: str | None
     ispId: int | None  # noqa: N815

@@ -80,7 +80,7 @@ def _payment(payment: PaymentRecord) -> Body:
         "assignedReference": payment.assigned_reference or None,
         "firstName": payment.first_name,
         "transTime": payment.trans_time,
-        "receivedAt": _time(payment.receive_time),
+        "receiveTime": _time(payment.receive_time),
         "outcome": payment.outcome,
         "reason": payment.unmatched_reason or None,
         "ispId": payment.isp_id or None,
@@ -95,16 +95,16 @@ def _task(task: TaskRecord) -> Body:
         "work": task.work,
         "state": task.state,
         "attempts": task.attempts,
-        "createdAt": timestamp(task.create_time),
+        "createTime": timestamp(task.create_time),
         "dueTime": _time(task.due_time) if task.state == "open" else None,
-        "endedAt": _time(task.end_time),
+        "endTime": _time(task.end_time),
         "lastError": task.last_error or None,
     }
 
 
 def _delivery(delivery: Delivery) -> Body:
     return {
-        "receivedAt": timestamp(delivery.receive_time),
+        "receiveTime": timestamp(delivery.receive_time),
         "conflicting": delivery.conflicting,
         "sourceAddress": delivery.source_address or None,
         **_body(delivery.callback_body),
@@ -130,9 +130,9 @@ def _message(message: MessageRecord) -> Body:
         "detail": message.detail or None,
         "attempts": message.attempts,
         "providerMessageId": message.provider_message_id or None,
-        "createdAt": timestamp(message.create_time),
-        "updatedAt": timestamp(message.update_time),
-        "nextAttemptAt": _time(message.next_attempt_time) if message.state == "queued" else None,
+        "createTime": timestamp(message.create_time),
+        "updateTime": timestamp(message.update_time),
+        "nextAttemptTime": _time(message.next_attempt_time) if message.state == "queued" else None,
     }
 
 

@@ -35,7 +35,7 @@ CREATE TABLE callbacks (
     trans_id TEXT NOT NULL,
     body BLOB NOT NULL,
     source_address TEXT NOT NULL,
-    received INTEGER NOT NULL,
+    receive_time INTEGER NOT NULL,
     fault TEXT NOT NULL,
     truncated INTEGER NOT NULL,
     checksum INTEGER NOT NULL,

@@ -233,7 +233,7 @@ def _read(entries: Sequence[Entry]) -> tuple[list[_Readable], list[tuple[Entry, 
             doubtful.append((entry, "body: the spool's disk has changed it"))
             continue
         try:
-            payment = parse_callback(callback.body, callback.source_address, callback.received)
+            payment = parse_callback(callback.body, callback.source_address, callback.receive_time)
             readable.append(_Readable(entry, payment))
         except MalformedCallback as malformed:
             doubtful.append((entry, malformed.fault))

@@ -22,7 +22,7 @@ log = structlog.get_logger()
 
 # Where the first page says how long the file is. Source: SQLite's file format, "The Database Header".
 _PAGES_IN_FILE = slice(28, 32)
-_COLUMNS = "id, queue, trans_id, body, source_address, received, fault, truncated, checksum, bytes, note"
+_COLUMNS = "id, queue, trans_id, body, source_address, receive_time, fault, truncated, checksum, bytes, note"
 # A page that cannot be read takes some tens of rows with it, a page that leads to others thousands.
 _MAX_MISSING_IN_A_ROW = 50_000
 

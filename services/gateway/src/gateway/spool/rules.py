@@ -42,7 +42,7 @@ def checksum(callback: RawCallback) -> int:
         callback.trans_id,
         callback.source_address,
         callback.fault,
-        str(microseconds(callback.received)),
+        str(microseconds(callback.receive_time)),
         str(callback.truncated),
     )
     return crc32(callback.body, crc32("\0".join(texts).encode()))

@@ -80,21 +80,21 @@ class Spool:
                 raise
             raise NotSpooled(reason=getattr(error, "reason", "DISK_TOO_SLOW")) from None
 
-    async def due_payments(self, now: float, most: int) -> list[Entry]:
+    async def due_payments(self, now: float, limit: int) -> list[Entry]:
         """Payments to be handed over together. Raises DiskFailed."""
-        return await self._run(lambda: self._store.due_payments(now, most))
+        return await self._run(lambda: self._store.due_payments(now, limit))
 
-    async def due_malformed(self, now: float, most: int) -> list[Entry]:
+    async def due_malformed(self, now: float, limit: int) -> list[Entry]:
         """Malformed callbacks to be handed over. Raises DiskFailed."""
-        return await self._run(lambda: self._store.due_malformed(now, most))
+        return await self._run(lambda: self._store.due_malformed(now, limit))
 
     async def next_due(self) -> float | None:
         """When the next one is due; None when nothing waits. Raises DiskFailed."""
         return await self._run(self._store.next_due)
 
-    async def heads(self, most: int) -> list[Entry]:
+    async def heads(self, limit: int) -> list[Entry]:
         """The oldest callbacks. Raises DiskFailed."""
-        return await self._run(lambda: self._store.heads(most))
+        return await self._run(lambda: self._store.heads(limit))
 
     async def forget(self, applied: Sequence[Entry]) -> None:
         """These were applied. Raises DiskFailed."""

@@ -38,15 +38,15 @@ _JUNK_PART = 4
 # Given back to the disk at a time; each step has a journal.
 _PAGES_A_STEP = 128
 _NOT_APPLIED = "id NOT IN (SELECT id FROM applied)"
-_OLDEST = f"SELECT received FROM callbacks WHERE queue <> 'rejected' AND {_NOT_APPLIED} ORDER BY id LIMIT 1"  # noqa: S608
+_OLDEST = f"SELECT receive_time FROM callbacks WHERE queue <> 'rejected' AND {_NOT_APPLIED} ORDER BY id LIMIT 1"  # noqa: S608
 _DEFERRED = f"SELECT count(*) FROM callbacks WHERE queue = 'payment' AND due > 0 AND {_NOT_APPLIED}"  # noqa: S608
 _APPLIED = "SELECT queue, count(*) FROM applied JOIN callbacks USING (id) GROUP BY queue"
 _COLUMNS = (
-    "id, trans_id, body, source_address, received, fault, truncated, checksum, tries, deferrals,"
+    "id, trans_id, body, source_address, receive_time, fault, truncated, checksum, tries, deferrals,"
     " queue = 'rejected', note"
 )
 _INSERT = (
-    "INSERT INTO callbacks (queue, trans_id, body, source_address, received, fault, truncated, checksum, bytes,"
+    "INSERT INTO callbacks (queue, trans_id, body, source_address, receive_time, fault, truncated, checksum, bytes,"
     " due, deferrals) VALUES (?,?,?,?,?,?,?,?,?,?,?)"
 )
 
@@ -91,7 +91,7 @@ class Store:
             self._write(_INSERT, [(*_row(callback), due, bool(due)) for callback, due in stored])
         return fits
 
-    def due_payments(self, now: float, most: int) -> list[Entry]:
+    def due_payments(self, now: float, limit: int) -> list[Entry]:
         """Payments to be handed over together: those that were never put off, else those that are due again.
 
         None whose TransID has an earlier one with another body, or one that is not due: that one must be settled first.
@@ -102,20 +102,20 @@ class Store:
             " SELECT 1 FROM callbacks AS earlier WHERE earlier.queue = 'payment' AND earlier.id < callbacks.id"
             " AND earlier.trans_id = callbacks.trans_id AND (earlier.body <> callbacks.body OR earlier.due > :now)"
             " AND earlier.id NOT IN (SELECT id FROM applied)) ORDER BY due, id",
-            most,
+            limit,
             now=now,
         )
         # Whoever was put off before may keep billing waiting once more.
         return [entry for entry in found if bool(entry.deferrals) == bool(found[0].deferrals)]
 
-    def due_malformed(self, now: float, most: int) -> list[Entry]:
+    def due_malformed(self, now: float, limit: int) -> list[Entry]:
         """Malformed callbacks to be handed over. Raises DiskFailed."""
-        return self._read("queue = 'malformed' AND due <= :now ORDER BY due, id", most, now=now)
+        return self._read("queue = 'malformed' AND due <= :now ORDER BY due, id", limit, now=now)
 
-    def heads(self, most: int) -> list[Entry]:
+    def heads(self, limit: int) -> list[Entry]:
         """The oldest that wait, and behind them some that were rejected. Raises DiskFailed."""
-        waiting = self._read("queue <> 'rejected' ORDER BY id", most)
-        return waiting + self._read("queue = 'rejected' ORDER BY due, id", most - len(waiting))
+        waiting = self._read("queue <> 'rejected' ORDER BY id", limit)
+        return waiting + self._read("queue = 'rejected' ORDER BY due, id", limit - len(waiting))
 
     def next_due(self) -> float | None:
         """When the next one is due; None when nothing waits. Raises DiskFailed."""
@@ -212,10 +212,10 @@ class Store:
         self._bound()
         self._look()
 
-    def _read(self, condition: str, most: int, **values: float) -> list[Entry]:
-        query = f"SELECT {_COLUMNS} FROM callbacks WHERE {_NOT_APPLIED} AND {condition} LIMIT :most"  # noqa: S608
+    def _read(self, condition: str, limit: int, **values: float) -> list[Entry]:
+        query = f"SELECT {_COLUMNS} FROM callbacks WHERE {_NOT_APPLIED} AND {condition} LIMIT :limit"  # noqa: S608
         with translated():
-            return [_entry(row) for row in self._connection.execute(query, {"most": most, **values})]
+            return [_entry(row) for row in self._connection.execute(query, {"limit": limit, **values})]
 
     def _one(self, query: str) -> Any:
         """The first column of a query's only row; None when it has none."""
@@ -254,13 +254,13 @@ class Store:
 
 
 def _row(callback: RawCallback) -> tuple[Any, ...]:
-    """queue, trans_id, body, source_address, received, fault, truncated, checksum, bytes."""
+    """queue, trans_id, body, source_address, receive_time, fault, truncated, checksum, bytes."""
     return (
         "malformed" if callback.malformed else "payment",
         callback.trans_id,
         callback.body,
         callback.source_address,
-        microseconds(callback.received),
+        microseconds(callback.receive_time),
         callback.fault,
         callback.truncated,
         checksum(callback),
@@ -270,6 +270,6 @@ def _row(callback: RawCallback) -> tuple[Any, ...]:
 
 def _entry(row: tuple[Any, ...]) -> Entry:
     """A row of _COLUMNS."""
-    id_, trans_id, body, source, received, fault, truncated, stored, tries, deferrals, rejected, note = row
-    callback = RawCallback(body, source, moment(received), trans_id, fault, bool(truncated))
+    id_, trans_id, body, source, receive_time, fault, truncated, stored, tries, deferrals, rejected, note = row
+    callback = RawCallback(body, source, moment(receive_time), trans_id, fault, bool(truncated))
     return Entry(id_, callback, tries, deferrals, checksum(callback) == stored, bool(rejected), note)
