@@ -4,7 +4,6 @@ from collections import defaultdict
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
-from functools import cache
 from typing import Any
 
 import sqlalchemy as sa
@@ -75,8 +74,6 @@ _CLAIM = (
     )
     .where(_columns.id.in_(sa.bindparam("ids", expanding=True)))
 )
-# As many as a call to the provider has; each number of messages has a statement of its own.
-_MAX_MOVED = 20
 
 
 def find(connection: sa.Connection, message_ids: Collection[str]) -> dict[str, Message]:
@@ -156,48 +153,32 @@ class Move:
 def move(connection: sa.Connection, moves: Sequence[Move], now: datetime) -> int:
     """Make changes; answers how many messages stay as they are, because someone else has dealt with them since.
 
-    One statement for all of a call that differ in the provider's id only: mostly that is all there are.
+    One statement for all that differ in the provider's id only: mostly that is all there are.
     """
     alike = defaultdict(list)
     for one in sorted(moves, key=lambda one: one.id):  # in one order everywhere, against deadlocks
         alike[one.fencing_token, one.state, one.detail, one.doubts, one.due_time, one.only_sending].append(one)
-    return len(moves) - sum(
-        _move_alike(connection, some[first : first + _MAX_MOVED], now)
-        for some in alike.values()
-        for first in range(0, len(some), _MAX_MOVED)
-    )
+    return len(moves) - sum(_move_alike(connection, some, now) for some in alike.values())
 
 
 def _move_alike(connection: sa.Connection, moves: Sequence[Move], now: datetime) -> int:
-    one = moves[0]
-    same: dict[str, object] = {
-        "new_state": one.state,
-        "new_detail": one.detail,
-        "new_doubts": one.doubts,
-        "new_due_time": one.due_time,
-        "now": now,
-        "token": one.fencing_token,
-    }
-    ids = {f"id{n}": move.id for n, move in enumerate(moves)}
-    theirs = {f"theirs{n}": move.provider_message_id for n, move in enumerate(moves)}
-    return connection.execute(_moving(len(moves), one.only_sending), same | ids | theirs).rowcount
-
-
-@cache
-def _moving(count: int, only_sending: bool) -> sa.Update:
-    """The statement for so many messages; made once, because making it costs more than carrying it out."""
-    ids = [sa.bindparam(f"id{n}", type_=sa.Integer) for n in range(count)]
-    theirs = {one: sa.bindparam(f"theirs{n}", type_=sa.String) for n, one in enumerate(ids)}
+    # Written as text: made of expressions, with bound values for each message, it takes 20 µs of CPU a message more.
+    # That is 4 % of all that a payment costs.
+    one, place = moves[0], "?" if connection.dialect.paramstyle == "qmark" else "%s"
+    cases = " ".join(f"WHEN {move.id:d} THEN {place}" for move in moves)
+    ids = ", ".join(f"{move.id:d}" for move in moves)  # numbers and nothing else: they stand in the statement
     statement = (
-        sa.update(messages)
-        .values(
-            state=sa.bindparam("new_state"),
-            detail=sa.bindparam("new_detail"),
-            provider_message_id=sa.case(*((_columns.id == one, their) for one, their in theirs.items())),
-            doubts=sa.bindparam("new_doubts"),
-            due_time=sa.bindparam("new_due_time"),
-            update_time=sa.bindparam("now"),
-        )
-        .where(_columns.id.in_(ids), _columns.fencing_token == sa.bindparam("token"))
+        f"UPDATE messages SET state = {place}, detail = {place}, doubts = {place}, due_time = {place},"  # noqa: S608
+        f" update_time = {place}, provider_message_id = CASE id {cases} END"
+        f" WHERE id IN ({ids}) AND fencing_token = {one.fencing_token:d}"
     )
-    return statement.where(_columns.state == MessageState.SENDING) if only_sending else statement
+    same = [one.state, one.detail, one.doubts, *_as_the_driver_takes(connection, one.due_time, now)]
+    given = [*same, *(move.provider_message_id for move in moves)]
+    if one.only_sending:
+        statement, given = f"{statement} AND state = {place}", [*given, MessageState.SENDING]
+    return connection.exec_driver_sql(statement, tuple(given)).rowcount
+
+
+def _as_the_driver_takes(connection: sa.Connection, *moments: datetime) -> list[object]:
+    convert = _columns.due_time.type.dialect_impl(connection.dialect).bind_processor(connection.dialect)
+    return [convert(moment) if convert else moment for moment in moments]
