@@ -13,7 +13,7 @@ from billing import calendar
 from billing.accounts import service as directory
 from billing.accounts.rules import Customer, Isp
 from billing.accounts.service import CustomerResult
-from billing.servicer.paging import check_batch, last_id, next_token, page_size
+from billing.paging import check_batch, last_id, next_token, page_size
 
 _STATUSES = {"active": pb.CUSTOMER_STATUS_ACTIVE, "inactive": pb.CUSTOMER_STATUS_INACTIVE}
 

@@ -10,6 +10,7 @@ from servicekit.money import MAX_AMOUNT_CENTS
 from sqlalchemy import Engine
 
 from billing.locking.service import HeldRows
+from billing.paging import check_batch, last_id, next_token, page_size
 from billing.payments import assignment, service
 from billing.payments.errors import InvalidPayment
 from billing.payments.rules import (
@@ -25,7 +26,6 @@ from billing.payments.rules import (
 from billing.policy import Policy
 from billing.precedence import Precedence
 from billing.quarantine.rules import MAX_BODY_BYTES
-from billing.servicer.paging import check_batch, last_id, next_token, page_size
 from billing.tasks.servicer import task_record
 
 MAX_BALANCE_CENTS = 9_999_999_999_999_999

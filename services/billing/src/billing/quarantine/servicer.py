@@ -6,6 +6,7 @@ from rejesha.billing.v1 import quarantine_service_pb2_grpc
 from servicekit.moments import to_timestamp
 from sqlalchemy import Engine
 
+from billing.paging import check_batch, last_id, next_token, page_size
 from billing.payments.rules import MAX_BATCH
 from billing.payments.servicer import checked_trans_id
 from billing.policy import Policy
@@ -18,7 +19,6 @@ from billing.quarantine.rules import (
     QuarantinedCallback,
     QuarantineState,
 )
-from billing.servicer.paging import check_batch, last_id, next_token, page_size
 
 _STATES = {state: pb.QuarantineState.Value(f"QUARANTINE_STATE_{state.name}") for state in QuarantineState}
 _STATES_BACK = {number: state for state, number in _STATES.items()}

@@ -1,4 +1,4 @@
-"""Page sizes and page tokens, the same in every List RPC."""
+"""Page sizes, page tokens and the size of batches: the same in every RPC, whatever the noun."""
 
 from servicekit.rpc.errors import BatchTooLarge, InvalidPageToken
 

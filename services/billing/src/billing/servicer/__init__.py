@@ -1,1 +1,0 @@
-"""Requests in, responses out: protobuf stops here. One module a gRPC service."""
