@@ -41,7 +41,7 @@ def test_an_account_belongs_to_one_isp_or_customer(client, taken):
 
 
 def test_isps_are_listed_with_what_they_own(client):
-    created = create_isp(client, "Third", sms_account="SMS3", contact_phone="0711000003")
+    created = create_isp(client, "Third", sms_account="SMS3", contact_phone="00254 711 000 003")
     assert created.isp_id == 3
     client.record(payment("A1", "ACC001"), payment("A2", "SMS3", 170), payment("A3", "WA001", 20))
     listed = client.accounts.ListIsps(account_pb.ListIspsRequest()).isps

@@ -9,7 +9,10 @@ _MOBILE = {phonenumbers.PhoneNumberType.MOBILE, phonenumbers.PhoneNumberType.FIX
 
 
 def is_mobile(national):
-    number = phonenumbers.parse(national, "KE")
+    try:
+        number = phonenumbers.parse(national, "KE")
+    except phonenumbers.NumberParseException:  # such as of 000…, which is another country's
+        return False
     return phonenumbers.is_valid_number_for_region(number, "KE") and phonenumbers.number_type(number) in _MOBILE
 
 
