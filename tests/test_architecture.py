@@ -133,7 +133,7 @@ def test_the_gateway_s_rules_are_pure(module):
 @pytest.mark.parametrize(
     "module",
     [
-        "accounts/rules", "calendar", "notices/rules", "notices/topics", "policy", "tasks/rules",
+        "accounts/rules", "calendar", "notices/rules", "notices/throttle", "policy", "tasks/rules",
         "ledger/rules", "payments/rules", "payments/settlement", "payments/timeline", "quarantine/rules",
     ],
 )  # fmt: skip

@@ -16,11 +16,9 @@ from datetime import timedelta
 import sqlalchemy as sa
 from billing.locking.service import HeldRows
 from billing.policy import Policy
-from billing.tasks import reporting
-from billing.tasks import service as leasing
-from billing.tasks.reporting import Report
-from billing.tasks.rules import Kind, Wanted
-from billing.tasks.service import Task
+from billing.tasks import reporting, service
+from billing.tasks.rules import Report, TaskFilter, TaskKind
+from billing.tasks.service import LeasedTask
 
 from benchmarks.bench import Bench
 from benchmarks.raw.setup import migrate
@@ -34,7 +32,7 @@ _FEW = 1000
 _CROWDED = 1
 _ELSEWHERE = 200
 _COLUMNS = (
-    "kind, trans_id, customer_id, router_id, router_name, payload, state, fencing_token, failures, due_time,"
+    "kind, trans_id, customer_id, router_id, payload, state, fencing_token, attempts, failures, due_time,"
     " expire_time, last_error, create_time"
 )
 # A task's number has two digits to the base of a thousand: the first is a.d.
@@ -42,8 +40,8 @@ _FILL = f"""
 INSERT INTO tasks ({_COLUMNS})
 WITH RECURSIVE digits AS (SELECT 0 AS d UNION ALL SELECT d + 1 FROM digits WHERE d < 999)
 SELECT 'set_access', CONCAT('T', a.d * 1000 + b.d), 1,
-       IF(a.d * 1000 + b.d < %s - {_ELSEWHERE}, {_CROWDED}, {_CROWDED} + 1 + b.d), '',
-       '{{"username": "0000HW"}}', 'open', 1, 0,
+       IF(a.d * 1000 + b.d < %s - {_ELSEWHERE}, {_CROWDED}, {_CROWDED} + 1 + b.d),
+       '{{"username": "0000HW"}}', 'open', 1, 0, 0,
        UTC_TIMESTAMP(6) - INTERVAL 1 DAY + INTERVAL a.d * 1000 + b.d MICROSECOND,
        UTC_TIMESTAMP(6) + INTERVAL 30 DAY, '', UTC_TIMESTAMP(6)
   FROM digits a JOIN digits b WHERE a.d < %s
@@ -75,13 +73,13 @@ def _filled(bench: Bench, schema: str, count: int) -> sa.Engine:
 
 
 def _leasing(engine: sa.Engine, seconds: float, busy: AbstractSet[int], held: int) -> Callable[[], float]:
-    wanted = Wanted(_AT_ONCE, [Kind.SET_ACCESS], busy)
+    wanted = TaskFilter(_AT_ONCE, [TaskKind.SET_ACCESS], busy)
 
     def once() -> float:
-        leases: deque[Sequence[Task]] = deque()
+        leases: deque[Sequence[LeasedTask]] = deque()
         leased, began = 0, time.monotonic()
         while time.monotonic() - began < seconds:
-            leases.append(leasing.lease(engine, Policy(), "benchmark", _LEASE, wanted))
+            leases.append(service.lease(engine, Policy(), "benchmark", _LEASE, wanted))
             leased += len(leases[-1])
             if len(leases) > held:
                 _give_back(engine, leases.popleft())
@@ -93,5 +91,5 @@ def _leasing(engine: sa.Engine, seconds: float, busy: AbstractSet[int], held: in
     return once
 
 
-def _give_back(engine: sa.Engine, tasks: Sequence[Task]) -> None:
+def _give_back(engine: sa.Engine, tasks: Sequence[LeasedTask]) -> None:
     reporting.complete(engine, Policy(), [Report(task.task_id, task.fencing_token) for task in tasks], HeldRows(engine))

@@ -32,7 +32,7 @@ from billing.schema import (
 )
 from billing.tasks import reporting, retrying
 from billing.tasks import service as leasing
-from billing.tasks.rules import Kind, Wanted
+from billing.tasks.rules import Report, TaskFilter, TaskKind
 
 from servicekit import database
 
@@ -66,10 +66,10 @@ class Desk:
         return assignment.assign(self.engine, self.policy, trans_id, reference, "Asha")
 
     def lease(
-        self, limit: int = 100, *, owner: str = "test", seconds: float = 30, busy=frozenset(), kinds=tuple(Kind)
-    ) -> list[leasing.Task]:
+        self, limit: int = 100, *, owner: str = "test", seconds: float = 30, busy=frozenset(), kinds=tuple(TaskKind)
+    ) -> list[leasing.LeasedTask]:
         duration = timedelta(seconds=seconds)
-        return list(leasing.lease(self.engine, self.policy, owner, duration, Wanted(limit, kinds, busy)))
+        return list(leasing.lease(self.engine, self.policy, owner, duration, TaskFilter(limit, kinds, busy)))
 
     def next_due_in_of(self, rows: Sequence[Any]) -> timedelta:
         """How long until the first of these tasks is due, by the database's clock."""
@@ -94,7 +94,7 @@ class Desk:
             with self.engine.begin() as connection:
                 connection.execute(sa.update(tasks).where(tasks.c.id == row.id).values(due_time=row.due_time - time))
 
-    def report(self, *reports: reporting.Report) -> list[int]:
+    def report(self, *reports: Report) -> list[int]:
         return reporting.complete(self.engine, self.policy, reports, self.held_rows)
 
     def retry(self, trans_id: str) -> list[int]:

@@ -7,9 +7,8 @@ from datetime import timedelta
 from billing.notices.rules import Message
 from billing.schema import tasks
 from billing.tasks import service as leasing
-from billing.tasks.reporting import CONFIRMED, AccessOutcome, Report
-from billing.tasks.rules import Line, Wanted
-from billing.tasks.service import Task
+from billing.tasks.rules import CONFIRMED, AccessOutcome, Line, Report, TaskFilter
+from billing.tasks.service import LeasedTask
 from notify.messages import templates
 
 from tests.billing.desk import ADMINS, Desk
@@ -30,7 +29,9 @@ class Dispatcher:
         """Carry out what is due now, and what becomes due by it; how many tasks that were."""
         count = 0
         while True:
-            leased = leasing.lease(self.desk.engine, self.desk.policy, "dispatcher", timedelta(seconds=30), Wanted(100))
+            leased = leasing.lease(
+                self.desk.engine, self.desk.policy, "dispatcher", timedelta(seconds=30), TaskFilter(100)
+            )
             assert self.desk.report(*self._do_all(leased)) == []
             count += len(leased)
             if not leased and not self.desk.is_anything_due():
@@ -59,7 +60,7 @@ class Dispatcher:
         """The facts of the last message of this template."""
         return [message.facts for message in self.inbox.values() if message.template == template][-1]
 
-    def _do_all(self, leased: Iterable[Task]) -> Iterable[Report]:
+    def _do_all(self, leased: Iterable[LeasedTask]) -> Iterable[Report]:
         """One answer of a router for all its lines, as one call to it gives."""
         answers: dict[int, AccessOutcome] = {}
         for task in leased:
@@ -77,7 +78,7 @@ class Dispatcher:
             else:
                 yield self._hand_over(task)
 
-    def _hand_over(self, task: Task) -> Report:
+    def _hand_over(self, task: LeasedTask) -> Report:
         assert not isinstance(task.work, Line)
         assert task.work, "a message task without messages"
         if self.notify_is_up:

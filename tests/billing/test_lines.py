@@ -10,7 +10,7 @@ from billing.schema import (
     payment_debug_log,
     tasks,
 )
-from billing.tasks.reporting import AccessOutcome
+from billing.tasks.rules import AccessOutcome
 
 from tests.billing.desk import (
     CONNECTED,

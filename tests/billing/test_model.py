@@ -7,9 +7,8 @@ from datetime import timedelta
 import pytest
 from billing.policy import Policy
 from billing.schema import isp_wallet, paybill_payments, payment_deliveries, pppoe_users, tasks
-from billing.tasks.reporting import CONFIRMED, AccessOutcome, Report
-from billing.tasks.rules import Line
-from billing.tasks.service import Task
+from billing.tasks.rules import CONFIRMED, AccessOutcome, Line, Report
+from billing.tasks.service import LeasedTask
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
@@ -56,8 +55,8 @@ class Billing(RuleBasedStateMachine):
             }
         )
         self.time = timedelta()
-        self.old: list[Task] = []
-        self.held: dict[int, tuple[Task, timedelta]] = {}
+        self.old: list[LeasedTask] = []
+        self.held: dict[int, tuple[LeasedTask, timedelta]] = {}
         self.told: dict[str, str] = {}
 
     # --- what may happen ---
@@ -87,7 +86,7 @@ class Billing(RuleBasedStateMachine):
             self.old.append(task)
             self._check_work(task, busy)
 
-    def _check_work(self, task: Task, busy: set[int]) -> None:
+    def _check_work(self, task: LeasedTask, busy: set[int]) -> None:
         """Whatever is handed out must be true at that moment."""
         if isinstance(task.work, Line):
             assert task.work.router_id not in busy
@@ -118,7 +117,7 @@ class Billing(RuleBasedStateMachine):
             del self.held[task.task_id]
             self._take(task, report)
 
-    def _take(self, task: Task, report: Report) -> None:
+    def _take(self, task: LeasedTask, report: Report) -> None:
         record = self.model.payments[task.trans_id]
         if report.access in CONFIRMED:
             record.line = "done"

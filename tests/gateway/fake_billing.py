@@ -208,7 +208,7 @@ class FakeBilling(
             task_id=held.task.task_id,
             kind="set_access",
             state=task_pb.TASK_STATE_DONE if held.done else task_pb.TASK_STATE_OPEN,
-            fencing_token=held.fencing_token,
+            attempts=1 if held.done else 0,
             create_time=now(),
             access=held.task.access,
         )

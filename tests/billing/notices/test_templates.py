@@ -4,9 +4,9 @@ from collections import defaultdict
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from billing.notices import rules, topics
+from billing.notices import rules, throttle
 from billing.notices.rules import Notice, Variant
-from billing.tasks.reporting import AccessOutcome
+from billing.tasks.rules import AccessOutcome
 from gateway.operations import alarm
 from notify.messages.templates import TEMPLATES
 
@@ -51,10 +51,10 @@ def told(dispatcher):
 
 def digests():
     customer, staff = Notice("", {}, customer=CUSTOMER_PHONE), Notice("", {}, isp=ISP_1, admins=ADMINS)
-    for topic in topics.Topic:
-        whom = customer if topic is topics.Topic.PART_PAYMENT else staff
-        tally = topics.Tally(1, topic, "somebody", NOON, held_back=3, held_back_cents=100_000)
-        yield from rules.compose("task-1", topics.digest(tally, whom, NOON + timedelta(hours=1)), None)
+    for topic in throttle.Topic:
+        whom = customer if topic is throttle.Topic.PART_PAYMENT else staff
+        tally = throttle.Tally(1, topic, "somebody", NOON, held_back=3, held_back_cents=100_000)
+        yield from rules.compose("task-1", throttle.digest(tally, whom, NOON + timedelta(hours=1)), None)
 
 
 def alarms():

@@ -9,8 +9,7 @@ from billing.schema import (
     tasks,
     wallet_entries,
 )
-from billing.tasks.reporting import AccessOutcome, Report
-from billing.tasks.rules import Line
+from billing.tasks.rules import AccessOutcome, Line, Report
 from servicekit.rpc.errors import ServiceError
 
 from tests.billing.desk import (

@@ -6,8 +6,7 @@ from dataclasses import replace
 
 import pytest
 import sqlalchemy as sa
-from billing.tasks.reporting import AccessOutcome, Report
-from billing.tasks.rules import Kind
+from billing.tasks.rules import AccessOutcome, Report, TaskKind
 
 from tests.billing.desk import Desk, open_desk, payment
 from tests.billing.dispatching import handed_over
@@ -52,7 +51,7 @@ def test_lines_reported_together_cost_the_database_no_more_than_one(desk, result
     sent = []
     for count in (1, MANY):
         pay_for(desk, f"N{count}X", count)
-        leased = desk.lease(1000, kinds=[Kind.SET_ACCESS])
+        leased = desk.lease(1000, kinds=[TaskKind.SET_ACCESS])
         assert len(leased) == count
         reports = [Report(task.task_id, task.fencing_token, f"of {task.trans_id}", result, "Tower") for task in leased]
         sent.append(sent_for(desk, lambda reports=reports: desk.report(*reports)))

@@ -5,8 +5,7 @@ from datetime import timedelta
 import pytest
 from billing.schema import tasks
 from billing.tasks import rules as task_rules
-from billing.tasks.reporting import AccessOutcome, Report
-from billing.tasks.rules import MAX_PAUSE, MAX_SCOUT_PAUSE
+from billing.tasks.rules import MAX_PAUSE, MAX_PROBE_PAUSE, AccessOutcome, Report
 
 from tests.billing.desk import payment
 from tests.billing.dispatching import failed, lines
@@ -29,11 +28,11 @@ def test_a_router_s_failed_lines_wait_together_and_longer_each_time(desk):
 @pytest.mark.parametrize("result", [AccessOutcome.UNREACHABLE, AccessOutcome.TIMED_OUT])
 def test_one_line_of_those_that_wait_looks_every_few_seconds_whether_their_router_is_back(desk, result):
     pauses = pauses_of_two_lines(desk, result)
-    assert all(first <= MAX_SCOUT_PAUSE for first, _ in pauses)
+    assert all(first <= MAX_PROBE_PAUSE for first, _ in pauses)
     assert timedelta(seconds=29) < pauses[-1][1] <= MAX_PAUSE
 
 
-def test_lines_that_failed_in_several_calls_send_one_scout(desk):
+def test_lines_that_failed_in_several_calls_send_one_probe(desk):
     for number in range(8):
         desk.pay(f"A{number}", "0949AQ")
         desk.report(*(failed(line) for line in lines(desk)))
@@ -43,7 +42,7 @@ def test_lines_that_failed_in_several_calls_send_one_scout(desk):
         passed += pause
         desk.forward(pause)
         desk.report(*(failed(line) for line in lines(desk)))
-    assert passed > timedelta(seconds=50)  # about 100; with a scout each about 20
+    assert passed > timedelta(seconds=50)  # about 100; with a probe each about 20
 
 
 def pauses_of_two_lines(desk, result):

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from billing.schema import pppoe_users, tasks
 from billing.tasks import rules as task_rules
-from billing.tasks.reporting import AccessOutcome
+from billing.tasks.rules import AccessOutcome
 
 from tests.billing.desk import CUSTOMER_PHONE, ISP_1
 
@@ -52,7 +52,7 @@ def test_an_expired_line_is_opened_again_only_while_it_is_paid_for(desk, dispatc
     desk.set_customer("0949AQ", next_payment_date=None)
     desk.pay("A1", "0949AQ")
     dispatcher.carry_out()
-    desk.pass_time(task_rules.GRACE)
+    desk.pass_time(task_rules.MESSAGE_DELAY)
     dispatcher.carry_out()
     desk.pass_time(40 * DAY)
     dispatcher.carry_out()

@@ -8,8 +8,7 @@ import sqlalchemy as sa
 from billing.schema import tasks
 from billing.tasks import rules as task_rules
 from billing.tasks import service as leasing
-from billing.tasks.reporting import AccessOutcome, Report
-from billing.tasks.rules import Kind, Line
+from billing.tasks.rules import AccessOutcome, Line, Report, TaskKind
 
 from tests.billing.desk import CUSTOMER_PHONE, at_once, payment
 from tests.billing.dispatching import failed, handed_over, lines, switched
@@ -128,20 +127,20 @@ def test_busy_routers_are_left_out(desk):
 def test_lines_and_messages_are_leased_apart(desk):
     desk.pay("A1", "0949AQ")
     desk.pay("A2", "0949AQ", "1")  # not enough: messages only
-    assert [type(task.work) for task in desk.lease(kinds=[Kind.SET_ACCESS])] == [Line]
-    (messages,) = desk.lease(kinds=[Kind.SEND_MESSAGES])
+    assert [type(task.work) for task in desk.lease(kinds=[TaskKind.SET_ACCESS])] == [Line]
+    (messages,) = desk.lease(kinds=[TaskKind.SEND_MESSAGES])
     assert messages.trans_id == "A2"
 
 
 def test_nobody_is_told_that_a_site_is_down_before_its_line_was_tried(desk):
     desk.pay("A1", "0949AQ")
     desk.make_due()
-    assert desk.lease(kinds=[Kind.SEND_MESSAGES]) == []
-    assert timedelta() < desk.next_due_in_of(desk.rows(tasks, kind="send_messages")) <= task_rules.PATIENCE
-    (line,) = desk.lease(kinds=[Kind.SET_ACCESS])
+    assert desk.lease(kinds=[TaskKind.SEND_MESSAGES]) == []
+    assert timedelta() < desk.next_due_in_of(desk.rows(tasks, kind="send_messages")) <= task_rules.MIN_MESSAGE_DELAY
+    (line,) = desk.lease(kinds=[TaskKind.SET_ACCESS])
     desk.report(Report(line.task_id, line.fencing_token, access=AccessOutcome.UNREACHABLE))
     desk.make_due()
-    (messages,) = desk.lease(kinds=[Kind.SEND_MESSAGES])
+    (messages,) = desk.lease(kinds=[TaskKind.SEND_MESSAGES])
     assert messages.work[0].template == "customer_waiting"
 
 
@@ -149,9 +148,9 @@ def test_a_message_waits_for_its_line_as_long_as_the_grace(desk):
     desk.pay("A1", "0949AQ")
     (line,) = desk.lease(seconds=5)
     waiting = desk.next_due_in_of(desk.rows(tasks, kind="send_messages"))
-    assert task_rules.GRACE - 2 * SECOND < waiting <= task_rules.GRACE
+    assert task_rules.MESSAGE_DELAY - 2 * SECOND < waiting <= task_rules.MESSAGE_DELAY
     desk.report(switched(line))
-    assert desk.lease(kinds=[Kind.SEND_MESSAGES])
+    assert desk.lease(kinds=[TaskKind.SEND_MESSAGES])
 
 
 # --- ends ---------------------------------------------------------------------------------------------------------
@@ -184,7 +183,7 @@ def test_an_older_payment_s_end_is_no_news_while_a_newer_one_is_paid_for(desk, d
     desk.pay("A1", "0949AQ")
     desk.pay("A2", "0949AQ")
     dispatcher.carry_out()
-    desk.pass_time(task_rules.GRACE)
+    desk.pass_time(task_rules.MESSAGE_DELAY)
     dispatcher.carry_out()
     desk.pass_time(35 * DAY)
     dispatcher.carry_out()

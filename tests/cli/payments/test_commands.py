@@ -41,9 +41,14 @@ def step(seconds, category, message, **details):
 
 def line_task(state, last_error="", **more):
     work = task.AccessWork(router_id=1, username="u1")
-    times = {"create_time": stamp(0.1), "due_time": stamp(60)}
+    times = {"create_time": stamp(0.1)}
     return task.TaskRecord(
-        task_id=9, kind="set_access", state=state, fencing_token=3, last_error=last_error, access=work, **times, **more
+        task_id=9,
+        kind="set_access",
+        state=state,
+        last_error=last_error,
+        access=work,
+        **({"attempts": 3} | times | more),
     )
 
 
@@ -113,9 +118,14 @@ def test_programs_get_the_gateway_s_document_as_it_is(tell):
     [
         (recorded(tasks=[line_task(task.TASK_STATE_DONE)]), "good", ["the line is on"]),
         (
-            recorded(tasks=[line_task(task.TASK_STATE_OPEN)]),
+            recorded(tasks=[line_task(task.TASK_STATE_OPEN, due_time=stamp(60))]),
             "wait",
             ["not on yet", "next at 08:01:01", "Tried 3 times"],
+        ),
+        (
+            recorded(tasks=[line_task(task.TASK_STATE_OPEN, lease_expire_time=stamp(60), attempts=0)]),
+            "wait",
+            ["not on yet", "being tried now", "Not tried yet"],
         ),
         (
             recorded(tasks=[line_task(task.TASK_STATE_OPEN, "unreachable")]),
@@ -182,6 +192,7 @@ fields = [
     "kind",
     "outcome",
     "dueTime",
+    "leaseExpireTime",
     "lastError",
     "amount",
     "attempts",

@@ -34,7 +34,7 @@ def test_what_happened_stands_in_order_of_time_whoever_knows_it():
                 task_pb.TaskRecord(
                     task_id=5,
                     state=task_pb.TASK_STATE_EXPIRED,
-                    fencing_token=9,
+                    attempts=9,
                     create_time=at(1),
                     end_time=at(25),
                     last_error="no route to host",

@@ -128,8 +128,9 @@ def _judge_line(timeline: Timeline) -> Verdict:
 def _next_try(task: Record) -> str:
     due = str(task.get("dueTime") or "")[11:19]
     times = task.get("attempts") or 0
-    tried = f"Tried {times} time{'' if times == 1 else 's'}" if times else "About to be tried"
-    return f"{tried}; it goes on by itself{f', next at {due}' if due else ''}. Nothing to do but mend the cause."
+    tried = f"Tried {times} time{'' if times == 1 else 's'}" if times else "Not tried yet"
+    when = ", and is being tried now" if task.get("leaseExpireTime") else f", next at {due}" if due else ""
+    return f"{tried}; it goes on by itself{when}. Nothing to do but mend the cause."
 
 
 def _spaced(word: object) -> str:

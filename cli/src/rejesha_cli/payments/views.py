@@ -19,13 +19,14 @@ _GOOD_ENDINGS = ("_SUCCESS", "_COMPLETE", "_DONE", "_SENT")
 _BAD_WORDS = ("FAILED", "ERROR", "NOT_FOUND", "UNKNOWN", "GIVEN_UP", "EXPIRED", "CONFLICT", "INSUFFICIENT", "NO_ROUTER")
 
 # The message's text stands among the messages; four copies of it here would bury the rest.
-_SHOWN_BELOW = {"MESSAGE_ACCEPTED"}
+_SHOWN_BELOW = ("MESSAGE_ACCEPTED",)  # compared, not hashed: what is unexpected may be a list
 
 _TASK_COLUMNS = (
     Column("State", "state", state),
     Column("What", "work"),
     Column("Tried", "attempts"),
     Column("Next", "dueTime", moment),
+    Column("Being tried until", "leaseExpireTime", moment),
     Column("Ended", "endTime", moment),
     Column("What went wrong last", "lastError"),
 )

@@ -626,9 +626,10 @@ class TaskRecord(_message.Message):
     TASK_ID_FIELD_NUMBER: _builtins.int
     KIND_FIELD_NUMBER: _builtins.int
     STATE_FIELD_NUMBER: _builtins.int
-    FENCING_TOKEN_FIELD_NUMBER: _builtins.int
+    ATTEMPTS_FIELD_NUMBER: _builtins.int
     CREATE_TIME_FIELD_NUMBER: _builtins.int
     DUE_TIME_FIELD_NUMBER: _builtins.int
+    LEASE_EXPIRE_TIME_FIELD_NUMBER: _builtins.int
     END_TIME_FIELD_NUMBER: _builtins.int
     LAST_ERROR_FIELD_NUMBER: _builtins.int
     ACCESS_FIELD_NUMBER: _builtins.int
@@ -639,8 +640,10 @@ class TaskRecord(_message.Message):
     """"set_access" or "send_messages"."""
     state: Global___TaskState.ValueType
     """How far it got."""
-    fencing_token: _builtins.int
-    """How often it was leased."""
+    attempts: _builtins.int
+    """How often it was tried and the attempt was reported on. Leases that ran out, or were given back untried, do not
+    count.
+    """
     last_error: _builtins.str
     """The last thing that went wrong; empty when nothing did."""
     @_builtins.property
@@ -649,7 +652,11 @@ class TaskRecord(_message.Message):
 
     @_builtins.property
     def due_time(self) -> _timestamp_pb2.Timestamp:
-        """When it is due next, or its lease ends; meaningful while OPEN."""
+        """When it is tried next, by billing's clock: never in the past. Unset once it ended, and while it is leased."""
+
+    @_builtins.property
+    def lease_expire_time(self) -> _timestamp_pb2.Timestamp:
+        """While it is leased: when the lease ends unless it is reported on before. Unset while nobody has it."""
 
     @_builtins.property
     def end_time(self) -> _timestamp_pb2.Timestamp:
@@ -669,17 +676,18 @@ class TaskRecord(_message.Message):
         task_id: _builtins.int = ...,
         kind: _builtins.str = ...,
         state: Global___TaskState.ValueType = ...,
-        fencing_token: _builtins.int = ...,
+        attempts: _builtins.int = ...,
         create_time: _timestamp_pb2.Timestamp | None = ...,
         due_time: _timestamp_pb2.Timestamp | None = ...,
+        lease_expire_time: _timestamp_pb2.Timestamp | None = ...,
         end_time: _timestamp_pb2.Timestamp | None = ...,
         last_error: _builtins.str = ...,
         access: Global___AccessWork | None = ...,
         messages: Global___MessageWork | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["access", b"access", "create_time", b"create_time", "due_time", b"due_time", "end_time", b"end_time", "messages", b"messages", "work", b"work"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["access", b"access", "create_time", b"create_time", "due_time", b"due_time", "end_time", b"end_time", "lease_expire_time", b"lease_expire_time", "messages", b"messages", "work", b"work"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["access", b"access", "create_time", b"create_time", "due_time", b"due_time", "end_time", b"end_time", "fencing_token", b"fencing_token", "kind", b"kind", "last_error", b"last_error", "messages", b"messages", "state", b"state", "task_id", b"task_id", "work", b"work"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["access", b"access", "attempts", b"attempts", "create_time", b"create_time", "due_time", b"due_time", "end_time", b"end_time", "kind", b"kind", "last_error", b"last_error", "lease_expire_time", b"lease_expire_time", "messages", b"messages", "state", b"state", "task_id", b"task_id", "work", b"work"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType_work: _TypeAlias = _typing.Literal["access", "messages"]  # noqa: Y015
     _WhichOneofArgType_work: _TypeAlias = _typing.Literal["work", b"work"]  # noqa: Y015

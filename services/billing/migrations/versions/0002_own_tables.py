@@ -1,4 +1,4 @@
-"""Ours beside the predecessor's: deliveries, wallet entries, tasks, notice tallies, quarantine."""
+"""Ours beside the predecessor's: deliveries, wallet entries, tasks, routers' names, notice tallies, quarantine."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -54,11 +54,11 @@ sa.Table(
     sa.Column("trans_id", sa.String(100), nullable=False),
     sa.Column("customer_id", sa.Integer),
     sa.Column("router_id", sa.Integer),
-    sa.Column("router_name", sa.String(100), nullable=False),
     sa.Column("variant", sa.String(30)),
     sa.Column("payload", sa.Text, nullable=False),
     sa.Column("state", sa.String(30), nullable=False),
     sa.Column("fencing_token", sa.BigInteger, nullable=False),
+    sa.Column("attempts", sa.Integer, nullable=False),
     sa.Column("failures", sa.Integer, nullable=False),
     sa.Column("due_time", moment, nullable=False),
     sa.Column("leased_by", sa.String(100)),
@@ -72,6 +72,13 @@ sa.Table(
     sa.Index("ix_tasks_trans_id", "trans_id"),
     # Those of a router that wait are looked for after each of its answers.
     sa.Index("ix_tasks_router_id_state_due_time", "router_id", "state", "due_time"),
+    **in_mysql,
+)
+sa.Table(
+    "router_names",
+    metadata,
+    sa.Column("router_id", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("name", sa.String(100), nullable=False),
     **in_mysql,
 )
 sa.Table(

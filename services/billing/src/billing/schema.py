@@ -225,12 +225,12 @@ tasks = sa.Table(
     sa.Column("trans_id", sa.String(100), nullable=False),
     sa.Column("customer_id", sa.Integer),
     sa.Column("router_id", sa.Integer),
-    sa.Column("router_name", sa.String(100), nullable=False),  # learnt from the first report, for the messages
     sa.Column("variant", Word),  # of a message task: which of its event's texts is true now
     sa.Column("payload", sa.Text, nullable=False),
     sa.Column("state", Word, nullable=False),
     sa.Column("fencing_token", sa.BigInteger, nullable=False),
-    sa.Column("failures", sa.Integer, nullable=False),
+    sa.Column("attempts", sa.Integer, nullable=False),  # that were reported on, whatever came out
+    sa.Column("failures", sa.Integer, nullable=False),  # in a row
     sa.Column("due_time", UtcDateTime, nullable=False),
     sa.Column("leased_by", sa.String(100)),  # NULL: not leased
     sa.Column("lease_expire_time", UtcDateTime),
@@ -242,6 +242,14 @@ tasks = sa.Table(
     sa.Index("ix_tasks_kind_state_due_time_router_id", "kind", "state", "due_time", "router_id"),
     sa.Index("ix_tasks_trans_id", "trans_id"),
     sa.Index("ix_tasks_router_id_state_due_time", "router_id", "state", "due_time"),
+)
+
+# What reports called the routers, for messages; router-control's registry is its own.
+router_names = sa.Table(
+    "router_names",
+    metadata,
+    sa.Column("router_id", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("name", sa.String(100), nullable=False),
 )
 
 # How many messages of a topic a recipient was sent since a moment; see digests.

@@ -20,6 +20,7 @@ _OWN = {
     "wallet_entries": ("isp_id", "trans_id", "kind", "balance_after"),
     "tasks": ("kind", "trans_id", "payload", "fencing_token", "due_time"),
     "quarantine": ("callback_body", "truncated", "fault", "source_address"),
+    "router_names": ("router_id", "name"),
     "notice_tallies": ("topic", "recipient", "held_back", "digest_id"),
     version_table("billing"): ("version_num",),
 }

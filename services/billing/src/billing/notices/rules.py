@@ -40,13 +40,17 @@ class Message:
 
 @dataclass(slots=True)
 class Notice:
-    """What a message task keeps. `event` is part of the messages' ids: unique for its payment."""
+    """What a message task keeps. `event` is part of the messages' ids: unique for its payment.
+
+    `router_id`: of the line it is about; the router's name is put in when the messages are composed.
+    """
 
     event: str
     facts: dict[str, str]
     customer: str = ""
     isp: str = ""
     admins: Sequence[str] = ()
+    router_id: int | None = None
 
     @property
     def has_recipients(self) -> bool:
@@ -83,21 +87,22 @@ _OTHER_EVENTS = {
 }
 
 
-def compose(trans_id: str, notice: Notice, variant: str | None) -> list[Message]:
-    """The messages of a notice as things stand."""
+def compose(trans_id: str, notice: Notice, variant: Variant | None, router_name: str = "") -> list[Message]:
+    """The messages of a notice as things stand; a router without a name is called by its id."""
+    facts = notice.facts | ({"router": router_name or str(notice.router_id)} if notice.router_id else {})
     if variant:
-        customer_template, reconnection = _CUSTOMER_PAYMENT[Variant(variant)]
-        staff_template, staff_facts = "payment_notice", notice.facts | {"reconnection": reconnection}
+        customer_template, reconnection = _CUSTOMER_PAYMENT[variant]
+        staff_template, staff_facts = "payment_notice", facts | {"reconnection": reconnection}
     else:
         customer_template, staff_template = _OTHER_EVENTS[notice.event.partition(":")[0]]
-        staff_facts = notice.facts
+        staff_facts = facts
     messages = [
         Message(f"{trans_id}.{notice.event}.{role}", phone, staff_template, staff_facts)
         for role, phone in _staff(notice)
     ]
     if customer_template and notice.customer:
         id_ = f"{trans_id}.{notice.event}.customer"
-        messages.insert(0, Message(id_, notice.customer, customer_template, notice.facts))
+        messages.insert(0, Message(id_, notice.customer, customer_template, facts))
     return messages
 
 
@@ -121,6 +126,7 @@ def of_settlement(settlement: Settlement, balance_cents: int, admins: Sequence[s
             customer=phone_of(settlement.customer, settlement.payment.msisdn),
             isp=isp,
             admins=admins,
+            router_id=settlement.customer.router_id,
         )
         return notice, _first_variant(settlement)
     event, facts = _other_facts(settlement, balance_cents)
@@ -142,7 +148,7 @@ def _customer_facts(settlement: Settlement, balance_cents: int) -> dict[str, str
         "customer": customer.full_name or customer.account_name,
         "account": customer.account_name,
         "username": customer.username or "-",
-        "router": str(customer.router_id or "-"),
+        "router": "-",
         "package": grouped(package),
         "missing": grouped(max(package - payment.amount_cents, 0)),
         "previous_due_date": day(settlement.previous_due_date),
@@ -195,4 +201,5 @@ def to_json(notice: Notice) -> Mapping[str, object]:
         "customer": notice.customer,
         "isp": notice.isp,
         "admins": list(notice.admins),
+        "router_id": notice.router_id,
     }

@@ -6,25 +6,23 @@ singly is in the digest's count and in the payment's log.
 """
 
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
 import structlog
 from servicekit.writes import Writes, together
 from sqlalchemy import Connection
 
-from billing.notices import store as tallies
-from billing.notices import topics
+from billing.notices import store, throttle
 from billing.notices.rules import Notice
-from billing.notices.topics import ADMINS, Share, Tally, Topic
+from billing.notices.throttle import ADMINS, Share, Tally, Topic
 from billing.payments import store as payments
 from billing.payments import timeline
 from billing.policy import Policy
 from billing.tasks import rules as task_rules
 from billing.tasks import store as tasks
-from billing.tasks.rules import NewTask, State
+from billing.tasks.rules import DueTask, NewTask, TaskState
 
 log = structlog.get_logger()
 
@@ -38,7 +36,7 @@ BETWEEN = timedelta(minutes=10)
 class _Held:
     """A share of a task's notice that is left to the digest of a tally."""
 
-    row: Any
+    task: DueTask
     share: Share
     tally: Tally
 
@@ -48,75 +46,73 @@ def hour_of(now: datetime) -> datetime:
     return now.replace(minute=0, second=0, microsecond=0)
 
 
-def hold_back(connection: Connection, policy: Policy, fresh: Sequence[tuple[Any, Notice]], now: datetime) -> set[int]:
+def hold_back(connection: Connection, policy: Policy, fresh: Iterable[DueTask], now: datetime) -> set[int]:
     """Strike from notices whoever has been sent enough in this hour; a task that is left with nobody to tell ends.
 
-    `fresh`: the rows of message tasks that nobody leased before, and their notices. Answers the ids of those that must
-    wait, because another transaction is counting the same messages: they are to be left as they are.
+    `fresh`: message tasks that nobody leased before. Answers the ids of those that must wait, because another
+    transaction is counting the same messages: they are to be left as they are.
     """
-    shares = [(row, share) for row, notice in fresh for share in topics.shares(notice, row.variant)]
-    shares = [(row, share) for row, share in shares if topics.limit(policy, share.topic)]
+    notices = [(task, task.work) for task in fresh if isinstance(task.work, Notice)]
+    shares = [(task, share) for task, notice in notices for share in throttle.shares(notice, task.variant)]
+    shares = [(task, share) for task, share in shares if throttle.limit(policy, share.topic)]
     if not shares:
         return set()
     hour = hour_of(now)
-    locked = tallies.lock_free(connection, {(share.topic, share.recipient) for _, share in shares}, hour)
-    waiting = {row.id for row, share in shares if (share.topic, share.recipient) not in locked}
-    held = _count(policy, [(row, share) for row, share in shares if row.id not in waiting], locked, hour)
+    locked = store.lock_free(connection, {(share.topic, share.recipient) for _, share in shares}, hour)
+    waiting = {task.task_id for task, share in shares if (share.topic, share.recipient) not in locked}
+    held = _count(policy, [(task, share) for task, share in shares if task.task_id not in waiting], locked, hour)
     with together(connection) as writes:
         if held:
             _leave_to_digests(connection, writes, held, hour + HOUR, now)
-        tallies.save(writes, locked.values())
+        store.save(writes, locked.values())
     return waiting
 
 
 def _count(
-    policy: Policy, shares: Sequence[tuple[Any, Share]], locked: Mapping[tallies.Key, Tally], hour: datetime
+    policy: Policy, shares: Sequence[tuple[DueTask, Share]], locked: Mapping[store.Key, Tally], hour: datetime
 ) -> list[_Held]:
     """Count messages as sent, as long as there are not too many; answers the others."""
     for tally in locked.values():
         if tally.since != hour:
             tally.begin(hour)
     held = []
-    for row, share in shares:
+    for task, share in shares:
         tally = locked[share.topic, share.recipient]
-        if tally.sent < topics.limit(policy, share.topic):
+        if tally.sent < throttle.limit(policy, share.topic):
             tally.sent += 1
         else:
-            held.append(_Held(row, share, tally))
+            held.append(_Held(task, share, tally))
     return held
 
 
 def _leave_to_digests(
     connection: Connection, writes: Writes, held: Sequence[_Held], until: datetime, now: datetime
 ) -> None:
-    amounts = payments.get_amounts(connection, {one.row.trans_id for one in held})
+    amounts = payments.get_amounts(connection, {one.task.trans_id for one in held})
     _forget_digests_under_way(connection, {one.tally.tally_id: one.tally for one in held}.values())
     told: dict[int, tuple[Tally, Notice]] = {}
     for one in held:
-        one.tally.hold_back(1, amounts.get(one.row.trans_id, 0))
+        one.tally.hold_back(1, amounts.get(one.task.trans_id, 0))
         told[one.tally.tally_id] = one.tally, one.share.strike()
-    tasks.set_notices(writes, {one.row.id: one.share.notice for one in held})
-    silent = {one.row.id for one in held if not one.share.notice.has_recipients}
-    tasks.end(connection, silent, State.DONE, now)
+    tasks.set_notices(writes, {one.task.task_id: one.share.notice for one in held})
+    silent = {one.task.task_id for one in held if not one.share.notice.has_recipients}
+    tasks.end(connection, silent, TaskState.DONE, now, tried=False)
     payments.insert_timeline(
-        writes, [timeline.left_to_digest(one.row.trans_id, one.share.role, until) for one in held], now
+        writes, [timeline.left_to_digest(one.task.trans_id, one.share.role, until) for one in held], now
     )
     for tally, whom in told.values():
-        _write_digest(connection, writes, tally, topics.digest(tally, whom, until), until, now)
+        _write_digest(connection, writes, tally, throttle.digest(tally, whom, until), until, now)
     for topic, count in Counter(one.share.topic for one in held).items():
         log.warning("messages_left_to_digest", topic=topic, messages=count)
 
 
 def _forget_digests_under_way(connection: Connection, of: Collection[Tally]) -> None:
     """A digest that is leased already can say no more than it does."""
-    waiting = tasks.lock_digests(connection, {tally.digest_id for tally in of if tally.digest_id})
+    digests = store.lock_digests(connection, {tally.digest_id for tally in of})
     for tally in of:
-        if tally.digest_id and not _still_waits(waiting.get(tally.digest_id)):
+        digest = digests.get(tally.digest_id)
+        if tally.digest_id and not (digest and digest.still_waits):
             tally.begin_digest()
-
-
-def _still_waits(row: Any | None) -> bool:
-    return row is not None and row.state == State.OPEN and row.fencing_token == 0
 
 
 def _write_digest(
@@ -133,13 +129,13 @@ def tell_unreadable(connection: Connection, policy: Policy, count: int, now: dat
     """Have the admins told of callbacks that were put in quarantine: with those of ten minutes, in one message."""
     if not policy.admin_phones:
         return
-    tally = tallies.lock(connection, (Topic.UNREADABLE, ADMINS), now)
-    last = tasks.lock_digests(connection, {tally.digest_id}).get(tally.digest_id) if tally.digest_id else None
-    if not _still_waits(last):
+    tally = store.lock(connection, (Topic.UNREADABLE, ADMINS), now)
+    last = store.lock_digests(connection, {tally.digest_id}).get(tally.digest_id)
+    if not (last and last.still_waits):
         tally.begin(now)
-    due_time = max(now + COLLECTED, (last.end_time or last.due_time) + BETWEEN) if last else now + COLLECTED
+    due_time = max(now + COLLECTED, last.time + BETWEEN) if last else now + COLLECTED
     tally.hold_back(count, 0)
-    notice = topics.digest(tally, Notice("", {}, admins=policy.admin_phones), now)
+    notice = throttle.digest(tally, Notice("", {}, admins=policy.admin_phones), now)
     with together(connection) as writes:
         _write_digest(connection, writes, tally, notice, due_time, now)
-        tallies.save(writes, [tally])
+        store.save(writes, [tally])

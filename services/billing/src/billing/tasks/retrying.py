@@ -1,8 +1,11 @@
-"""Opens a payment's ended tasks again, after an operator mended the cause: in a record or on a router."""
+"""Opens a payment's ended tasks again, after an operator mended the cause: in a record or on a router.
+
+A module of its own: only an operator calls it, never a dispatcher.
+"""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
-from typing import Any
 
 from servicekit.database import current_time, transact
 from servicekit.writes import together
@@ -10,14 +13,14 @@ from sqlalchemy import Connection, Engine
 
 from billing import calendar
 from billing.accounts import store as accounts
+from billing.notices.rules import Notice
 from billing.payments import store as payments
 from billing.payments.errors import PaymentNotFound
 from billing.payments.rules import Outcome, StoredPayment
-from billing.tasks import rules as task_rules
-from billing.tasks import store as tasks
-from billing.tasks.rules import Kind, Line, NewTask, State
+from billing.tasks import rules, store
+from billing.tasks.rules import Line, NewTask, StoredTask, TaskKind, TaskState
 
-_ENDED_EARLY = (State.GIVEN_UP, State.EXPIRED)
+_ENDED_EARLY = (TaskState.GIVEN_UP, TaskState.EXPIRED)
 
 
 def retry(engine: Engine, trans_id: str) -> list[int]:
@@ -32,21 +35,23 @@ def retry(engine: Engine, trans_id: str) -> list[int]:
         if payment is None:
             raise PaymentNotFound(f"no payment {trans_id}")
         now = current_time(connection)
-        rows = tasks.list_of_payment(connection, trans_id)
-        return sorted([*_retry_messages(connection, rows, now), *_retry_line(connection, payment, rows, now)])
+        tasks = store.list_of_payment(connection, trans_id)
+        return sorted([*_retry_messages(connection, tasks, now), *_retry_line(connection, payment, tasks, now)])
 
     return transact(engine, work)
 
 
-def _retry_messages(connection: Connection, rows: Sequence[Any], now: datetime) -> list[int]:
-    ids = [row.id for row in rows if row.kind == Kind.SEND_MESSAGES and row.state in _ENDED_EARLY]
-    tasks.reopen(connection, ids, now, now + task_rules.MESSAGE_LIFETIME)
+def _retry_messages(connection: Connection, tasks: Sequence[StoredTask], now: datetime) -> list[int]:
+    ids = [task.task_id for task in tasks if task.kind is TaskKind.SEND_MESSAGES and task.state in _ENDED_EARLY]
+    store.reopen(connection, ids, now, now + rules.MESSAGE_LIFETIME)
     return ids
 
 
-def _retry_line(connection: Connection, payment: StoredPayment, rows: Sequence[Any], now: datetime) -> list[int]:
-    tried = [row for row in rows if row.kind == Kind.SET_ACCESS]
-    if payment.outcome != Outcome.CUSTOMER_PAID or any(row.state not in _ENDED_EARLY for row in tried):
+def _retry_line(
+    connection: Connection, payment: StoredPayment, tasks: Sequence[StoredTask], now: datetime
+) -> list[int]:
+    tried = [task for task in tasks if task.kind is TaskKind.SET_ACCESS]
+    if payment.outcome != Outcome.CUSTOMER_PAID or any(task.state not in _ENDED_EARLY for task in tried):
         return []
     customer_id = payment.customer_id or 0
     customer = accounts.get_customers(connection, {customer_id}).get(customer_id)
@@ -56,9 +61,19 @@ def _retry_line(connection: Connection, payment: StoredPayment, rows: Sequence[A
     if expire_time <= now:
         return []
     line = Line(*customer.line)
-    tasks.reopen(connection, [row.id for row in tried], now, expire_time, line)
-    if not tried:
-        with together(connection) as writes:
-            tasks.insert(writes, [NewTask(payment.trans_id, line, now, expire_time, customer.customer_id)], now)
-    rows = tasks.list_of_payment(connection, payment.trans_id)
-    return [row.id for row in rows if row.kind == Kind.SET_ACCESS]
+    store.reopen(connection, [task.task_id for task in tried], now, expire_time, line)
+    with together(connection) as writes:
+        store.set_notices(writes, _naming(line, tasks))
+        if not tried:
+            store.insert(writes, [NewTask(payment.trans_id, line, now, expire_time, customer.customer_id)], now)
+    tasks = store.list_of_payment(connection, payment.trans_id)
+    return [task.task_id for task in tasks if task.kind is TaskKind.SET_ACCESS]
+
+
+def _naming(line: Line, tasks: Sequence[StoredTask]) -> dict[int, Notice]:
+    """The notices that are still to be told of another line, by their tasks' ids, as they are now."""
+    return {
+        task.task_id: replace(task.work, router_id=line.router_id, facts=task.work.facts | {"username": line.username})
+        for task in tasks
+        if isinstance(task.work, Notice) and task.variant and task.state is not TaskState.DONE
+    }

@@ -1,11 +1,12 @@
-"""The tasks that a payment leaves behind, and when they are due. Pure."""
+"""What a task is, what may be reported on it, what a payment leaves to do, and when that is due. Pure."""
 
 from collections.abc import Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Any
+
+import orjson
 
 from billing import calendar
 from billing.notices import rules as notices
@@ -14,29 +15,53 @@ from billing.payments.settlement import Settlement
 from servicekit import backoff
 
 # How long the customer's message waits for the router, so that one SMS can tell the whole truth.
-GRACE = timedelta(seconds=10)
+MESSAGE_DELAY = timedelta(seconds=10)
 # What of it is left at least when the router is asked for the first time, however late that is.
-PATIENCE = timedelta(seconds=5)
+MIN_MESSAGE_DELAY = timedelta(seconds=5)
 MESSAGE_LIFETIME = timedelta(days=1)
 FIRST_PAUSE = timedelta(seconds=1)
 MAX_PAUSE = timedelta(seconds=60)
-MAX_SCOUT_PAUSE = timedelta(seconds=3)
+MAX_PROBE_PAUSE = timedelta(seconds=3)
 
 
-class Kind(StrEnum):
+class TaskKind(StrEnum):
     """What a task asks for."""
 
     SET_ACCESS = "set_access"
     SEND_MESSAGES = "send_messages"
 
 
-class State(StrEnum):
+class TaskState(StrEnum):
     """How far a task got."""
 
     OPEN = "open"
     DONE = "done"
     GIVEN_UP = "given_up"
     EXPIRED = "expired"
+
+
+class AccessOutcome(StrEnum):
+    """How making a line what is wanted went; router-control's terms."""
+
+    CHANGED = "changed"
+    ALREADY_SO = "already_so"
+    NO_SUCH_SECRET = "no_such_secret"  # noqa: S105
+    UNREACHABLE = "unreachable"
+    LOGIN_REFUSED = "login_refused"
+    NOT_PERMITTED = "not_permitted"
+    TIMED_OUT = "timed_out"
+    NO_SUCH_ROUTER = "no_such_router"
+    ROUTER_ERROR = "router_error"
+    CERTIFICATE_CHANGED = "certificate_changed"
+
+
+CONFIRMED = frozenset({AccessOutcome.CHANGED, AccessOutcome.ALREADY_SO})
+# The router itself answered: it is there for the others too.
+ANSWERED = CONFIRMED | {AccessOutcome.NO_SUCH_SECRET}
+# The router is fine and says no: trying again does not help until someone changes a record.
+HOPELESS = frozenset({AccessOutcome.NO_SUCH_SECRET, AccessOutcome.NO_SUCH_ROUTER})
+# The router may be back any moment. One that refuses our login is there, and may lock out who tries too often.
+AWAY = frozenset({AccessOutcome.UNREACHABLE, AccessOutcome.TIMED_OUT})
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,20 +72,35 @@ class Line:
     username: str
 
 
+Work = Line | Notice
+
+
+def payload_of(work: Work) -> str:
+    """What a task keeps of its work, as JSON; the router has a column of its own."""
+    kept = {"username": work.username} if isinstance(work, Line) else notices.to_json(work)
+    return orjson.dumps(kept).decode()
+
+
+def work_of(router_id: int | None, payload: str) -> Work:
+    """The work of a stored task."""
+    fields = orjson.loads(payload)
+    return Notice(**fields) if router_id is None else Line(router_id, **fields)
+
+
 @dataclass(slots=True)
 class NewTask:
     """A task to be written with its payment; `work` decides its kind."""
 
     trans_id: str
-    work: Line | Notice
+    work: Work
     due_time: datetime
     expire_time: datetime
     customer_id: int | None = None
     variant: Variant | None = None
 
     @property
-    def kind(self) -> Kind:
-        return Kind.SET_ACCESS if isinstance(self.work, Line) else Kind.SEND_MESSAGES
+    def kind(self) -> TaskKind:
+        return TaskKind.SET_ACCESS if isinstance(self.work, Line) else TaskKind.SEND_MESSAGES
 
     @property
     def has_work(self) -> bool:
@@ -69,19 +109,91 @@ class NewTask:
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
-    """The tasks that a lessee asks for: at most `limit`, of these kinds, and none of the routers it is busy with."""
+class TaskFilter:
+    """Which tasks are asked for: at most `limit`, of these kinds, and none of the routers the asker is busy with."""
 
     limit: int
-    kinds: Sequence[Kind] = tuple(Kind)
+    kinds: Sequence[TaskKind] = tuple(TaskKind)
     busy_router_ids: AbstractSet[int] = frozenset()
+
+
+# The rows of a lease and of a report are not frozen: Python takes three times as long to make one that is.
+@dataclass(slots=True)
+class DueTask:
+    """A task that is to be leased. `fencing_token`: of the lease before; 0 when nobody has leased it yet."""
+
+    task_id: int
+    trans_id: str
+    customer_id: int | None
+    variant: Variant | None
+    work: Work
+    fencing_token: int
+    expire_time: datetime
+    last_error: str
+    create_time: datetime
+
+    @property
+    def is_new_line(self) -> bool:
+        """Whether it is a line that is asked for for the first time."""
+        return isinstance(self.work, Line) and self.fencing_token == 0
+
+
+@dataclass(slots=True)
+class TaskUnderReport:
+    """What a report needs to know of its task, whose row is locked. `failures`: in a row."""
+
+    task_id: int
+    kind: TaskKind
+    trans_id: str
+    customer_id: int | None
+    router_id: int
+    state: TaskState
+    fencing_token: int
+    failures: int
+    is_leased: bool
+    last_error: str
+
+
+@dataclass(frozen=True, slots=True)
+class StoredTask:
+    """A task as an operator sees it.
+
+    `attempts`: tries that were reported on, not leases. While it is open either `lease_expire_time` says until when
+    somebody has it, or `due_time` when it is tried next: never in the past. `router_name`: for its messages.
+    """
+
+    task_id: int
+    kind: TaskKind
+    trans_id: str
+    state: TaskState
+    attempts: int
+    create_time: datetime
+    due_time: datetime | None
+    lease_expire_time: datetime | None
+    end_time: datetime | None
+    last_error: str
+    variant: Variant | None
+    work: Work
+    router_name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """How one leased task went. Exactly one of the three: an access outcome, accepted or not, or released."""
+
+    task_id: int
+    fencing_token: int
+    detail: str = ""
+    access: AccessOutcome | None = None
+    router_name: str = ""
+    accepted: bool | None = None
 
 
 @dataclass(slots=True)
 class Failed:
-    """A task that failed: its row as `lock` answered it, why, and when it is due again."""
+    """A task that failed, why, and when it is due again."""
 
-    row: Any
+    task: TaskUnderReport
     error: str
     due_time: datetime
 
@@ -94,9 +206,10 @@ def of_settlement(
     customer_id = settlement.customer.customer_id if settlement.customer else None
     if settlement.line and settlement.due_date:
         router_id, username = settlement.line
-        yield NewTask(trans_id, Line(router_id, username), now, calendar.end_of(settlement.due_date), customer_id)
+        expire_time = calendar.end_of(settlement.due_date)
+        yield NewTask(trans_id, Line(router_id, username), now, expire_time, customer_id)
     notice, variant = notices.of_settlement(settlement, balance_cents, admins)
-    due_time = now + GRACE if variant is Variant.WAITING else now
+    due_time = now + MESSAGE_DELAY if variant is Variant.WAITING else now
     yield NewTask(trans_id, notice, due_time, now + MESSAGE_LIFETIME, customer_id, variant)
 
 
@@ -105,15 +218,15 @@ def message(trans_id: str, notice: Notice, now: datetime) -> NewTask:
     return NewTask(trans_id, notice, now, now + MESSAGE_LIFETIME)
 
 
-def pause(failures: int, longest: timedelta = MAX_PAUSE) -> timedelta:
-    """How long to wait after so many failures in a row: doubling, capped, half of it random."""
-    first, bound = FIRST_PAUSE.total_seconds(), longest.total_seconds()
+def pause(failures: int, max_pause: timedelta = MAX_PAUSE) -> timedelta:
+    """The back-off after so many failures in a row: doubling, capped, half of it random."""
+    first, bound = FIRST_PAUSE.total_seconds(), max_pause.total_seconds()
     return timedelta(seconds=backoff.pause(failures, first=first, longest=bound))
 
 
-def scout_pause(failures: int) -> timedelta:
-    """How long the one task waits that finds out for all others whether their router is back.
+def probe_pause(failures: int) -> timedelta:
+    """How long the one task waits that probes for all others whether their router is back.
 
     One line a router is cheap to try, so it is tried often: when it succeeds, all that wait are due at once.
     """
-    return pause(failures, MAX_SCOUT_PAUSE)
+    return pause(failures, MAX_PROBE_PAUSE)

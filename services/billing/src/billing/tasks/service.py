@@ -1,11 +1,9 @@
 """Hands out due tasks. A lease ends by report or by time; each lease raises the task's fencing token."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
-import orjson
 import structlog
 from servicekit.database import current_time, transact
 from servicekit.writes import together
@@ -15,19 +13,19 @@ from billing import calendar
 from billing.accounts import store as accounts
 from billing.notices import rules as notices
 from billing.notices import service as digests
+from billing.notices import store as notice_store
 from billing.notices.rules import Message, Notice, Variant
 from billing.payments import store as payments
 from billing.payments.timeline import TimelineEntry
 from billing.policy import Policy
-from billing.tasks import rules as task_rules
-from billing.tasks import store as tasks
-from billing.tasks.rules import Kind, Line, State, Wanted
+from billing.tasks import rules, store
+from billing.tasks.rules import DueTask, Line, StoredTask, TaskFilter, TaskKind, TaskState
 
 log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
-class Task:
+class LeasedTask:
     """A leased task: a line to switch, or messages to send."""
 
     task_id: int
@@ -37,124 +35,106 @@ class Task:
     work: Line | Sequence[Message]
 
 
-def lease(engine: Engine, policy: Policy, owner: str, duration: timedelta, wanted: Wanted) -> Sequence[Task]:
+def lease(engine: Engine, policy: Policy, owner: str, duration: timedelta, asked: TaskFilter) -> Sequence[LeasedTask]:
     """Lease due tasks to `owner`. Tasks whose time is over end here, and customers are told."""
 
-    def work(connection: Connection) -> Sequence[Task]:
+    def work(connection: Connection) -> Sequence[LeasedTask]:
         now = current_time(connection)
-        rows = tasks.claim_due(connection, now, wanted)
-        live = _without_early_messages(connection, [row for row in rows if row.expire_time > now], now)
-        _expire(connection, policy, [row for row in rows if row.expire_time <= now], now)
-        notices_ = _take_notices(connection, policy, live, now)
-        live = [row for row in live if row.kind == Kind.SET_ACCESS or _has_recipients(notices_.get(row.id))]
-        tasks.lease(connection, [row.id for row in live], owner, now + duration)
+        due = store.claim_due(connection, now, asked)
+        live = _without_early_messages(connection, [task for task in due if task.expire_time > now], now)
+        _expire(connection, policy, [task for task in due if task.expire_time <= now], now)
+        live = _without_silent(connection, policy, live, now)
+        store.lease(connection, [task.task_id for task in live], owner, now + duration)
         with together(connection) as writes:
-            payments.insert_timeline(writes, [_attempt(row) for row in live if _is_first_attempt(row)], now)
-        return [_task(row, notices_.get(row.id)) for row in live]
+            payments.insert_timeline(writes, [_asking(task) for task in live if task.is_new_line], now)
+        routers = {task.work.router_id for task in live if isinstance(task.work, Notice) and task.work.router_id}
+        names = notice_store.router_names(connection, routers)
+        return [_leased(task, names) for task in live]
 
     return transact(engine, work)
 
 
-def _take_notices(connection: Connection, policy: Policy, rows: Sequence[Any], now: datetime) -> dict[int, Notice]:
-    """What message tasks have to tell, without those who have been sent enough in this hour; by the tasks' ids.
-
-    Without those that must wait.
-    """
-    messages = [(row, _notice(row)) for row in rows if row.kind == Kind.SEND_MESSAGES]
-    fresh = [(row, notice) for row, notice in messages if row.fencing_token == 0]
-    waiting = digests.hold_back(connection, policy, fresh, now)
-    return {row.id: notice for row, notice in messages if row.id not in waiting}
-
-
-def _without_early_messages(connection: Connection, rows: Sequence[Any], now: datetime) -> list[Any]:
+def _without_early_messages(connection: Connection, tasks: Sequence[DueTask], now: datetime) -> list[DueTask]:
     """Leave out "your site cannot be reached" of lines that nobody has tried before: we were away, not they."""
-    first = [row for row in rows if _is_first_attempt(row)]
-    waiting = {row.trans_id for row in rows if row.variant == Variant.WAITING}
-    late = {row.trans_id for row in first if row.create_time + task_rules.GRACE < now + task_rules.PATIENCE}
-    early = tasks.find_untried(connection, waiting)
+    earliest = now + rules.MIN_MESSAGE_DELAY
+    waiting = {task.trans_id for task in tasks if task.variant is Variant.WAITING}
+    late = {task.trans_id for task in tasks if task.is_new_line and task.create_time + rules.MESSAGE_DELAY < earliest}
+    early = store.find_untried(connection, waiting)
     if early | late:
-        tasks.delay_waiting(connection, early | late, now + task_rules.PATIENCE)
-    return [row for row in rows if row.variant != Variant.WAITING or row.trans_id not in early]
+        store.delay_waiting(connection, early | late, earliest)
+    return [task for task in tasks if task.variant is not Variant.WAITING or task.trans_id not in early]
 
 
-def _is_first_attempt(row: Any) -> bool:
-    return bool(row.kind == Kind.SET_ACCESS and row.fencing_token == 0)
+def _without_silent(connection: Connection, policy: Policy, tasks: Sequence[DueTask], now: datetime) -> list[DueTask]:
+    """Leave out messages whose recipients have all been sent enough in this hour, and those that must wait."""
+    fresh = [task for task in tasks if isinstance(task.work, Notice) and task.fencing_token == 0]
+    waiting = digests.hold_back(connection, policy, fresh, now)
+    live = [task for task in tasks if task.task_id not in waiting]
+    return [task for task in live if isinstance(task.work, Line) or task.work.has_recipients]
 
 
-def _attempt(row: Any) -> TimelineEntry:
-    line = line_of(row)
-    message = f"Asking router {line.router_id} to enable {line.username}"
-    return TimelineEntry(
-        row.trans_id, "MIKROTIK_ATTEMPT", message, {"router_id": line.router_id, "username": line.username}
-    )
+def _asking(task: DueTask) -> TimelineEntry:
+    assert isinstance(task.work, Line)
+    details = {"router_id": task.work.router_id, "username": task.work.username}
+    message = f"Asking router {task.work.router_id} to enable {task.work.username}"
+    return TimelineEntry(task.trans_id, "MIKROTIK_ATTEMPT", message, details)
 
 
-def _has_recipients(notice: Notice | None) -> bool:
-    return notice is not None and notice.has_recipients
+def _leased(task: DueTask, names: Mapping[int, str]) -> LeasedTask:
+    router_id = task.work.router_id or 0
+    work = task.work if isinstance(task.work, Line) else messages_of(task, task.work, names.get(router_id, ""))
+    return LeasedTask(task.task_id, task.fencing_token + 1, task.trans_id, task.expire_time, work)
 
 
-def _task(row: Any, notice: Notice | None) -> Task:
-    work = _compose(row, notice) if notice else line_of(row)
-    return Task(row.id, row.fencing_token + 1, row.trans_id, row.expire_time, work)
+def messages_of(task: DueTask | StoredTask, notice: Notice, router_name: str) -> list[Message]:
+    """The messages of a message task, as they read now. A digest belongs to no payment: its task names them."""
+    return notices.compose(task.trans_id or f"task-{task.task_id}", notice, task.variant, router_name)
 
 
-def line_of(row: Any) -> Line:
-    """The line of an access task's row."""
-    return Line(row.router_id, orjson.loads(row.payload)["username"])
-
-
-def messages_of(row: Any) -> list[Message]:
-    """The messages of a message task's row, as they read now."""
-    return _compose(row, _notice(row))
-
-
-def _notice(row: Any) -> Notice:
-    return Notice(**orjson.loads(row.payload))
-
-
-def _compose(row: Any, notice: Notice) -> list[Message]:
-    if row.router_name:
-        notice.facts["router"] = row.router_name
-    return notices.compose(row.trans_id or f"task-{row.id}", notice, row.variant)
-
-
-def _expire(connection: Connection, policy: Policy, rows: Sequence[Any], now: datetime) -> None:
+def _expire(connection: Connection, policy: Policy, tasks: Sequence[DueTask], now: datetime) -> None:
     """End tasks whose time is over: never silently."""
-    if not rows:
+    if not tasks:
         return
-    tasks.end(connection, [row.id for row in rows], State.EXPIRED, now, "its time ran out")
-    lines = [row for row in rows if row.kind == Kind.SET_ACCESS]
-    customers = accounts.get_customers(connection, {row.customer_id for row in lines if row.customer_id})
-    for row in rows:
-        log.warning("task_expired", task_id=row.id, kind=row.kind, trans_id=row.trans_id, last_error=row.last_error)
-    msisdns = payments.get_msisdns(connection, {row.trans_id for row in lines})
+    for task in tasks:
+        log.warning("task_expired", task_id=task.task_id, trans_id=task.trans_id, last_error=task.last_error)
+    store.end(connection, [task.task_id for task in tasks], TaskState.EXPIRED, now, tried=False)
+    lines = [task for task in tasks if isinstance(task.work, Line)]
+    with together(connection) as writes:
+        store.note_errors(writes, dict.fromkeys((task.task_id for task in tasks), "its time ran out"))
+        payments.insert_timeline(writes, [_expired_entry(task) for task in tasks], now)
+        store.insert(writes, _tell_expired(connection, policy, lines, now), now)
+
+
+def _tell_expired(
+    connection: Connection, policy: Policy, lines: Sequence[DueTask], now: datetime
+) -> list[rules.NewTask]:
+    """Tell customers and admins, but for those for whom a later payment's task goes on."""
+    customers = accounts.get_customers(connection, {task.customer_id for task in lines if task.customer_id})
+    msisdns = payments.get_msisdns(connection, {task.trans_id for task in lines})
     told = []
-    for row in lines:
-        customer = customers.get(row.customer_id)
+    for task in lines:
+        customer = customers.get(task.customer_id or 0)
         if customer and customer.next_payment_date and calendar.end_of(customer.next_payment_date) > now:
-            continue  # a later payment's task goes on
-        error = f"not reconnected in the paid time: {row.last_error or 'no try'}"
+            continue
+        error = f"not reconnected in the paid time: {task.last_error or 'no try'}"
         notice = Notice(
-            event=f"expired:{row.fencing_token}",  # a retried task may expire again
-            facts={"trans_id": row.trans_id, "error": error},
-            customer=notices.phone_of(customer, msisdns.get(row.trans_id, "")) if customer else "",
+            event=f"expired:{task.fencing_token}",  # a retried task may expire again
+            facts={"trans_id": task.trans_id, "error": error},
+            customer=notices.phone_of(customer, msisdns.get(task.trans_id, "")) if customer else "",
             admins=policy.admin_phones,
         )
-        told.append(task_rules.message(row.trans_id, notice, now))
-    with together(connection) as writes:
-        payments.insert_timeline(writes, [_expired_entry(row) for row in rows], now)
-        tasks.insert(writes, told, now)
+        told.append(rules.message(task.trans_id, notice, now))
+    return told
 
 
-def _expired_entry(row: Any) -> TimelineEntry:
-    if row.kind == Kind.SET_ACCESS:
+def _expired_entry(task: DueTask) -> TimelineEntry:
+    if isinstance(task.work, Line):
         message = "The paid time ended before the router could be switched"
-        return TimelineEntry(row.trans_id, "RECONNECTION_FAILED", message, {"error": row.last_error})
-    return TimelineEntry(
-        row.trans_id, "PROCESSING_ERROR", "A message could not be handed over within a day and was dropped"
-    )
+        return TimelineEntry(task.trans_id, "RECONNECTION_FAILED", message, {"error": task.last_error})
+    message = "A message could not be handed over within a day and was dropped"
+    return TimelineEntry(task.trans_id, "PROCESSING_ERROR", message)
 
 
-def count(engine: Engine) -> dict[tuple[str, str], int]:
+def count(engine: Engine) -> Mapping[tuple[TaskKind, TaskState], int]:
     """How many tasks are open or given up, by (kind, state)."""
-    return transact(engine, tasks.count)
+    return transact(engine, store.count)

@@ -4,7 +4,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 from threading import Semaphore
-from typing import Any
 
 import grpc
 from google.protobuf.duration_pb2 import Duration
@@ -18,10 +17,8 @@ from billing.locking.service import HeldRows
 from billing.notices.rules import Message
 from billing.policy import Policy
 from billing.precedence import Precedence
-from billing.tasks import reporting, retrying
-from billing.tasks import service as leasing
-from billing.tasks.reporting import AccessOutcome, Report
-from billing.tasks.rules import Kind, Line, State, Wanted
+from billing.tasks import reporting, retrying, service
+from billing.tasks.rules import AccessOutcome, Line, Report, StoredTask, TaskFilter, TaskKind, TaskState
 
 MAX_REPORTS = 1000
 MAX_BUSY_ROUTERS = 1000
@@ -30,8 +27,8 @@ MAX_CALLS_AT_ONCE = 2
 # How long a call waits for its turn, in seconds: less than any dispatcher waits for the answer.
 MAX_WAIT = 2.0
 
-_KINDS = {pb.TaskKind.Value(f"TASK_KIND_{kind.name}"): kind for kind in Kind}
-_STATES = {state: pb.TaskState.Value(f"TASK_STATE_{state.name}") for state in State}
+_KINDS = {pb.TaskKind.Value(f"TASK_KIND_{kind.name}"): kind for kind in TaskKind}
+_STATES = {state: pb.TaskState.Value(f"TASK_STATE_{state.name}") for state in TaskState}
 _OUTCOMES = {pb.AccessOutcome.Value(f"ACCESS_OUTCOME_{outcome.name}"): outcome for outcome in AccessOutcome}
 
 
@@ -69,9 +66,9 @@ class TaskServicer(task_service_pb2_grpc.TaskServiceServicer):
             raise InvalidLease("owner: 1 to 100 characters; max_tasks: 1 to 1000")
         if len(request.busy_router_ids) > MAX_BUSY_ROUTERS:
             raise InvalidLease(f"busy_router_ids: at most {MAX_BUSY_ROUTERS}")
-        wanted = Wanted(request.max_tasks, _kinds(request.kind), frozenset(request.busy_router_ids))
+        asked = TaskFilter(request.max_tasks, _kinds(request.kind), frozenset(request.busy_router_ids))
         with self._turn():
-            tasks = leasing.lease(self._engine, self._policy, request.owner, duration, wanted)
+            tasks = service.lease(self._engine, self._policy, request.owner, duration, asked)
         return pb.LeaseTasksResponse(tasks=[_task(task) for task in tasks], busy=self._precedence.is_busy)
 
     def CompleteTasks(
@@ -99,17 +96,17 @@ class TaskServicer(task_service_pb2_grpc.TaskServiceServicer):
     def GetTaskCounts(
         self, request: pb.GetTaskCountsRequest, context: grpc.ServicerContext
     ) -> pb.GetTaskCountsResponse:
-        counts = leasing.count(self._engine)
+        counts = service.count(self._engine)
         return pb.GetTaskCountsResponse(
-            open_access_tasks=counts.get((Kind.SET_ACCESS, State.OPEN), 0),
-            open_message_tasks=counts.get((Kind.SEND_MESSAGES, State.OPEN), 0),
-            given_up_tasks=sum(n for (_, state), n in counts.items() if state == State.GIVEN_UP),
+            open_access_tasks=counts.get((TaskKind.SET_ACCESS, TaskState.OPEN), 0),
+            open_message_tasks=counts.get((TaskKind.SEND_MESSAGES, TaskState.OPEN), 0),
+            given_up_tasks=sum(n for (_, state), n in counts.items() if state == TaskState.GIVEN_UP),
         )
 
 
-def _kinds(asked: pb.TaskKind.ValueType) -> Sequence[Kind]:
+def _kinds(asked: pb.TaskKind.ValueType) -> Sequence[TaskKind]:
     if asked == pb.TASK_KIND_UNSPECIFIED:
-        return tuple(Kind)
+        return tuple(TaskKind)
     if asked not in _KINDS:
         raise InvalidLease(f"kind: {asked} is none that this billing knows")
     return (_KINDS[asked],)
@@ -123,7 +120,7 @@ def _lease_duration(asked: Duration) -> timedelta:
     return asked.ToTimedelta()
 
 
-def _task(task: leasing.Task) -> pb.Task:
+def _task(task: service.LeasedTask) -> pb.Task:
     message = pb.Task(
         task_id=task.task_id,
         fencing_token=task.fencing_token,
@@ -166,20 +163,22 @@ def _report(message: pb.TaskReport) -> Report:
             raise InvalidReport(f"task {message.task_id}: no result")
 
 
-def task_record(row: Any) -> pb.TaskRecord:
-    """A task's row as the operator sees it."""
+def task_record(task: StoredTask) -> pb.TaskRecord:
+    """A task as the operator sees it."""
     record = pb.TaskRecord(
-        task_id=row.id,
-        kind=row.kind,
-        state=_STATES[State(row.state)],
-        fencing_token=row.fencing_token,
-        create_time=to_timestamp(row.create_time),
-        due_time=to_timestamp(row.due_time),
-        end_time=to_timestamp(row.end_time),
-        last_error=row.last_error,
+        task_id=task.task_id,
+        kind=task.kind,
+        state=_STATES[task.state],
+        attempts=task.attempts,
+        create_time=to_timestamp(task.create_time),
+        due_time=to_timestamp(task.due_time),
+        lease_expire_time=to_timestamp(task.lease_expire_time),
+        end_time=to_timestamp(task.end_time),
+        last_error=task.last_error,
     )
-    if row.kind == Kind.SET_ACCESS:
-        record.access.CopyFrom(_access(leasing.line_of(row)))
+    if isinstance(task.work, Line):
+        record.access.CopyFrom(_access(task.work))
     else:
-        record.messages.CopyFrom(_messages(leasing.messages_of(row)))
+        messages = service.messages_of(task, task.work, task.router_name)
+        record.messages.CopyFrom(_messages(messages))
     return record

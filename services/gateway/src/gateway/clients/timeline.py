@@ -52,7 +52,10 @@ class Delivery:
 
 @dataclass(frozen=True, slots=True)
 class TaskRecord:
-    """Work that follows from the payment. `state`: open, done, …; `work` in words; `end_time` is None while open."""
+    """Work that follows from the payment. `state`: open, done, …; `work` in words.
+
+    While it is open either `lease_expire_time` says until when somebody has it, or `due_time` when it is tried next.
+    """
 
     task_id: int
     kind: str
@@ -61,6 +64,7 @@ class TaskRecord:
     attempts: int
     create_time: datetime
     due_time: datetime | None
+    lease_expire_time: datetime | None
     end_time: datetime | None
     last_error: str
 
@@ -132,9 +136,10 @@ def _task(task: task_pb.TaskRecord) -> TaskRecord:
         kind=task.kind,
         work=_work(task),
         state=name_of(task_pb.TaskState, "TASK_STATE_", task.state),
-        attempts=task.fencing_token,
+        attempts=task.attempts,
         create_time=to_datetime(task.create_time),
         due_time=_time(task, "due_time"),
+        lease_expire_time=_time(task, "lease_expire_time"),
         end_time=_time(task, "end_time"),
         last_error=task.last_error,
     )

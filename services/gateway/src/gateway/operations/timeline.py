@@ -51,13 +51,14 @@ def _entry_moments(entries: Iterable[TimelineEntry]) -> Iterator[Moment]:
 
 def _task_moments(tasks: Iterable[TaskRecord]) -> Iterator[Moment]:
     for task in tasks:
-        about = {"taskId": task.task_id, "attempts": task.attempts}
-        yield task.create_time, _event("task", "TASK_CREATED", f"To do: {task.work}", about)
+        created = {"taskId": task.task_id}
+        yield task.create_time, _event("task", "TASK_CREATED", f"To do: {task.work}", created)
         if task.end_time:
             sentence = f"{task.work}: {task.state.replace('_', ' ')}"
             if task.last_error and task.state != "done":
                 sentence += f" ({task.last_error})"
-            yield task.end_time, _event("task", f"TASK_{task.state.upper()}", sentence, about)
+            ended = {"taskId": task.task_id, "attempts": task.attempts}
+            yield task.end_time, _event("task", f"TASK_{task.state.upper()}", sentence, ended)
 
 
 def _message_moments(messages: Iterable[MessageRecord]) -> Iterator[Moment]:
@@ -96,7 +97,8 @@ def _task(task: TaskRecord) -> Body:
         "state": task.state,
         "attempts": task.attempts,
         "createTime": timestamp(task.create_time),
-        "dueTime": _time(task.due_time) if task.state == "open" else None,
+        "dueTime": _time(task.due_time),
+        "leaseExpireTime": _time(task.lease_expire_time),
         "endTime": _time(task.end_time),
         "lastError": task.last_error or None,
     }

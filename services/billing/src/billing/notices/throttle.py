@@ -1,5 +1,7 @@
 """Which messages are counted, so that nobody can make us send without end, and what the digest of the rest says. Pure.
 
+A module of its own: `rules` says who is told what, this one how much of it is too much.
+
 A payer's own messages are not counted, but for those on part payments: anybody can pay a shilling to any account.
 """
 
@@ -78,6 +80,14 @@ class Tally:
 
 
 @dataclass(frozen=True, slots=True)
+class DigestTask:
+    """How far the task of a digest got. `time`: when it was, or will be, sent."""
+
+    still_waits: bool
+    time: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Share:
     """A part of a notice that is counted by itself. `role`: the notice's field that names who gets it."""
 
@@ -100,7 +110,7 @@ class Share:
         return told
 
 
-def shares(notice: Notice, variant: str | None) -> Iterator[Share]:
+def shares(notice: Notice, variant: Variant | None) -> Iterator[Share]:
     """The parts of a notice that are counted."""
     is_part = variant == Variant.PARTIAL
     if topic := Topic.PART_RECEIPT if is_part else _OF_STAFF.get(notice.event.partition(":")[0]):
