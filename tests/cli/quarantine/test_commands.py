@@ -45,6 +45,7 @@ def test_a_replay_becomes_a_payment(installation, httpserver, tmp_path):
         (400, {"success": False, "error": "TransAmount: not a number"}, "TransAmount: not a number (HTTP 400)"),
         (409, {"success": False, "error": "It was replayed before as QGH7SK61SU"}, "replayed before as QGH7SK61SU"),
         (200, {"success": True, "processingResult": {"outcome": "conflict"}}, "callback 5 stays open"),
+        (200, {"success": True, "processingResult": {"outcome": "spooled"}}, "stays open: the payment waits in the"),
     ],
 )
 def test_a_replay_of_which_no_payment_came_says_why(installation, httpserver, status, answer, why):

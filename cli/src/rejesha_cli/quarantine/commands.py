@@ -84,6 +84,11 @@ def replay(connected: Connections, callback_id: int, body: Path | None, as_json:
     if answer.outcome in _STILL_OPEN:
         spaced = answer.outcome.replace("_", " ")
         raise GatewayRefused(f"callback {callback_id} stays open, no payment came of it: {spaced}.")
+    if answer.outcome == "spooled":
+        raise GatewayRefused(
+            f"callback {callback_id} stays open: the payment waits in the gateway's spool until billing takes it;"
+            " replay it again afterwards."
+        )
     if as_json:
         print_json(answer.document)
     else:
