@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, datetime
 from enum import StrEnum
 
 from billing.payments.rules import normalise
@@ -53,8 +53,27 @@ class Customer:
         return (self.router_id, self.username) if self.router_id and self.username else None
 
 
+@dataclass(frozen=True, slots=True)
+class StoredIsp:
+    """An ISP as it is listed, with what it has."""
+
+    isp: Isp
+    wallet_cents: int
+    sms_credits: int
+    whatsapp_credits: int
+
+
+@dataclass(frozen=True, slots=True)
+class StoredCustomer:
+    """A customer as it is listed. `status`: "active", "inactive", or whatever else an adopted row says."""
+
+    customer: Customer
+    status: str
+    last_reconnect_time: datetime | None
+
+
 @dataclass(slots=True)
-class Directory:
+class Payees:
     """The ISPs and customers that the references of a batch may mean."""
 
     isps: dict[int, Isp] = field(default_factory=dict)
@@ -62,15 +81,15 @@ class Directory:
     _customers: dict[str, list[Customer]] = field(default_factory=lambda: defaultdict(list))
 
     @classmethod
-    def of(cls, isps: Iterable[Isp], customers: Iterable[Customer]) -> "Directory":
-        directory = cls()
+    def of(cls, isps: Iterable[Isp], customers: Iterable[Customer]) -> "Payees":
+        payees = cls()
         for isp in isps:
-            directory.isps[isp.isp_id] = isp
+            payees.isps[isp.isp_id] = isp
             for account in isp.accounts():
-                directory._isps_by_account[account].append(isp)
+                payees._isps_by_account[account].append(isp)
         for customer in customers:
-            directory._customers[normalise(customer.account_name)].append(customer)
-        return directory
+            payees._customers[normalise(customer.account_name)].append(customer)
+        return payees
 
     def isps_with(self, kind: IspAccount, reference: str) -> list[Isp]:
         """The ISPs that have this normalised reference as their account of this kind."""

@@ -4,7 +4,6 @@ import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
-from typing import Any
 
 from servicekit.database import current_time, transact
 from servicekit.money import MAX_AMOUNT_CENTS
@@ -13,7 +12,7 @@ from servicekit.rpc.errors import AlreadyExists, InvalidArgument, NotFound
 from sqlalchemy import Connection, Engine
 
 from billing.accounts import store
-from billing.accounts.rules import Customer, Isp
+from billing.accounts.rules import Customer, Isp, StoredCustomer, StoredIsp
 from billing.payments.rules import normalise
 
 MAX_ID = 2**31 - 1
@@ -67,7 +66,7 @@ def create_isp(engine: Engine, isp: Isp, *, validate_only: bool = False) -> int:
     wanted = [account for _, account in isp.accounts() if account]
 
     def work(connection: Connection) -> int:
-        store.lock_directory(connection)
+        store.lock_accounts(connection)
         for name in store.isp_names(connection, {isp.isp_id}).values():
             raise IdTaken(f"id {isp.isp_id} belongs to {name!r} already")
         for account in store.find_isp_accounts(connection, wanted):
@@ -92,8 +91,8 @@ def _isp_fault(isp: Isp) -> str:
     return ""
 
 
-def list_isps(engine: Engine) -> list[Any]:
-    """Rows of all ISPs with wallet and credits."""
+def list_isps(engine: Engine) -> list[StoredIsp]:
+    """All ISPs with wallet and credits."""
     return transact(engine, store.list_isps)
 
 
@@ -103,7 +102,7 @@ def create_customers(
     """Create the good ones, and say of each how it went. A row that is there already, unchanged, is fine."""
 
     def work(connection: Connection) -> list[CustomerResult]:
-        store.lock_directory(connection)
+        store.lock_accounts(connection)
         known, now = _known(connection, customers), current_time(connection)
         results: dict[int, CustomerResult] = {}
         # The wanted ids first, so that no row gets by chance what another one names.
@@ -189,14 +188,14 @@ def _customer_fault(customer: Customer) -> str:
     return next((fault for holds, fault in checks if not holds), "")
 
 
-def get_customer(engine: Engine, account_name: str) -> Any:
-    """A customer's row. Raises CustomerNotFound."""
-    rows = transact(engine, lambda connection: store.customer_rows(connection, normalise(account_name)))
-    if not rows:
+def get_customer(engine: Engine, account_name: str) -> StoredCustomer:
+    """The customer with an account. Raises CustomerNotFound."""
+    found = transact(engine, lambda connection: store.stored_customers(connection, normalise(account_name)))
+    if not found:
         raise CustomerNotFound(f"no customer {account_name}")
-    return rows[0]
+    return found[0]
 
 
-def list_customers(engine: Engine, isp_id: int, today: date | None, after_id: int, limit: int) -> list[Any]:
-    """Rows of customers by id; with `today` only those who have paid beyond it and whose line is not on."""
+def list_customers(engine: Engine, isp_id: int, today: date | None, after_id: int, limit: int) -> list[StoredCustomer]:
+    """Customers by id; with `today` only those who have paid beyond it and whose line is not on."""
     return transact(engine, lambda connection: store.list_customers(connection, isp_id, today, after_id, limit))

@@ -1,7 +1,6 @@
 """AccountService."""
 
 from datetime import UTC, date, datetime
-from typing import Any
 
 import grpc
 from rejesha.billing.v1 import account_service_pb2 as pb
@@ -10,8 +9,8 @@ from servicekit.moments import to_timestamp
 from sqlalchemy import Engine
 
 from billing import calendar
-from billing.accounts import service as directory
-from billing.accounts.rules import Customer, Isp
+from billing.accounts import service
+from billing.accounts.rules import Customer, Isp, StoredCustomer, StoredIsp
 from billing.accounts.service import CustomerResult
 from billing.paging import check_batch, last_id, next_token, page_size
 
@@ -33,14 +32,14 @@ class AccountServicer(account_service_pb2_grpc.AccountServiceServicer):
             wa_account=request.isp.wa_account.strip(),
             pay_account_number=request.isp.pay_account_number.strip(),
         )
-        isp_id = directory.create_isp(self._engine, isp, validate_only=request.validate_only)
+        isp_id = service.create_isp(self._engine, isp, validate_only=request.validate_only)
         if request.validate_only:
             return pb.CreateIspResponse(isp=request.isp)
-        created = next(row for row in directory.list_isps(self._engine) if row.id == isp_id)
+        created = next(one for one in service.list_isps(self._engine) if one.isp.isp_id == isp_id)
         return pb.CreateIspResponse(isp=_isp(created))
 
     def ListIsps(self, request: pb.ListIspsRequest, context: grpc.ServicerContext) -> pb.ListIspsResponse:
-        return pb.ListIspsResponse(isps=[_isp(row) for row in directory.list_isps(self._engine)])
+        return pb.ListIspsResponse(isps=[_isp(one) for one in service.list_isps(self._engine)])
 
     def CreateCustomers(
         self, request: pb.CreateCustomersRequest, context: grpc.ServicerContext
@@ -48,7 +47,7 @@ class AccountServicer(account_service_pb2_grpc.AccountServiceServicer):
         check_batch(len(request.customers), 1000)
         read = [_read(message) for message in request.customers]
         good = [one for one in read if isinstance(one, Customer)]
-        made = iter(directory.create_customers(self._engine, good, validate_only=request.validate_only))
+        made = iter(service.create_customers(self._engine, good, validate_only=request.validate_only))
         results = [one if isinstance(one, CustomerResult) else next(made) for one in read]
         return pb.CreateCustomersResponse(
             results=[
@@ -58,31 +57,32 @@ class AccountServicer(account_service_pb2_grpc.AccountServiceServicer):
         )
 
     def GetCustomer(self, request: pb.GetCustomerRequest, context: grpc.ServicerContext) -> pb.GetCustomerResponse:
-        return pb.GetCustomerResponse(customer=_customer(directory.get_customer(self._engine, request.account_name)))
+        return pb.GetCustomerResponse(customer=_customer(service.get_customer(self._engine, request.account_name)))
 
     def ListCustomers(
         self, request: pb.ListCustomersRequest, context: grpc.ServicerContext
     ) -> pb.ListCustomersResponse:
         limit = page_size(request.page_size)
         today = calendar.today(datetime.now(UTC)) if request.paid_but_not_on else None
-        rows = directory.list_customers(self._engine, request.isp_id, today, last_id(request.page_token), limit)
+        found = service.list_customers(self._engine, request.isp_id, today, last_id(request.page_token), limit)
         return pb.ListCustomersResponse(
-            customers=[_customer(row) for row in rows],
-            next_page_token=next_token([row.id for row in rows], limit),
+            customers=[_customer(one) for one in found],
+            next_page_token=next_token([one.customer.customer_id for one in found], limit),
         )
 
 
-def _isp(row: Any) -> pb.Isp:
+def _isp(stored: StoredIsp) -> pb.Isp:
+    isp = stored.isp
     return pb.Isp(
-        isp_id=row.id,
-        name=row.name or "",
-        sms_account=row.smsaccount or "",
-        wa_account=row.waaccount or "",
-        pay_account_number=row.pay_account_number or "",
-        contact_phone=row.contact_phone or "",
-        wallet_cents=row.balance or 0,
-        sms_credits=row.sms_credits or 0,
-        whatsapp_credits=row.whatsapp_credits or 0,
+        isp_id=isp.isp_id,
+        name=isp.name,
+        sms_account=isp.sms_account,
+        wa_account=isp.wa_account,
+        pay_account_number=isp.pay_account_number,
+        contact_phone=isp.contact_phone,
+        wallet_cents=stored.wallet_cents,
+        sms_credits=stored.sms_credits,
+        whatsapp_credits=stored.whatsapp_credits,
     )
 
 
@@ -120,17 +120,18 @@ def _read(message: pb.Customer) -> Customer | CustomerResult:
     )
 
 
-def _customer(row: Any) -> pb.Customer:
+def _customer(stored: StoredCustomer) -> pb.Customer:
+    customer = stored.customer
     return pb.Customer(
-        customer_id=row.id,
-        full_name=row.full_name or "",
-        username=row.username or "",
-        account_name=row.account_name or "",
-        package_cents=row.amount or 0,
-        router_id=row.router_id or 0,
-        isp_id=row.isp_id or 0,
-        phone=row.phone or "",
-        next_payment_date=row.next_payment_date.isoformat() if row.next_payment_date else "",
-        status=_STATUSES.get(row.status, pb.CUSTOMER_STATUS_UNSPECIFIED),
-        last_reconnect_time=to_timestamp(row.last_reconnected_at),
+        customer_id=customer.customer_id,
+        full_name=customer.full_name,
+        username=customer.username,
+        account_name=customer.account_name,
+        package_cents=customer.package_cents or 0,
+        router_id=customer.router_id or 0,
+        isp_id=customer.isp_id or 0,
+        phone=customer.phone,
+        next_payment_date=customer.next_payment_date.isoformat() if customer.next_payment_date else "",
+        status=_STATUSES.get(stored.status, pb.CUSTOMER_STATUS_UNSPECIFIED),
+        last_reconnect_time=to_timestamp(stored.last_reconnect_time),
     )

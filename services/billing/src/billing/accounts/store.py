@@ -1,6 +1,7 @@
 """Queries on ISPs and customers: for routing, for the dates and states that payments move, and to keep them."""
 
 from collections.abc import Collection, Iterable, Mapping
+from dataclasses import replace
 from datetime import date, datetime
 from typing import Any
 
@@ -8,7 +9,7 @@ import sqlalchemy as sa
 from servicekit.writes import Writes
 from sqlalchemy import Connection
 
-from billing.accounts.rules import Customer, Directory, Isp
+from billing.accounts.rules import Customer, Isp, Payees, StoredCustomer, StoredIsp
 from billing.locking import store as locks
 from billing.locking.rules import RowKind
 from billing.schema import isp_credits, isp_wallet, isps, pppoe_users
@@ -44,9 +45,9 @@ _LOCK_BY_ID = (
 )
 
 
-def load_directory(
+def load_payees(
     connection: Connection, references: Collection[str], *, lock: bool, seconds: float | None = None
-) -> Directory:
+) -> Payees:
     """The ISPs and customers that these normalised references may mean.
 
     With `lock` the customers' rows stay locked until the transaction ends, in the order of the account's index, so
@@ -55,7 +56,7 @@ def load_directory(
     customers = lock_customers(connection, references, seconds) if lock else find_customers(connection, references)
     wanted = sorted({customer.isp_id for customer in customers if customer.isp_id})
     found = connection.execute(_FIND_ISPS, {"isp_ids": wanted, "references": list(references)})
-    return Directory.of([_isp(row) for row in found], customers)
+    return Payees.of([_isp(row) for row in found], customers)
 
 
 def find_customers(connection: Connection, references: Collection[str]) -> list[Customer]:
@@ -96,8 +97,8 @@ def mark_reconnected(connection: Connection, customer_ids: Iterable[int], now: d
     connection.execute(_MARK_RECONNECTED, {"ids": sorted(customer_ids), "now": now})
 
 
-def lock_directory(connection: Connection) -> None:
-    """Let others who change the directory wait: no index can say that an account is one customer's or ISP's only."""
+def lock_accounts(connection: Connection) -> None:
+    """Let others who create ISPs or customers wait: no index can say that an account is only one's."""
     connection.execute(sa.select(isps.c.id).order_by(isps.c.id).with_for_update()).all()
 
 
@@ -139,15 +140,21 @@ def find_isp_ids(connection: Connection, isp_ids: Collection[int]) -> set[int]:
     return set(connection.execute(sa.select(isps.c.id).where(isps.c.id.in_(isp_ids))).scalars())
 
 
-def list_isps(connection: Connection) -> list[Any]:
-    """ISPs with `balance`, `sms_credits` and `whatsapp_credits`."""
+def list_isps(connection: Connection) -> list[StoredIsp]:
+    """All ISPs by id."""
     query = (
         sa.select(isps, isp_wallet.c.balance, isp_credits.c.sms_credits, isp_credits.c.whatsapp_credits)
         .outerjoin(isp_wallet, isp_wallet.c.isp_id == isps.c.id)
         .outerjoin(isp_credits, isp_credits.c.isp_id == isps.c.id)
         .order_by(isps.c.id)
     )
-    return list(connection.execute(query))
+    return [
+        # No name is made up for one that has none: this is what is on record.
+        StoredIsp(
+            replace(_isp(row), name=row.name or ""), row.balance or 0, row.sms_credits or 0, row.whatsapp_credits or 0
+        )
+        for row in connection.execute(query)
+    ]
 
 
 def insert_customer(connection: Connection, customer: Customer, now: datetime) -> int:
@@ -174,21 +181,23 @@ def customer_accounts(connection: Connection, customer_ids: Collection[int]) -> 
     return {row.id: row.account_name or "" for row in connection.execute(query)}
 
 
-def customer_rows(connection: Connection, account_key: str) -> list[Any]:
-    """The rows of customers with this normalised account."""
+def stored_customers(connection: Connection, account_key: str) -> list[StoredCustomer]:
+    """The customers with this normalised account."""
     query = sa.select(pppoe_users).where(pppoe_users.c.account_key == account_key)
-    return list(connection.execute(query.order_by(pppoe_users.c.id)))
+    return [_stored(row) for row in connection.execute(query.order_by(pppoe_users.c.id))]
 
 
-def list_customers(connection: Connection, isp_id: int, today: date | None, after_id: int, limit: int) -> list[Any]:
-    """Rows of customers by id, after `after_id`; `isp_id` 0 means any."""
+def list_customers(
+    connection: Connection, isp_id: int, today: date | None, after_id: int, limit: int
+) -> list[StoredCustomer]:
+    """Customers by id, after `after_id`; `isp_id` 0 means any."""
     columns = pppoe_users.c
     query = sa.select(pppoe_users).where(columns.id > after_id).order_by(columns.id).limit(limit)
     if isp_id:
         query = query.where(columns.isp_id == isp_id)
     if today:
         query = query.where(*_paid_but_not_on(today))
-    return list(connection.execute(query))
+    return [_stored(row) for row in connection.execute(query)]
 
 
 def count_paid_but_not_on(connection: Connection, today: date) -> int:
@@ -211,7 +220,7 @@ def _inserted_id(connection: Connection, table: sa.Table, row: dict[str, Any]) -
     return int(key[0])
 
 
-def _isp(row: Any) -> Isp:
+def _isp(row: "sa.Row[Any]") -> Isp:
     return Isp(
         isp_id=row.id,
         name=row.name or f"ISP {row.id}",
@@ -222,7 +231,7 @@ def _isp(row: Any) -> Isp:
     )
 
 
-def _customer(row: Any) -> Customer:
+def _customer(row: "sa.Row[Any]") -> Customer:
     return Customer(
         customer_id=row.id,
         account_name=row.account_name or "",
@@ -235,3 +244,7 @@ def _customer(row: Any) -> Customer:
         next_payment_date=row.next_payment_date,
         active=row.status == "active",
     )
+
+
+def _stored(row: "sa.Row[Any]") -> StoredCustomer:
+    return StoredCustomer(_customer(row), row.status or "", row.last_reconnected_at)

@@ -50,8 +50,8 @@ def _placed_before(stored: StoredPayment, reference: str) -> Receipt:
 
 
 def _settle(connection: Connection, stored: StoredPayment, reference: str, now: datetime) -> Settlement:
-    directory = accounts.load_directory(connection, [normalise(reference)], lock=True)
-    route = settlement.route(reference, directory)
+    payees = accounts.load_payees(connection, [normalise(reference)], lock=True)
+    route = settlement.route(reference, payees)
     if isinstance(route, Unmatched):
         raise AccountNotFound(f"{reference} leads nowhere: {route.reason}")
     return settlement.settle(_payment(stored), route, calendar.today(now))

@@ -112,10 +112,10 @@ def _settle(
     fresh = [payment for payment in fresh if not locking.needs_held(_rows_of_payment(payment))]
     references = sorted({normalise(payment.bill_ref_number) for payment in fresh})
     locking.queue(connection, [Row(RowKind.ACCOUNT, reference) for reference in references])
-    directory = accounts.load_directory(connection, references, lock=True, seconds=locking.seconds)
+    payees = accounts.load_payees(connection, references, lock=True, seconds=locking.seconds)
     settled = []
     for payment in fresh:
-        route = settlement.route_payment(payment, directory, policy.shortcodes)
+        route = settlement.route_payment(payment, payees, policy.shortcodes)
         one = settlement.settle(payment, route, calendar.today(payment.effective_time(now)))
         if locking.needs_held(_rows_of_settlement(one)):
             continue
@@ -232,9 +232,9 @@ def validate(engine: Engine, policy: Policy, batch: Sequence[Payment]) -> list[R
 
     def work(connection: Connection) -> list[Receipt]:
         references = sorted({normalise(payment.bill_ref_number) for payment in batch})
-        directory = accounts.load_directory(connection, references, lock=False)
+        payees = accounts.load_payees(connection, references, lock=False)
         today = calendar.today(current_time(connection))
-        routes = [settlement.route_payment(payment, directory, policy.shortcodes) for payment in batch]
+        routes = [settlement.route_payment(payment, payees, policy.shortcodes) for payment in batch]
         return [settlement.settle(payment, to, today).receipt() for payment, to in zip(batch, routes, strict=True)]
 
     return transact(engine, work)

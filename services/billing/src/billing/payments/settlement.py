@@ -11,7 +11,7 @@ from functools import lru_cache
 
 from dateutil.relativedelta import relativedelta
 
-from billing.accounts.rules import Customer, Directory, Isp, IspAccount
+from billing.accounts.rules import Customer, Isp, IspAccount, Payees
 from billing.ledger.rules import CreditPurchase, EntryKind, WalletEntry
 from billing.payments.rules import Outcome, Payment, Receipt, UnmatchedReason, normalise
 
@@ -48,23 +48,23 @@ class Unmatched:
 Route = ToIsp | ToCustomer | Unmatched
 
 
-def route_payment(payment: Payment, directory: Directory, shortcodes: AbstractSet[str]) -> Route:
+def route_payment(payment: Payment, payees: Payees, shortcodes: AbstractSet[str]) -> Route:
     """Find where a payment belongs. `shortcodes` are ours; with none named (the sandbox) every one is."""
     if shortcodes and payment.business_short_code.strip() not in shortcodes:
         return Unmatched(UnmatchedReason.UNKNOWN_SHORTCODE)
-    return route(payment.bill_ref_number, directory)
+    return route(payment.bill_ref_number, payees)
 
 
-def route(bill_ref_number: str, directory: Directory) -> Route:
+def route(bill_ref_number: str, payees: Payees) -> Route:
     """Find the account that a reference, as typed, means."""
     reference = normalise(bill_ref_number)
     account = _isp_account(reference)
-    isps = directory.isps_with(account, reference) if account else []
+    isps = payees.isps_with(account, reference) if account else []
     if account and isps:
         return ToIsp(isps[0], account) if len(isps) == 1 else Unmatched(UnmatchedReason.AMBIGUOUS_REFERENCE)
-    customers = directory.customers_with(reference) if reference else []
+    customers = payees.customers_with(reference) if reference else []
     if customers:
-        return _route_to_customer(customers, directory)
+        return _route_to_customer(customers, payees)
     return Unmatched(_why_nobody(reference, account))
 
 
@@ -72,11 +72,11 @@ def _isp_account(reference: str) -> IspAccount | None:
     return next((account for account in IspAccount if reference.startswith(account.value)), None)
 
 
-def _route_to_customer(customers: list[Customer], directory: Directory) -> Route:
+def _route_to_customer(customers: list[Customer], payees: Payees) -> Route:
     if len(customers) > 1:
         return Unmatched(UnmatchedReason.AMBIGUOUS_REFERENCE)
     customer = customers[0]
-    isp = directory.isps.get(customer.isp_id or 0)
+    isp = payees.isps.get(customer.isp_id or 0)
     if isp is None:
         return Unmatched(UnmatchedReason.ISP_NOT_FOUND)
     if not customer.package_cents or customer.package_cents < 0:
