@@ -8,6 +8,7 @@ import pytest
 from notify.messages import service
 from notify.messages.rules import MessageState
 from notify.providers.provider import Outcome, OutcomeKind
+from notify.sending import sender as sender_module
 from notify.sending.sender import Sender
 from notify.sending.service import CALL_SIZE, Sending
 
@@ -101,3 +102,12 @@ def test_a_fault_in_a_round_does_not_end_the_thread(sqlite_engine, until, monkey
     with running(sqlite_engine, provider):
         until(lambda: states(sqlite_engine) == {"m1": MessageState.SENT})
     assert failed
+
+
+def test_as_long_as_many_wait_no_round_waits_for_the_pause(sqlite_engine, until, monkeypatch):
+    monkeypatch.setattr(sender_module, "ROUND_SECONDS", 3600)
+    provider = HeldProvider()
+    provider.answer.set()
+    accept(sqlite_engine, *(f"m{n}" for n in range(5 * CALL_SIZE)))
+    with running(sqlite_engine, provider):
+        until(lambda: sum(map(len, provider.batches)) == 5 * CALL_SIZE)

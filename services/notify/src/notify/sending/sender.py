@@ -18,7 +18,7 @@ from notify.sending.service import CALL_SIZE, MAX_ABANDONED, EndedCall, Sending,
 # Also finds what other processes accepted and what has to be tried again.
 POLL_SECONDS = 1.0
 # Between two rounds: what comes or ends meanwhile shares the transactions of the next, and messages share calls. What
-# comes after a rest does not wait.
+# comes after a rest does not wait, nor does a round that can use half of the calls because more wait to be sent.
 ROUND_SECONDS = 0.05
 
 log = structlog.get_logger()
@@ -42,8 +42,9 @@ class Sender:
         # What a call came to, with the call; None when there is something else to look for.
         self._events: SimpleQueue[tuple[_Call, EndedCall] | None] = SimpleQueue()
         self._under_way: set[_Call] = set()
-        self._may_be_more = True
-        self._claimed_at = self._settled_at = -POLL_SECONDS
+        self._woken = True
+        self._backlog = False  # the last claim took as many as it might
+        self._claimed_at = self._settled_at = self._round_ended_at = -POLL_SECONDS
         self._thread = threading.Thread(target=self._run, name="sender", daemon=True)
 
     def start(self) -> None:
@@ -79,24 +80,32 @@ class Sender:
         if not self._stopping.is_set():
             self._settle_sometimes()
             self._claim()
-            self._stopping.wait(ROUND_SECONDS)
+        self._round_ended_at = time.monotonic()
 
     def _wait(self) -> list[EndedCall]:
-        """Wait until there is something to do, or for POLL_SECONDS; answers the calls that have ended."""
+        """Wait until a round is worth it; answers the calls that have ended."""
         ended: list[EndedCall] = []
-        wait = 0 if self._may_be_more and self._room() else POLL_SECONDS
-        try:
-            event = self._events.get(timeout=wait) if wait else self._events.get_nowait()
-            while True:
-                if event is None:
-                    self._may_be_more = True
-                else:
-                    call, outcomes = event
-                    self._under_way.discard(call)
-                    ended.append(outcomes)
-                event = self._events.get_nowait()
-        except Empty:
-            return ended + self._given_up()
+        poll_at = time.monotonic() + POLL_SECONDS
+        begun = self._backlog and self._room() > 0
+        while True:
+            begins_at = self._begins_at() if begun else poll_at
+            try:
+                event = self._events.get(timeout=max(0.0, begins_at - time.monotonic()))
+            except Empty:
+                return ended + self._given_up()
+            begun = True
+            if event is None:
+                self._woken = True
+            else:
+                self._under_way.discard(event[0])
+                ended.append(event[1])
+
+    def _begins_at(self) -> float:
+        """When the next round may begin; long ago if it need not wait."""
+        half_free = self._room() >= self._calls_at_once / 2
+        if self._stopping.is_set() or (self._backlog and half_free):
+            return 0.0
+        return self._round_ended_at + ROUND_SECONDS
 
     def _given_up(self) -> list[EndedCall]:
         """Calls that are late; what comes of one after all is recorded if it is certain."""
@@ -116,11 +125,12 @@ class Sender:
     def _claim(self) -> None:
         room = self._room() * CALL_SIZE
         polled = time.monotonic() - self._claimed_at >= POLL_SECONDS
-        if not room or not (self._may_be_more or polled):
+        if not room or not (self._woken or self._backlog or polled):
             return
         claim = self._sending.claim(room)
         self._claimed_at = time.monotonic()
-        self._may_be_more = len(claim) == room
+        self._woken = False
+        self._backlog = len(claim) == room
         for messages in calls_of(claim.messages):
             self._start(_Call(messages))
 
