@@ -9,7 +9,6 @@ import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
-from typing import Any
 
 import structlog
 from servicekit.database import current_time, transact
@@ -45,7 +44,7 @@ from billing.quarantine import store as quarantine_store
 from billing.quarantine.rules import NewCallback
 from billing.tasks import rules as task_rules
 from billing.tasks import store as tasks
-from billing.tasks.rules import NewTask
+from billing.tasks.rules import NewTask, StoredTask
 
 log = structlog.get_logger()
 
@@ -246,7 +245,7 @@ class Timeline:
 
     payment: StoredPayment
     entries: Sequence[StoredEntry]
-    tasks: Sequence[Any]
+    tasks: Sequence[StoredTask]
     deliveries: Sequence[Delivery]
 
 
