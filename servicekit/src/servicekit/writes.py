@@ -12,6 +12,7 @@ from types import MappingProxyType
 from typing import Any, Protocol
 
 import sqlalchemy as sa
+from sqlalchemy.exc import DBAPIError
 
 # Of a script's text: far below what a MySQL with default settings takes in one packet (64 MiB).
 _MAX_SCRIPT = 1_000_000
@@ -142,8 +143,12 @@ class _Script:
     def flush(self) -> None:
         if self._statements:
             script = ";".join(self._statements)
-            # The text is whole: a % in it is no place for a value.
-            self._connection.exec_driver_sql(script, None, {"no_parameters": True})
+            try:
+                # The text is whole: a % in it is no place for a value.
+                self._connection.exec_driver_sql(script, None, {"no_parameters": True})
+            except DBAPIError as error:
+                error.statement = f"a script of {len(self._statements)} statements"  # its own text is full of values
+                raise
         self._statements, self._length = [], 0
 
 
