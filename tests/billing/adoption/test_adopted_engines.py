@@ -4,7 +4,7 @@ import pytest
 import sqlalchemy as sa
 from billing.payments.rules import Outcome
 from billing.schema import isp_wallet, paybill_payments, tasks
-from servicekit.rpc.errors import DatabaseUnavailable
+from servicekit.rpc.errors import RowLocked
 
 from servicekit import database
 from tests.billing.adoption.adopting import PREDECESSOR, in_engine, look, run, upgrade
@@ -61,7 +61,7 @@ def test_a_payment_that_meets_a_locked_table_counts_once(old, of_myisam, locked)
     desk = Desk(old)
     with old.connect() as other:
         other.exec_driver_sql(f"LOCK TABLES {locked} READ")
-        with pytest.raises(DatabaseUnavailable):
+        with pytest.raises(RowLocked):
             desk.pay("NEW1", "0949AQ")
         other.exec_driver_sql("UNLOCK TABLES")
     assert not desk.rows(paybill_payments)
