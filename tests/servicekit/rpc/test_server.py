@@ -86,6 +86,18 @@ def test_health_is_told_for_all_and_by_the_name_of_each_service(monkeypatch):
         assert get(channel).message.message_id == "m1"  # whoever asks nonetheless learns more from the work itself
 
 
+def test_what_the_service_itself_refused_is_not_asked_again_by_the_channel():
+    calls = []
+
+    def refuse():
+        calls.append(1)
+        raise DatabaseUnavailable("away")
+
+    with serving(Notify(refuse)) as (_, channel), pytest.raises(DatabaseUnavailable):
+        get(channel)
+    assert len(calls) == 1
+
+
 def test_health_says_what_time_it_is_here():
     with serving(Notify()) as (_, channel):
         stub = health_pb2_grpc.HealthStub(channel)
