@@ -22,6 +22,13 @@ hypothesis.settings.load_profile("rejesha")
 MYSQL_IMAGE = "mysql:9.7"
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the tests of real processes: those in tests/system and in files called test_…process.py or test_main.py."""
+    for item in items:
+        if "system" in item.path.parts or item.path.stem.endswith(("process", "main")):
+            item.add_marker(pytest.mark.processes)
+
+
 @pytest.fixture(scope="session")
 def mysql_server() -> Iterator[sa.URL]:
     """A MySQL 9.7 server with default durability; as root, so that tests can make schemas."""
