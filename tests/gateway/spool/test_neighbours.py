@@ -85,7 +85,9 @@ async def test_junk_in_the_spool_keeps_no_payment_from_being_recorded(world):
         for number in range(20):
             assert await pay(gateway, f"HONEST{number:04}") == "spooled"
         world.billing.fake.fail_with = None
-        await until(lambda: len(world.billing.fake.payments) == 20, 2)
+        # Payments go first; and the gateway, too, must have heard that they are recorded.
+        await until_answered(gateway, "/health", lambda answer: answer.json()["spool"]["waiting"] <= 3158, 5)
+        assert len(world.billing.fake.payments) == 20
         for number in range(50):  # each directly, though the junk is still on its way
             began = time.monotonic()
             assert await pay(gateway, f"AFTER{number:05}") == "customer_paid"
