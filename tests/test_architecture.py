@@ -70,12 +70,13 @@ def test_the_store_never_commits_and_never_begins(service):
                     assert getattr(node.func, "attr", "") not in {"commit", "begin", "rollback"}, name(path)
 
 
-@pytest.mark.parametrize("service", ["router_control", "notify"])
+@pytest.mark.parametrize("service", SERVICES)
 def test_a_store_answers_typed_records(service):
     """Whoever calls a store sees names and types that mypy knows, not rows of anything."""
     untyped = ("Any", "Row[", "RowMapping", "Mapping[str, object]")
     for path in service_files(service):
-        if path.name != "store.py":
+        # Row locking carries out queries for the other stores: their rows go nowhere else.
+        if path.name != "store.py" or path.parent.name == "locking":
             continue
         for node in ast.parse(path.read_text()).body:
             if isinstance(node, ast.FunctionDef) and not node.name.startswith("_"):

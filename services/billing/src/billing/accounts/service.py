@@ -8,10 +8,10 @@ from datetime import date
 from servicekit.database import current_time, transact
 from servicekit.money import MAX_AMOUNT_CENTS
 from servicekit.phones import is_mobile
-from servicekit.rpc.errors import AlreadyExists, InvalidArgument, NotFound
 from sqlalchemy import Connection, Engine
 
 from billing.accounts import store
+from billing.accounts.errors import AccountTaken, CustomerNotFound, IdTaken, InvalidIsp
 from billing.accounts.rules import Customer, Isp, StoredCustomer, StoredIsp
 from billing.payments.rules import normalise
 
@@ -20,30 +20,6 @@ MAX_ID = 2**31 - 1
 MAX_WANTED_ID = 1_000_000_000
 # A customer named like this would be shadowed by an ISP's account one day.
 _ISP_SHAPE = re.compile(r"(SMS|WA|ACC)\d+")
-
-
-class InvalidIsp(InvalidArgument):
-    """An ISP that nobody could pay, or whose fields do not fit."""
-
-    reason = "INVALID_ISP"
-
-
-class AccountTaken(AlreadyExists):
-    """Another ISP, or a customer, has this account."""
-
-    reason = "ACCOUNT_TAKEN"
-
-
-class IdTaken(AlreadyExists):
-    """Another ISP has the wanted id."""
-
-    reason = "ID_TAKEN"
-
-
-class CustomerNotFound(NotFound):
-    """No customer has this account."""
-
-    reason = "CUSTOMER_NOT_FOUND"
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,6 @@ from google.protobuf.duration_pb2 import Duration
 from rejesha.billing.v1 import task_service_pb2 as pb
 from rejesha.billing.v1 import task_service_pb2_grpc
 from servicekit.moments import to_timestamp
-from servicekit.rpc.errors import InvalidArgument, ResourceExhausted
 from sqlalchemy import Engine
 
 from billing.locking.service import HeldRows
@@ -18,6 +17,7 @@ from billing.notices.rules import Message
 from billing.policy import Policy
 from billing.precedence import Precedence
 from billing.tasks import reporting, retrying, service
+from billing.tasks.errors import InvalidLease, InvalidReport, TasksBusy
 from billing.tasks.rules import AccessOutcome, Line, Report, StoredTask, TaskFilter, TaskKind, TaskState
 
 MAX_REPORTS = 1000
@@ -30,24 +30,6 @@ MAX_WAIT = 2.0
 _KINDS = {pb.TaskKind.Value(f"TASK_KIND_{kind.name}"): kind for kind in TaskKind}
 _STATES = {state: pb.TaskState.Value(f"TASK_STATE_{state.name}") for state in TaskState}
 _OUTCOMES = {pb.AccessOutcome.Value(f"ACCESS_OUTCOME_{outcome.name}"): outcome for outcome in AccessOutcome}
-
-
-class InvalidLease(InvalidArgument):
-    """An owner, a number of tasks or a duration that the contract does not allow."""
-
-    reason = "INVALID_LEASE"
-
-
-class InvalidReport(InvalidArgument):
-    """A report without a result."""
-
-    reason = "INVALID_REPORT"
-
-
-class TasksBusy(ResourceExhausted):
-    """As many calls as may are at work already. Nothing was done."""
-
-    reason = "TASKS_BUSY"
 
 
 class TaskServicer(task_service_pb2_grpc.TaskServiceServicer):

@@ -1,0 +1,27 @@
+"""How requests about ISPs and customers are refused."""
+
+from servicekit.rpc.errors import AlreadyExists, InvalidArgument, NotFound
+
+
+class InvalidIsp(InvalidArgument):
+    """An ISP that nobody could pay, or whose fields do not fit."""
+
+    reason = "INVALID_ISP"
+
+
+class AccountTaken(AlreadyExists):
+    """Another ISP, or a customer, has this account."""
+
+    reason = "ACCOUNT_TAKEN"
+
+
+class IdTaken(AlreadyExists):
+    """Another ISP has the wanted id."""
+
+    reason = "ID_TAKEN"
+
+
+class CustomerNotFound(NotFound):
+    """No customer has this account."""
+
+    reason = "CUSTOMER_NOT_FOUND"
