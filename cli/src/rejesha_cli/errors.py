@@ -33,12 +33,6 @@ class SettingsUnreadable(CommandFailed):
     exit_code = 2
 
 
-class NoSuchService(CommandFailed):
-    """None of our services has the name that was given."""
-
-    exit_code = 2
-
-
 class NoSuchName(CommandFailed):
     """No ISP or router has the name or id that was given."""
 
