@@ -1,6 +1,5 @@
 """The predecessor's database is adopted: nothing is lost, nothing is guessed, and payments run on it."""
 
-import re
 from decimal import Decimal
 
 import pytest
@@ -11,12 +10,11 @@ from billing.schema import isp_wallet, isps, paybill_payments, payment_debug_log
 
 from servicekit import database, migrate
 from tests.billing.adoption import predecessor
+from tests.billing.adoption.adopting import everything
 from tests.billing.desk import Desk
 from tests.billing.dispatching import Dispatcher
 
 pytestmark = pytest.mark.mysql
-# Their rows are numbered by the migration itself, so with a gap after what was rolled back.
-NUMBERED_ANEW = {"isp_credits", "wallet_entries"}
 
 
 @pytest.fixture
@@ -200,26 +198,6 @@ def upgrade_one_step(url):
     finally:
         engine.dispose()
     return killed[0] if killed else None
-
-
-def everything(engine):
-    """All tables with definition and rows; moments of our own left out."""
-    found = {}
-    for table in sorted(sa.inspect(engine).get_table_names()):
-        with engine.connect() as connection:
-            ddl = connection.exec_driver_sql(f"SHOW CREATE TABLE {table}").one()[1]
-        ddl = re.sub(r" AUTO_INCREMENT=\d+", "", ddl)  # what was rolled back leaves a gap
-        columns = [
-            name
-            for name in predecessor.columns_of(engine, table)
-            if name not in {"created_at", "create_time", "last_updated"}
-        ]
-        columns = [name for name in columns if name != "received_at"]
-        if table in NUMBERED_ANEW:
-            columns.remove("id")
-        keys = sorted(line.strip(" ,") for line in ddl.splitlines())  # the order of columns follows the order of steps
-        found[table] = (keys, sorted(predecessor.read(engine, table, sorted(columns)), key=str))
-    return found
 
 
 # --- payments run on it -------------------------------------------------------------------------------------------

@@ -8,8 +8,7 @@ from billing.__main__ import MIGRATIONS
 
 from servicekit import database, migrate
 from tests.billing.adoption import predecessor
-from tests.billing.adoption.adopting import another_schema, run
-from tests.billing.adoption.test_adoption import everything
+from tests.billing.adoption.adopting import another_schema, everything, run
 
 KILLS = 12
 # The longest that a run is left alone for, in seconds: about as long as it takes.
