@@ -4,9 +4,13 @@ python := .venv/bin/python
 # Most tests wait for a server, a process or a clock: twice as many workers as cores keep the cores busy.
 side_by_side := -n $(or $(WORKERS),$(shell expr 2 \* $$(nproc))) --dist worksteal
 buf := .venv/buf/node_modules/.bin/buf
+# What Python compiles is kept, away from the sources, whatever the caller wants elsewhere: without that each process
+# that a test starts compiles all that it imports anew, which takes longer than all else that it does.
+unexport PYTHONDONTWRITEBYTECODE
+export PYTHONPYCACHEPREFIX := $(CURDIR)/.venv/bytecode
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check count chaos bench lint protos locks clean
+.PHONY: help setup run test check count chaos bench lint style types imports contract protos locks clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -33,10 +37,20 @@ chaos: setup ## Kill, cut and starve the running system, and check that the prom
 	@$(python) -m chaos $(if $(QUICK),--quick) $(if $(SCENARIO),--scenario $(SCENARIO)) $(if $(SEED),--seed $(SEED)) --lanes $(or $(LANES),$(if $(QUICK),3,1))
 
 lint: setup $(buf) ## Check style, types, import directions and the protos
+	@$(MAKE) --no-print-directory --jobs --keep-going $(if $(filter output-sync,$(.FEATURES)),--output-sync) \
+	    style types imports contract
+
+style:
 	@.venv/bin/ruff check .
 	@.venv/bin/ruff format --check .
+
+types:
 	@.venv/bin/mypy
+
+imports:
 	@.venv/bin/lint-imports
+
+contract:
 	@cd protos && ../$(buf) lint
 	@sh deploy/local/protos.sh --check
 
