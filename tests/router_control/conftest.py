@@ -10,8 +10,9 @@ from cryptography.fernet import Fernet
 from rejesha.router_control.v1 import router_control_service_pb2 as pb
 from rejesha.router_control.v1 import router_control_service_pb2_grpc as pb_grpc
 from router_control.__main__ import MIGRATIONS, THREADS, RouterControlServicer
-from router_control.routeros.workers import Workers
-from router_control.routers.service import Defaults, Registry
+from router_control.routeros.pool import Pool
+from router_control.routers.service import Registry
+from router_control.routers.targets import Defaults, Targets
 from router_control.routers.vault import Vault
 from servicekit.rpc.channel import connect
 from servicekit.rpc.server import Server
@@ -26,8 +27,8 @@ PASSWORD = "mango-tree-7"
 class Service:
     """The running service and shorthands for its calls."""
 
-    def __init__(self, stub, workers):
-        self.stub, self.workers = stub, workers
+    def __init__(self, stub, pool):
+        self.stub, self.pool = stub, pool
         self.pb = pb
 
     def register(self, server, name="r1", *, port=None, username="rejesha", password=PASSWORD, **registration):
@@ -74,7 +75,7 @@ class Service:
 
     def queued(self, router_id):
         """How many calls wait for a router that is busy with another."""
-        return self.workers._workers[router_id].waiting.qsize()
+        return self.pool._links[router_id].callers - 1
 
     def check(self, router_id, timeout=10):
         answer = self.stub.CheckRouter(pb.CheckRouterRequest(router_id=router_id), timeout=timeout)
@@ -100,15 +101,15 @@ def short(result):
 def service(sqlite_url):
     engine = database.create_engine(sqlite_url)
     migrate.upgrade(engine, "router_control", MIGRATIONS)
-    workers = Workers()
-    registry = Registry(engine, Vault([Fernet.generate_key().decode()]), Defaults())
+    pool, of_registry = Pool(), (engine, Vault([Fernet.generate_key().decode()]), Defaults())
+    servicer = RouterControlServicer(Registry(*of_registry), Targets(*of_registry), pool)
     server = Server("127.0.0.1:0", threads=THREADS, probe=lambda: True)
-    server.add(pb_grpc.add_RouterControlServiceServicer_to_server, RouterControlServicer(registry, workers))
+    server.add(pb_grpc.add_RouterControlServiceServicer_to_server, servicer)
     server.start()
     with connect(f"127.0.0.1:{server.port}", service="router-control") as channel:
-        yield Service(pb_grpc.RouterControlServiceStub(channel), workers)
+        yield Service(pb_grpc.RouterControlServiceStub(channel), pool)
     server.stop(grace=0)
-    workers.close()
+    pool.close()
     engine.dispose()
 
 
@@ -169,5 +170,15 @@ def engine(database_url):
 
 
 @pytest.fixture
-def registry(engine):
-    return Registry(engine, Vault([Fernet.generate_key().decode()]), Defaults("apiuser", "default-word"))
+def vault():
+    return Vault([Fernet.generate_key().decode()])
+
+
+@pytest.fixture
+def registry(engine, vault):
+    return Registry(engine, vault, Defaults("apiuser", "default-word"))
+
+
+@pytest.fixture
+def targets(engine, vault):
+    return Targets(engine, vault, Defaults("apiuser", "default-word"))

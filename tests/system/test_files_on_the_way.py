@@ -13,7 +13,7 @@ from tests.system.making_run import own_ports
 from tests.system.running import eventually, run_system
 
 MAX_FILES = 60
-MAX_LINES = 8_700
+MAX_LINES = 8_200
 OTHERS = {"router", "textsms", "notify"}
 # Messages and log lines are ways of their own.
 QUIET = {"REJESHA_ADMIN_PHONES": "", "REJESHA_LOG_LEVEL": "WARNING"}

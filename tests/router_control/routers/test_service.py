@@ -12,7 +12,8 @@ from router_control.__main__ import MIGRATIONS
 from router_control.routeros.errors import LoginRefused
 from router_control.routers.errors import InvalidRouter, RouterNameTaken, RouterNotFound, UnreadablePassword
 from router_control.routers.rules import Registration, checked
-from router_control.routers.service import Defaults, Registry
+from router_control.routers.service import Registry
+from router_control.routers.targets import Defaults, Targets
 from router_control.routers.vault import Vault
 from router_control.schema import routers
 
@@ -25,6 +26,11 @@ KISUMU = Registration("Kisumu", "10.0.0.1", username="api", password="mango-tree
 @pytest.fixture
 def registry(engine):
     return Registry(engine, Vault([OLD]), Defaults())
+
+
+@pytest.fixture
+def targets(engine):
+    return Targets(engine, Vault([OLD]), Defaults())
 
 
 def stored_passwords(engine):
@@ -40,18 +46,18 @@ def test_a_router_is_kept_as_it_was_registered(registry):
     assert registry.list() == [created]
 
 
-def test_an_update_replaces_everything_and_without_a_password_keeps_the_old_one(registry):
+def test_an_update_replaces_everything_and_without_a_password_keeps_the_old_one(registry, targets):
     created = registry.create(KISUMU)
     updated = registry.update(Registration("Nakuru", "10.0.0.1", created.router_id, 8728, username="other"))
     assert (updated.name, updated.port, updated.username) == ("Nakuru", 8728, "other")
-    assert registry.target(updated).login.password == "mango-tree-7"
+    assert targets.of(updated).login.password == "mango-tree-7"
 
 
-def test_an_empty_password_removes_the_old_one(registry):
+def test_an_empty_password_removes_the_old_one(registry, targets):
     created = registry.create(KISUMU)
     updated = registry.update(replace(KISUMU, router_id=created.router_id, password=""))
     assert not updated.password_encrypted
-    assert registry.target(updated).login.password == ""
+    assert targets.of(updated).login.password == ""
 
 
 def test_a_name_is_taken_once_whatever_its_case(registry):
@@ -94,26 +100,26 @@ def test_a_deleted_router_is_gone_and_its_id_is_not_given_again(registry):
     assert registry.create(KISUMU).router_id > first.router_id
 
 
-def test_passwords_cannot_be_read_in_the_database_and_show_in_no_repr(registry, engine):
+def test_passwords_cannot_be_read_in_the_database_and_show_in_no_repr(registry, targets, engine):
     created = registry.create(KISUMU)
     (stored,) = stored_passwords(engine)
     assert "mango-tree-7" not in stored
-    shown = repr(created) + repr(registry.target(created)) + repr(KISUMU)
+    shown = repr(created) + repr(targets.of(created)) + repr(KISUMU)
     assert "mango-tree-7" not in shown
     assert stored not in shown
 
 
 def test_a_rotated_key_still_opens_old_passwords_and_reencrypting_lets_the_old_key_go(registry, engine):
     created = registry.create(KISUMU)
-    rotated = Registry(engine, Vault([NEW, OLD]), Defaults())
-    assert rotated.target(rotated.get(created.router_id)).login.password == "mango-tree-7"
+    rotated = Vault([NEW, OLD])
+    assert Targets(engine, rotated, Defaults()).of(created).login.password == "mango-tree-7"
 
-    new_only = Registry(engine, Vault([NEW]), Defaults())
+    new_only = Targets(engine, Vault([NEW]), Defaults())
     with pytest.raises(LoginRefused, match="REJESHA_ROUTER_CONTROL_KEYS"):
-        new_only.target(new_only.get(created.router_id))
+        new_only.of(created)
 
-    assert rotated.reencrypt() == 1
-    assert new_only.target(new_only.get(created.router_id)).login.password == "mango-tree-7"
+    assert Registry(engine, rotated, Defaults()).reencrypt() == 1
+    assert new_only.of(registry.get(created.router_id)).login.password == "mango-tree-7"
 
 
 def test_reencrypting_changes_nothing_when_one_password_cannot_be_opened(registry, engine):
@@ -125,21 +131,21 @@ def test_reencrypting_changes_nothing_when_one_password_cannot_be_opened(registr
     assert stored_passwords(engine) == before
 
 
-def test_a_row_of_the_predecessor_uses_the_default_login_and_port(engine):
-    registry = Registry(engine, Vault([OLD]), Defaults("apiuser", "secret", 8000))
+def test_a_row_of_the_predecessor_uses_the_default_login_and_port(registry, engine):
+    targets = Targets(engine, Vault([OLD]), Defaults("apiuser", "secret", 8000))
     with engine.begin() as connection:
         connection.exec_driver_sql("INSERT INTO routers (router_name, local_ip) VALUES ('Kisumu', ' 10.0.0.1 ')")
     (adopted,) = registry.list()
-    target = registry.target(adopted)
+    target = targets.of(adopted)
     assert (target.host, target.port, target.tls) == ("10.0.0.1", 8000, False)
     assert (target.login.username, target.login.password) == ("apiuser", "secret")
-    assert registry.target(replace(adopted, tls=True)).port == 8729
+    assert targets.of(replace(adopted, tls=True)).port == 8729
 
 
-def test_a_router_without_login_and_without_default_has_none(registry):
+def test_a_router_without_login_and_without_default_has_none(registry, targets):
     created = registry.create(Registration("Kisumu", "10.0.0.1", use_default_login=True))
     with pytest.raises(LoginRefused, match="REJESHA_ROUTEROS_USER"):
-        registry.target(created)
+        targets.of(created)
 
 
 @pytest.mark.mysql

@@ -20,7 +20,7 @@ GUARDED = Registration(
 
 @pytest.mark.parametrize("change", [*ELSEWHERE, {"port": 0, "tls": False, "verify_certificate": False}])
 @pytest.mark.parametrize("more", [{}, {"username": "other"}])
-def test_a_stored_password_is_not_led_elsewhere_unless_it_is_given_again(registry, change, more):
+def test_a_stored_password_is_not_led_elsewhere_unless_it_is_given_again(registry, targets, change, more):
     if "tls" in change:
         change = change | {"verify_certificate": False}
     stored = registry.create(GUARDED)
@@ -28,15 +28,15 @@ def test_a_stored_password_is_not_led_elsewhere_unless_it_is_given_again(registr
         registry.update(replace(stored, **change, **more))
     assert registry.get(stored.router_id) == stored
     moved = registry.update(replace(stored, **change, **more, password="another-word"))
-    assert registry.target(moved).login.password == "another-word"
+    assert targets.of(moved).login.password == "another-word"
 
 
 @pytest.mark.parametrize("change", [{"name": "r2"}, {"username": "other"}, {"address": "LOCALHOST"}, {"port": 0}])
-def test_what_leads_nowhere_else_needs_no_password_and_keeps_the_certificate(registry, change):
+def test_what_leads_nowhere_else_needs_no_password_and_keeps_the_certificate(registry, targets, change):
     stored = registry.create(replace(GUARDED, address="localhost", verify_certificate=False))
     registry.trust(stored.router_id, "ab" * 32)
     changed = registry.update(replace(stored, **change))
-    assert registry.target(changed).login.password == PASSWORD
+    assert targets.of(changed).login.password == PASSWORD
     assert changed.certificate == "ab" * 32
     assert registry.update(replace(changed, verify_certificate=True)).certificate == "ab" * 32
 
@@ -48,12 +48,12 @@ def test_another_place_forgets_the_certificate(registry, change):
     assert registry.update(replace(stored, **change, password=PASSWORD)).certificate == ""
 
 
-def test_the_default_login_goes_only_where_it_is_asked_for(registry):
+def test_the_default_login_goes_only_where_it_is_asked_for(registry, targets):
     nameless = Registration("r1", "127.0.0.1")
     with pytest.raises(LoginNeeded):
         registry.create(nameless)
     stored = registry.create(replace(nameless, use_default_login=True))
-    assert registry.target(stored).login.password == "default-word"
+    assert targets.of(stored).login.password == "default-word"
     assert registry.update(replace(stored, name="r2")).name == "r2"
     for change in ({"address": "127.0.0.2"}, {"port": 1}, {"tls": True}):
         with pytest.raises(LoginNeeded):
@@ -64,27 +64,29 @@ def test_the_default_login_goes_only_where_it_is_asked_for(registry):
         registry.update(replace(stored, use_default_login=True))
 
 
-def test_a_row_of_the_predecessor_works_with_the_default_login_and_moves_only_when_that_is_asked_for(registry, engine):
+def test_a_row_of_the_predecessor_works_with_the_default_login_and_moves_only_when_that_is_asked_for(
+    registry, targets, engine
+):
     with engine.begin() as connection:
         connection.exec_driver_sql("INSERT INTO routers (router_name, local_ip) VALUES ('Kisumu', '10.0.0.1')")
     (adopted,) = registry.list()
-    assert registry.target(adopted).login.username == "apiuser"
+    assert targets.of(adopted).login.username == "apiuser"
     assert registry.update(replace(adopted, name="Kisumu 1")).name == "Kisumu 1"
     with pytest.raises(LoginNeeded):
         registry.update(replace(adopted, address="10.0.0.2"))
     assert registry.update(replace(adopted, address="10.0.0.2", use_default_login=True)).address == "10.0.0.2"
 
 
-def test_no_way_round_leads_a_stored_password_elsewhere(registry):
+def test_no_way_round_leads_a_stored_password_elsewhere(registry, targets):
     """Drop the login, move the router, name a login again: what was stored must be gone by then."""
     stored = registry.create(replace(GUARDED, verify_certificate=False))
     registry.update(replace(stored, username="", use_default_login=True))
     registry.update(replace(stored, username="", address="127.0.0.2", use_default_login=True))
     named = registry.update(replace(stored, address="127.0.0.2"))
-    assert registry.target(named).login.password == ""
+    assert targets.of(named).login.password == ""
 
 
-def test_a_new_password_and_a_move_at_the_same_moment_never_meet(registry):
+def test_a_new_password_and_a_move_at_the_same_moment_never_meet(registry, targets):
     """Someone saves the address again that he moved a router to, while an operator moves it back with a password."""
     mine = registry.create(GUARDED)
     his = replace(mine, address="127.0.0.66", password="his-own")
@@ -99,7 +101,7 @@ def test_a_new_password_and_a_move_at_the_same_moment_never_meet(registry):
 
         with ThreadPoolExecutor(2) as threads:
             list(threads.map(save, [replace(his, password=None), replace(mine, password="new-word")]))
-        target = registry.target(registry.get(mine.router_id))
+        target = targets.of(registry.get(mine.router_id))
         assert (target.host, target.login.password) in {("127.0.0.1", "new-word"), ("127.0.0.66", "his-own")}
 
 

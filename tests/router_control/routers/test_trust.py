@@ -8,8 +8,8 @@ from contextlib import suppress
 from dataclasses import replace
 
 import pytest
+from router_control.routeros.pool import Pool
 from router_control.routeros.protocol import TimeLimit
-from router_control.routeros.workers import Workers
 from router_control.routers.reachability import Reachability
 from router_control.routers.rules import Registration
 from servicekit.rpc.errors import ServiceError
@@ -103,14 +103,14 @@ class Crossroads:
 
 
 def test_of_two_certificates_seen_at_the_same_moment_one_is_remembered_and_only_it_gets_the_password(
-    registry, serve, certificates
+    registry, targets, serve, certificates
 ):
     """As when several router-controls meet a new router at once, and somebody stands in its way."""
     (first, one), (second, two) = serve(0), serve(1)
     crossroads = Crossroads(one.tls_port, two.tls_port)
     wanted = Registration("r1", "127.0.0.1", port=crossroads.port, tls=True, username="rejesha", password=PASSWORD)
     router_id = registry.create(wanted).router_id
-    instances = [Reachability(registry, Workers()) for _ in range(12)]
+    instances = [Reachability(targets, Pool()) for _ in range(12)]
     together = threading.Barrier(len(instances))
 
     def check(instance):
@@ -128,27 +128,27 @@ def test_of_two_certificates_seen_at_the_same_moment_one_is_remembered_and_only_
     assert impostor.counts == {}
 
 
-def test_of_many_who_remember_a_certificate_at_once_all_are_told_the_same(registry):
+def test_of_many_who_remember_a_certificate_at_once_all_are_told_the_same(registry, targets):
     wanted = Registration("r1", "10.0.0.1", tls=True, username="api", password=PASSWORD)
     for number in range(10):
         router_id = registry.create(replace(wanted, name=f"r{number}")).router_id
-        targets = [registry.target(registry.get(router_id)) for _ in range(8)]
-        together = threading.Barrier(len(targets))
+        met = [targets.of(registry.get(router_id)) for _ in range(8)]
+        together = threading.Barrier(len(met))
 
-        def remember(at, targets=targets, together=together):
+        def remember(at, met=met, together=together):
             together.wait()
-            return targets[at].remember(f"{at:064x}")
+            return met[at].remember(f"{at:064x}")
 
-        with ThreadPoolExecutor(len(targets)) as threads:
-            told = set(threads.map(remember, range(len(targets))))
+        with ThreadPoolExecutor(len(met)) as threads:
+            told = set(threads.map(remember, range(len(met))))
         assert told == {registry.get(router_id).certificate}
 
 
-def test_what_was_seen_at_the_old_address_is_not_remembered_of_the_new_one(registry):
+def test_what_was_seen_at_the_old_address_is_not_remembered_of_the_new_one(registry, targets):
     wanted = Registration("r1", "10.0.0.1", tls=True, username="api", password=PASSWORD)
     before = registry.create(wanted)
     registry.update(replace(wanted, router_id=before.router_id, address="10.0.0.2"))
-    assert registry.target(before).remember("ab" * 32) == ""
+    assert targets.of(before).remember("ab" * 32) == ""
     assert registry.get(before.router_id).certificate == ""
 
 

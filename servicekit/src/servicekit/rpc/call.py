@@ -5,7 +5,7 @@ What runs outside an RPC, or in another thread, has no caller and no deadline.
 
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 
@@ -21,7 +21,6 @@ class _Call:
         left = context.time_remaining()
         self.ends = math.inf if left is None else time.monotonic() + left
         self.is_active = context.is_active
-        self.add_callback = context.add_callback
 
 
 _call: ContextVar[_Call | None] = ContextVar("call", default=None)
@@ -54,10 +53,3 @@ def check() -> None:
         raise DeadlineExceeded("nobody waits for it any more")
     if not call.is_active():
         raise Cancelled("the caller does not wait for it any more")
-
-
-def on_end(callback: Callable[[], None]) -> None:
-    """Call `callback`, in another thread, when the RPC has ended, by its answer or by its caller; at once if it has."""
-    call = _call.get()
-    if call is not None and not call.add_callback(callback):
-        callback()

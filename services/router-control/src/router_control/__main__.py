@@ -17,12 +17,13 @@ from servicekit.selftest import Readiness, SelfTest
 import router_control
 from router_control.lines.service import Lines
 from router_control.lines.servicer import LinesServicer
-from router_control.routeros.workers import Workers
+from router_control.routeros.pool import Pool
 from router_control.routers import adoption
 from router_control.routers.errors import UnreadablePassword
 from router_control.routers.reachability import Reachability
-from router_control.routers.service import Defaults, Registry
+from router_control.routers.service import Registry
 from router_control.routers.servicer import RoutersServicer
+from router_control.routers.targets import Defaults, Targets
 from router_control.routers.vault import Vault
 from router_control.schema import metadata
 from router_control.settings import MigrationSettings, RouterControlSettings, VaultSettings
@@ -39,9 +40,9 @@ THREADS = 128
 class RouterControlServicer(RoutersServicer, LinesServicer, pb_grpc.RouterControlServiceServicer):
     """All RPCs of the contract."""
 
-    def __init__(self, registry: Registry, workers: Workers) -> None:
-        RoutersServicer.__init__(self, registry, Reachability(registry, workers), workers)
-        LinesServicer.__init__(self, Lines(registry, workers))
+    def __init__(self, registry: Registry, targets: Targets, pool: Pool) -> None:
+        RoutersServicer.__init__(self, registry, Reachability(targets, pool), pool)
+        LinesServicer.__init__(self, Lines(targets, pool))
 
 
 def main() -> None:
@@ -68,11 +69,12 @@ def serve(settings: RouterControlSettings) -> None:
     _log_as(settings)
     engine = database.create_engine(settings.database_url)
     defaults = Defaults(settings.routeros_user, settings.routeros_password, settings.routeros_port)
-    registry, workers = Registry(engine, Vault(settings.router_control_keys), defaults), Workers()
+    vault, pool = Vault(settings.router_control_keys), Pool()
+    servicer = RouterControlServicer(Registry(engine, vault, defaults), Targets(engine, vault, defaults), pool)
     address = settings.address(settings.router_control_port)
     server = Server(address, threads=THREADS, probe=Readiness(selftest_of(engine)), reflection=settings.reflection)
-    server.add(pb_grpc.add_RouterControlServiceServicer_to_server, RouterControlServicer(registry, workers))
-    run_until_signal(server, "router-control", after=workers.close)
+    server.add(pb_grpc.add_RouterControlServiceServicer_to_server, servicer)
+    run_until_signal(server, "router-control", after=pool.close)
 
 
 def bring_up_to_date(settings: MigrationSettings, options: Sequence[str]) -> None:

@@ -4,15 +4,17 @@ Everything is looked up by name on the router and compared as text. Ids live no 
 a reboot or another operator may change them.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from router_control.routeros.connection import Connection
 from router_control.routeros.errors import Garbled, Trap
 from router_control.routeros.protocol import Row, TimeLimit
 
-# An asterisk and a hexadecimal number.
-MAX_ID = 32
+# So many names go into one command. A router evaluates them for each row of the table.
+_CHUNK = 100
+# An asterisk and a hexadecimal number. Many are kept for as long as a call lasts, so none may be long.
+_MAX_ID = 32
 
 _BOOLEANS = {"true": True, "yes": True, "false": False, "no": False}
 
@@ -26,7 +28,7 @@ class Secret:
 
 
 class Ppp:
-    """The PPP menus of one router, until one time limit. At most about 100 names or ids at a time."""
+    """The PPP menus of one router, until one time limit. At most a chunk of names or ids at a time."""
 
     def __init__(self, connection: Connection, limit: TimeLimit) -> None:
         self._connection, self._limit = connection, limit
@@ -52,13 +54,22 @@ class Ppp:
         self._command("/ppp/active/remove", f"=.id={','.join(ids)}")
 
     def _print(self, menu: str, names: Sequence[str], properties: str) -> list[Row]:
-        command = (f"/ppp/{menu}/print", f"=.proplist={properties}", *_any_of(names))
+        # "The name is one of these", joined as they come so that the router's stack stays shallow.
+        query = [word for name in names for word in (f"?=name={name}", "?#|")]
+        del query[1]
+        command = (f"/ppp/{menu}/print", f"=.proplist={properties}", *query)
         wanted = set(names)
         # A router may send more than was asked for, such as rows without any property.
         return self._connection.command(*command, limit=self._limit, wanted=lambda row: row.get("name") in wanted)
 
     def _command(self, *words: str) -> None:
         self._connection.command(*words, limit=self._limit)
+
+
+def chunks(names: Sequence[str]) -> Iterator[Sequence[str]]:
+    """The names in lots that go into one command each."""
+    for start in range(0, len(names), _CHUNK):
+        yield names[start : start + _CHUNK]
 
 
 def end_sessions(ppp: Ppp, ids: Sequence[str]) -> None:
@@ -73,30 +84,13 @@ def end_sessions(ppp: Ppp, ids: Sequence[str]) -> None:
                 end_sessions(ppp, [one])
 
 
-def _any_of(names: Sequence[str]) -> list[str]:
-    """The query words for "the name is one of these", joined as they come so that the router's stack stays shallow."""
-    words = [f"?=name={names[0]}"]
-    for name in names[1:]:
-        words += [f"?=name={name}", "?#|"]
-    return words
-
-
 def _enabled(row: Row) -> bool:
-    try:
-        return not _BOOLEANS[_word(row, "disabled")]
-    except KeyError as error:
-        raise Garbled("a secret is neither enabled nor disabled") from error
+    if (disabled := _BOOLEANS.get(row.get("disabled", ""))) is None:
+        raise Garbled("a secret is neither enabled nor disabled")
+    return not disabled
 
 
 def _id(row: Row) -> str:
-    """Many are kept for as long as a call lasts, so none may be long."""
-    row_id = _word(row, ".id")
-    if len(row_id) > MAX_ID:
-        raise Garbled("an id of more characters than any has")
+    if not 1 <= len(row_id := row.get(".id", "")) <= _MAX_ID:
+        raise Garbled("a row without an id, or with a longer one than any has")
     return row_id
-
-
-def _word(row: Row, name: str) -> str:
-    if name not in row:
-        raise Garbled(f"a row came without {name}")
-    return row[name]

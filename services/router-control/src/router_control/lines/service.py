@@ -1,6 +1,6 @@
 """The use cases on lines: make a router hold what is wanted, and read what it holds.
 
-Joins the registry with the workers. A router that cannot be reached is an answer, not an error.
+Joins the registry with the connections. A router that cannot be reached is an answer, not an error.
 """
 
 from collections.abc import Mapping, Sequence
@@ -8,13 +8,14 @@ from dataclasses import dataclass
 
 import structlog
 
-from router_control.lines.reconciliation import AccessReading, Reconciliation
+from router_control.lines.reading import Reading
+from router_control.lines.reconciliation import Reconciliation
 from router_control.lines.rules import AccessResult
 from router_control.routeros.errors import AccessOutcome, RouterFailure
+from router_control.routeros.pool import Pool
 from router_control.routeros.protocol import TimeLimit
-from router_control.routeros.workers import Workers
 from router_control.routers.errors import RouterNotFound
-from router_control.routers.service import Registry
+from router_control.routers.targets import Targets
 
 log = structlog.get_logger()
 
@@ -30,8 +31,8 @@ class AccessResults:
 class Lines:
     """Who is on and who is off, on any router of the registry."""
 
-    def __init__(self, registry: Registry, workers: Workers) -> None:
-        self._registry, self._workers = registry, workers
+    def __init__(self, targets: Targets, pool: Pool) -> None:
+        self._targets, self._pool = targets, pool
 
     def set_access(self, router_id: int, wanted: Mapping[str, bool], limit: TimeLimit) -> AccessResults:
         """Make a router hold for each username of `wanted` whether its line is on. Raises RouterBusy, Cancelled."""
@@ -41,16 +42,16 @@ class Lines:
 
     def get_access(self, router_id: int, names: Sequence[str], limit: TimeLimit) -> AccessResults:
         """Read what a router holds for each name. Raises RouterBusy, Cancelled."""
-        results = self._carry_out(router_id, AccessReading(names), names, limit)
+        results = self._carry_out(router_id, Reading(names), names, limit)
         _log("access_read", router_id, results)
         return results
 
     def _carry_out(
-        self, router_id: int, operation: Reconciliation | AccessReading, names: Sequence[str], limit: TimeLimit
+        self, router_id: int, operation: Reconciliation | Reading, names: Sequence[str], limit: TimeLimit
     ) -> AccessResults:
         try:
-            registration = self._registry.get(router_id)
-            self._workers.perform(router_id, operation, self._registry.target(registration), limit)
+            registration = self._targets.registration(router_id)
+            self._pool.perform(router_id, operation, self._targets.of(registration), limit)
         except RouterNotFound:  # perhaps only when its certificate was to be remembered
             return AccessResults(dict.fromkeys(names, AccessResult(AccessOutcome.NO_SUCH_ROUTER)))
         except RouterFailure as failure:

@@ -1,8 +1,8 @@
-"""RouterOS' API protocol on a socket: sentences of words, and the reply to one command, bounded in time and size.
+"""RouterOS' API protocol on a socket: one command and its answer, bounded in time and size.
 
 librouteros frames the words, and nothing else of it is used, because its time-out is one for each recv (a slow drip
-never ends), it takes words and sentences without end, drops bytes it cannot decode, casts values ("12345" becomes a
-number), and logs passwords.
+never ends), it takes words and sentences without end, drops bytes it cannot decode (which makes one name another),
+casts values ("yes" and "true" become the same), and logs passwords.
 """
 
 import contextlib
@@ -11,33 +11,24 @@ import ssl
 import time
 import unicodedata
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future
+from dataclasses import dataclass
 
 from librouteros.exceptions import ProtocolError
 from librouteros.protocol import decode_length, determine_length, encode_sentence
 from servicekit.rpc import call
-from servicekit.rpc.errors import Cancelled
 
-from router_control.routeros.errors import (
-    AnswerTooLarge,
-    Garbled,
-    SessionEnded,
-    TimedOut,
-    Unreachable,
-)
+from router_control.routeros.errors import AnswerTooLarge, Garbled, SessionEnded, TimedOut, Trap, Unreachable
 
 # What we ask for are a few short properties of at most a hundred users; a row with all of its properties has some
 # twenty. Generous all the same: a router that answers with everything it holds, 20,000 secrets, is understood. What
 # is more is a fault or an attack, and is neither waited for nor given the memory.
 MAX_SENTENCE_BYTES = 131_072
-MAX_SENTENCE_WORDS = 256
 MAX_ANSWER_BYTES = 16 * 1024 * 1024
-MAX_ANSWER_SENTENCES = 50_000
-# A hundred users are asked about at a time, and each may have many sessions. Bounds the memory that one router gets.
-MAX_ROWS = 5_000
+# Of the rows that are kept; a hundred users may have many sessions.
 MAX_ROW_CHARACTERS = 2_000_000
+# So much a sentence counts beside its letters, for what reading and keeping it takes.
+_OVERHEAD = 300
 # Whoever reads them learns nothing from more.
-MAX_TRAPS = 8
 MAX_TEXT = 200
 
 # How long a call that has no deadline may take.
@@ -48,15 +39,11 @@ MAX_SECONDS = 60.0
 Row = dict[str, str]
 
 
+@dataclass(frozen=True)
 class TimeLimit:
-    """Until when an operation may last, however many reads it takes, and whether its caller still waits.
+    """Until when an operation may last, however many reads it takes. `ends`: seconds of the monotonic clock."""
 
-    `ends`: seconds of the monotonic clock. `cancelled`: is done when the caller waits no more.
-    """
-
-    def __init__(self, ends: float, cancelled: "Future[None] | None" = None) -> None:
-        self.ends = ends
-        self.cancelled: Future[None] = cancelled or Future()
+    ends: float
 
     @classmethod
     def after(cls, seconds: float) -> "TimeLimit":
@@ -64,17 +51,11 @@ class TimeLimit:
 
     @classmethod
     def of_caller(cls) -> "TimeLimit":
-        """The deadline of the RPC that this thread answers, less a slice in which the answer travels.
-
-        It is cancelled when the call ends, by its caller or by its answer.
-        """
+        """The deadline of the RPC that this thread answers, less a slice in which the answer travels."""
         remaining = call.remaining()
         if remaining > 86_400:  # no deadline arrives as the end of time
-            limit = cls.after(DEFAULT_SECONDS)
-        else:
-            limit = cls.after(min(remaining - min(0.1 + remaining * 0.1, 0.5), MAX_SECONDS))
-        call.on_end(limit.cancel)
-        return limit
+            return cls.after(DEFAULT_SECONDS)
+        return cls.after(min(remaining - min(0.1 + remaining * 0.1, 0.5), MAX_SECONDS))
 
     def remaining(self) -> float:
         """Seconds left, never below zero."""
@@ -82,62 +63,55 @@ class TimeLimit:
 
     def within(self, seconds: float) -> "TimeLimit":
         """The same limit, or an earlier one `seconds` from now."""
-        return TimeLimit(min(self.ends, time.monotonic() + seconds), self.cancelled)
-
-    def cancel(self) -> None:
-        """The caller waits no more. To be called once."""
-        self.cancelled.set_result(None)
-
-    def check(self) -> None:
-        """A point at which work may end. Raises Cancelled when the caller waits no more."""
-        if self.cancelled.done():
-            raise Cancelled("the caller waits no more")
+        return TimeLimit(min(self.ends, time.monotonic() + seconds))
 
 
 class Wire:
-    """A connected socket, plain or TLS. After any exception it must be closed."""
+    """A connected socket, plain or TLS. Any failure but a Trap closes it."""
 
     def __init__(self, sock: socket.socket) -> None:
+        self.closed = False
         self._socket = sock
         self._buffer = bytearray()
-        self._answer_bytes = self._answer_sentences = 0
+        self._space = 0
 
     def close(self) -> None:
+        self.closed = True
         self._socket.close()
 
-    def write(self, words: tuple[str, ...], limit: TimeLimit) -> None:
-        """Send one sentence. Refuses to while anything is unread: it would be taken for this sentence's answer."""
-        self._answer_bytes = self._answer_sentences = 0
-        with _named_faults():
-            self._require_silence()
-            unsent = memoryview(encode_sentence(*words, encoding="utf-8"))
-            while unsent:
-                self._bound(limit)
-                unsent = unsent[self._socket.send(unsent) :]
+    def ask(self, words: Sequence[str], limit: TimeLimit, wanted: Callable[[Row], bool] = lambda _: False) -> "Reply":
+        """Send one command and take in the whole reply, of whose rows it keeps the `wanted` ones.
 
-    def read(self, limit: TimeLimit) -> list[str]:
-        """The next sentence: a reply word and its attributes. What is not UTF-8 becomes U+FFFD, equal to no name.
-
-        Raises AnswerTooLarge when this sentence, or all since the last `write`, is more than any answer we ask for.
+        Raises Trap when the router refuses the command, another RouterFailure when the exchange fails.
         """
-        self._answer_sentences += 1
-        if self._answer_sentences > MAX_ANSWER_SENTENCES:
-            raise AnswerTooLarge(f"an answer of more than {MAX_ANSWER_SENTENCES} sentences")
-        with _named_faults():
-            words = self._read_words(limit)
-        if not words:
-            raise Garbled("an empty sentence")
-        return words
+        reply = Reply(wanted)
+        try:
+            with _named_faults():
+                self._require_silence()
+                self._space = MAX_ANSWER_BYTES
+                self._bound(limit)
+                self._socket.sendall(encode_sentence(*words, encoding="utf-8"))
+                while reply.done is None:
+                    reply.take(self._read(limit))
+        except BaseException:
+            self.close()
+            raise
+        if reply.traps:
+            raise Trap(reply.traps)
+        return reply
 
-    def _read_words(self, limit: TimeLimit) -> list[str]:
+    def _read(self, limit: TimeLimit) -> list[str]:
+        """The next sentence: a reply word and its attributes. What is not UTF-8 becomes U+FFFD, equal to no name."""
+        self._space -= _OVERHEAD
         words: list[str] = []
         space = MAX_SENTENCE_BYTES
         while length := self._read_length(limit):
-            space -= length
-            if space < 0 or len(words) == MAX_SENTENCE_WORDS:
-                limits = f"{MAX_SENTENCE_BYTES} bytes or {MAX_SENTENCE_WORDS} words"
-                raise AnswerTooLarge(f"a sentence of more than {limits}")
+            space -= 1 + length
+            if space < 0:
+                raise AnswerTooLarge(f"a sentence of more than {MAX_SENTENCE_BYTES} bytes")
             words.append(self._take(length, limit).decode("utf-8", "replace"))
+        if not words:
+            raise Garbled("an empty sentence")
         return words
 
     def _read_length(self, limit: TimeLimit) -> int:
@@ -145,8 +119,8 @@ class Wire:
         return int(decode_length(prefix + self._take(determine_length(prefix), limit)))
 
     def _take(self, length: int, limit: TimeLimit) -> bytes:
-        self._answer_bytes += length
-        if self._answer_bytes > MAX_ANSWER_BYTES:
+        self._space -= length
+        if self._space < 0:
             raise AnswerTooLarge(f"an answer of more than {MAX_ANSWER_BYTES} bytes")
         while len(self._buffer) < length:
             self._bound(limit)
@@ -166,16 +140,15 @@ class Wire:
         self._socket.settimeout(remaining)
 
     def _require_silence(self) -> None:
-        if self._buffer:
-            raise Garbled("the router sent more than it was asked for")
+        """Refuse to ask while anything is unread: it would be taken for the answer."""
         self._socket.settimeout(0)
         try:
-            unasked = self._socket.recv(1)
+            unasked = self._buffer or self._socket.recv(1)
         except (BlockingIOError, ssl.SSLWantReadError):
             return
         if not unasked:
             raise Unreachable("the router closed the connection")
-        raise Garbled("the router sent something unasked")
+        raise Garbled("the router sent more than it was asked for")
 
 
 @contextlib.contextmanager
@@ -214,8 +187,7 @@ class Reply:
         elif reply == "!fatal":
             raise SessionEnded(readable(" ".join(attributes)) or "the router ended the session")
         elif reply == "!trap":
-            if len(self.traps) < MAX_TRAPS:
-                self.traps.append(readable(_row(attributes).get("message", "")))
+            self.traps.append(readable(_row(attributes).get("message", "")))
         elif not reply.startswith("!"):
             raise Garbled("the answer is not RouterOS'")
         # Anything else, such as !empty from 7.18 on, says nothing that !done does not.
@@ -223,9 +195,9 @@ class Reply:
     def _take_row(self, row: Row) -> None:
         if not self._wanted(row):
             return
-        self._space -= sum(len(name) + len(value) for name, value in row.items())
-        if self._space < 0 or len(self.rows) == MAX_ROWS:
-            raise AnswerTooLarge(f"more than {MAX_ROWS} rows or {MAX_ROW_CHARACTERS} characters of what was asked for")
+        self._space -= _OVERHEAD + sum(len(name) + len(value) for name, value in row.items())
+        if self._space < 0:
+            raise AnswerTooLarge(f"more than {MAX_ROW_CHARACTERS} characters of what was asked for")
         self.rows.append(row)
 
 
@@ -241,9 +213,6 @@ def readable(text: str) -> str:
 
 
 def _row(attributes: Sequence[str]) -> Row:
-    row = {}
-    for attribute in attributes:
-        if attribute.startswith("="):  # others, such as .tag, are not ours
-            name, _, value = attribute[1:].partition("=")
-            row[name] = value
-    return row
+    """The attributes by name. Words that are none, such as .tag, are not ours."""
+    pairs = (word[1:].partition("=") for word in attributes if word.startswith("="))
+    return {name: value for name, _, value in pairs}

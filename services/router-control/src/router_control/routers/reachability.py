@@ -11,10 +11,10 @@ import structlog
 
 from router_control.routeros.connection import CONNECT_SECONDS, Connection, certificate_shown
 from router_control.routeros.errors import AccessOutcome, RouterFailure
+from router_control.routeros.pool import Pool
 from router_control.routeros.protocol import TimeLimit, readable
-from router_control.routeros.workers import Workers
 from router_control.routers.rules import check_remembers
-from router_control.routers.service import Registry
+from router_control.routers.targets import Targets
 
 log = structlog.get_logger()
 
@@ -43,16 +43,16 @@ class CertificateCheck:
 class Reachability:
     """Whether routers answer, and how they show themselves."""
 
-    def __init__(self, registry: Registry, workers: Workers) -> None:
-        self._registry, self._workers = registry, workers
+    def __init__(self, targets: Targets, pool: Pool) -> None:
+        self._targets, self._pool = targets, pool
 
     def check(self, router_id: int, limit: TimeLimit) -> RouterCheck:
         """Connect anew, log in, ask who it is. Raises RouterNotFound, RouterBusy, Cancelled."""
-        registration = self._registry.get(router_id)
+        registration = self._targets.registration(router_id)
         introduction, begun = Introduction(), time.monotonic()
         outcome, detail = AccessOutcome.ALREADY_SO, ""
         try:
-            self._workers.perform(router_id, introduction, self._registry.target(registration), limit, fresh=True)
+            self._pool.perform(router_id, introduction, self._targets.of(registration), limit, fresh=True)
         except RouterFailure as failure:
             outcome, detail = failure.outcome, str(failure)
         else:
@@ -63,10 +63,10 @@ class Reachability:
 
     def certificate(self, router_id: int, limit: TimeLimit) -> CertificateCheck:
         """Read what a router shows, without a login. Raises RouterNotFound, CertificateNotRemembered."""
-        registration = self._registry.get(router_id)
+        registration = self._targets.registration(router_id)
         check_remembers(registration)
         shown, outcome, detail = "", AccessOutcome.ALREADY_SO, ""
-        port = self._registry.port(registration)
+        port = self._targets.port_of(registration)
         try:
             shown = certificate_shown(registration.address, port, limit.within(CONNECT_SECONDS))
         except RouterFailure as failure:
@@ -75,7 +75,7 @@ class Reachability:
 
     def _advice(self, router_id: int) -> str:
         """What to mend of a router that lets us in."""
-        router = self._registry.get(router_id)
+        router = self._targets.registration(router_id)
         if router.tls and not router.verify_certificate and not router.certificate:
             return "TLS without a certificate, which anybody on the way can imitate: give the router's api-ssl one"
         return ""

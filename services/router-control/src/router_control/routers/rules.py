@@ -5,6 +5,7 @@ Owns the rule that a login goes only where it was given for.
 
 import ipaddress
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 from router_control.routeros.protocol import has_control_characters
@@ -42,6 +43,12 @@ class Registration:
     use_default_login: bool = False
     password_encrypted: str = field(default="", repr=False)
     certificate: str = ""
+
+
+def leads_elsewhere(wanted: Registration, present: Registration, port_of: Callable[[Registration], int]) -> bool:
+    """Whether a login would go to another place than before, or to the same one less well guarded."""
+    places = [(each.address.lower(), port_of(each), each.tls) for each in (wanted, present)]
+    return places[0] != places[1] or (present.verify_certificate and not wanted.verify_certificate)
 
 
 def checked(registration: Registration) -> Registration:

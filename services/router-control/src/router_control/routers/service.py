@@ -1,23 +1,15 @@
-"""The registry's use cases: which routers there are, and how to reach and enter each.
+"""The registry's use cases: routers are added, changed, trusted, removed.
 
 Owns the transactions and the passwords' encryption. Talks to no router.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import sqlalchemy as sa
 from servicekit.database import current_time, transact
 
-from router_control.routeros.connection import Login, Target
-from router_control.routeros.errors import LoginRefused
 from router_control.routers import store
-from router_control.routers.errors import (
-    InvalidRouter,
-    RouterIdTaken,
-    RouterNameTaken,
-    RouterNotFound,
-    UnreadablePassword,
-)
+from router_control.routers.errors import InvalidRouter, RouterIdTaken, RouterNameTaken, RouterNotFound
 from router_control.routers.rules import (
     MAX_WANTED_ID,
     Registration,
@@ -26,18 +18,10 @@ from router_control.routers.rules import (
     check_remembers,
     checked,
     checked_fingerprint,
+    leads_elsewhere,
 )
+from router_control.routers.targets import Defaults
 from router_control.routers.vault import Vault
-
-
-@dataclass(frozen=True)
-class Defaults:
-    """What holds for routers whose registration does not say."""
-
-    username: str = ""
-    password: str = ""
-    port: int = 8728
-    tls_port: int = 8729
 
 
 class Registry:
@@ -60,7 +44,7 @@ class Registry:
         def work(connection: sa.Connection) -> Registration:
             _refuse_taken_id(connection, new.router_id)
             _refuse_taken_name(connection, new.name)
-            return _get(connection, store.insert(connection, new, current_time(connection)))
+            return store.get(connection, store.insert(connection, new, current_time(connection)))
 
         return transact(self._engine, work, once=True)
 
@@ -73,16 +57,16 @@ class Registry:
 
         def work(connection: sa.Connection) -> Registration:
             # Locked: a change at the same moment could give a new password to the place that this one leads to.
-            present = _get(connection, wanted.router_id, lock=True)
-            leads_elsewhere = self._leads_elsewhere(wanted, present)
-            check_kept_login(wanted, present, leads_elsewhere=leads_elsewhere)
+            present = store.get(connection, wanted.router_id, lock=True)
+            moves = leads_elsewhere(wanted, present, self._defaults.port_of)
+            check_kept_login(wanted, present, leads_elsewhere=moves)
             # An adopted table may hold a name twice; such a row must stay editable under its own name.
             if wanted.name != present.name:
                 _refuse_taken_name(connection, wanted.name, except_id=wanted.router_id)
-            certificate = "" if leads_elsewhere else present.certificate
+            certificate = "" if moves else present.certificate
             encrypted = self._encrypted(wanted, stored=present.password_encrypted)
             store.update(connection, replace(wanted, password_encrypted=encrypted, certificate=certificate))
-            return _get(connection, wanted.router_id)
+            return store.get(connection, wanted.router_id)
 
         return transact(self._engine, work)
 
@@ -94,15 +78,15 @@ class Registry:
         certificate = checked_fingerprint(fingerprint)
 
         def work(connection: sa.Connection) -> Registration:
-            check_remembers(_get(connection, router_id, lock=True))
+            check_remembers(store.get(connection, router_id, lock=True))
             store.set_certificate(connection, router_id, certificate)
-            return _get(connection, router_id)
+            return store.get(connection, router_id)
 
         return transact(self._engine, work)
 
     def get(self, router_id: int) -> Registration:
         """Raises RouterNotFound."""
-        return transact(self._engine, lambda connection: _get(connection, router_id))
+        return transact(self._engine, lambda connection: store.get(connection, router_id))
 
     def list(self) -> list[Registration]:
         """All routers by id."""
@@ -125,55 +109,6 @@ class Registry:
 
         return transact(self._engine, work)
 
-    def target(self, registration: Registration) -> Target:
-        """Where a router is and how to get in. Raises LoginRefused when there is no login to try."""
-        return Target(
-            host=registration.address,
-            port=self.port(registration),
-            tls=registration.tls,
-            verify_certificate=registration.verify_certificate,
-            login=self._login(registration),
-            certificate=registration.certificate,
-            remember=lambda shown: self._remember(registration, shown),
-        )
-
-    def port(self, registration: Registration) -> int:
-        """The router's API port, the installation's default where it has none of its own."""
-        return registration.port or (self._defaults.tls_port if registration.tls else self._defaults.port)
-
-    def _remember(self, seen: Registration, shown: str) -> str:
-        """The certificate that counts for a router: `shown`, if none is remembered and it is still where it was seen.
-
-        Raises RouterNotFound.
-        """
-
-        def work(connection: sa.Connection) -> str:
-            present = _get(connection, seen.router_id, lock=True)
-            if present.certificate or self._leads_elsewhere(present, seen):
-                return present.certificate
-            store.set_certificate(connection, seen.router_id, shown)
-            return shown
-
-        return transact(self._engine, work)
-
-    def _leads_elsewhere(self, wanted: Registration, present: Registration) -> bool:
-        """Whether a login would go to another place than before, or to the same one less well guarded."""
-        places = [(each.address.lower(), self.port(each), each.tls) for each in (wanted, present)]
-        return places[0] != places[1] or (present.verify_certificate and not wanted.verify_certificate)
-
-    def _login(self, registration: Registration) -> Login:
-        if registration.username:
-            return Login(registration.username, self._password(registration.password_encrypted))
-        if not self._defaults.username:
-            raise LoginRefused("the router has no login, and REJESHA_ROUTEROS_USER names no default")
-        return Login(self._defaults.username, self._defaults.password)
-
-    def _password(self, encrypted: str) -> str:
-        try:
-            return self._vault.decrypt(encrypted) if encrypted else ""
-        except UnreadablePassword as error:
-            raise LoginRefused("no key of REJESHA_ROUTER_CONTROL_KEYS opens the stored password") from error
-
     def _encrypted(self, wanted: Registration, *, stored: str) -> str:
         """The password to keep: a new one, or the stored one where none is given and there is a login to go with it."""
         if wanted.password:
@@ -189,10 +124,3 @@ def _refuse_taken_id(connection: sa.Connection, router_id: int) -> None:
 def _refuse_taken_name(connection: sa.Connection, name: str, *, except_id: int = 0) -> None:
     if store.name_is_taken(connection, name, except_id=except_id):
         raise RouterNameTaken(f"another router is called {name!r}")
-
-
-def _get(connection: sa.Connection, router_id: int, *, lock: bool = False) -> Registration:
-    router = store.find(connection, router_id, lock=lock)
-    if router is None:
-        raise RouterNotFound(f"there is no router {router_id}")
-    return router

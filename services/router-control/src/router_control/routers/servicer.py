@@ -4,8 +4,8 @@ import grpc
 from rejesha.router_control.v1 import router_control_service_pb2 as pb
 
 from router_control.routeros.errors import AccessOutcome
+from router_control.routeros.pool import Pool
 from router_control.routeros.protocol import TimeLimit
-from router_control.routeros.workers import Workers
 from router_control.routers.reachability import Reachability
 from router_control.routers.rules import Registration
 from router_control.routers.service import Registry
@@ -14,8 +14,8 @@ from router_control.routers.service import Registry
 class RoutersServicer:
     """The registry's RPCs, CheckRouter and GetRouterCertificate."""
 
-    def __init__(self, registry: Registry, reachability: Reachability, workers: Workers) -> None:
-        self._registry, self._reachability, self._workers = registry, reachability, workers
+    def __init__(self, registry: Registry, reachability: Reachability, pool: Pool) -> None:
+        self._registry, self._reachability, self._pool = registry, reachability, pool
 
     def CheckRouter(self, request: pb.CheckRouterRequest, context: grpc.ServicerContext) -> pb.CheckRouterResponse:
         check = self._reachability.check(request.router_id, TimeLimit.of_caller())
@@ -33,7 +33,7 @@ class RoutersServicer:
 
     def UpdateRouter(self, request: pb.UpdateRouterRequest, context: grpc.ServicerContext) -> pb.UpdateRouterResponse:
         updated = self._registry.update(_registration(request.router, use_default_login=request.use_default_login))
-        self._workers.registration_changed(updated.router_id)
+        self._pool.forget(updated.router_id)
         return pb.UpdateRouterResponse(router=_router(updated))
 
     def GetRouterCertificate(
@@ -49,7 +49,7 @@ class RoutersServicer:
 
     def TrustRouter(self, request: pb.TrustRouterRequest, context: grpc.ServicerContext) -> pb.TrustRouterResponse:
         trusted = self._registry.trust(request.router_id, request.certificate_sha256)
-        self._workers.registration_changed(trusted.router_id)
+        self._pool.forget(trusted.router_id)
         return pb.TrustRouterResponse(router=_router(trusted))
 
     def GetRouter(self, request: pb.GetRouterRequest, context: grpc.ServicerContext) -> pb.GetRouterResponse:
@@ -60,7 +60,7 @@ class RoutersServicer:
 
     def DeleteRouter(self, request: pb.DeleteRouterRequest, context: grpc.ServicerContext) -> pb.DeleteRouterResponse:
         self._registry.delete(request.router_id)
-        self._workers.retire(request.router_id)
+        self._pool.forget(request.router_id)
         return pb.DeleteRouterResponse()
 
 

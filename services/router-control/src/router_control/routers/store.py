@@ -5,8 +5,17 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from router_control.routers.errors import RouterNotFound
 from router_control.routers.rules import Registration
 from router_control.schema import routers
+
+
+def get(connection: sa.Connection, router_id: int, *, lock: bool = False) -> Registration:
+    """`lock`: nobody else changes it before this transaction ends. Raises RouterNotFound."""
+    router = find(connection, router_id, lock=lock)
+    if router is None:
+        raise RouterNotFound(f"there is no router {router_id}")
+    return router
 
 
 def find(connection: sa.Connection, router_id: int, *, lock: bool = False) -> Registration | None:

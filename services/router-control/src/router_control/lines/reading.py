@@ -1,0 +1,43 @@
+"""Reads what a router holds for many users: their secrets and their sessions. Changes nothing."""
+
+from collections.abc import Sequence
+
+from servicekit.rpc import call
+
+from router_control.lines.ppp import Ppp, chunks
+from router_control.lines.rules import AccessResult
+from router_control.routeros.connection import Connection
+from router_control.routeros.errors import AccessOutcome, RouterFailure, Trap
+from router_control.routeros.protocol import TimeLimit
+
+
+class Reading:
+    """May be carried out again on a new connection after any failure."""
+
+    def __init__(self, names: Sequence[str]) -> None:
+        self.results: dict[str, AccessResult] = {}
+        self._names = names
+
+    def carry_out(self, connection: Connection, limit: TimeLimit) -> None:
+        """Read every user who has no result yet. Raises Cancelled, RouterFailure, never Trap."""
+        ppp = Ppp(connection, limit)
+        for names in chunks([name for name in self._names if name not in self.results]):
+            call.check()
+            try:
+                self._read(ppp, names)
+            except Trap as trap:
+                self.fail(trap, names)
+
+    def fail(self, failure: RouterFailure, names: Sequence[str] = ()) -> None:
+        """Give those of `names` (or of all) who have no result yet the one that `failure` means."""
+        for name in names or self._names:
+            self.results.setdefault(name, AccessResult(failure.outcome, detail=str(failure)))
+
+    def _read(self, ppp: Ppp, names: Sequence[str]) -> None:
+        secrets, sessions = ppp.secrets(names), ppp.sessions(names)
+        for name in names:
+            if secret := secrets.get(name):
+                count = len(sessions.get(name, ()))
+                self.results[name] = AccessResult(AccessOutcome.ALREADY_SO, secret.enabled, count)
+            else:
+                self.results[name] = AccessResult(AccessOutcome.NO_SUCH_SECRET)

@@ -1,0 +1,82 @@
+"""Where a registered router is, and how to get in: its login, its password, the certificate to expect.
+
+Owns the transaction in which a router's first certificate is remembered. Talks to no router.
+"""
+
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+from servicekit.database import transact
+
+from router_control.routeros.errors import LoginRefused
+from router_control.routeros.identity import Login, Target
+from router_control.routers import store
+from router_control.routers.errors import UnreadablePassword
+from router_control.routers.rules import Registration, leads_elsewhere
+from router_control.routers.vault import Vault
+
+
+@dataclass(frozen=True)
+class Defaults:
+    """What holds for routers whose registration does not say."""
+
+    username: str = ""
+    password: str = ""
+    port: int = 8728
+    tls_port: int = 8729
+
+    def port_of(self, registration: Registration) -> int:
+        """A router's API port: its own, or the installation's default."""
+        return registration.port or (self.tls_port if registration.tls else self.port)
+
+
+class Targets:
+    """The routers of the registry as connections need them."""
+
+    def __init__(self, engine: sa.Engine, vault: Vault, defaults: Defaults) -> None:
+        self._engine, self._vault, self._defaults = engine, vault, defaults
+        self.port_of = defaults.port_of
+
+    def registration(self, router_id: int) -> Registration:
+        """Raises RouterNotFound."""
+        return transact(self._engine, lambda connection: store.get(connection, router_id))
+
+    def of(self, registration: Registration) -> Target:
+        """Where a router is and how to get in. Raises LoginRefused when there is no login to try."""
+        return Target(
+            host=registration.address,
+            port=self.port_of(registration),
+            tls=registration.tls,
+            verify_certificate=registration.verify_certificate,
+            login=self._login(registration),
+            certificate=registration.certificate,
+            remember=lambda shown: self._remember(registration, shown),
+        )
+
+    def _login(self, registration: Registration) -> Login:
+        if registration.username:
+            return Login(registration.username, self._password(registration.password_encrypted))
+        if not self._defaults.username:
+            raise LoginRefused("the router has no login, and REJESHA_ROUTEROS_USER names no default")
+        return Login(self._defaults.username, self._defaults.password)
+
+    def _password(self, encrypted: str) -> str:
+        try:
+            return self._vault.decrypt(encrypted) if encrypted else ""
+        except UnreadablePassword as error:
+            raise LoginRefused("no key of REJESHA_ROUTER_CONTROL_KEYS opens the stored password") from error
+
+    def _remember(self, seen: Registration, shown: str) -> str:
+        """The certificate that counts for a router: `shown`, if none is remembered and it is still where it was seen.
+
+        Raises RouterNotFound.
+        """
+
+        def work(connection: sa.Connection) -> str:
+            present = store.get(connection, seen.router_id, lock=True)
+            if present.certificate or leads_elsewhere(present, seen, self.port_of):
+                return present.certificate
+            store.set_certificate(connection, seen.router_id, shown)
+            return shown
+
+        return transact(self._engine, work)
