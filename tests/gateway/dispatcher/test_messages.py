@@ -43,6 +43,6 @@ def test_a_task_s_messages_stay_together_and_a_call_holds_no_more_than_notify_ta
     tasks = [
         MessageTask(number, 1, 0.0, "T", None, [Message("", "", "", {})] * size) for number, size in enumerate(sizes)
     ]
-    calls = MessageWorker(None, None, None, PACE).split(tasks)
+    calls = MessageWorker(None, PACE).split(tasks)
     assert [task for call in calls for task in call] == tasks
     assert all(sum(len(task.messages) for task in call) <= 1000 for call in calls)

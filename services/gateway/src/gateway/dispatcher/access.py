@@ -1,6 +1,5 @@
 """Switches lines on: one call a router for all of its waiting customers, many routers side by side."""
 
-import asyncio
 from collections import defaultdict
 from collections.abc import Sequence
 
@@ -8,42 +7,30 @@ from servicekit.rpc.errors import DeadlineExceeded, ServiceError
 
 from gateway.clients.router_control import RouterControl
 from gateway.clients.tasks import AccessTask, Report
-from gateway.dispatcher.calls import Calls
 from gateway.dispatcher.limits import DispatchLimits
-from gateway.dispatcher.reports import Reporter
 
 
 class AccessWorker:
     """A router has at most one call at a time: `busy_routers` are those whose call is planned or under way."""
 
-    def __init__(self, router_control: RouterControl, calls: Calls, reporter: Reporter, limits: DispatchLimits) -> None:
+    def __init__(self, router_control: RouterControl, limits: DispatchLimits) -> None:
         self.interval = limits.access_interval
         self.busy_interval = limits.busy_access_interval
-        self.freed = asyncio.Event()
+        self.calls_at_once = limits.max_routers_at_once
+        self.deadline = limits.access_deadline
         self.busy_routers: set[int] = set()
         self._router_control = router_control
-        self._calls = calls
-        self._reporter = reporter
 
     def split(self, tasks: Sequence[AccessTask]) -> list[list[AccessTask]]:
-        """The tasks of each router, which is busy from now on until they are carried out."""
+        """The tasks of each router, which is busy from now on until they have ended."""
         by_router: dict[int, list[AccessTask]] = defaultdict(list)
         for task in tasks:
             by_router[task.router_id].append(task)
         self.busy_routers.update(by_router)
         return list(by_router.values())
 
-    async def carry_out(self, tasks: Sequence[AccessTask]) -> None:
-        """Switch the lines of one router on and report. Never raises for what a router or service does."""
-        try:
-            reports = await self._calls.make(tasks, self._enable, _refused)
-        finally:
-            # The router is free, whatever billing makes of the report: its next customers need not wait for that.
-            self.busy_routers.discard(tasks[0].router_id)
-            self.freed.set()
-        self._reporter.add(reports)
-
-    async def _enable(self, tasks: Sequence[AccessTask]) -> list[Report]:
+    async def call(self, tasks: Sequence[AccessTask]) -> list[Report]:
+        """Switch the lines of one router on. Raises ServiceError."""
         usernames = list(dict.fromkeys(task.username for task in tasks))
         try:
             answer = await self._router_control.enable(tasks[0].router_id, usernames)
@@ -57,6 +44,10 @@ class AccessWorker:
                 reports.append(Report(task, "no result for this user", outcome="ROUTER_ERROR"))
         return reports
 
+    def refused(self, task: AccessTask, error: ServiceError) -> Report:
+        """A line that router-control does not accept."""
+        return Report(task, f"{error.service}: {error.told}", outcome="ROUTER_ERROR")
 
-def _refused(task: AccessTask, error: ServiceError) -> Report:
-    return Report(task, f"{error.service}: {error.told}", outcome="ROUTER_ERROR")
+    def ended(self, tasks: Sequence[AccessTask]) -> None:
+        """The router is free, whatever became of the call."""
+        self.busy_routers.discard(tasks[0].router_id)

@@ -9,7 +9,6 @@ from gateway.clients.notify import Notify
 from gateway.clients.router_control import RouterControl
 from gateway.clients.tasks import AccessTask, MessageTask, Tasks
 from gateway.dispatcher.access import AccessWorker
-from gateway.dispatcher.calls import Calls
 from gateway.dispatcher.leases import LeaseLoop
 from gateway.dispatcher.limits import DispatchLimits
 from gateway.dispatcher.messages import MessageWorker
@@ -29,16 +28,12 @@ class Dispatcher:
         # A line that is on should not wait for hundreds of messages to be reported.
         self._reporters = [Reporter(tasks, limits, stopping) for _ in range(2)]
         on_lines, on_messages = self._reporters
-        routers = Calls(limits, stopping, at_once=limits.max_routers_at_once, deadline=limits.access_deadline)
-        router_control = RouterControl(clients.router_control, deadline=limits.access_deadline)
-        access = AccessWorker(router_control, routers, on_lines, limits)
-        few = Calls(limits, stopping, at_once=limits.max_message_calls_at_once, deadline=limits.message_deadline)
-        notify = Notify(clients.notify, deadline=limits.message_deadline)
-        messages = MessageWorker(notify, few, on_messages, limits)
+        access = AccessWorker(RouterControl(clients.router_control, deadline=limits.access_deadline), limits)
+        messages = MessageWorker(Notify(clients.notify, deadline=limits.message_deadline), limits)
         calm = asyncio.Event()
         calm.set()
-        self._access = LeaseLoop[AccessTask](tasks.lease_access, access, limits, stopping, calm)
-        self._messages = LeaseLoop[MessageTask](tasks.lease_messages, messages, limits, stopping, calm)
+        self._access = LeaseLoop[AccessTask](tasks.lease_access, access, on_lines, limits, stopping, calm)
+        self._messages = LeaseLoop[MessageTask](tasks.lease_messages, messages, on_messages, limits, stopping, calm)
 
     async def run(self) -> None:
         """Work until `stopping` is set, then finish what is under way and give back what is not."""
