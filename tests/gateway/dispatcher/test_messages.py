@@ -1,7 +1,7 @@
 """How messages are handed to notify."""
 
 import pytest
-from gateway.clients.tasks import Message, MessageTask
+from gateway.clients.message_tasks import Message, MessageTask
 from gateway.dispatcher.messages import MessageWorker
 from gateway_rig import PACE, all_done, dispatching, until
 from hypothesis import given

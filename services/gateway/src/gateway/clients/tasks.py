@@ -1,14 +1,12 @@
-"""Leases billing's tasks and reports on them. Protobuf stops here."""
+"""Leases billing's tasks of lines, and reports on all tasks. Protobuf stops here."""
 
 import time
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from google.protobuf.duration_pb2 import Duration
 from rejesha.billing.v1 import task_service_pb2 as pb
-from servicekit.moments import to_datetime
 
 if TYPE_CHECKING:
     from rejesha.billing.v1.task_service_pb2_grpc import TaskServiceAsyncStub
@@ -42,25 +40,6 @@ class AccessTask(Task):
 
     router_id: int
     username: str
-
-
-@dataclass(frozen=True, slots=True)
-class Message:
-    """One message of a task; `message_id` is unique for ever."""
-
-    message_id: str
-    phone: str
-    template: str
-    facts: Mapping[str, str]
-
-
-@dataclass(frozen=True, slots=True)
-class MessageTask(Task):
-    """Messages about a payment, which must not be sent after `expire_time`."""
-
-    trans_id: str
-    expire_time: datetime | None
-    messages: Sequence[Message]
 
 
 TaskT = TypeVar("TaskT", bound=Task)
@@ -107,11 +86,6 @@ class Tasks:
         ]
         return Leased(tasks, response.busy)
 
-    async def lease_messages(self, max_tasks: int, _busy_routers: Collection[int] = ()) -> Leased[MessageTask]:
-        """Due messages. Raises ServiceError."""
-        lease_end, response = await self._lease(pb.TASK_KIND_SEND_MESSAGES, max_tasks)
-        return Leased([_message_task(task, lease_end) for task in response.tasks], response.busy)
-
     async def _lease(
         self, kind: pb.TaskKind.ValueType, max_tasks: int, busy_routers: Collection[int] = ()
     ) -> tuple[float, pb.LeaseTasksResponse]:
@@ -136,17 +110,6 @@ class Tasks:
         request = pb.CompleteTasksRequest(reports=[_report(report) for report in reports])
         response = await self._stub.CompleteTasks(request, timeout=self._report_deadline)
         return list(response.stale_task_ids)
-
-
-def _message_task(task: pb.Task, lease_end: float) -> MessageTask:
-    return MessageTask(
-        task.task_id,
-        task.fencing_token,
-        lease_end,
-        task.trans_id,
-        to_datetime(task.expire_time) if task.HasField("expire_time") else None,
-        [Message(one.message_id, one.phone, one.template, one.facts) for one in task.messages.messages],
-    )
 
 
 def _report(report: Report) -> pb.TaskReport:

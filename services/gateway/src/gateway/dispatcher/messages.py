@@ -5,8 +5,9 @@ from collections.abc import Collection, Sequence
 import structlog
 from servicekit.rpc.errors import ServiceError
 
+from gateway.clients.message_tasks import MessageTask
 from gateway.clients.notify import MAX_MESSAGES, Notify, OutgoingMessage
-from gateway.clients.tasks import MessageTask, Report
+from gateway.clients.tasks import Report
 from gateway.dispatcher.limits import DispatchLimits
 
 log = structlog.get_logger()

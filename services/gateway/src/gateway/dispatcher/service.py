@@ -5,9 +5,10 @@ import os
 import socket
 
 from gateway.clients.channels import Clients
+from gateway.clients.message_tasks import MessageTask, MessageTasks
 from gateway.clients.notify import Notify
 from gateway.clients.router_control import RouterControl
-from gateway.clients.tasks import AccessTask, MessageTask, Tasks
+from gateway.clients.tasks import AccessTask
 from gateway.dispatcher.access import AccessWorker
 from gateway.dispatcher.leases import LeaseLoop
 from gateway.dispatcher.limits import DispatchLimits
@@ -24,7 +25,7 @@ class Dispatcher:
     """Carries out tasks until `stopping` is set; any number of processes may do so side by side."""
 
     def __init__(self, clients: Clients, owner: str, stopping: asyncio.Event, limits: DispatchLimits) -> None:
-        tasks = Tasks(clients.tasks, owner, lease_seconds=limits.lease, report_deadline=limits.report_deadline)
+        tasks = MessageTasks(clients.tasks, owner, lease_seconds=limits.lease, report_deadline=limits.report_deadline)
         # A line that is on should not wait for hundreds of messages to be reported.
         self._reporters = [Reporter(tasks, limits, stopping) for _ in range(2)]
         on_lines, on_messages = self._reporters
