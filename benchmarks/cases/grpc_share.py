@@ -18,7 +18,6 @@ from gateway.callbacks.parsing import Payment as GatewayPayment
 from gateway.callbacks.parsing import parse_callback
 from gateway.clients.billing import Billing
 from rejesha.billing.v1.payment_service_pb2_grpc import PaymentServiceStub
-from rejesha.billing.v1.quarantine_service_pb2_grpc import QuarantineServiceStub
 from servicekit.rpc.channel import connect_async
 
 from benchmarks.bench import Bench
@@ -73,8 +72,7 @@ def _batches(count: int) -> Iterator[list[GatewayPayment]]:
 
 async def _through_grpc(target: str, pid: int, count: int) -> float:
     channel = connect_async(target, service="billing")
-    stubs = PaymentServiceStub(channel), QuarantineServiceStub(channel)
-    client = Billing(*stubs, intake_deadline=30, validation_deadline=30)
+    client = Billing(PaymentServiceStub(channel), intake_deadline=30, validation_deadline=30)
     prepared = list(_batches(count))
     await client.record(next(_batches(1)))
     begin = time.process_time() + cpu_seconds(pid)

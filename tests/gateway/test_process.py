@@ -8,7 +8,7 @@ import sys
 
 import httpx
 import pytest
-from gateway.connection_limits import raise_file_limit
+from gateway.server import raise_file_limit
 from gateway_rig import TOKEN, callback, post_raw, until
 
 from chaos.ports import free_port

@@ -5,7 +5,7 @@ import json
 
 import pytest
 import structlog
-from gateway.callbacks import bodies, routes
+from gateway.callbacks import routes, validation
 from gateway.callbacks.rules import Sources
 from gateway.connections import Connection
 from gateway_rig import Line, callback, counted, head_of, run_gateway, until
@@ -51,7 +51,7 @@ async def test_one_connection_carries_callbacks_one_after_another_and_all_at_onc
 
 @pytest.mark.parametrize("arrives", [b"", BODY[:100]])
 async def test_a_body_that_does_not_arrive_in_time_is_answered_408(line, world, monkeypatch, arrives):
-    monkeypatch.setattr(bodies, "_READ_SECONDS", 0.2)
+    monkeypatch.setattr(routes, "_READ_SECONDS", 0.2)
     await line.send(head_of(len(BODY)) + arrives)
     status, told = await line.answer()
     assert (status, told["error"]) == (408, "body: did not arrive in time")
@@ -147,7 +147,7 @@ async def test_after_an_unforeseen_error_the_same_connection_serves_on(gateway, 
         raise RuntimeError("stumbled")
 
     with structlog.testing.capture_logs() as events, monkeypatch.context() as broken:
-        broken.setattr(routes, "parse_callback", stumble)
+        broken.setattr(validation, "parse_callback", stumble)
         await line.send(head_of(len(BODY), "/c2b/validation") + BODY)
         status, told = await line.answer()
     assert (status, told["error"], told["success"]) == (500, "Internal error", False)

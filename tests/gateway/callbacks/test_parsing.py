@@ -1,7 +1,8 @@
 import json
 
 import pytest
-from gateway.callbacks.parsing import MAX_BODY_BYTES, MalformedCallback, Payment, parse_callback
+from gateway.callbacks.errors import MalformedCallback
+from gateway.callbacks.parsing import MAX_BODY_BYTES, Payment, parse_callback
 from gateway_rig import callback
 from hypothesis import given
 from hypothesis import strategies as st

@@ -13,6 +13,8 @@ from fake_billing import billing_service
 from gateway.callbacks.parsing import Payment, RawCallback
 from gateway.clients.billing import Billing, ValidationVerdict
 from gateway.clients.channels import Clients, Targets
+from gateway.clients.operations import Operations
+from gateway.clients.quarantine import Quarantine
 from gateway.clients.tasks import Report, Tasks
 from servicekit.rpc.errors import FailedPrecondition, InvalidArgument, NotFound
 
@@ -75,7 +77,17 @@ async def clients(target):
 
 @pytest.fixture
 def billing(clients):
-    return Billing(clients.payments, clients.quarantine, intake_deadline=10, validation_deadline=10)
+    return Billing(clients.payments, intake_deadline=10, validation_deadline=10)
+
+
+@pytest.fixture
+def operations(clients):
+    return Operations(clients.payments)
+
+
+@pytest.fixture
+def quarantine(clients):
+    return Quarantine(clients.quarantine, deadline=10)
 
 
 @pytest.fixture
@@ -128,9 +140,9 @@ async def test_a_batch_of_no_payments_is_refused(billing):
 
 
 @both
-async def test_a_payment_is_found_with_its_deliveries_and_the_work_that_follows(billing):
+async def test_a_payment_is_found_with_its_deliveries_and_the_work_that_follows(billing, operations):
     await billing.record([PAYMENT])
-    known = await billing.get_payment("CONTRACT01")
+    known = await operations.get_payment("CONTRACT01")
     payment = known.payment
     assert (payment.trans_id, payment.amount_cents, payment.outcome) == ("CONTRACT01", 100_000, "customer_paid")
     assert (payment.bill_ref_number, payment.first_name) == ("0949AQ", "Asha")
@@ -140,35 +152,35 @@ async def test_a_payment_is_found_with_its_deliveries_and_the_work_that_follows(
     assert known.entries
     assert ("set_access", "open") in {(task.kind, task.state) for task in known.tasks}
     with pytest.raises(NotFound) as missing:
-        await billing.get_payment("NOSUCH0001")
+        await operations.get_payment("NOSUCH0001")
     assert missing.value.reason == "PAYMENT_NOT_FOUND"
 
 
 @both
-async def test_a_callback_is_quarantined_once_for_each_arrival_and_closed_once(billing):
+async def test_a_callback_is_quarantined_once_for_each_arrival_and_closed_once(quarantine, operations):
     other = replace(JUNK, receive_time=ARRIVAL.replace(microsecond=124_000))
-    first, second = await billing.quarantine_all([JUNK, other])
+    first, second = await quarantine.keep([JUNK, other])
     assert first != second
-    assert await billing.quarantine_all([other, JUNK]) == [second, first]
-    kept = await billing.get_quarantined_callback(first)
+    assert await quarantine.keep([other, JUNK]) == [second, first]
+    kept = await quarantine.get(first)
     assert (kept.callback_body, kept.source_address, kept.state) == (JUNK.body, JUNK.source_address, "open")
-    assert (await billing.count_waiting(10)).open_callbacks == 2
+    assert (await operations.count_waiting(10)).open_callbacks == 2
     for _ in range(2):  # safe to repeat
-        await billing.resolve(first, "CONTRACT01", "replayed")
+        await quarantine.resolve(first, "CONTRACT01", "replayed")
     with pytest.raises(FailedPrecondition) as closed:
-        await billing.resolve(first, "CONTRACT02", "replayed")
+        await quarantine.resolve(first, "CONTRACT02", "replayed")
     assert closed.value.reason == "CALLBACK_ALREADY_RESOLVED"
-    kept = await billing.get_quarantined_callback(first)
+    kept = await quarantine.get(first)
     assert (kept.state, kept.trans_id) == ("replayed", "CONTRACT01")
-    assert (await billing.count_waiting(10)).open_callbacks == 1
-    for call in (billing.get_quarantined_callback(99), billing.resolve(99, "CONTRACT01", "")):
+    assert (await operations.count_waiting(10)).open_callbacks == 1
+    for call in (quarantine.get(99), quarantine.resolve(99, "CONTRACT01", "")):
         with pytest.raises(NotFound) as missing:
             await call
         assert missing.value.reason == "CALLBACK_NOT_FOUND"
 
 
 @both
-async def test_a_task_is_leased_to_one_and_a_late_report_changes_nothing(billing, tasks):
+async def test_a_task_is_leased_to_one_and_a_late_report_changes_nothing(billing, operations, tasks):
     await billing.record([PAYMENT])
     assert not (await tasks.lease_access(100, {1})).tasks  # router 1 is busy
     (task,) = (await tasks.lease_access(100, ())).tasks
@@ -178,7 +190,7 @@ async def test_a_task_is_leased_to_one_and_a_late_report_changes_nothing(billing
     late = replace(task, fencing_token=task.fencing_token - 1)
     assert await tasks.complete([Report(late, outcome="CHANGED")]) == [task.task_id]
     assert await tasks.complete([Report(task, outcome="CHANGED")]) == []
-    assert {one.state for one in (await billing.get_payment("CONTRACT01")).tasks if one.kind == "set_access"} == {
+    assert {one.state for one in (await operations.get_payment("CONTRACT01")).tasks if one.kind == "set_access"} == {
         "done"
     }
 

@@ -10,20 +10,25 @@ from typing import Any
 import structlog
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
+from starlette.routing import BaseRoute
 
-from gateway.callbacks import schemas
-from gateway.callbacks.routes import CallbackRoute
+from gateway.callbacks import routes as callback_routes
+from gateway.callbacks import schemas, validation
+from gateway.callbacks.odd_addresses import OddAddressRoute
+from gateway.callbacks.routes import routes_of
 from gateway.callbacks.rules import Sources
 from gateway.callbacks.service import CallbackService
 from gateway.clients.billing import Billing
 from gateway.clients.channels import Clients, Targets
 from gateway.clients.notify import Notify
+from gateway.clients.operations import Operations
+from gateway.clients.quarantine import Quarantine
 from gateway.dispatcher.limits import DispatchLimits
 from gateway.dispatcher.service import Dispatcher, owner
 from gateway.operations import health, routes
 from gateway.operations.alarm import Alarm, AlarmPace
 from gateway.operations.health import WaitingCounts
-from gateway.responses import answer_errors
+from gateway.refusals import answer_errors
 from gateway.spool.drain import Drain, DrainPace
 from gateway.spool.service import Spool
 from gateway.spool.store import Store
@@ -92,14 +97,24 @@ def create_app(plan: Plan, lifecycle: Lifecycle) -> FastAPI:
         version="1",
         description=_DESCRIPTION,
         lifespan=lifespan,
-        routes=[CallbackRoute(plan.sources)] if plan.takes_in else [],
+        routes=_callbacks(plan.sources) if plan.takes_in else [],
     )
-    app.state.lifecycle, app.state.takes_in, app.state.api_token = lifecycle, plan.takes_in, plan.api_token
+    app.state.lifecycle, app.state.takes_in = lifecycle, plan.takes_in
+    app.state.sources, app.state.api_token = plan.sources, plan.api_token
     app.include_router(health.router)
     if plan.takes_in:
         app.include_router(routes.router)
     answer_errors(app)
     return app
+
+
+def _callbacks(sources: Sources) -> list[BaseRoute]:
+    """M-Pesa's routes. The last one takes what is meant for the others, so it stands before the operator's."""
+    return [
+        *routes_of(callback_routes.PATHS, callback_routes.confirm, sources),
+        *routes_of(validation.PATHS, validation.validate, sources),
+        OddAddressRoute(sources),
+    ]
 
 
 @asynccontextmanager
@@ -129,20 +144,21 @@ def _take_in(app: FastAPI, plan: Plan, clients: Clients, stopping: asyncio.Event
     """Make what the callbacks' and the operator's routes work with; what is to run beside them."""
     assert plan.store
     billing = Billing(
-        clients.payments,
-        clients.quarantine,
-        intake_deadline=plan.intake_deadline,
-        validation_deadline=plan.validation_deadline,
+        clients.payments, intake_deadline=plan.intake_deadline, validation_deadline=plan.validation_deadline
     )
+    quarantine = Quarantine(clients.quarantine, deadline=plan.intake_deadline)
     notify, spool = Notify(clients.notify, deadline=plan.alarm_pace.deadline), Spool(plan.store)
     callbacks = CallbackService(
         billing,
+        quarantine,
         spool,
         deadline=plan.intake_deadline,
         validation_deadline=plan.validation_deadline,
         first_deferral=plan.drain_pace.first_deferral,
     )
-    app.state.callbacks, app.state.notify, app.state.counts = callbacks, notify, WaitingCounts(billing)
-    drain = Drain(spool, billing, callbacks.breaker, stopping, plan.drain_pace)
+    app.state.callbacks, app.state.notify = callbacks, notify
+    app.state.quarantine, app.state.operations = quarantine, Operations(clients.payments)
+    app.state.counts = WaitingCounts(app.state.operations)
+    drain = Drain(spool, billing, quarantine, callbacks.breaker, stopping, plan.drain_pace)
     alarm = Alarm(spool, callbacks.breaker, notify, plan.admin_phones, socket.gethostname(), plan.alarm_pace)
     return [drain.run(), alarm.run(stopping)]

@@ -6,7 +6,6 @@ At the top because callbacks, spool and dispatcher all hand over batches.
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 import structlog
@@ -36,12 +35,6 @@ _WORTH_A_LANE = 50
 _PATIENCE = 0.02
 
 
-@dataclass(slots=True)
-class _Place(Generic[Item, Result]):
-    item: Item
-    answer: asyncio.Future[Result]
-
-
 class Batcher(Generic[Item, Result]):
     """Carries items in chained batches: the next one starts when one ends.
 
@@ -59,9 +52,8 @@ class Batcher(Generic[Item, Result]):
         self._carry = carry
         self._deadline = deadline
         self._capacity = capacity
-        self._waiting: deque[_Place[Item, Result]] = deque()
-        self._lanes: set[asyncio.Task[None]] = set()
-        self._in_flight = 0
+        self._waiting: deque[tuple[Item, asyncio.Future[Result]]] = deque()
+        self._lanes: set[asyncio.Task[Any]] = set()
 
     async def submit(self, item: Item) -> Result:
         """The item's result. Raises ServiceError: one of AWAY when the queue is full or the service is away, any other
@@ -71,14 +63,13 @@ class Batcher(Generic[Item, Result]):
             raise ResourceExhausted("too many wait already", reason="QUEUE_FULL", service="gateway")
         loop = asyncio.get_running_loop()
         answer: asyncio.Future[Result] = loop.create_future()
-        self._waiting.append(_Place(item, answer))
-        self._go_on()
-        # asyncio.timeout costs five times as much; it can interrupt anything, and here is only a future to end.
-        deadline = loop.call_later(self._deadline, _end_waiting, answer)
-        try:
+        self._waiting.append((item, answer))
+        if not self._lanes or len(self._waiting) >= _WORTH_A_LANE:
+            self._open_lane()
+        elif len(self._waiting) == 1:
+            loop.call_later(_PATIENCE, self._open_lane)
+        async with asyncio.timeout(self._deadline):
             return await answer
-        finally:
-            deadline.cancel()
 
     async def drain(self) -> None:
         """Wait until nothing is under way."""
@@ -88,61 +79,38 @@ class Batcher(Generic[Item, Result]):
     def give_back(self, cause: ServiceError) -> None:
         """End the waiting of all who are not under way yet: `cause` tells them why."""
         while self._waiting:
-            _settle(self._waiting.popleft().answer, cause)
-
-    def _go_on(self) -> None:
-        if not self._in_flight or len(self._waiting) >= _WORTH_A_LANE:
-            self._open_lane()
-        elif len(self._waiting) == 1:
-            asyncio.get_running_loop().call_later(_PATIENCE, self._open_lane)
+            _settle(self._waiting.popleft()[1], cause)
 
     def _open_lane(self) -> None:
-        if self._waiting and self._in_flight < BATCHES_IN_FLIGHT:
-            self._in_flight += 1
-            lane = asyncio.create_task(self._run_lane())
-            self._lanes.add(lane)
-            lane.add_done_callback(self._lanes.discard)
+        if self._waiting and len(self._lanes) < BATCHES_IN_FLIGHT:
+            self._lanes.add(asyncio.create_task(self._run_lane()))
 
     async def _run_lane(self) -> None:
-        try:
-            while batch := self._next_batch():
-                await self._carry_batch(batch)
-                # Those who were just answered come first: if their service is away they give back who waits here.
-                await asyncio.sleep(0)
-        finally:
-            self._in_flight -= 1
+        while batch := self._next_batch():
+            results = await self._results([item for item, _ in batch])
+            for (_, answer), result in zip(batch, results, strict=True):
+                _settle(answer, result)
+            # Those who were just answered come first: if their service is away they give back who waits here.
+            await asyncio.sleep(0)
+        self._lanes.remove(asyncio.current_task())  # type: ignore[arg-type]  # there is one
 
-    def _next_batch(self) -> list[_Place[Item, Result]]:
-        batch: list[_Place[Item, Result]] = []
+    def _next_batch(self) -> list[tuple[Item, asyncio.Future[Result]]]:
+        batch: list[tuple[Item, asyncio.Future[Result]]] = []
         while self._waiting and len(batch) < MAX_BATCH:
-            place = self._waiting.popleft()
-            if not place.answer.done():  # its submitter has given up meanwhile
-                batch.append(place)
+            item, answer = self._waiting.popleft()
+            if not answer.done():  # its submitter has given up meanwhile
+                batch.append((item, answer))
         return batch
 
-    async def _carry_batch(self, batch: list[_Place[Item, Result]]) -> None:
+    async def _results(self, items: Sequence[Item]) -> Sequence[Result | ServiceError]:
         try:
-            results = await carry_all([place.item for place in batch], self._carry_or_say_why, _blame)
+            return await carry_all(items, self._carry)
         except ServiceError as error:
-            log.warning("batch_failed", service=error.service, reason=error.reason, size=len(batch))
-            results = [error] * len(batch)
+            log.warning("batch_failed", service=error.service, reason=error.reason, size=len(items))
+            return [error] * len(items)
         except Exception:
-            log.exception("batch_broken", size=len(batch))
-            results = [Unavailable(reason="INTERNAL", service="gateway")] * len(batch)
-        for place, result in zip(batch, results, strict=True):
-            _settle(place.answer, result)
-
-    async def _carry_or_say_why(self, items: Sequence[Item]) -> Sequence[Result | ServiceError]:
-        return await self._carry(items)
-
-
-def _blame(_item: object, error: ServiceError) -> ServiceError:
-    return error
-
-
-def _end_waiting(answer: asyncio.Future[Any]) -> None:
-    if not answer.done():
-        answer.set_exception(TimeoutError())
+            log.exception("batch_broken", size=len(items))
+            return [Unavailable(reason="INTERNAL", service="gateway")] * len(items)
 
 
 def _settle(answer: asyncio.Future[Result], result: Result | ServiceError) -> None:
@@ -156,15 +124,13 @@ def _settle(answer: asyncio.Future[Result], result: Result | ServiceError) -> No
 
 
 async def carry_all(
-    items: Sequence[Item],
-    carry: Callable[[Sequence[Item]], Awaitable[Sequence[Result]]],
-    give_up: Callable[[Item, ServiceError], Result],
-) -> list[Result]:
-    """The result of each item, in order.
+    items: Sequence[Item], carry: Callable[[Sequence[Item]], Awaitable[Sequence[Result]]]
+) -> list[Result | ServiceError]:
+    """The result of each item, in order; of one that is to blame for a refusal, the error.
 
     `carry` takes a batch and answers one result an item. When it refuses or breaks, the halves are tried apart,
-    down to the single item that is to blame; that one gets what `give_up` says. A service that is merely
-    away raises through: asking it more often would not help.
+    down to the single item that is to blame. A service that is merely away raises through: asking it more often would
+    not help.
     """
     if not items:
         return []  # no service takes an empty batch
@@ -174,12 +140,9 @@ async def carry_all(
         if isinstance(error, (*AWAY, NotFound)):
             raise
         if len(items) == 1:
-            return [give_up(items[0], error)]
+            return [error]
         middle = len(items) // 2
-        return [
-            *await carry_all(items[:middle], carry, give_up),
-            *await carry_all(items[middle:], carry, give_up),
-        ]
+        return [*await carry_all(items[:middle], carry), *await carry_all(items[middle:], carry)]
     if len(results) != len(items):
         raise AssertionError(f"{len(items)} items, {len(results)} results")
-    return results
+    return [*results]

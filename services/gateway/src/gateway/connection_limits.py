@@ -5,7 +5,6 @@ be closed to make a place, the oldest first, and is closed when its time is up; 
 """
 
 import asyncio
-import resource
 from collections import Counter
 from dataclasses import dataclass
 from typing import Protocol
@@ -16,8 +15,6 @@ log = structlog.get_logger()
 
 # In seconds. Strangers can provoke as many of these events as they like; the log gets one line a while with counts.
 _TELL_EVERY = 10.0
-# More than this is of no use to us, and some systems offer a thousand million.
-_MAX_FILES = 65_536
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +57,7 @@ class ConnectionLimiter:
 
     def waits(self, connection: Closable) -> None:
         """From now on the next move is its peer's."""
-        self._waiting.pop(connection, None)
+        self.works(connection)
         self._waiting[connection] = asyncio.get_running_loop().time()
         self._keep_watch()
 
@@ -71,7 +68,7 @@ class ConnectionLimiter:
     def leave(self, connection: Closable) -> None:
         """It is closed, or as good as closed."""
         self._open.discard(connection)
-        self._waiting.pop(connection, None)
+        self.works(connection)
 
     def count(self, what: str) -> None:
         """Remember something that the log is to tell of."""
@@ -94,10 +91,8 @@ class ConnectionLimiter:
     def _watch(self) -> None:
         self._timer = None
         now = asyncio.get_running_loop().time()
-        for connection, since in list(self._waiting.items()):
-            if since + self.limits.wait > now:
-                break
-            self._waiting.pop(connection, None)
+        for connection in [one for one, since in self._waiting.items() if since + self.limits.wait <= now]:
+            self.works(connection)
             connection.end_wait(timed_out=True)
         if self._counts and now >= self._told_at + _TELL_EVERY:
             log.warning("connections_cut", open=len(self._open), **self._counts)
@@ -105,13 +100,3 @@ class ConnectionLimiter:
             self._told_at = now
         if self._waiting or self._counts:
             self._keep_watch()
-
-
-def raise_file_limit() -> int:
-    """Allow this process as many open files as its system lets it have; how many that are."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = _MAX_FILES if hard == resource.RLIM_INFINITY else min(hard, _MAX_FILES)
-    if soft != resource.RLIM_INFINITY and soft < wanted:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
-        soft = wanted
-    return _MAX_FILES if soft == resource.RLIM_INFINITY else soft

@@ -13,14 +13,18 @@ from http import HTTPStatus
 from typing import Any, ClassVar
 
 import httptools
+from starlette.responses import JSONResponse
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from gateway.connection_limits import ConnectionLimiter
-from gateway.responses import JsonResponse, rejected
+from gateway.refusals import rejected
+
+# Parsed at a time, so that a head that arrives at once is bounded as well.
+_SLICE = 4096
 
 
-class _TooMuch(Exception):
-    """A head has more headers or bytes, or a connection more unanswered requests, than any honest one."""
+class _TooMuch(httptools.HttpParserError):
+    """A request has more headers or bytes beside its body, or a connection more requests, than any honest one."""
 
 
 class _Closing:
@@ -55,8 +59,6 @@ class Connection(HttpToolsProtocol):
         self.ended = False
         self._deaf = False  # what still arrives is not looked at
         self._in_head = True
-        self._head_bytes = 0
-        self._too_much = False
         self._framing = 0  # bytes of the current request that are none of its body
         self._body_bytes = 0
         self._requests = 0
@@ -88,7 +90,8 @@ class Connection(HttpToolsProtocol):
 
         A socket that is closed with something unread takes back what it has sent.
         """
-        if self.ended or self._socket.is_closing() or not self._has_unread:
+        unread = self._deaf or not self._in_head or self._framing > 0
+        if self.ended or self._socket.is_closing() or not unread:
             self._socket.close()
         else:
             self._socket.pause_reading()
@@ -98,6 +101,7 @@ class Connection(HttpToolsProtocol):
             self.limiter.waits(self)
 
     def end_wait(self, *, timed_out: bool) -> None:
+        """Close: its time is up, or its place is needed."""
         if self.ended or self.flow.write_paused:
             self._socket.abort()
         elif timed_out and self._framing:
@@ -109,30 +113,31 @@ class Connection(HttpToolsProtocol):
     # What arrives
 
     def data_received(self, data: bytes) -> None:
-        if self.ended or self._deaf:
-            return
-        self._unset_keepalive_if_required()
+        for start in range(0, len(data), _SLICE):
+            if self.ended or self._deaf:
+                return
+            self._unset_keepalive_if_required()
+            try:
+                self._take(memoryview(data)[start : start + _SLICE])
+            except httptools.HttpParserError as error:
+                self._refuse_unreadable(too_much=_TooMuch in (type(error), type(error.__context__)))
+
+    def _take(self, piece: memoryview) -> None:
         requests, body_bytes = self._requests, self._body_bytes
-        try:
-            self._parse(data)
-        except httptools.HttpParserError:
-            self._refuse_unreadable()
-            return
+        self._parse(piece)
         if self._requests != requests:
             self._framing = 0  # what of it is the next request's cannot be told: that one counts from its next bytes
             return
-        self._framing += len(data) - (self._body_bytes - body_bytes)
+        self._framing += len(piece) - (self._body_bytes - body_bytes)
         if self._framing > self.limiter.limits.framing_bytes:
-            self._too_much = True
-            self._refuse_unreadable()
+            raise _TooMuch
 
-    def _parse(self, data: bytes) -> None:
-        rest = memoryview(data)
+    def _parse(self, piece: memoryview) -> None:
         while True:
             try:
-                self.parser.feed_data(rest)
+                self.parser.feed_data(piece)
             except httptools.HttpParserUpgrade as offer:
-                rest = rest[offer.args[0] :]
+                piece = piece[offer.args[0] :]
             else:
                 return
             self._decline_offer()
@@ -151,33 +156,19 @@ class Connection(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
-        self._head_bytes = 0
         if not self._unanswered:
             self.limiter.waits(self)
 
-    def on_url(self, url: bytes) -> None:
-        self._measure(len(url))
-        super().on_url(url)
-
     def on_header(self, name: bytes, value: bytes) -> None:
-        self._measure(len(name) + len(value) + len(": \r\n"))
         if self._in_head:  # not a trailer, which tells nothing that we would want to know
             super().on_header(name, value)
             if len(self.headers) > self.limiter.limits.headers:
-                self._too_much = True
                 raise _TooMuch
-
-    def _measure(self, size: int) -> None:
-        self._head_bytes += size
-        if self._head_bytes > self.limiter.limits.framing_bytes:
-            self._too_much = True
-            raise _TooMuch
 
     def on_headers_complete(self) -> None:
         if self.parser.should_upgrade():
             return  # _parse comes back with the same head without the offer
         if self._unanswered >= self.limiter.limits.requests_at_once:
-            self._too_much = True
             raise _TooMuch
         self._in_head = False
         super().on_headers_complete()
@@ -218,14 +209,10 @@ class Connection(HttpToolsProtocol):
         if not self.ended and self._unanswered:
             self.limiter.works(self)
 
-    @property
-    def _has_unread(self) -> bool:
-        return self._deaf or not self._in_head or self._framing > 0
-
-    def _refuse_unreadable(self) -> None:
+    def _refuse_unreadable(self, *, too_much: bool) -> None:
         self._deaf = True
-        self.limiter.count("too_much" if self._too_much else "unreadable")
-        if self._too_much:
+        self.limiter.count("too_much" if too_much else "unreadable")
+        if too_much:
             most = self.limiter.limits.framing_bytes
             self._refuse(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, f"headers: too many, or longer than {most} bytes")
         else:
@@ -253,7 +240,7 @@ class Connection(HttpToolsProtocol):
 
 
 def _answer(status: HTTPStatus, error: str) -> bytes:
-    response = JsonResponse(rejected(error, datetime.now(UTC)), status, {"Connection": "close"})
+    response = JSONResponse(rejected(error, datetime.now(UTC)), status, {"Connection": "close"})
     head = b"".join(b"%b: %b\r\n" % header for header in response.raw_headers)
     return b"HTTP/1.1 %d %b\r\n%b\r\n%b" % (status, status.phrase.encode(), head, bytes(response.body))
 

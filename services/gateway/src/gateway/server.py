@@ -1,19 +1,22 @@
 """The HTTP server under the application: how it listens, whom it lets in, and how it ends."""
 
 import asyncio
+import resource
 import socket
 
 import uvicorn
 from starlette.types import ASGIApp
 
 from gateway.app import Lifecycle
-from gateway.connection_limits import ConnectionLimiter, Limits, raise_file_limit
+from gateway.connection_limits import ConnectionLimiter, Limits
 from gateway.connections import connections_of
 
 # How long requests under way may take to end after a stop was asked for, in seconds.
 _GRACE = 10
 # How many connections may wait to be accepted; uvicorn's own figure.
 _BACKLOG = 2048
+# More than this is of no use to us, and some systems offer a thousand million.
+_MAX_FILES = 65_536
 
 
 class Server(uvicorn.Server):
@@ -58,3 +61,13 @@ def listening(host: str, port: int) -> socket.socket:
 def limits_of_this_process() -> Limits:
     """The usual ones; fewer connections where files are scarce: as many files are left for all else."""
     return Limits(connections=min(Limits().connections, raise_file_limit() // 2))
+
+
+def raise_file_limit() -> int:
+    """Allow this process as many open files as its system lets it have; how many that are."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = _MAX_FILES if hard == resource.RLIM_INFINITY else min(hard, _MAX_FILES)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+        soft = wanted
+    return _MAX_FILES if soft == resource.RLIM_INFINITY else soft

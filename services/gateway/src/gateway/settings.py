@@ -1,15 +1,19 @@
 """The gateway's settings. Only `__main__` reads them."""
 
 import re
+from collections.abc import Sequence
 from enum import StrEnum
+from ipaddress import IPv4Network, IPv6Network, collapse_addresses
 from pathlib import Path
 from typing import Self
 
 from pydantic import Field, SecretStr, field_validator, model_validator
 from servicekit.settings import ServerSettings, Words
 
-from gateway.callbacks.rules import networks, too_wide
+from gateway.callbacks.rules import Network, networks
 
+# The widest ranges that somebody can own, by version: 10.0.0.0/8, fc00::/7.
+_WIDEST = {4: 8, 6: 7}
 # Long enough that nobody guesses it.
 _SHORTEST_TOKEN = 24
 # And nothing that a URL would have to escape.
@@ -61,7 +65,7 @@ class GatewaySettings(ServerSettings):
     @field_validator("callback_networks", "trusted_proxies")
     @classmethod
     def _networks_are_narrow(cls, texts: tuple[str, ...]) -> tuple[str, ...]:
-        if wide := too_wide(networks(texts)):
+        if wide := _too_wide(networks(texts)):
             raise ValueError(f"{wide} covers so much that it says nothing; name the addresses that are meant")
         return texts
 
@@ -79,3 +83,12 @@ class GatewaySettings(ServerSettings):
                 "or REJESHA_SANDBOX=true where no real money is."
             )
         return self
+
+
+def _too_wide(blocks: Sequence[Network]) -> Network | None:
+    """The first block, or several taken together, that is wider than any network of one owner; None when none is."""
+    taken_together: list[Network] = [
+        *collapse_addresses(block for block in blocks if isinstance(block, IPv4Network)),
+        *collapse_addresses(block for block in blocks if isinstance(block, IPv6Network)),
+    ]
+    return next((block for block in taken_together if block.prefixlen < _WIDEST[block.version]), None)

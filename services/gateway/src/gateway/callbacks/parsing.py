@@ -1,50 +1,28 @@
 """Reads the bytes of a C2B callback into a Payment, or names the fault. Knows neither HTTP nor protobuf.
 
 Tolerant where money is not at stake: a strange name never costs a customer the line. Strict where it is:
-TransID, TransAmount, BusinessShortCode and BillRefNumber are never guessed. What can be read in one way only is read:
-another encoding, one object in a list, a comma too many, a form. Only the bytes decide, never a header, so that the
-spool and the quarantine read the same later.
+TransID, TransAmount, BusinessShortCode and BillRefNumber are never guessed. Only the bytes decide, never a header, so
+that the spool and the quarantine read the same later.
 """
 
 import json
 import re
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from hashlib import sha256
 from typing import Any
-from urllib.parse import parse_qsl
 
 from servicekit.money import BadAmount, signed_cents, to_cents
+
+from gateway.callbacks import odd_bodies
+from gateway.callbacks.errors import MalformedCallback
 
 # The longest body that is read and kept; source: Payment.callback_body.
 MAX_BODY_BYTES = 65_536
 
 _TRANS_ID = re.compile(r"[A-Za-z0-9]{1,50}", re.ASCII)
 _KEY_NOISE = re.compile(r"[\s_-]")
-# A comma before a closing bracket; strings, also one that never ends, are matched only to be passed over.
-_COMMA_TOO_MANY = re.compile(r'("(?:[^"\\]|\\.)*"?)|,(?=\s*[}\]])', re.DOTALL)
-# No JSON, however broken, may be read as a form: what a payer typed could then pass for fields.
-_FORM = re.compile(r"[A-Za-z_-]+=[^\x00-\x1f\x7f\"{}\[\]<>]*")
-# Bytes that are no UTF-8 are decoded to these, and mean what they mean in Windows' Latin-1.
-_NO_UTF_8 = re.compile("[\udc80-\udcff]")
-_LATIN_1 = {0xDC00 + byte: bytes([byte]).decode("cp1252", "replace") for byte in range(0x80, 0x100)}
-# M-Pesa's own spelling, which nearly every key has.
-_USUAL_KEYS = {
-    key: key.lower()
-    for key in (
-        "TransactionType",
-        "TransID",
-        "TransTime",
-        "TransAmount",
-        "BusinessShortCode",
-        "BillRefNumber",
-        "InvoiceNumber",
-        "OrgAccountBalance",
-        "ThirdPartyTransID",
-        "MSISDN",
-        "FirstName",
-    )
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,17 +69,6 @@ class RawCallback:
         return sha256(arrival.encode() + self.body).hexdigest()
 
 
-class MalformedCallback(ValueError):
-    """The body cannot become a payment. `fault` tells the sender and the operator why, and repeats nothing of it."""
-
-    def __init__(self, field: str, fault: str, *, worth_keeping: bool = True) -> None:
-        super().__init__(fault)
-        self.field = field
-        self.fault = fault
-        # False when there is nothing in the body that money could be in.
-        self.worth_keeping = worth_keeping
-
-
 class _Object(dict[str, list[Any]]):
     """A JSON object: folded key -> the values given for it, nulls left out."""
 
@@ -128,10 +95,12 @@ def parse_callback(body: bytes, source_address: str = "", receive_time: datetime
 
 
 def _members(body: bytes) -> _Object:
-    text = _decode(body)
-    if not text.strip():
-        raise MalformedCallback("body", "body: empty", worth_keeping=False)
-    value = _read(text)
+    if len(body) > MAX_BODY_BYTES:
+        raise MalformedCallback("body", f"body: longer than {MAX_BODY_BYTES} bytes")
+    try:
+        value = _DECODER.decode(body.decode())
+    except (ValueError, RecursionError):
+        value = odd_bodies.read(body, _DECODER.decode)
     if isinstance(value, list) and len(value) == 1:
         value = value[0]
     if not isinstance(value, _Object):
@@ -139,46 +108,6 @@ def _members(body: bytes) -> _Object:
     if not value:
         raise MalformedCallback("TransID", "Missing TransID", worth_keeping=False)
     return value
-
-
-def _decode(body: bytes) -> str:
-    """The body's text; bytes that are no UTF-8 become half surrogates, which _money_text refuses."""
-    if len(body) > MAX_BODY_BYTES:
-        raise MalformedCallback("body", f"body: longer than {MAX_BODY_BYTES} bytes")
-    encoding = json.detect_encoding(body)
-    try:
-        return body.decode(encoding, "surrogateescape" if encoding.startswith("utf-8") else "strict")
-    except UnicodeDecodeError:
-        raise MalformedCallback("body", "body: not UTF-8") from None
-
-
-def _read(text: str) -> Any:
-    try:
-        return _DECODER.decode(text)
-    except json.JSONDecodeError as error:
-        value = _form(text) if _FORM.fullmatch(text.strip()) else _without_commas_too_many(text)
-        if value is None:
-            raise MalformedCallback("body", f"body: not JSON (line {error.lineno}, column {error.colno})") from None
-        return value
-    except RecursionError:
-        raise MalformedCallback("body", "body: nested too deeply") from None
-
-
-def _without_commas_too_many(text: str) -> Any:
-    try:
-        return _DECODER.decode(_COMMA_TOO_MANY.sub(r"\1", text))
-    except (json.JSONDecodeError, RecursionError):
-        return None
-
-
-def _form(text: str) -> _Object | None:
-    """The fields of an application/x-www-form-urlencoded body; None when it is no callback's."""
-    try:
-        pairs = parse_qsl(text.strip(), keep_blank_values=True, strict_parsing=True, errors="surrogateescape")
-    except ValueError:
-        return None
-    members = _fold(pairs)
-    return members if _folded("TransID") in members else None
 
 
 def _fold(pairs: list[tuple[str, Any]]) -> _Object:
@@ -190,8 +119,9 @@ def _fold(pairs: list[tuple[str, Any]]) -> _Object:
     return members
 
 
+@lru_cache(maxsize=64)  # the same keys come again and again
 def _folded(key: str) -> str:
-    return _USUAL_KEYS.get(key) or _KEY_NOISE.sub("", key).lower()
+    return _KEY_NOISE.sub("", key).lower()
 
 
 # Numbers stay the text they were written as: a float would lose cents, and an amount may be text anyway.
@@ -226,11 +156,9 @@ def _money_text(members: _Object, name: str) -> str:
             raise MalformedCallback(name, f"{name}: neither text nor a number")
     if len(given) > 1 and len(set(given)) > 1:
         raise MalformedCallback(name, f"{name}: given twice with different values")
-    if not given:
-        return ""
-    if _NO_UTF_8.search(given[0]):
+    if given and not odd_bodies.is_utf_8(given[0]):
         raise MalformedCallback(name, "body: not UTF-8")
-    return _encodable(given[0])
+    return _encodable(given[0]) if given else ""
 
 
 def _free_text(members: _Object, name: str) -> str:
@@ -240,8 +168,7 @@ def _free_text(members: _Object, name: str) -> str:
 
 
 def _encodable(text: str) -> str:
-    # JSON can spell half a surrogate pair, which UTF-8, and so protobuf, cannot.
-    return text if text.isascii() else text.translate(_LATIN_1).encode("utf-8", "replace").decode("utf-8")
+    return text if text.isascii() else odd_bodies.encodable(text)
 
 
 def _balance(members: _Object) -> int | None:

@@ -1,141 +1,120 @@
-"""The routes that M-Pesa posts to: confirmations and validations.
+"""The routes that M-Pesa posts confirmations to, and what all of a callback's routes begin with.
 
-One route for all of a callback's addresses, because also one that is nearly right is taken. It stands first in the
-application's router, beside FastAPI's routes and under the same middleware, and not as one of theirs: what FastAPI does
-around a handler costs more than all the rest of a callback. gateway.callbacks.schemas describes it in OpenAPI.
+They stand first in the application's router, and not as FastAPI's: what FastAPI does around a handler costs more than
+all the rest of a callback. gateway.callbacks.schemas describes them in OpenAPI; gateway.callbacks.odd_addresses takes
+what comes to any other address, or with another secret.
 """
 
-from collections.abc import Awaitable, Callable
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable
 from datetime import UTC, datetime
-from typing import Any, NoReturn
 
 import structlog
-from servicekit.rpc.errors import InvalidArgument, ServiceError
-from starlette.datastructures import URLPath
+from servicekit.rpc.errors import InvalidArgument
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
-from starlette.routing import BaseRoute, Match, NoMatchFound
-from starlette.types import Receive, Scope, Send
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import JSONResponse
+from starlette.routing import Match, Route
+from starlette.types import Scope
 
-from gateway.callbacks import answers
-from gateway.callbacks.bodies import ReadBody, read_body
-from gateway.callbacks.parsing import MAX_BODY_BYTES, MalformedCallback, RawCallback, parse_callback
-from gateway.callbacks.rules import CallbackAddress, Kind, Sources, decoded, exact_address, guessed_address
+from gateway.callbacks import malformed, odd_bodies
+from gateway.callbacks.answers import recorded
+from gateway.callbacks.errors import MalformedCallback
+from gateway.callbacks.parsing import MAX_BODY_BYTES, RawCallback, parse_callback
+from gateway.callbacks.rules import Sources
 from gateway.callbacks.service import CallbackService
 from gateway.clients.billing import Receipt
-from gateway.responses import JsonResponse, refusal, rejected
+from gateway.refusals import refusal
 from gateway.spool.errors import NotSpooled
 
 log = structlog.get_logger()
 
-_UNKNOWN_ADDRESS = "address: neither a confirmation's nor a validation's; replay it only if M-Pesa has the payment"
+PATHS = ("/callbackprocess", "/c2b/confirmation")
+
+# A longer body is read this far and thrown away, so that its sender gets to see the answer.
+_MAX_READ_BYTES = 8 * 1024 * 1024
+_READ_SECONDS = 10.0
 
 
-class CallbackRoute(BaseRoute):
-    """Matches what goes to a callback's address, and whatever carries a live secret."""
+class CallbackRoute(Route):
+    """Takes posts to one address; where secrets are set, only with a live one behind it."""
 
-    def __init__(self, sources: Sources) -> None:
+    def __init__(self, path: str, endpoint: Callable[[Request], Awaitable[JSONResponse]], sources: Sources) -> None:
+        super().__init__(path, endpoint, methods=["POST"])
         self._sources = sources
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
-        """FULL for every method: only a post is taken, and `handle` says so."""
-        if scope["type"] != "http":
-            return Match.NONE, {}
-        path = decoded(scope["path"])
-        address, odd = exact_address(path), False
-        if not (address and scope["method"] == "POST" and self._sources.knows(address.secret)):
-            query = decoded(scope["query_string"].decode("latin-1"))
-            if live := self._sources.live_secret_in(f"{path}?{query}"):
-                address, odd = guessed_address(path, live), True
-        if address is None:
-            return Match.NONE, {}
-        return Match.FULL, {"gateway.route": address.route, "gateway.address": address, "gateway.odd": odd}
-
-    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer a callback."""
-        address: CallbackAddress = scope["gateway.address"]
-        posted = scope["method"] == "POST"
-        if scope["gateway.odd"]:
-            taken_as = address.kind if posted else "nothing"
-            log.warning("callback_at_odd_address", route=address.route, method=scope["method"], taken_as=taken_as)
-        if not posted:
-            _refuse_method(address)
-        request = Request(scope, receive, send)
-        response = await _HANDLERS[address.kind](request, _admit(request, self._sources, address.secret))
-        await response(scope, receive, send)
-
-    def url_path_for(self, name: str, /, **path_params: Any) -> URLPath:
-        """No address can be made from a name."""
-        raise NoMatchFound(name, path_params)
+        """FULL, or NONE."""
+        match, found = super().matches(scope)
+        if match is Match.FULL and self._sources.knows(found["path_params"].get("secret", "")):
+            return match, {**found, "gateway.route": self.path}
+        return Match.NONE, {}
 
 
-def _refuse_method(address: CallbackAddress) -> NoReturn:
-    if address.kind is Kind.UNCLEAR:
-        raise refusal(404, "Not Found")
-    raise HTTPException(405, "Method Not Allowed", {"Allow": "POST"})
+def routes_of(
+    paths: Iterable[str], endpoint: Callable[[Request], Awaitable[JSONResponse]], sources: Sources
+) -> list[CallbackRoute]:
+    """A route for each path, and one for a secret behind it."""
+    return [CallbackRoute(path + secret, endpoint, sources) for path in paths for secret in ("", "/{secret}")]
 
 
-def _admit(request: Request, sources: Sources, secret: str) -> str:
+async def confirm(request: Request) -> JSONResponse:
+    """Takes a confirmation: 200 means that the payment is stored for good, whatever became of it."""
+    callback = await receive(request, admit(request))
+    service: CallbackService = request.app.state.callbacks
+    try:
+        receipt = await _record(service, callback)
+    except MalformedCallback as fault:
+        return await malformed.keep(service, callback, fault)
+    return JSONResponse(recorded(receipt, datetime.now(UTC)))
+
+
+def admit(request: Request) -> str:
     """The sender's address; raises HTTPException when it may not send callbacks."""
-    peer, _ = request.scope["client"] or ("", 0)
-    forwarded = [value.decode("latin-1") for name, value in request.scope["headers"] if name == b"x-forwarded-for"]
-    sender = sources.sender(peer, forwarded)
+    sources: Sources = request.app.state.sources
+    peer = request.client.host if request.client else ""
+    secret = request.path_params.get("secret", "")
+    sender = sources.sender(peer, request.headers.getlist("x-forwarded-for"))
     if not sources.admits(sender, secret):
         log.warning("callback_refused", source=str(sender or "unknown"), peer=peer, secret_given=bool(secret))
         raise refusal(403, "Forbidden")
     return str(sender or "")
 
 
-def _service(request: Request) -> CallbackService:
-    return request.scope["app"].state.callbacks  # type: ignore[no-any-return]
-
-
-async def confirm(request: Request, source: str) -> JsonResponse:
-    """Takes a confirmation: 200 means that the payment is stored for good, whatever became of it."""
-    body = await read_body(request)
-    service = _service(request)
+async def receive(request: Request, source: str = "") -> RawCallback:
+    """The request's body, unpacked; raises HTTPException when it does not arrive in time or at all."""
     try:
-        receipt = await _record(service, body, source)
-    except MalformedCallback as malformed:
-        return await _keep(service, body, malformed, source)
-    return JsonResponse(answers.recorded(receipt, datetime.now(UTC)))
+        async with asyncio.timeout(_READ_SECONDS):
+            body, seen = await _read(request)
+    except TimeoutError:
+        raise refusal(408, "body: did not arrive in time") from None
+    except ClientDisconnect:
+        raise refusal(400, "body: broken off") from None  # nobody reads it; it only ends the request in order
+    truncated = seen > MAX_BODY_BYTES
+    if not truncated and odd_bodies.is_packed(body, request.headers.get("content-encoding", "")):
+        unpacked = odd_bodies.unpacked(body, MAX_BODY_BYTES)
+        body = body if unpacked is None else unpacked
+        truncated = len(body) > MAX_BODY_BYTES
+    return RawCallback(body[:MAX_BODY_BYTES], source, datetime.now(UTC), truncated=truncated)
 
 
-async def validate(request: Request, source: str) -> JsonResponse:
-    """Says whether M-Pesa should take a payment. In doubt yes: money held beats money refused."""
-    body = await read_body(request)
-    try:
-        verdict = await _service(request).validate(parse_callback(body.content, source))
-    except MalformedCallback as malformed:
-        log.warning("validation_malformed", fault=malformed.fault, source=source)
-        bad_amount = malformed.field == "TransAmount"
-        return JsonResponse(
-            answers.refused_by_code(answers.INVALID_AMOUNT) if bad_amount else answers.accepted_by_code()
-        )
-    except (ServiceError, TimeoutError) as error:
-        log.warning("validation_unanswered", cause=getattr(error, "reason", "TIMED_OUT"))
-        return JsonResponse(answers.accepted_by_code())
-    return JsonResponse(answers.validated(verdict))
+async def _read(request: Request) -> tuple[bytes, int]:
+    """The first MAX_BODY_BYTES of a body, and how many bytes there were."""
+    kept, seen, more = bytearray(), 0, True
+    while more and seen <= _MAX_READ_BYTES:
+        message = await request.receive()
+        if message["type"] == "http.disconnect":
+            raise ClientDisconnect
+        chunk, more = message.get("body", b""), message.get("more_body", False)
+        seen += len(chunk)
+        kept += chunk[: MAX_BODY_BYTES - len(kept)]
+    return bytes(kept), seen
 
 
-async def hold(request: Request, source: str) -> JsonResponse:
-    """Keeps what comes to an unknown address with a live secret: there may be money in it, paid or not yet."""
-    body = await read_body(request)
-    malformed = MalformedCallback("address", _UNKNOWN_ADDRESS, worth_keeping=bool(body.content.strip()))
-    return await _keep(_service(request), body, malformed, source, status=404)
-
-
-_HANDLERS: dict[Kind, Callable[[Request, str], Awaitable[JsonResponse]]] = {
-    Kind.CONFIRMATION: confirm,
-    Kind.VALIDATION: validate,
-    Kind.UNCLEAR: hold,
-}
-
-
-async def _record(service: CallbackService, body: ReadBody, source: str) -> Receipt:
-    if body.truncated:
+async def _record(service: CallbackService, callback: RawCallback) -> Receipt:
+    if callback.truncated:
         raise MalformedCallback("body", f"body: longer than {MAX_BODY_BYTES} bytes")
-    payment = parse_callback(body.content, source, datetime.now(UTC))
+    payment = parse_callback(callback.body, callback.source_address, callback.receive_time)
     try:
         return await service.record(payment)
     except InvalidArgument as error:
@@ -148,22 +127,3 @@ def not_stored(trans_id: str, error: NotSpooled) -> HTTPException:
     """The one place where a payment is turned away, because neither billing nor the spool could store it."""
     log.error("payment_not_stored", trans_id=trans_id, cause=error.told)
     return refusal(503, "The payment could not be stored; send it again", retry_after=5)
-
-
-async def _keep(
-    service: CallbackService, body: ReadBody, malformed: MalformedCallback, source: str, *, status: int = 400
-) -> JsonResponse:
-    callback_id = None
-    if malformed.worth_keeping:
-        callback = RawCallback(
-            body.content, source, datetime.now(UTC), fault=malformed.fault[:255], truncated=body.truncated
-        )
-        try:
-            callback_id = await service.keep(callback)
-        except NotSpooled as error:
-            # There may be money in it: the sender must not believe that we have it.
-            log.error("callback_not_kept", fault=malformed.fault, cause=error.told)  # noqa: TRY400
-            raise refusal(503, "The callback could not be kept; send it again", retry_after=5) from None
-    log.warning("callback_malformed", fault=malformed.fault, callback_id=callback_id, source=source)
-    answer = rejected(malformed.fault, datetime.now(UTC), quarantine_id=callback_id)
-    return JsonResponse(answer, 413 if body.truncated else status)

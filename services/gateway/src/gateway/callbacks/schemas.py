@@ -1,6 +1,6 @@
-"""What OpenAPI says of M-Pesa's routes: shapes only. The bodies are made by gateway.callbacks.answers.
+"""What OpenAPI says of M-Pesa's routes: shapes only.
 
-The routes here are never served: they only describe gateway.callbacks.routes.CallbackRoute.
+The routes here are never served: they only describe those of gateway.callbacks.routes and validation.
 """
 
 from typing import Any, Literal
@@ -8,8 +8,7 @@ from typing import Any, Literal
 from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
-from gateway.callbacks import routes
-from gateway.callbacks.rules import PATHS, Kind
+from gateway.callbacks import routes, validation
 
 Json = dict[str, Any]
 
@@ -128,14 +127,17 @@ VALIDATION: Json = {
 def described() -> APIRouter:
     """Each of a callback's addresses, also with a secret behind it, for OpenAPI alone."""
     router = APIRouter(tags=["callbacks"])
-    for path, kind in PATHS.items():
-        handler = routes.validate if kind is Kind.VALIDATION else routes.confirm
-        shapes = VALIDATION if kind is Kind.VALIDATION else CONFIRMATION
-        name = path.strip("/").replace("/", "_")
-        router.post(path, name=name, description=handler.__doc__, **shapes)(_without_secret)
-        with_secret = f"{path}/{{secret}}"
-        router.post(with_secret, name=f"{name}_with_secret", description=handler.__doc__, **shapes)(_with_secret)
+    for path in routes.PATHS:
+        _describe(router, path, description=routes.confirm.__doc__, **CONFIRMATION)
+    for path in validation.PATHS:
+        _describe(router, path, description=validation.validate.__doc__, **VALIDATION)
     return router
+
+
+def _describe(router: APIRouter, path: str, **shapes: Any) -> None:
+    name = path.strip("/").replace("/", "_")
+    router.post(path, name=name, **shapes)(_without_secret)
+    router.post(f"{path}/{{secret}}", name=f"{name}_with_secret", **shapes)(_with_secret)
 
 
 async def _without_secret() -> None:

@@ -4,21 +4,19 @@ Callbacks of one TransID keep their order, whoever hands them in: while one wait
 """
 
 import asyncio
-import time
 from contextlib import suppress
-from datetime import UTC, datetime
 from weakref import WeakValueDictionary
 
-import structlog
-from servicekit.rpc.errors import DeadlineExceeded, InvalidArgument, RowLocked, ServiceError, Unavailable
+from servicekit.rpc.errors import InvalidArgument, ServiceError, Unavailable
 
-from gateway.batching import AWAY, Batcher
-from gateway.callbacks.parsing import Payment, RawCallback
-from gateway.clients.billing import DEFERRED, QUARANTINE_FULL, Billing, Receipt, ValidationVerdict
+from gateway.batching import Batcher
+from gateway.callbacks.holding import Holding
+from gateway.callbacks.parsing import Payment
+from gateway.clients.billing import DEFERRED, Billing, Receipt, ValidationVerdict
+from gateway.clients.quarantine import Quarantine
+from gateway.spool.breaker import CircuitBreaker
 from gateway.spool.errors import NotSpooled
-from gateway.spool.service import CircuitBreaker, Spool
-
-log = structlog.get_logger()
+from gateway.spool.service import Spool
 
 
 class CallbackService:
@@ -27,9 +25,15 @@ class CallbackService:
     """
 
     def __init__(
-        self, billing: Billing, spool: Spool, *, deadline: float, validation_deadline: float, first_deferral: float
+        self,
+        billing: Billing,
+        quarantine: Quarantine,
+        spool: Spool,
+        *,
+        deadline: float,
+        validation_deadline: float,
+        first_deferral: float,
     ) -> None:
-        self.billing = billing
         self.spool = spool
         self._recorder = Batcher(billing.record, deadline=deadline)
         self._validator = Batcher(billing.validate, deadline=validation_deadline)
@@ -39,8 +43,8 @@ class CallbackService:
         )
         if spool.state.waiting:
             self.breaker.trip("SPOOL_NOT_EMPTY")  # as it was when we stopped; the drain finds out
+        self.holding = Holding(quarantine, spool, self.breaker, first_deferral)
         self._locks = KeyedLocks()
-        self._first_deferral = first_deferral
 
     @property
     def can_take(self) -> bool:
@@ -61,30 +65,12 @@ class CallbackService:
         when billing breaks on what is quarantined.
         """
         async with self._locks.of(payment.trans_id):
-            if self.spool.holds(payment.trans_id):
-                return await self._spool(payment)
+            if payment.trans_id in self.spool.held:
+                return await self.holding.spool(payment)
             if self.breaker.is_open:
                 with suppress(NotSpooled):
-                    return await self._spool(payment)
+                    return await self.holding.spool(payment)
             return await self._ask(payment, quarantined=quarantined)
-
-    async def validate(self, payment: Payment) -> ValidationVerdict:
-        """What would become of a payment. Raises ServiceError, TimeoutError."""
-        return await self._validator.submit(payment)
-
-    async def keep(self, callback: RawCallback) -> int | None:
-        """Keep a malformed callback: its id in quarantine, None when it waits in the spool. Raises NotSpooled."""
-        if self.breaker.is_open:
-            with suppress(NotSpooled):
-                await self.spool.put(callback)
-                return None
-        successes = self.breaker.successes
-        try:
-            return await self.billing.quarantine(callback)
-        except ServiceError as error:
-            self._note(error, successes)
-            await self.spool.put(callback)
-            return None
 
     async def _ask(self, payment: Payment, *, quarantined: bool) -> Receipt:
         successes = self.breaker.successes
@@ -92,63 +78,16 @@ class CallbackService:
             receipt = await self._recorder.submit(payment)
         except InvalidArgument:
             raise
-        except RowLocked:
-            return await self._put_off(payment)
-        except (*AWAY, TimeoutError) as error:
-            # Done or not, handing it over once more is safe.
-            self._note(error, successes)
-            return await self._spool(payment)
-        except ServiceError as error:
-            if quarantined:
-                raise
-            return await self._quarantine(payment, error, successes)
+        except (ServiceError, TimeoutError) as error:
+            return await self.holding.failed(payment, error, successes, quarantined=quarantined)
         if receipt.outcome == DEFERRED:
-            return await self._put_off(payment)
+            return await self.holding.put_off(payment)
         self.breaker.succeeded()
         return receipt
 
-    def _note(self, error: ServiceError | TimeoutError, successes: int) -> None:
-        """Tell the breaker of a failure; `successes` as they were counted before the call."""
-        if isinstance(error, TimeoutError):
-            self.breaker.timed_out("TIMED_OUT", successes)
-        elif isinstance(error, DeadlineExceeded):
-            self.breaker.timed_out(error.told, successes)
-        elif isinstance(error, AWAY) and _is_billing_away(error):
-            self.breaker.trip(error.told)
-
-    async def _quarantine(self, payment: Payment, error: ServiceError, successes: int) -> Receipt:
-        """Billing breaks on this payment: a person must look at it, but its money is not lost."""
-        fault = f"payment: billing could not record it ({error.reason})"
-        log.error("payment_quarantined", trans_id=payment.trans_id, cause=error.reason)
-        try:
-            await self.billing.quarantine(_callback(payment, fault))
-        except ServiceError as failed:
-            self._note(failed, successes)
-            return await self._spool(payment)
-        return _held(payment, "quarantined")
-
-    async def _put_off(self, payment: Payment) -> Receipt:
-        """Leave it to the drain, which tries it again by itself; the others do not wait for it."""
-        return await self._spool(payment, due=time.monotonic() + self._first_deferral)
-
-    async def _spool(self, payment: Payment, due: float = 0.0) -> Receipt:
-        await self.spool.put(_callback(payment), due)
-        log.debug("payment_spooled", trans_id=payment.trans_id)
-        return _held(payment, "spooled")
-
-
-def _is_billing_away(error: ServiceError) -> bool:
-    """Whether it is billing that is away, and not merely our queue or its quarantine that is full, or a row locked."""
-    return error.service == "billing" and error.reason != QUARANTINE_FULL and not isinstance(error, RowLocked)
-
-
-def _callback(payment: Payment, fault: str = "") -> RawCallback:
-    receive_time = payment.receive_time or datetime.now(UTC)
-    return RawCallback(payment.callback_body, payment.source_address, receive_time, payment.trans_id, fault)
-
-
-def _held(payment: Payment, outcome: str) -> Receipt:
-    return Receipt(payment.trans_id, outcome, reason="", repeated=False, isp_id=0, customer_id=0)
+    async def validate(self, payment: Payment) -> ValidationVerdict:
+        """What would become of a payment. Raises ServiceError, TimeoutError."""
+        return await self._validator.submit(payment)
 
 
 class KeyedLocks:

@@ -9,7 +9,7 @@ from rejesha.billing.v1 import task_service_pb2 as task_pb
 from rejesha.notify.v1 import notify_service_pb2 as notify_pb
 from servicekit.moments import to_datetime
 
-from gateway.clients.enums import name_of, outcome, unmatched_reason
+from gateway.clients.billing import name_of, outcome, unmatched_reason
 
 
 @dataclass(frozen=True, slots=True)

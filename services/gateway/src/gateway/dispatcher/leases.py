@@ -167,9 +167,12 @@ class LeaseLoop(Generic[TaskT]):
         async with self._slots:
             if self._stopping.is_set() or tasks[0].lease_left < self._worker.deadline + self._limits.margin:
                 return [Report(task, "not started in time") for task in tasks]
-            reports = await carry_all(tasks, self._worker.call, self._worker.refused)
+            results = await carry_all(tasks, self._worker.call)
         self._no_answer.succeeded()
-        return reports
+        return [
+            self._worker.refused(task, result) if isinstance(result, ServiceError) else result
+            for task, result in zip(tasks, results, strict=True)
+        ]
 
     async def _give_back(self, tasks: Sequence[TaskT], error: ServiceError) -> Sequence[Report]:
         """Report the tasks as not tried, after a pause."""

@@ -45,13 +45,16 @@ class Reporter:
             batch = [self._waiting.popleft() for _ in range(min(MAX_REPORTS, len(self._waiting)))]
             last_try = self._stopping.is_set()
             try:
-                await carry_all(batch, self._complete, _refused)
+                results = await carry_all(batch, self._complete)
             except ServiceError as error:
                 await self._keep(batch, error, last_try=last_try)
             except Exception:
                 log.exception("reports_broken", count=len(batch))
             else:
                 self._backoff.succeeded()
+                for report, refusal in zip(batch, results, strict=True):
+                    if refusal:
+                        _refused(report, refusal)
 
     async def _keep(self, batch: Sequence[Report], error: ServiceError, *, last_try: bool) -> None:
         """Hold on to reports whose leases last longer than the pause, and drop the others."""

@@ -17,8 +17,9 @@ from servicekit.backoff import Backoff
 from servicekit.rpc.errors import InvalidArgument, ServiceError
 
 from gateway.clients.notify import Notify, OutgoingMessage
+from gateway.spool.breaker import CircuitBreaker
 from gateway.spool.rules import Trouble, why_rejected, why_waiting
-from gateway.spool.service import CircuitBreaker, Spool
+from gateway.spool.service import Spool
 from gateway.waiting import wait_for
 
 log = structlog.get_logger()

@@ -5,13 +5,14 @@ import time
 from datetime import UTC, datetime
 
 from fastapi import APIRouter, Request
+from fastapi.responses import JSONResponse
 from servicekit.rpc.errors import ServiceError
 
+from gateway.callbacks.answers import Body, timestamp
 from gateway.callbacks.service import CallbackService
 from gateway.clients import health as client
-from gateway.clients.billing import Billing, Waiting
+from gateway.clients.operations import Operations, Waiting
 from gateway.operations import schemas
-from gateway.responses import Body, JsonResponse, timestamp
 from gateway.spool.rules import why_waiting
 
 router = APIRouter(tags=["health"])
@@ -23,7 +24,7 @@ _FRESH_FOR = 5.0
 class WaitingCounts:
     """What waits for a person, as billing counts it; asked seldom, so that a probe each second costs it nothing."""
 
-    def __init__(self, billing: Billing) -> None:
+    def __init__(self, billing: Operations) -> None:
         self._billing = billing
         self._known: Waiting | None = None
         self._until = 0.0
@@ -41,28 +42,28 @@ class WaitingCounts:
 
 
 @router.get("/livez", response_model=schemas.Alive)
-async def livez() -> JsonResponse:
+async def livez() -> JSONResponse:
     """The process runs. Asks nobody: a restart would mend nothing that is wrong elsewhere."""
-    return JsonResponse({"status": "alive"})
+    return JSONResponse({"status": "alive"})
 
 
 @router.get("/readyz", **schemas.READY)
-async def readyz(request: Request) -> JsonResponse:
+async def readyz(request: Request) -> JSONResponse:
     """Whether requests should be sent here; 503 while the process starts or stops, or could store no payment."""
     service: CallbackService | None = request.app.state.callbacks
     ready = request.app.state.lifecycle.ready and (service is None or service.can_take)
-    return JsonResponse({"status": "ready" if ready else "not ready"}, 200 if ready else 503)
+    return JSONResponse({"status": "ready" if ready else "not ready"}, 200 if ready else 503)
 
 
 @router.get("/health", **schemas.HEALTH)
-async def health(request: Request) -> JsonResponse:
+async def health(request: Request) -> JSONResponse:
     """Whether billing can store payments (503 if not), the state of each service, and what waits."""
     service: CallbackService | None = request.app.state.callbacks
     counts: WaitingCounts | None = request.app.state.counts
     asked = asyncio.ensure_future(client.states(request.app.state.clients.health))
     waiting = await counts.get() if counts else None
     body = describe(await asked, service, waiting, datetime.now(UTC))
-    return JsonResponse(body, 503 if body["status"] == "unhealthy" else 200)
+    return JSONResponse(body, 503 if body["status"] == "unhealthy" else 200)
 
 
 def describe(states: dict[str, str], service: CallbackService | None, waiting: Waiting | None, now: datetime) -> Body:

@@ -10,21 +10,24 @@ from typing import Annotated
 
 import structlog
 from fastapi import APIRouter, Depends, Path, Request
+from fastapi.responses import JSONResponse
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from servicekit.rpc.errors import InvalidArgument, NotFound, ServiceError
 from starlette.exceptions import HTTPException
 
-from gateway.callbacks import answers
-from gateway.callbacks.bodies import read_body
-from gateway.callbacks.parsing import MalformedCallback, Payment, parse_callback
-from gateway.callbacks.routes import not_stored
+from gateway.callbacks.answers import Body, recorded, timestamp
+from gateway.callbacks.errors import MalformedCallback
+from gateway.callbacks.parsing import Payment, parse_callback
+from gateway.callbacks.routes import not_stored, receive
 from gateway.callbacks.service import CallbackService
-from gateway.clients.billing import QuarantinedCallback, Receipt
+from gateway.clients.billing import Receipt
 from gateway.clients.notify import MAX_LISTED, Notify
+from gateway.clients.operations import Operations
+from gateway.clients.quarantine import Quarantine, QuarantinedCallback
 from gateway.clients.timeline import MessageRecord
 from gateway.operations import schemas, timeline
 from gateway.operations.health import describe_spool
-from gateway.responses import Body, JsonResponse, refusal, timestamp
+from gateway.refusals import refusal
 from gateway.spool.errors import DiskFailed, NotSpooled
 from gateway.spool.rules import Entry
 
@@ -51,22 +54,22 @@ router = APIRouter(tags=["operator"], dependencies=[Depends(_require_token)])
 
 
 @router.get("/payments/{TransID}", **schemas.TIMELINE)
-async def get_payment(request: Request, trans_id: Annotated[str, Path(alias="TransID")]) -> JsonResponse:
+async def get_payment(request: Request, trans_id: Annotated[str, Path(alias="TransID")]) -> JSONResponse:
     """A payment and its timeline: what it is, and step by step what was done about it."""
-    service: CallbackService = request.app.state.callbacks
+    billing: Operations = request.app.state.operations
     wanted = trans_id.strip().upper()
     if not _TRANS_ID.fullmatch(wanted):
         raise refusal(404, "No such payment")
     try:
-        payment = await service.billing.get_payment(wanted)
+        payment = await billing.get_payment(wanted)
     except ServiceError as error:
-        if service.spool.holds(wanted):
+        if wanted in request.app.state.callbacks.spool.held:
             raise refusal(503, "It waits in the spool, billing does not have it yet", retry_after=5) from None
         if isinstance(error, NotFound):
             raise refusal(404, "No such payment") from None
         raise refusal(503, f"billing cannot be asked right now ({error.reason})", retry_after=5) from None
     messages, notes = await _messages(request.app.state.notify, wanted)
-    return JsonResponse(timeline.compose(payment, messages, notes))
+    return JSONResponse(timeline.compose(payment, messages, notes))
 
 
 async def _messages(notify: Notify, trans_id: str) -> tuple[list[MessageRecord] | None, list[str]]:
@@ -80,14 +83,14 @@ async def _messages(notify: Notify, trans_id: str) -> tuple[list[MessageRecord] 
 
 
 @router.get("/spool", **schemas.SPOOL)
-async def show_spool(request: Request) -> JsonResponse:
+async def show_spool(request: Request) -> JSONResponse:
     """What waits on this gateway's disk for billing, oldest first, and how the disk is. Never a body."""
     service: CallbackService = request.app.state.callbacks
     try:
-        entries = await service.spool.heads(_MAX_SHOWN)
+        entries = await service.spool.on_disk(lambda store: store.heads(_MAX_SHOWN))
     except DiskFailed as error:
         raise refusal(503, f"The spool cannot be read: {error}") from None
-    return JsonResponse(
+    return JSONResponse(
         {
             **describe_spool(service),
             "billing": "away" if service.breaker.is_open else "reachable",
@@ -110,29 +113,31 @@ def _head(entry: Entry) -> Body:
 
 
 @router.post("/quarantine/{callback_id}/replay", **schemas.REPLAY)
-async def replay(request: Request, callback_id: CallbackId) -> JsonResponse:
+async def replay(request: Request, callback_id: CallbackId) -> JSONResponse:
     """Reads a quarantined callback again, or the corrected one in the body, and records it as a delivery is recorded.
 
     Safe to repeat; where the payment had to be spooled, repeat it later to close the callback.
     """
-    service: CallbackService = request.app.state.callbacks
-    corrected = await read_body(request)
+    quarantine: Quarantine = request.app.state.quarantine
+    corrected = await receive(request)
     if corrected.truncated:
         raise refusal(413, "body: too long")
     try:
-        quarantined = await _open_callback(service, callback_id)
-        payment = _parse(corrected.content or quarantined.callback_body, quarantined.source_address)
-        receipt = await _record(service, callback_id, payment)
+        quarantined = await _open_callback(quarantine, callback_id)
+        payment = _parse(corrected.body or quarantined.callback_body, quarantined.source_address)
+        receipt = await _record(request.app.state.callbacks, payment)
+        if receipt.outcome not in _STILL_OPEN:
+            await quarantine.resolve(callback_id, receipt.trans_id, "replayed through the gateway")
     except ServiceError as error:
         log.warning("replay_unfinished", callback_id=callback_id, cause=error.told)
         raise refusal(503, "billing did not finish it; repeating is safe", retry_after=5) from None
     log.info("callback_replayed", callback_id=callback_id, trans_id=receipt.trans_id, outcome=receipt.outcome)
-    return JsonResponse(answers.recorded(receipt, datetime.now(UTC)))
+    return JSONResponse(recorded(receipt, datetime.now(UTC)))
 
 
-async def _open_callback(service: CallbackService, callback_id: int) -> QuarantinedCallback:
+async def _open_callback(quarantine: Quarantine, callback_id: int) -> QuarantinedCallback:
     try:
-        found = await service.billing.get_quarantined_callback(callback_id)
+        found = await quarantine.get(callback_id)
     except NotFound:
         raise refusal(404, "No such callback in quarantine") from None
     if found.state != "open":
@@ -147,13 +152,10 @@ def _parse(body: bytes, source_address: str) -> Payment:
         raise refusal(400, malformed.fault) from None
 
 
-async def _record(service: CallbackService, callback_id: int, payment: Payment) -> Receipt:
+async def _record(service: CallbackService, payment: Payment) -> Receipt:
     try:
-        receipt = await service.record(payment, quarantined=True)
+        return await service.record(payment, quarantined=True)
     except InvalidArgument as error:
         raise refusal(400, f"payment: {str(error) or error.reason}") from None
     except NotSpooled as error:
         raise not_stored(payment.trans_id, error) from None
-    if receipt.outcome not in _STILL_OPEN:
-        await service.billing.resolve(callback_id, receipt.trans_id, "replayed through the gateway")
-    return receipt

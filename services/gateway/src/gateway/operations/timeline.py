@@ -8,8 +8,8 @@ from typing import Any
 import orjson
 from servicekit.money import in_shillings
 
+from gateway.callbacks.answers import Body, timestamp
 from gateway.clients.timeline import Delivery, MessageRecord, PaymentRecord, PaymentTimeline, TaskRecord, TimelineEntry
-from gateway.responses import Body, timestamp
 
 Moment = tuple[datetime, Body]
 

@@ -15,11 +15,15 @@ from servicekit.backoff import Backoff
 from servicekit.rpc.errors import DatabaseRefuses, DeadlineExceeded, ResourceExhausted, RowLocked, ServiceError
 
 from gateway.batching import AWAY, carry_all
-from gateway.callbacks.parsing import MalformedCallback, Payment, parse_callback
-from gateway.clients.billing import DEFERRED, QUARANTINE_FULL, Billing, Receipt
+from gateway.callbacks.errors import MalformedCallback
+from gateway.callbacks.parsing import Payment, parse_callback
+from gateway.clients.billing import DEFERRED, Billing, Receipt
+from gateway.clients.quarantine import QUARANTINE_FULL, Quarantine
+from gateway.spool.breaker import CircuitBreaker
 from gateway.spool.errors import DiskFailed
 from gateway.spool.rules import Entry
-from gateway.spool.service import CircuitBreaker, Spool
+from gateway.spool.service import Spool
+from gateway.spool.store import Store
 from gateway.waiting import wait_for
 from servicekit import backoff
 
@@ -59,10 +63,17 @@ class Drain:
     """Works until `stopping` is set, and then stops between two calls."""
 
     def __init__(
-        self, spool: Spool, billing: Billing, breaker: CircuitBreaker, stopping: asyncio.Event, pace: DrainPace
+        self,
+        spool: Spool,
+        billing: Billing,
+        quarantine: Quarantine,
+        breaker: CircuitBreaker,
+        stopping: asyncio.Event,
+        pace: DrainPace,
     ) -> None:
         self._spool = spool
         self._billing = billing
+        self._quarantine = quarantine
         self._breaker = breaker
         self._stopping = stopping
         self._pace = pace
@@ -88,7 +99,7 @@ class Drain:
         """One round; how long to pause after it, in seconds."""
         successes = self._breaker.successes
         try:
-            await self._spool.heal()
+            await self._heal()
             await self._round()
         except RowLocked as error:
             cause = error.reason  # billing is there
@@ -111,13 +122,26 @@ class Drain:
         log.warning("drain_waits", cause=cause, waiting=self._spool.state.waiting, pause=round(pause, 2))
         return pause
 
+    async def _heal(self) -> None:
+        """Find out whether a disk that failed or was full works again; without callbacks nobody else would."""
+        if self._spool.can_store:
+            return
+        failed = self._spool.state.failure
+        try:
+            await self._spool.on_disk(Store.probe)
+        except DiskFailed as error:
+            log.warning("spool_still_failing", cause=str(error))
+        else:
+            if failed:
+                log.info("spool_works_again")
+
     async def _round(self) -> None:
         self._spool.filled.clear()
         now = time.monotonic()
-        if payments := await self._spool.due_payments(now, MAX_BATCH):
+        if payments := await self._spool.on_disk(lambda store: store.due_payments(now, MAX_BATCH)):
             await self._hand_over(payments)
-        elif malformed := await self._spool.due_malformed(now, _MAX_MALFORMED_BATCH):
-            await self._quarantine([(entry, entry.callback.fault) for entry in malformed])
+        elif malformed := await self._spool.on_disk(lambda store: store.due_malformed(now, _MAX_MALFORMED_BATCH)):
+            await self._hand_over_malformed([(entry, entry.callback.fault) for entry in malformed])
         else:
             await self._rest()
 
@@ -125,7 +149,7 @@ class Drain:
         # With nothing to hand over, nobody here finds out whether billing is back: the next callback does.
         if self._breaker.open_for > self._pace.max_pause:
             self._breaker.retry()
-        due = await self._spool.next_due()
+        due = await self._spool.on_disk(Store.next_due)
         pause = self._pace.poll if due is None else min(self._pace.poll, max(0.0, due - time.monotonic()))
         await wait_for(self._spool.filled, pause)
 
@@ -134,7 +158,7 @@ class Drain:
         entries = entries[: self._sizes[deferred]]
         readable, doubtful = _read(entries)
         try:
-            results = await carry_all(readable, self._record, _blame)
+            results = await carry_all(readable, self._record)
         except (DatabaseRefuses, DeadlineExceeded, RowLocked) as error:
             await self._try_fewer(entries, at_once=isinstance(error, RowLocked))
             raise
@@ -143,7 +167,7 @@ class Drain:
         for one, result in zip(readable, results, strict=True):
             if isinstance(result, ServiceError):
                 doubtful.append((one.entry, f"payment: {str(result) or result.reason}"))
-        await self._quarantine(doubtful)
+        await self._hand_over_malformed(doubtful)
 
     async def _try_fewer(self, entries: Sequence[Entry], *, at_once: bool) -> None:
         """Perhaps it is one of them: fewer are tried the next time, and who is left alone lets the others go first.
@@ -169,23 +193,32 @@ class Drain:
         elif deferred:
             self._breaker.retry()  # it is there, and answers
         self._spool.counters.deferred += len(deferred)
-        await self._spool.forget(recorded)
+        await self._forget(recorded)
         await self._put_off(deferred)
 
-    async def _put_off(self, entries: Sequence[Entry]) -> None:
-        now = time.monotonic()
-        due = [now + self._pace.deferral(entry.deferrals) for entry in entries]
-        await self._spool.postpone([replace(entry, deferrals=entry.deferrals + 1) for entry in entries], due)
+    async def _forget(self, applied: Sequence[Entry]) -> None:
+        if applied:
+            await self._spool.on_disk(lambda store: store.forget(applied))
+            self._spool.held.remove(entry.callback for entry in applied)
 
-    async def _record(self, items: Sequence[_Readable]) -> Sequence[Receipt | ServiceError]:
+    async def _put_off(self, entries: Sequence[Entry]) -> None:
+        if entries:
+            now = time.monotonic()
+            put_off = [
+                (replace(entry, deferrals=entry.deferrals + 1), now + self._pace.deferral(entry.deferrals))
+                for entry in entries
+            ]
+            await self._spool.on_disk(lambda store: store.postpone(put_off))
+
+    async def _record(self, items: Sequence[_Readable]) -> Sequence[Receipt]:
         return await self._billing.record([item.payment for item in items])
 
-    async def _quarantine(self, doubtful: Sequence[tuple[Entry, str]]) -> None:
+    async def _hand_over_malformed(self, doubtful: Sequence[tuple[Entry, str]]) -> None:
         """Hand over what billing cannot record as a payment; each with what is wrong with it."""
         callbacks = [replace(entry.callback, fault=fault) for entry, fault in doubtful]
         entries = [entry for entry, _ in doubtful]
         try:
-            results = await carry_all(callbacks, self._billing.quarantine_all, lambda _callback, error: error)
+            results = await carry_all(callbacks, self._quarantine.keep)
         except ResourceExhausted as error:
             if error.reason != QUARANTINE_FULL:
                 raise
@@ -197,7 +230,7 @@ class Drain:
             self._breaker.succeeded()
             self._spool.counters.quarantined += len(kept)
             log.warning("callbacks_quarantined", callbacks=len(kept), trans_ids=_named(kept))
-        await self._spool.forget(kept)
+        await self._forget(kept)
         await self._try_later(stuck)
 
     async def _try_later(self, stuck: Sequence[Entry]) -> None:
@@ -213,8 +246,11 @@ class Drain:
         await self._put_off([entry for entry in tried if entry.tries < MAX_TRIES])
 
     async def _reject(self, entries: Sequence[Entry], why: str) -> None:
-        await self._spool.reject(entries, why)
+        """Hand these over no more until the next start; an operator sees them."""
         if entries:
+            await self._spool.on_disk(lambda store: store.reject(entries, why))
+            self._spool.held.remove(entry.callback for entry in entries)
+            self._spool.counters.rejected += len(entries)
             log.error("callbacks_rejected", callbacks=len(entries), trans_ids=_named(entries), cause=why)
 
 
@@ -238,7 +274,3 @@ def _read(entries: Sequence[Entry]) -> tuple[list[_Readable], list[tuple[Entry, 
         except MalformedCallback as malformed:
             doubtful.append((entry, malformed.fault))
     return readable, doubtful
-
-
-def _blame(_item: _Readable, error: ServiceError) -> ServiceError:
-    return error

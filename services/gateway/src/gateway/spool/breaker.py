@@ -1,0 +1,83 @@
+"""Which callbacks go to the spool without asking billing: all of them while billing is away, and meanwhile and later
+those of a payment that waits there already.
+"""
+
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable
+
+import structlog
+
+from gateway.callbacks.parsing import RawCallback
+
+log = structlog.get_logger()
+
+
+class CircuitBreaker:
+    """Remembers that billing is away, so that not every callback has to wait to find it out.
+
+    `on_trip` is called each time that it opens; `cause` says why it did, "" while it is closed. `successes` counts what
+    billing has stored since the process started.
+    """
+
+    def __init__(self, on_trip: Callable[[str], None]) -> None:
+        self.successes = 0
+        self.cause = ""
+        self._on_trip = on_trip
+        self._since: float | None = None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether callbacks should go to the spool without asking billing."""
+        return self._since is not None
+
+    @property
+    def open_for(self) -> float:
+        """How long it has been open, in seconds; 0 when it is not."""
+        return time.monotonic() - self._since if self._since is not None else 0.0
+
+    def trip(self, cause: str) -> None:
+        """Billing did not answer, or said that it cannot store."""
+        self.cause = cause
+        if self._since is None:
+            self._since = time.monotonic()
+            log.warning("billing_away", cause=cause)
+            self._on_trip(cause)
+
+    def timed_out(self, cause: str, successes: int) -> None:
+        """Billing did not answer in time; it is not away when it stored something since `successes` were counted."""
+        if self.successes == successes:
+            self.trip(cause)
+
+    def succeeded(self) -> None:
+        """Billing stored something."""
+        self.successes += 1
+        self.retry()
+
+    def retry(self) -> None:
+        """Let billing be asked again."""
+        if self._since is not None:
+            log.info("billing_asked_again", seconds=round(self.open_for, 1))
+            self._since, self.cause = None, ""
+
+
+class HeldTransIds:
+    """The TransIDs of the payments that wait in the spool."""
+
+    def __init__(self, trans_ids: Iterable[str]) -> None:
+        self._counts = Counter(trans_ids)
+
+    def __contains__(self, trans_id: str) -> bool:
+        return trans_id in self._counts
+
+    def add(self, callbacks: Iterable[RawCallback]) -> None:
+        """Payments among these wait from now on."""
+        self._counts.update(callback.trans_id for callback in callbacks if not callback.malformed)
+
+    def remove(self, callbacks: Iterable[RawCallback]) -> None:
+        """These wait no longer."""
+        for callback in callbacks:
+            if not callback.malformed:
+                self._counts[callback.trans_id] -= 1
+                if not self._counts[callback.trans_id]:
+                    del self._counts[callback.trans_id]
