@@ -27,8 +27,8 @@ from rejesha.notify.v1 import notify_service_pb2 as notify_pb
 from rejesha.notify.v1 import notify_service_pb2_grpc as notify_grpc
 from rejesha.router_control.v1 import router_control_service_pb2 as router_pb
 from rejesha.router_control.v1 import router_control_service_pb2_grpc as router_grpc
-from router_control.routeros.workers import Workers
-from router_control.routers.service import Defaults, Registry
+from router_control.routeros.pool import Pool
+from router_control.routers.targets import Defaults, Targets
 from router_control.routers.vault import Vault
 from servicekit.rpc.server import Server
 
@@ -155,8 +155,8 @@ def serve_billing(file: Path, directory: Path) -> Iterator[Billing]:
 class RouterControl:
     """router-control with one router, Tower 1."""
 
-    def __init__(self, registry: Registry, target: str) -> None:
-        self.registry, self.target = registry, target
+    def __init__(self, targets: Targets, target: str) -> None:
+        self.targets, self.target = targets, target
         channel = grpc.insecure_channel(target)
         self.close = channel.close
         self.stub = router_grpc.RouterControlServiceStub(channel)
@@ -174,7 +174,7 @@ class RouterControl:
 
     def password(self, router_id: int) -> str:
         """What would be sent to it; that never comes out over gRPC."""
-        return self.registry.target(self.registry.get(router_id)).login.password
+        return self.targets.of(self.targets.registration(router_id)).login.password
 
     def trust(self, router_id: int, certificate: str) -> None:
         self.stub.TrustRouter(router_pb.TrustRouterRequest(router_id=router_id, certificate_sha256=certificate))
@@ -183,16 +183,16 @@ class RouterControl:
 @contextmanager
 def serve_router_control(file: Path, directory: Path) -> Iterator[RouterControl]:
     with copied(file, directory) as engine:
-        workers, vault = Workers(), Vault([Fernet.generate_key().decode()])
-        registry = Registry(engine, vault, Defaults("default", "default-word", 8728))
-        servicer = router_control.__main__.RouterControlServicer(registry, workers)
+        pool, vault = Pool(), Vault([Fernet.generate_key().decode()])
+        defaults = Defaults("default", "default-word", 8728)
+        servicer = router_control.__main__.RouterControlServicer(engine, vault, defaults, pool)
         server = Server("127.0.0.1:0", threads=4, probe=lambda: True)
         server.add(router_grpc.add_RouterControlServiceServicer_to_server, servicer)
         with listening(server) as target:
-            served = RouterControl(registry, target)
+            served = RouterControl(Targets(engine, vault, defaults), target)
             yield served
             served.close()
-        workers.close()
+        pool.close()
 
 
 class Notify:

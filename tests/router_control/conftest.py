@@ -101,8 +101,8 @@ def short(result):
 def service(sqlite_url):
     engine = database.create_engine(sqlite_url)
     migrate.upgrade(engine, "router_control", MIGRATIONS)
-    pool, of_registry = Pool(), (engine, Vault([Fernet.generate_key().decode()]), Defaults())
-    servicer = RouterControlServicer(Registry(*of_registry), Targets(*of_registry), pool)
+    pool = Pool()
+    servicer = RouterControlServicer(engine, Vault([Fernet.generate_key().decode()]), Defaults(), pool)
     server = Server("127.0.0.1:0", threads=THREADS, probe=lambda: True)
     server.add(pb_grpc.add_RouterControlServiceServicer_to_server, servicer)
     server.start()

@@ -9,8 +9,8 @@ from rejesha.billing.v1 import account_service_pb2_grpc
 from rejesha.router_control.v1 import router_control_service_pb2_grpc
 from router_control.__main__ import MIGRATIONS as ROUTER_MIGRATIONS
 from router_control.__main__ import RouterControlServicer
-from router_control.routeros.workers import Workers
-from router_control.routers.service import Defaults, Registry
+from router_control.routeros.pool import Pool
+from router_control.routers.targets import Defaults
 from router_control.routers.vault import Vault
 from servicekit.rpc import channel
 from servicekit.rpc.errors import AlreadyExists
@@ -30,10 +30,9 @@ def account_target(database_url):
         database_url = database_url.replace("test.db", "routers.db")
     routers_engine = database.create_engine(database_url)
     migrate.upgrade(routers_engine, "router_control", ROUTER_MIGRATIONS)
-    registry = Registry(routers_engine, Vault([Fernet.generate_key().decode()]), Defaults())
     server = Server("127.0.0.1:0", threads=4, probe=lambda: True)
     server.add(account_service_pb2_grpc.add_AccountServiceServicer_to_server, AccountServicer(engine))
-    servicer = RouterControlServicer(registry, Workers())
+    servicer = RouterControlServicer(routers_engine, Vault([Fernet.generate_key().decode()]), Defaults(), Pool())
     server.add(router_control_service_pb2_grpc.add_RouterControlServiceServicer_to_server, servicer)
     server.start()
     yield f"127.0.0.1:{server.port}"

@@ -40,8 +40,9 @@ THREADS = 128
 class RouterControlServicer(RoutersServicer, LinesServicer, pb_grpc.RouterControlServiceServicer):
     """All RPCs of the contract."""
 
-    def __init__(self, registry: Registry, targets: Targets, pool: Pool) -> None:
-        RoutersServicer.__init__(self, registry, Reachability(targets, pool), pool)
+    def __init__(self, engine: sa.Engine, vault: Vault, defaults: Defaults, pool: Pool) -> None:
+        targets = Targets(engine, vault, defaults)
+        RoutersServicer.__init__(self, Registry(engine, vault, defaults), Reachability(targets, pool), pool)
         LinesServicer.__init__(self, Lines(targets, pool))
 
 
@@ -69,8 +70,8 @@ def serve(settings: RouterControlSettings) -> None:
     _log_as(settings)
     engine = database.create_engine(settings.database_url)
     defaults = Defaults(settings.routeros_user, settings.routeros_password, settings.routeros_port)
-    vault, pool = Vault(settings.router_control_keys), Pool()
-    servicer = RouterControlServicer(Registry(engine, vault, defaults), Targets(engine, vault, defaults), pool)
+    pool = Pool()
+    servicer = RouterControlServicer(engine, Vault(settings.router_control_keys), defaults, pool)
     address = settings.address(settings.router_control_port)
     server = Server(address, threads=THREADS, probe=Readiness(selftest_of(engine)), reflection=settings.reflection)
     server.add(pb_grpc.add_RouterControlServiceServicer_to_server, servicer)
