@@ -35,6 +35,7 @@ def environment(tmp_path):
     }
 
 
+@pytest.mark.processes
 @pytest.mark.parametrize("service", SERVICES)
 @pytest.mark.parametrize("bind", ["0.0.0.0", "::"])
 def test_a_service_that_others_could_reach_unencrypted_does_not_start(environment, service, bind):
@@ -51,6 +52,7 @@ def test_a_service_that_others_could_reach_unencrypted_does_not_start(environmen
     assert "REJESHA_PLAINTEXT=true" in done.stderr
 
 
+@pytest.mark.processes
 @pytest.mark.parametrize("service", SERVICES)
 def test_a_service_that_was_told_to_speak_in_plain_text_warns_at_each_start(environment, service):
     process = subprocess.Popen(

@@ -29,6 +29,7 @@ def only_billing(monkeypatch):
     monkeypatch.setattr(programs.Program, "is_installed", property(lambda program: program.name == "billing"))
 
 
+@pytest.mark.processes
 def test_a_database_is_migrated_with_the_settings_of_a_file_and_found_well(rejesha, only_billing, tmp_path):
     refused = rejesha("migrate")
     assert refused.code == 1

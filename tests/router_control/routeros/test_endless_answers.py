@@ -125,6 +125,7 @@ def process(sqlite_url, tmp_path):
         running.wait()
 
 
+@pytest.mark.processes
 def test_no_router_can_fill_the_memory_nor_keep_others_from_being_served(process, router, server):
     router.add_secret("u", disabled=True)
     healthy = process.register(server)
@@ -142,6 +143,7 @@ def test_no_router_can_fill_the_memory_nor_keep_others_from_being_served(process
     assert process.megabytes("VmHWM") - before < MEGABYTES
 
 
+@pytest.mark.processes
 def test_what_has_no_end_before_tls_is_agreed_on_fills_no_memory_either(process):
     before = process.megabytes("VmRSS")
     with ExitStack() as peers:
@@ -154,6 +156,7 @@ def test_what_has_no_end_before_tls_is_agreed_on_fills_no_memory_either(process)
     assert process.megabytes("VmHWM") - before < MEGABYTES / 2
 
 
+@pytest.mark.processes
 @pytest.mark.parametrize("fault", ["endless-words", "endless-rows"])
 @pytest.mark.parametrize("commands", [("/login",), ("/ppp",)])
 def test_what_has_no_end_is_cut_off_under_tls_too(process, router, fault, commands):
