@@ -134,8 +134,8 @@ def test_the_gateway_s_rules_are_pure(module):
 @pytest.mark.parametrize(
     "module",
     [
-        "accounts/rules", "calendar", "notices/rules", "notices/throttle", "policy", "tasks/rules",
-        "ledger/rules", "payments/rules", "payments/settlement", "payments/timeline", "quarantine/rules",
+        "accounts/rules", "calendar", "lookup/rules", "notices/rules", "notices/throttle", "payees/rules", "policy",
+        "tasks/rules", "ledger/rules", "payments/rules", "payments/settlement", "payments/timeline", "quarantine/rules",
     ],
 )  # fmt: skip
 def test_billing_s_rules_are_pure(module):

@@ -11,8 +11,8 @@ from typing import Any
 import sqlalchemy as sa
 from billing import calendar
 from billing.accounts import service as accounts
-from billing.accounts.rules import Customer, Isp
 from billing.locking.service import HeldRows
+from billing.payees.rules import Customer, Isp
 from billing.payments import assignment
 from billing.payments import service as intake
 from billing.payments.rules import Payment, Receipt

@@ -2,7 +2,7 @@
 
 import pytest
 import sqlalchemy as sa
-from billing.accounts import store as accounts
+from billing.payees import store as payees
 from billing.payments import store as payments
 from billing.payments.rules import Outcome
 from billing.schema import isps, paybill_payments, payment_debug_log, pppoe_users, tasks
@@ -103,7 +103,7 @@ def test_stored_payments_and_customers_are_found_without_reading_all_of_them(ser
     with engine.begin() as connection:
         before = rows_read(connection)
         payments.find_recorded(connection, {"OLD7", "OLD8", "NEW1"})
-        accounts.find_customers(connection, ["OLD7", "OLD8", "NEW1"])
+        payees.find_customers(connection, ["OLD7", "OLD8", "NEW1"])
         assert rows_read(connection) - before < 100
     engine.dispose()
 

@@ -4,8 +4,8 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 import sqlalchemy as sa
-from billing.accounts.rules import Customer, Isp, IspAccount
 from billing.calendar import end_of, today
+from billing.payees.rules import Customer, Isp, IspAccount
 from billing.payments.rules import normalise
 from billing.payments.settlement import ToCustomer, ToIsp, extend, settle
 from hypothesis import given

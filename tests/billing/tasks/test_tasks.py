@@ -5,9 +5,9 @@ from datetime import timedelta
 
 import pytest
 import sqlalchemy as sa
+from billing.lookup import service as lookup
 from billing.schema import tasks
 from billing.tasks import rules as task_rules
-from billing.tasks import service as leasing
 from billing.tasks.rules import AccessOutcome, Line, Report, TaskKind
 
 from tests.billing.desk import CUSTOMER_PHONE, at_once, payment
@@ -213,5 +213,5 @@ def test_counts_tell_what_is_open_and_what_was_given_up(desk):
     desk.pay("A2", "77XY", "500")
     (line, _) = lines(desk)
     desk.report(failed(line, AccessOutcome.NO_SUCH_ROUTER))
-    counts = leasing.count(desk.engine)
+    counts = lookup.count_tasks(desk.engine)
     assert counts == {("set_access", "open"): 1, ("set_access", "given_up"): 1, ("send_messages", "open"): 3}

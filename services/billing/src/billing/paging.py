@@ -1,6 +1,6 @@
-"""Page sizes, page tokens and the size of batches: the same in every RPC, whatever the noun."""
+"""Page sizes and page tokens: the same in every RPC, whatever the noun."""
 
-from servicekit.rpc.errors import BatchTooLarge, InvalidPageToken
+from servicekit.rpc.errors import InvalidPageToken
 
 DEFAULT_PAGE = 50
 MAX_PAGE = 500
@@ -23,9 +23,3 @@ def last_id(page_token: str) -> int:
 def next_token(ids: list[int], limit: int) -> str:
     """The token for the page after these ids; empty when this page is not full."""
     return str(ids[-1]) if len(ids) == limit else ""
-
-
-def check_batch(count: int, most: int) -> None:
-    """Raise BatchTooLarge unless 1 <= count <= most."""
-    if not 1 <= count <= most:
-        raise BatchTooLarge(f"a batch holds 1 to {most} items, not {count}")

@@ -1,56 +1,9 @@
-"""Who can be paid: ISPs and customers as routing sees them. Pure."""
+"""ISPs and customers as they are listed. Pure."""
 
-from collections import defaultdict
-from collections.abc import Iterable
-from dataclasses import dataclass, field
-from datetime import date, datetime
-from enum import StrEnum
+from dataclasses import dataclass
+from datetime import datetime
 
-from billing.payments.rules import normalise
-
-
-class IspAccount(StrEnum):
-    """The three accounts an ISP pays into itself; the value is the prefix of their references."""
-
-    SMS = "SMS"
-    WHATSAPP = "WA"
-    SERVICE = "ACC"
-
-
-@dataclass(slots=True, kw_only=True)
-class Isp:
-    isp_id: int
-    name: str
-    contact_phone: str
-    sms_account: str = ""
-    wa_account: str = ""
-    pay_account_number: str = ""
-
-    def accounts(self) -> Iterable[tuple[IspAccount, str]]:
-        yield IspAccount.SMS, normalise(self.sms_account)
-        yield IspAccount.WHATSAPP, normalise(self.wa_account)
-        yield IspAccount.SERVICE, normalise(self.pay_account_number)
-
-
-@dataclass(slots=True, kw_only=True)
-class Customer:
-    """A customer; `next_payment_date` moves while a batch is settled, so that two payments in it add up."""
-
-    customer_id: int
-    account_name: str
-    full_name: str
-    username: str
-    phone: str
-    package_cents: int | None
-    router_id: int | None
-    isp_id: int | None
-    next_payment_date: date | None
-    active: bool = False
-
-    @property
-    def line(self) -> tuple[int, str] | None:
-        """The router and username of the line; None when either is not on record."""
-        return (self.router_id, self.username) if self.router_id and self.username else None
+from billing.payees.rules import Customer, Isp
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,31 +23,3 @@ class StoredCustomer:
     customer: Customer
     status: str
     last_reconnect_time: datetime | None
-
-
-@dataclass(slots=True)
-class Payees:
-    """The ISPs and customers that the references of a batch may mean."""
-
-    isps: dict[int, Isp] = field(default_factory=dict)
-    _isps_by_account: dict[tuple[IspAccount, str], list[Isp]] = field(default_factory=lambda: defaultdict(list))
-    _customers: dict[str, list[Customer]] = field(default_factory=lambda: defaultdict(list))
-
-    @classmethod
-    def of(cls, isps: Iterable[Isp], customers: Iterable[Customer]) -> "Payees":
-        payees = cls()
-        for isp in isps:
-            payees.isps[isp.isp_id] = isp
-            for account in isp.accounts():
-                payees._isps_by_account[account].append(isp)
-        for customer in customers:
-            payees._customers[normalise(customer.account_name)].append(customer)
-        return payees
-
-    def isps_with(self, kind: IspAccount, reference: str) -> list[Isp]:
-        """The ISPs that have this normalised reference as their account of this kind."""
-        return self._isps_by_account.get((kind, reference), [])
-
-    def customers_with(self, reference: str) -> list[Customer]:
-        """The customers that have this normalised reference as account."""
-        return self._customers.get(reference, [])

@@ -10,9 +10,11 @@ from sqlalchemy import Engine
 
 from billing import calendar
 from billing.accounts import service
-from billing.accounts.rules import Customer, Isp, StoredCustomer, StoredIsp
+from billing.accounts.rules import StoredCustomer, StoredIsp
 from billing.accounts.service import CustomerResult
-from billing.paging import check_batch, last_id, next_token, page_size
+from billing.paging import last_id, next_token, page_size
+from billing.payees.rules import Customer, Isp
+from billing.payments.rules import check_batch
 
 _STATUSES = {"active": pb.CUSTOMER_STATUS_ACTIVE, "inactive": pb.CUSTOMER_STATUS_INACTIVE}
 

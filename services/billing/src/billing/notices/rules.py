@@ -13,7 +13,7 @@ from functools import lru_cache
 from servicekit.money import grouped
 from servicekit.phones import is_mobile
 
-from billing.accounts.rules import Customer
+from billing.payees.rules import Customer
 from billing.payments.rules import Content, Outcome
 from billing.payments.settlement import Settlement
 

@@ -1,6 +1,6 @@
-"""Queries on what messages need: how many were sent to whom, the digests of the rest, and the routers' names."""
+"""Queries on how many messages were sent to whom, and on the digests of the rest."""
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable
 from datetime import datetime
 from typing import Any
 
@@ -10,7 +10,6 @@ from sqlalchemy import Connection
 
 from billing.notices.throttle import DigestTask, Tally, Topic
 from billing.schema import notice_tallies, tasks
-from billing.schema import router_names as names_table
 from billing.tasks.rules import TaskState
 
 Key = tuple[Topic, str]
@@ -21,8 +20,6 @@ _LOCK = sa.select(notice_tallies).where(_AMONG).order_by(_n.topic, _n.recipient)
 _LOCK_FREE = _LOCK.with_for_update(skip_locked=True)
 _EXISTING = sa.select(_n.topic, _n.recipient).where(_AMONG)
 _t = tasks.c
-_r = names_table.c
-_ROUTER_NAMES = sa.select(_r.router_id, _r.name).where(_r.router_id.in_(sa.bindparam("ids", expanding=True)))
 _NOTHING = {"sent": 0, "held_back": 0, "held_back_cents": 0, "digest_id": None}
 
 
@@ -82,23 +79,3 @@ def lock_digests(connection: Connection, task_ids: Collection[int | None]) -> di
         row.id: DigestTask(row.state == TaskState.OPEN and row.fencing_token == 0, row.end_time or row.due_time)
         for row in connection.execute(query.order_by(_t.id).with_for_update())
     }
-
-
-def router_names(connection: Connection, router_ids: Collection[int]) -> Mapping[int, str]:
-    """The names of those of these routers whose name is known."""
-    if not router_ids:
-        return {}
-    return {row.router_id: row.name for row in connection.execute(_ROUTER_NAMES, {"ids": sorted(router_ids)})}
-
-
-def learn_router_names(connection: Connection, writes: Writes, told: Mapping[int, str]) -> Mapping[int, str]:
-    """Keep what reports call routers; an empty name says nothing. Answers the names that are known of these routers.
-
-    Two that learn the same one at once: the doubled key has one of them run again.
-    """
-    known = router_names(connection, told)
-    named = {router_id: name for router_id, name in sorted(told.items()) if name}
-    rows = [{"router_id": router_id, "name": name} for router_id, name in named.items() if router_id not in known]
-    writes.insert(names_table, rows)
-    writes.update(_r.name, _r.router_id, {one: name for one, name in named.items() if known.get(one, name) != name})
-    return {**known, **named}

@@ -10,12 +10,14 @@ from servicekit.writes import together
 from sqlalchemy import Connection, Engine
 
 from billing import calendar
-from billing.accounts import store as accounts
 from billing.locking.service import Locking
+from billing.lookup import store as lookup
+from billing.lookup.rules import StoredPayment
+from billing.payees import store as payees
 from billing.payments import settlement
 from billing.payments import store as payments
 from billing.payments.errors import AccountNotFound, PaymentAlreadyPlaced, PaymentNotFound
-from billing.payments.rules import Outcome, Payment, Receipt, StoredPayment, normalise
+from billing.payments.rules import Outcome, Payment, Receipt, normalise
 from billing.payments.service import apply
 from billing.payments.settlement import Settlement, Unmatched
 from billing.policy import Policy
@@ -30,7 +32,7 @@ def assign(engine: Engine, policy: Policy, trans_id: str, reference: str, assign
 
 
 def _assign(connection: Connection, policy: Policy, trans_id: str, reference: str, assigned_by: str) -> Receipt:
-    stored = payments.get(connection, trans_id, lock=True)
+    stored = lookup.get_payment(connection, trans_id, lock=True)
     if stored is None:
         raise PaymentNotFound(f"no payment {trans_id}")
     if stored.outcome is not Outcome.UNMATCHED:
@@ -50,8 +52,8 @@ def _placed_before(stored: StoredPayment, reference: str) -> Receipt:
 
 
 def _settle(connection: Connection, stored: StoredPayment, reference: str, now: datetime) -> Settlement:
-    payees = accounts.load_payees(connection, [normalise(reference)], lock=True)
-    route = settlement.route(reference, payees)
+    who = payees.load(connection, [normalise(reference)], lock=True)
+    route = settlement.route(reference, who)
     if isinstance(route, Unmatched):
         raise AccountNotFound(f"{reference} leads nowhere: {route.reason}")
     return settlement.settle(_payment(stored), route, calendar.today(now))

@@ -5,8 +5,15 @@ from datetime import datetime
 from enum import StrEnum
 
 from servicekit.money import grouped
+from servicekit.rpc.errors import BatchTooLarge
 
 MAX_BATCH = 500  # payments, or quarantined callbacks, in one call
+
+
+def check_batch(count: int, most: int = MAX_BATCH) -> None:
+    """Raise BatchTooLarge unless 1 <= count <= most."""
+    if not 1 <= count <= most:
+        raise BatchTooLarge(f"a batch holds 1 to {most} items, not {count}")
 
 
 class Outcome(StrEnum):
@@ -76,62 +83,6 @@ class Receipt:
     isp_id: int | None = None
     customer_id: int | None = None
     repeated: bool = False
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StoredPayment:
-    """A payment as it is on record; what the predecessor left empty is "" or 0, and its outcome PREDECESSOR."""
-
-    payment_id: int
-    trans_id: str
-    amount_cents: int
-    business_short_code: str
-    bill_ref_number: str
-    assigned_reference: str
-    msisdn: str
-    first_name: str
-    trans_time: str
-    receive_time: datetime | None
-    outcome: Outcome
-    reason: UnmatchedReason | None
-    isp_id: int | None
-    customer_id: int | None
-
-    def receipt(self) -> Receipt:
-        """The answer to a further delivery."""
-        return Receipt(self.trans_id, self.outcome, self.reason, self.isp_id, self.customer_id, repeated=True)
-
-
-@dataclass(frozen=True, slots=True)
-class StoredEntry:
-    """An entry of a payment's timeline as it is on record; `details_json` may be anything in the predecessor's."""
-
-    create_time: datetime | None
-    category: str
-    message: str
-    details_json: str
-
-
-@dataclass(frozen=True, slots=True)
-class Delivery:
-    """A raw callback beside its payment: the one that was applied, or one that contradicts it."""
-
-    receive_time: datetime
-    conflicting: bool
-    callback_body: bytes
-    source_address: str
-
-
-@dataclass(frozen=True, slots=True)
-class Waiting:
-    """What waits for a person: how much of each, and since when."""
-
-    open_callbacks: int
-    unmatched_payments: int
-    paid_but_not_on: int
-    oldest_callback_time: datetime | None
-    oldest_unmatched_time: datetime | None
-    oldest_line_time: datetime | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Records payments, says beforehand what would become of them, and reads them back.
+"""Records payments, and says beforehand what would become of them.
 
 Recording a batch is idempotent, all or nothing, one transaction: the heart of the promise.
 Decides first, then writes; the wallets, which every payment of an ISP wants, are locked last. Payments that need a row
@@ -7,7 +7,7 @@ which somebody else's transaction holds are deferred: nothing of them is stored.
 
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import date, datetime
 
 import structlog
@@ -18,33 +18,21 @@ from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError
 
 from billing import calendar
-from billing.accounts import store as accounts
 from billing.ledger import service as ledger
 from billing.locking.rules import Row, RowKind, RowsLocked
 from billing.locking.service import HeldRows, Locking
+from billing.payees import store as payees
 from billing.payments import conflicts, settlement, timeline
 from billing.payments import store as payments
-from billing.payments.errors import PaymentNotFound
-from billing.payments.rules import (
-    Content,
-    Delivery,
-    Outcome,
-    Payment,
-    Receipt,
-    StoredEntry,
-    StoredPayment,
-    Waiting,
-    normalise,
-)
+from billing.payments.rules import Content, Outcome, Payment, Receipt, normalise
 from billing.payments.settlement import Settlement
 from billing.payments.timeline import TimelineEntry
 from billing.policy import Policy
 from billing.quarantine import service as quarantine
-from billing.quarantine import store as quarantine_store
 from billing.quarantine.rules import NewCallback
 from billing.tasks import rules as task_rules
 from billing.tasks import store as tasks
-from billing.tasks.rules import NewTask, StoredTask
+from billing.tasks.rules import NewTask
 
 log = structlog.get_logger()
 
@@ -111,10 +99,10 @@ def _settle(
     fresh = [payment for payment in fresh if not locking.needs_held(_rows_of_payment(payment))]
     references = sorted({normalise(payment.bill_ref_number) for payment in fresh})
     locking.queue(connection, [Row(RowKind.ACCOUNT, reference) for reference in references])
-    payees = accounts.load_payees(connection, references, lock=True, seconds=locking.seconds)
+    who = payees.load(connection, references, lock=True, seconds=locking.seconds)
     settled = []
     for payment in fresh:
-        route = settlement.route_payment(payment, payees, policy.shortcodes)
+        route = settlement.route_payment(payment, who, policy.shortcodes)
         one = settlement.settle(payment, route, calendar.today(payment.effective_time(now)))
         if locking.needs_held(_rows_of_settlement(one)):
             continue
@@ -165,7 +153,7 @@ def apply(
 ) -> None:
     """Write all that follows from settlements whose payments are stored: dates, credits, wallets, timeline, tasks."""
     payments.insert_customer_transactions(writes, settled, now)
-    accounts.move_due_dates(writes, _due_dates(settled))
+    payees.move_due_dates(writes, _due_dates(settled))
     writes.send()
     on_wallets = [one.wallet_entry(one.isp) for one in settled if one.isp]
     purchases = [one.credits for one in settled if one.credits]
@@ -231,58 +219,9 @@ def validate(engine: Engine, policy: Policy, batch: Sequence[Payment]) -> list[R
 
     def work(connection: Connection) -> list[Receipt]:
         references = sorted({normalise(payment.bill_ref_number) for payment in batch})
-        payees = accounts.load_payees(connection, references, lock=False)
+        who = payees.load(connection, references, lock=False)
         today = calendar.today(current_time(connection))
-        routes = [settlement.route_payment(payment, payees, policy.shortcodes) for payment in batch]
+        routes = [settlement.route_payment(payment, who, policy.shortcodes) for payment in batch]
         return [settlement.settle(payment, to, today).receipt() for payment, to in zip(batch, routes, strict=True)]
-
-    return transact(engine, work)
-
-
-@dataclass(frozen=True, slots=True)
-class Timeline:
-    """A payment with its timeline's entries, its tasks and its deliveries, each in order."""
-
-    payment: StoredPayment
-    entries: Sequence[StoredEntry]
-    tasks: Sequence[StoredTask]
-    deliveries: Sequence[Delivery]
-
-
-def get(engine: Engine, trans_id: str) -> Timeline:
-    """A payment with its timeline. Raises PaymentNotFound."""
-
-    def work(connection: Connection) -> Timeline:
-        payment = payments.get(connection, trans_id)
-        if payment is None:
-            raise PaymentNotFound(f"no payment {trans_id}")
-        return Timeline(
-            payment,
-            payments.list_timeline(connection, trans_id),
-            tasks.list_of_payment(connection, trans_id),
-            payments.list_deliveries(connection, trans_id),
-        )
-
-    return transact(engine, work)
-
-
-def list_newest(engine: Engine, outcome: Outcome | None, before_id: int | None, limit: int) -> list[StoredPayment]:
-    """Payments, newest first."""
-    return transact(engine, lambda connection: payments.list_newest(connection, outcome, before_id, limit))
-
-
-def count_waiting(engine: Engine, *, count_lines: bool) -> Waiting:
-    """Count it; the lines only if asked, since that looks at every customer."""
-
-    def work(connection: Connection) -> Waiting:
-        now = current_time(connection)
-        return Waiting(
-            quarantine_store.count_open(connection),
-            payments.count_unmatched(connection),
-            accounts.count_paid_but_not_on(connection, calendar.today(now)) if count_lines else 0,
-            quarantine_store.oldest_open_time(connection),
-            payments.oldest_unmatched_time(connection),
-            tasks.oldest_line_time(connection, now) if count_lines else None,
-        )
 
     return transact(engine, work)

@@ -5,38 +5,25 @@ from datetime import UTC, datetime
 import grpc
 from rejesha.billing.v1 import payment_service_pb2 as pb
 from rejesha.billing.v1 import payment_service_pb2_grpc
-from servicekit.moments import to_datetime, to_timestamp
+from servicekit.moments import to_datetime
 from servicekit.money import MAX_AMOUNT_CENTS
 from sqlalchemy import Engine
 
 from billing.locking.service import HeldRows
-from billing.paging import check_batch, last_id, next_token, page_size
+from billing.lookup import servicer as lookup
+from billing.lookup.servicer import OUTCOMES, REASONS
 from billing.payments import assignment, service
 from billing.payments.errors import InvalidPayment
-from billing.payments.rules import (
-    MAX_BATCH,
-    Delivery,
-    Outcome,
-    Payment,
-    Receipt,
-    StoredEntry,
-    StoredPayment,
-    UnmatchedReason,
-)
+from billing.payments.rules import Payment, Receipt, check_batch
 from billing.policy import Policy
 from billing.precedence import Precedence
 from billing.quarantine.rules import MAX_BODY_BYTES
-from billing.tasks.servicer import task_record
 
 MAX_BALANCE_CENTS = 9_999_999_999_999_999
 # A gateway's clock that says less has lost its time; one that says more does not fit a datetime some day.
 PLAUSIBLE_SECONDS = range(
     int(datetime(2020, 1, 1, tzinfo=UTC).timestamp()), int(datetime(3000, 1, 1, tzinfo=UTC).timestamp())
 )
-
-_OUTCOMES = {outcome: pb.PaymentOutcome.Value(f"PAYMENT_OUTCOME_{outcome.name}") for outcome in Outcome}
-_OUTCOMES_BACK = {number: outcome for outcome, number in _OUTCOMES.items()}
-_REASONS = {reason: pb.UnmatchedReason.Value(f"UNMATCHED_REASON_{reason.name}") for reason in UnmatchedReason}
 
 
 class PaymentServicer(payment_service_pb2_grpc.PaymentServiceServicer):
@@ -51,7 +38,7 @@ class PaymentServicer(payment_service_pb2_grpc.PaymentServiceServicer):
     def RecordPayments(
         self, request: pb.RecordPaymentsRequest, context: grpc.ServicerContext
     ) -> pb.RecordPaymentsResponse:
-        check_batch(len(request.payments), MAX_BATCH)
+        check_batch(len(request.payments))
         batch = [_payment(message) for message in request.payments]
         with self._precedence.recording(len(batch)):
             receipts = service.record(self._engine, self._policy, batch, self._held_rows)
@@ -60,33 +47,24 @@ class PaymentServicer(payment_service_pb2_grpc.PaymentServiceServicer):
     def ValidatePayments(
         self, request: pb.ValidatePaymentsRequest, context: grpc.ServicerContext
     ) -> pb.ValidatePaymentsResponse:
-        check_batch(len(request.payments), MAX_BATCH)
+        check_batch(len(request.payments))
         batch = [_asked_about(message) for message in request.payments]
         receipts = service.validate(self._engine, self._policy, batch)
         return pb.ValidatePaymentsResponse(
             verdicts=[
-                pb.PaymentVerdict(outcome=_OUTCOMES[receipt.outcome], unmatched_reason=_reason(receipt.reason))
+                pb.PaymentVerdict(outcome=OUTCOMES[receipt.outcome], unmatched_reason=REASONS[receipt.reason])
                 for receipt in receipts
             ]
         )
 
     def GetPayment(self, request: pb.GetPaymentRequest, context: grpc.ServicerContext) -> pb.GetPaymentResponse:
-        found = service.get(self._engine, _trans_id(request.trans_id))
-        return pb.GetPaymentResponse(
-            payment=_record(found.payment),
-            timeline=[_entry(entry) for entry in found.entries],
-            tasks=[task_record(row) for row in found.tasks],
-            deliveries=[_delivery(delivery) for delivery in found.deliveries],
-        )
+        return lookup.get_payment(self._engine, _trans_id(request.trans_id))
 
     def ListPayments(self, request: pb.ListPaymentsRequest, context: grpc.ServicerContext) -> pb.ListPaymentsResponse:
-        limit = page_size(request.page_size)
-        outcome = _OUTCOMES_BACK.get(request.outcome)
-        found = service.list_newest(self._engine, outcome, last_id(request.page_token), limit)
-        return pb.ListPaymentsResponse(
-            payments=[_record(payment) for payment in found],
-            next_page_token=next_token([payment.payment_id for payment in found], limit),
-        )
+        return lookup.list_payments(self._engine, request)
+
+    def CountWaiting(self, request: pb.CountWaitingRequest, context: grpc.ServicerContext) -> pb.CountWaitingResponse:
+        return lookup.count_waiting(self._engine, request)
 
     def AssignPayment(
         self, request: pb.AssignPaymentRequest, context: grpc.ServicerContext
@@ -97,17 +75,6 @@ class PaymentServicer(payment_service_pb2_grpc.PaymentServiceServicer):
         trans_id = _trans_id(request.trans_id)
         receipt = assignment.assign(self._engine, self._policy, trans_id, request.account_reference, assigned_by)
         return pb.AssignPaymentResponse(receipt=_receipt(receipt))
-
-    def CountWaiting(self, request: pb.CountWaitingRequest, context: grpc.ServicerContext) -> pb.CountWaitingResponse:
-        waiting = service.count_waiting(self._engine, count_lines=request.count_lines)
-        return pb.CountWaitingResponse(
-            open_callbacks=waiting.open_callbacks,
-            unmatched_payments=waiting.unmatched_payments,
-            paid_but_not_on=waiting.paid_but_not_on,
-            oldest_callback_time=to_timestamp(waiting.oldest_callback_time),
-            oldest_unmatched_time=to_timestamp(waiting.oldest_unmatched_time),
-            oldest_line_time=to_timestamp(waiting.oldest_line_time),
-        )
 
 
 def _trans_id(text: str) -> str:
@@ -166,51 +133,12 @@ def _balance(message: pb.Payment) -> int | None:
     return cents if cents is not None and abs(cents) <= MAX_BALANCE_CENTS else None
 
 
-def _reason(reason: UnmatchedReason | None) -> pb.UnmatchedReason.ValueType:
-    return _REASONS[reason] if reason else pb.UNMATCHED_REASON_UNSPECIFIED
-
-
 def _receipt(receipt: Receipt) -> pb.PaymentReceipt:
     return pb.PaymentReceipt(
         trans_id=receipt.trans_id,
-        outcome=_OUTCOMES[receipt.outcome],
-        unmatched_reason=_reason(receipt.reason),
+        outcome=OUTCOMES[receipt.outcome],
+        unmatched_reason=REASONS[receipt.reason],
         repeated=receipt.repeated,
         isp_id=receipt.isp_id or 0,
         customer_id=receipt.customer_id or 0,
-    )
-
-
-def _record(payment: StoredPayment) -> pb.PaymentRecord:
-    return pb.PaymentRecord(
-        trans_id=payment.trans_id,
-        amount_cents=payment.amount_cents,
-        business_short_code=payment.business_short_code,
-        bill_ref_number=payment.bill_ref_number,
-        assigned_reference=payment.assigned_reference,
-        first_name=payment.first_name,
-        trans_time=payment.trans_time,
-        receive_time=to_timestamp(payment.receive_time),
-        outcome=_OUTCOMES[payment.outcome],
-        unmatched_reason=_reason(payment.reason),
-        isp_id=payment.isp_id or 0,
-        customer_id=payment.customer_id or 0,
-    )
-
-
-def _entry(entry: StoredEntry) -> pb.TimelineEntry:
-    return pb.TimelineEntry(
-        create_time=to_timestamp(entry.create_time),
-        category=entry.category,
-        message=entry.message,
-        details_json=entry.details_json,
-    )
-
-
-def _delivery(delivery: Delivery) -> pb.PaymentDelivery:
-    return pb.PaymentDelivery(
-        receive_time=to_timestamp(delivery.receive_time),
-        conflicting=delivery.conflicting,
-        callback_body=delivery.callback_body,
-        source_address=delivery.source_address,
     )

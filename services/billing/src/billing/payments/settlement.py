@@ -11,8 +11,8 @@ from functools import lru_cache
 
 from dateutil.relativedelta import relativedelta
 
-from billing.accounts.rules import Customer, Isp, IspAccount, Payees
 from billing.ledger.rules import CreditPurchase, EntryKind, WalletEntry
+from billing.payees.rules import Customer, Isp, IspAccount, Payees
 from billing.payments.rules import Outcome, Payment, Receipt, UnmatchedReason, normalise
 
 SMS_CREDIT_CENTS = 50

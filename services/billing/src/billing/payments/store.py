@@ -12,16 +12,7 @@ from sqlalchemy import Connection
 
 from billing.locking import store as locks
 from billing.locking.rules import RowKind
-from billing.payments.rules import (
-    Content,
-    Delivery,
-    Outcome,
-    Payment,
-    Receipt,
-    StoredEntry,
-    StoredPayment,
-    UnmatchedReason,
-)
+from billing.payments.rules import Content, Outcome, Payment, Receipt, UnmatchedReason
 from billing.payments.settlement import Settlement
 from billing.payments.timeline import TimelineEntry
 from billing.schema import paybill_payments, payment_debug_log, payment_deliveries, user_transactions_in
@@ -58,14 +49,14 @@ def find_recorded(
 
 
 def _receipt(row: Any) -> Receipt:
-    return Receipt(row.trans_key, _outcome_of(row), _reason_of(row), row.isp_id, row.customer_id, repeated=True)
+    return Receipt(row.trans_key, outcome_of(row), reason_of(row), row.isp_id, row.customer_id, repeated=True)
 
 
-def _outcome_of(row: Any) -> Outcome:
+def outcome_of(row: Any) -> Outcome:
     return Outcome(row.outcome) if row.outcome else Outcome.PREDECESSOR
 
 
-def _reason_of(row: Any) -> UnmatchedReason | None:
+def reason_of(row: Any) -> UnmatchedReason | None:
     return UnmatchedReason(row.unmatched_reason) if row.unmatched_reason else None
 
 
@@ -175,67 +166,6 @@ def insert_customer_transactions(writes: Writes, settlements: Iterable[Settlemen
     writes.insert(user_transactions_in, rows)
 
 
-def get(connection: Connection, trans_id: str, *, lock: bool = False) -> StoredPayment | None:
-    """One payment; with `lock` nobody else changes it until the transaction ends."""
-    query = sa.select(paybill_payments).where(_p.trans_key == trans_id)
-    row = connection.execute(query.with_for_update() if lock else query).one_or_none()
-    return _stored(row) if row else None
-
-
-def _stored(row: Any) -> StoredPayment:
-    return StoredPayment(
-        payment_id=row.id,
-        trans_id=row.TransID or "",
-        amount_cents=row.TransAmount or 0,
-        business_short_code=row.BusinessShortCode or "",
-        bill_ref_number=row.BillRefNumber or "",
-        assigned_reference=row.assigned_reference or "",
-        msisdn=row.MSISDN or "",
-        first_name=row.FirstName or "",
-        trans_time=row.TransTime or "",
-        receive_time=row.received_at,
-        outcome=_outcome_of(row),
-        reason=_reason_of(row),
-        isp_id=row.isp_id,
-        customer_id=row.customer_id,
-    )
-
-
-def list_newest(
-    connection: Connection, outcome: Outcome | None, before_id: int | None, limit: int
-) -> list[StoredPayment]:
-    """Payments, newest first, older than `before_id`."""
-    query = sa.select(paybill_payments).order_by(_p.id.desc()).limit(limit)
-    if outcome is Outcome.PREDECESSOR:
-        query = query.where(_p.outcome.is_(None))
-    elif outcome:
-        query = query.where(_p.outcome == outcome)
-    if before_id:
-        query = query.where(_p.id < before_id)
-    return [_stored(row) for row in connection.execute(query)]
-
-
-def count_unmatched(connection: Connection) -> int:
-    """How many are held."""
-    query = sa.select(sa.func.count()).where(_p.outcome == Outcome.UNMATCHED)
-    return connection.execute(query).scalar_one()
-
-
-def oldest_unmatched_time(connection: Connection) -> datetime | None:
-    """When the oldest of them was received."""
-    query = sa.select(_p.received_at).where(_p.outcome == Outcome.UNMATCHED).order_by(_p.id).limit(1)
-    return connection.execute(query).scalar_one_or_none()
-
-
-def list_deliveries(connection: Connection, trans_id: str) -> list[Delivery]:
-    """A payment's deliveries, the applied one first."""
-    query = sa.select(payment_deliveries).where(payment_deliveries.c.trans_id == trans_id)
-    return [
-        Delivery(row.receive_time, row.conflicting, row.callback_body, row.source_address)
-        for row in connection.execute(query.order_by(payment_deliveries.c.id))
-    ]
-
-
 def insert_timeline(writes: Writes, entries: Collection[TimelineEntry], now: datetime) -> None:
     """Append entries in their order; those that name no time of their own happen now."""
     rows = [
@@ -260,12 +190,3 @@ def missing_from_timeline(connection: Connection, entries: Collection[TimelineEn
     )
     written = {tuple(row) for row in connection.execute(query)} if entries else set()
     return [entry for entry in entries if (entry.trans_id, entry.category, entry.message) not in written]
-
-
-def list_timeline(connection: Connection, trans_id: str) -> list[StoredEntry]:
-    """A payment's entries in order."""
-    columns = payment_debug_log.c
-    query = sa.select(payment_debug_log).where(columns.transaction_id == trans_id).order_by(columns.id)
-    return [
-        StoredEntry(row.created_at, row.category, row.message, row.details or "{}") for row in connection.execute(query)
-    ]

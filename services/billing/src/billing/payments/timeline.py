@@ -10,7 +10,7 @@ from typing import Any
 
 from servicekit.money import grouped
 
-from billing.accounts.rules import IspAccount
+from billing.payees.rules import IspAccount
 from billing.payments.rules import Content, Outcome, Payment, UnmatchedReason, normalise
 from billing.payments.settlement import Settlement
 

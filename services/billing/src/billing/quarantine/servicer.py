@@ -6,8 +6,8 @@ from rejesha.billing.v1 import quarantine_service_pb2_grpc
 from servicekit.moments import to_timestamp
 from sqlalchemy import Engine
 
-from billing.paging import check_batch, last_id, next_token, page_size
-from billing.payments.rules import MAX_BATCH
+from billing.paging import last_id, next_token, page_size
+from billing.payments.rules import check_batch
 from billing.payments.servicer import checked_trans_id
 from billing.policy import Policy
 from billing.quarantine import service
@@ -34,7 +34,7 @@ class QuarantineServicer(quarantine_service_pb2_grpc.QuarantineServiceServicer):
     def QuarantineCallbacks(
         self, request: pb.QuarantineCallbacksRequest, context: grpc.ServicerContext
     ) -> pb.QuarantineCallbacksResponse:
-        check_batch(len(request.callbacks), MAX_BATCH)
+        check_batch(len(request.callbacks))
         kept = service.keep(self._engine, self._policy, [_read(message) for message in request.callbacks])
         return pb.QuarantineCallbacksResponse(callback_ids=kept)
 

@@ -12,12 +12,11 @@ from servicekit.database import current_time, transact
 from servicekit.writes import together
 from sqlalchemy import Connection, Engine
 
-from billing.accounts import store as accounts
 from billing.locking.rules import Row, RowKind
 from billing.locking.service import HeldRows, Locking, by_halves
 from billing.notices import rules as notices
-from billing.notices import store as notice_store
 from billing.notices.rules import Notice, Variant
+from billing.payees import store as payees
 from billing.payments import store as payments
 from billing.payments.timeline import TimelineEntry
 from billing.policy import Policy
@@ -85,7 +84,7 @@ def _lock_customers(connection: Connection, live: Live, now: datetime, locking: 
     later = [live[task_id][0] for task_id in waiting]
     for task_id in waiting:
         del live[task_id], on[task_id]
-    accounts.lock_by_id(connection, set(on.values()), locking.seconds)
+    payees.lock_by_id(connection, set(on.values()), locking.seconds)
     with together(connection) as writes:
         failed = [Failed(task, "customer_locked", now + _pause_of(task)) for task in later]
         store.fail(connection, writes, failed)
@@ -129,7 +128,7 @@ def _take_access(connection: Connection, policy: Policy, reported: Sequence[Repo
     for task, report in reported:
         told[task.router_id] = report.router_name or told.get(task.router_id, "")
     with together(connection) as writes:
-        names = notice_store.learn_router_names(connection, writes, told)
+        names = store.learn_router_names(connection, writes, told)
     answered = {task.router_id for task, report in reported if report.access in ANSWERED}
     store.make_routers_due(connection, answered, now)
     _confirm(connection, policy, [one for one in reported if one[1].access in CONFIRMED], names, now)
@@ -143,7 +142,7 @@ def _confirm(connection: Connection, policy: Policy, reported: Sequence[Reported
         return
     done = [task for task, _ in reported]
     store.end(connection, [task.task_id for task in done], TaskState.DONE, now, tried=True)
-    accounts.mark_reconnected(connection, {task.customer_id for task in done if task.customer_id}, now)
+    payees.mark_reconnected(connection, {task.customer_id for task in done if task.customer_id}, now)
     with together(connection) as writes:
         trans_ids = {task.trans_id for task in done}
         unsent = store.set_variant(connection, writes, trans_ids, Variant.CONNECTED, now)
@@ -169,8 +168,8 @@ def _tell_reconnected(
     """Tell "you are on" to those who have been told that they must wait; one message a customer."""
     if not tasks:
         return []
-    customers = accounts.get_customers(connection, {task.customer_id for task in tasks if task.customer_id})
-    isps = accounts.get_isps(connection, {one.isp_id for one in customers.values() if one.isp_id})
+    customers = payees.get_customers(connection, {task.customer_id for task in tasks if task.customer_id})
+    isps = payees.get_isps(connection, {one.isp_id for one in customers.values() if one.isp_id})
     msisdns = payments.get_msisdns(connection, {task.trans_id for task in tasks})
     latest = {task.customer_id: task for task in tasks}  # the last payment of each customer
     told = []

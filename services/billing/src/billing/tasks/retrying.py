@@ -12,13 +12,14 @@ from servicekit.writes import together
 from sqlalchemy import Connection, Engine
 
 from billing import calendar
-from billing.accounts import store as accounts
+from billing.lookup import store as lookup
+from billing.lookup.rules import StoredPayment, StoredTask
 from billing.notices.rules import Notice
-from billing.payments import store as payments
+from billing.payees import store as payees
 from billing.payments.errors import PaymentNotFound
-from billing.payments.rules import Outcome, StoredPayment
+from billing.payments.rules import Outcome
 from billing.tasks import rules, store
-from billing.tasks.rules import Line, NewTask, StoredTask, TaskKind, TaskState
+from billing.tasks.rules import Line, NewTask, TaskKind, TaskState
 
 _ENDED_EARLY = (TaskState.GIVEN_UP, TaskState.EXPIRED)
 
@@ -31,11 +32,11 @@ def retry(engine: Engine, trans_id: str) -> list[int]:
     """
 
     def work(connection: Connection) -> list[int]:
-        payment = payments.get(connection, trans_id, lock=True)  # two retries at once open a line once
+        payment = lookup.get_payment(connection, trans_id, lock=True)  # two retries at once open a line once
         if payment is None:
             raise PaymentNotFound(f"no payment {trans_id}")
         now = current_time(connection)
-        tasks = store.list_of_payment(connection, trans_id)
+        tasks = lookup.list_tasks(connection, trans_id)
         return sorted([*_retry_messages(connection, tasks, now), *_retry_line(connection, payment, tasks, now)])
 
     return transact(engine, work)
@@ -54,7 +55,7 @@ def _retry_line(
     if payment.outcome != Outcome.CUSTOMER_PAID or any(task.state not in _ENDED_EARLY for task in tried):
         return []
     customer_id = payment.customer_id or 0
-    customer = accounts.get_customers(connection, {customer_id}).get(customer_id)
+    customer = payees.get_customers(connection, {customer_id}).get(customer_id)
     if customer is None or customer.line is None or customer.next_payment_date is None:
         return []
     expire_time = calendar.end_of(customer.next_payment_date)
@@ -66,7 +67,7 @@ def _retry_line(
         store.set_notices(writes, _naming(line, tasks))
         if not tried:
             store.insert(writes, [NewTask(payment.trans_id, line, now, expire_time, customer.customer_id)], now)
-    tasks = store.list_of_payment(connection, payment.trans_id)
+    tasks = lookup.list_tasks(connection, payment.trans_id)
     return [task.task_id for task in tasks if task.kind is TaskKind.SET_ACCESS]
 
 

@@ -10,7 +10,7 @@ import orjson
 
 from billing import calendar
 from billing.notices import rules as notices
-from billing.notices.rules import Notice, Variant
+from billing.notices.rules import Message, Notice, Variant
 from billing.payments.settlement import Settlement
 from servicekit import backoff
 
@@ -87,6 +87,15 @@ def work_of(router_id: int | None, payload: str) -> Work:
     return Notice(**fields) if router_id is None else Line(router_id, **fields)
 
 
+def handed_out(
+    task_id: int, trans_id: str, work: Work, variant: Variant | None, router_name: str
+) -> Line | Sequence[Message]:
+    """The work as it is now: messages are composed. Those of a digest belong to no payment: its task names them."""
+    if isinstance(work, Line):
+        return work
+    return notices.compose(trans_id or f"task-{task_id}", work, variant, router_name)
+
+
 @dataclass(slots=True)
 class NewTask:
     """A task to be written with its payment; `work` decides its kind."""
@@ -152,29 +161,6 @@ class TaskUnderReport:
     failures: int
     is_leased: bool
     last_error: str
-
-
-@dataclass(frozen=True, slots=True)
-class StoredTask:
-    """A task as an operator sees it.
-
-    `attempts`: tries that were reported on, not leases. While it is open either `lease_expire_time` says until when
-    somebody has it, or `due_time` when it is tried next: never in the past. `router_name`: for its messages.
-    """
-
-    task_id: int
-    kind: TaskKind
-    trans_id: str
-    state: TaskState
-    attempts: int
-    create_time: datetime
-    due_time: datetime | None
-    lease_expire_time: datetime | None
-    end_time: datetime | None
-    last_error: str
-    variant: Variant | None
-    work: Work
-    router_name: str
 
 
 @dataclass(frozen=True, slots=True)

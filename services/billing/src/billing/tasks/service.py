@@ -10,16 +10,15 @@ from servicekit.writes import together
 from sqlalchemy import Connection, Engine
 
 from billing import calendar
-from billing.accounts import store as accounts
 from billing.notices import rules as notices
 from billing.notices import service as digests
-from billing.notices import store as notice_store
 from billing.notices.rules import Message, Notice, Variant
+from billing.payees import store as payees
 from billing.payments import store as payments
 from billing.payments.timeline import TimelineEntry
 from billing.policy import Policy
 from billing.tasks import rules, store
-from billing.tasks.rules import DueTask, Line, StoredTask, TaskFilter, TaskKind, TaskState
+from billing.tasks.rules import DueTask, Line, TaskFilter, TaskState
 
 log = structlog.get_logger()
 
@@ -48,7 +47,7 @@ def lease(engine: Engine, policy: Policy, owner: str, duration: timedelta, asked
         with together(connection) as writes:
             payments.insert_timeline(writes, [_asking(task) for task in live if task.is_new_line], now)
         routers = {task.work.router_id for task in live if isinstance(task.work, Notice) and task.work.router_id}
-        names = notice_store.router_names(connection, routers)
+        names = store.router_names(connection, routers)
         return [_leased(task, names) for task in live]
 
     return transact(engine, work)
@@ -81,14 +80,9 @@ def _asking(task: DueTask) -> TimelineEntry:
 
 
 def _leased(task: DueTask, names: Mapping[int, str]) -> LeasedTask:
-    router_id = task.work.router_id or 0
-    work = task.work if isinstance(task.work, Line) else messages_of(task, task.work, names.get(router_id, ""))
+    router_name = names.get(task.work.router_id or 0, "")
+    work = rules.handed_out(task.task_id, task.trans_id, task.work, task.variant, router_name)
     return LeasedTask(task.task_id, task.fencing_token + 1, task.trans_id, task.expire_time, work)
-
-
-def messages_of(task: DueTask | StoredTask, notice: Notice, router_name: str) -> list[Message]:
-    """The messages of a message task, as they read now. A digest belongs to no payment: its task names them."""
-    return notices.compose(task.trans_id or f"task-{task.task_id}", notice, task.variant, router_name)
 
 
 def _expire(connection: Connection, policy: Policy, tasks: Sequence[DueTask], now: datetime) -> None:
@@ -109,7 +103,7 @@ def _tell_expired(
     connection: Connection, policy: Policy, lines: Sequence[DueTask], now: datetime
 ) -> list[rules.NewTask]:
     """Tell customers and admins, but for those for whom a later payment's task goes on."""
-    customers = accounts.get_customers(connection, {task.customer_id for task in lines if task.customer_id})
+    customers = payees.get_customers(connection, {task.customer_id for task in lines if task.customer_id})
     msisdns = payments.get_msisdns(connection, {task.trans_id for task in lines})
     told = []
     for task in lines:
@@ -133,8 +127,3 @@ def _expired_entry(task: DueTask) -> TimelineEntry:
         return TimelineEntry(task.trans_id, "RECONNECTION_FAILED", message, {"error": task.last_error})
     message = "A message could not be handed over within a day and was dropped"
     return TimelineEntry(task.trans_id, "PROCESSING_ERROR", message)
-
-
-def count(engine: Engine) -> Mapping[tuple[TaskKind, TaskState], int]:
-    """How many tasks are open or given up, by (kind, state)."""
-    return transact(engine, store.count)

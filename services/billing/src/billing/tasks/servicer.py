@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 from threading import Semaphore
+from typing import Any
 
 import grpc
 from google.protobuf.duration_pb2 import Duration
@@ -13,12 +14,13 @@ from servicekit.moments import to_timestamp
 from sqlalchemy import Engine
 
 from billing.locking.service import HeldRows
+from billing.lookup import service as lookup
 from billing.notices.rules import Message
 from billing.policy import Policy
 from billing.precedence import Precedence
 from billing.tasks import reporting, retrying, service
 from billing.tasks.errors import InvalidLease, InvalidReport, TasksBusy
-from billing.tasks.rules import AccessOutcome, Line, Report, StoredTask, TaskFilter, TaskKind, TaskState
+from billing.tasks.rules import AccessOutcome, Line, Report, TaskFilter, TaskKind, TaskState
 
 MAX_REPORTS = 1000
 MAX_BUSY_ROUTERS = 1000
@@ -28,7 +30,6 @@ MAX_CALLS_AT_ONCE = 2
 MAX_WAIT = 2.0
 
 _KINDS = {pb.TaskKind.Value(f"TASK_KIND_{kind.name}"): kind for kind in TaskKind}
-_STATES = {state: pb.TaskState.Value(f"TASK_STATE_{state.name}") for state in TaskState}
 _OUTCOMES = {pb.AccessOutcome.Value(f"ACCESS_OUTCOME_{outcome.name}"): outcome for outcome in AccessOutcome}
 
 
@@ -78,7 +79,7 @@ class TaskServicer(task_service_pb2_grpc.TaskServiceServicer):
     def GetTaskCounts(
         self, request: pb.GetTaskCountsRequest, context: grpc.ServicerContext
     ) -> pb.GetTaskCountsResponse:
-        counts = service.count(self._engine)
+        counts = lookup.count_tasks(self._engine)
         return pb.GetTaskCountsResponse(
             open_access_tasks=counts.get((TaskKind.SET_ACCESS, TaskState.OPEN), 0),
             open_message_tasks=counts.get((TaskKind.SEND_MESSAGES, TaskState.OPEN), 0),
@@ -103,30 +104,24 @@ def _lease_duration(asked: Duration) -> timedelta:
 
 
 def _task(task: service.LeasedTask) -> pb.Task:
-    message = pb.Task(
+    return pb.Task(
         task_id=task.task_id,
         fencing_token=task.fencing_token,
         trans_id=task.trans_id,
         expire_time=to_timestamp(task.expire_time),
+        **work_fields(task.work),
     )
-    if isinstance(task.work, Line):
-        message.access.CopyFrom(_access(task.work))
-    else:
-        message.messages.CopyFrom(_messages(list(task.work)))
-    return message
 
 
-def _access(line: Line) -> pb.AccessWork:
-    return pb.AccessWork(router_id=line.router_id, username=line.username)
-
-
-def _messages(messages: list[Message]) -> pb.MessageWork:
-    return pb.MessageWork(
-        messages=[
-            pb.TaskMessage(message_id=one.message_id, phone=one.phone, template=one.template, facts=one.facts)
-            for one in messages
-        ]
-    )
+def work_fields(work: Line | Sequence[Message]) -> dict[str, Any]:
+    """The field of a Task or a TaskRecord that says what is to be done."""
+    if isinstance(work, Line):
+        return {"access": pb.AccessWork(router_id=work.router_id, username=work.username)}
+    messages = [
+        pb.TaskMessage(message_id=one.message_id, phone=one.phone, template=one.template, facts=one.facts)
+        for one in work
+    ]
+    return {"messages": pb.MessageWork(messages=messages)}
 
 
 def _report(message: pb.TaskReport) -> Report:
@@ -143,24 +138,3 @@ def _report(message: pb.TaskReport) -> Report:
             return Report(message.task_id, message.fencing_token, message.detail)
         case _:
             raise InvalidReport(f"task {message.task_id}: no result")
-
-
-def task_record(task: StoredTask) -> pb.TaskRecord:
-    """A task as the operator sees it."""
-    record = pb.TaskRecord(
-        task_id=task.task_id,
-        kind=task.kind,
-        state=_STATES[task.state],
-        attempts=task.attempts,
-        create_time=to_timestamp(task.create_time),
-        due_time=to_timestamp(task.due_time),
-        lease_expire_time=to_timestamp(task.lease_expire_time),
-        end_time=to_timestamp(task.end_time),
-        last_error=task.last_error,
-    )
-    if isinstance(task.work, Line):
-        record.access.CopyFrom(_access(task.work))
-    else:
-        messages = service.messages_of(task, task.work, task.router_name)
-        record.messages.CopyFrom(_messages(messages))
-    return record

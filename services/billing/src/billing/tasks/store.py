@@ -5,12 +5,11 @@ from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
-from servicekit.database import current_time
 from servicekit.writes import Writes
 from sqlalchemy import Connection
 
-from billing.notices import store as notice_store
 from billing.notices.rules import Notice, Variant
+from billing.schema import router_names as names_table
 from billing.schema import tasks
 from billing.tasks import rules
 from billing.tasks.rules import (
@@ -18,7 +17,6 @@ from billing.tasks.rules import (
     Failed,
     Line,
     NewTask,
-    StoredTask,
     TaskFilter,
     TaskKind,
     TaskState,
@@ -26,6 +24,7 @@ from billing.tasks.rules import (
 )  # fmt: skip
 
 _t = tasks.c
+_r = names_table.c
 # To read a column that nobody looks at costs as much as one that matters.
 _TO_REPORT_ON = (
     _t.id, _t.kind, _t.trans_id, _t.customer_id, _t.router_id, _t.state, _t.fencing_token, _t.failures, _t.leased_by,
@@ -115,6 +114,8 @@ _LOCK_WAITING = (
     .order_by(_t.id)
     .with_for_update()
 )
+
+_ROUTER_NAMES = sa.select(_r.router_id, _r.name).where(_r.router_id.in_(_ids))
 
 
 def insert(writes: Writes, new: Collection[NewTask], now: datetime) -> None:
@@ -261,39 +262,21 @@ def reopen(
         connection.execute(sa.update(tasks).where(_t.id.in_(ids)).values(failures=0, **values, **_NOT_LEASED))
 
 
-def list_of_payment(connection: Connection, trans_id: str) -> list[StoredTask]:
-    """A payment's tasks, in order of creation."""
-    now = current_time(connection)
-    rows = [
-        (row, rules.work_of(row.router_id, row.payload))
-        for row in connection.execute(sa.select(tasks).where(_t.trans_id == trans_id).order_by(_t.id))
-    ]
-    router_ids = {work.router_id for _, work in rows if work.router_id}
-    names = notice_store.router_names(connection, router_ids)
-    return [_stored(row, work, names.get(work.router_id or 0, ""), now) for row, work in rows]
+def router_names(connection: Connection, router_ids: Collection[int]) -> Mapping[int, str]:
+    """The names of those of these routers whose name is known."""
+    if not router_ids:
+        return {}
+    return {row.router_id: row.name for row in connection.execute(_ROUTER_NAMES, {"ids": sorted(router_ids)})}
 
 
-def _stored(row: "sa.Row[Any]", work: rules.Work, router_name: str, now: datetime) -> StoredTask:
-    is_open = row.state == TaskState.OPEN
-    is_leased = is_open and row.lease_expire_time is not None and row.lease_expire_time > now
-    return StoredTask(
-        row.id, TaskKind(row.kind), row.trans_id, TaskState(row.state), row.attempts, row.create_time,
-        max(row.due_time, now) if is_open and not is_leased else None, row.lease_expire_time if is_leased else None,
-        row.end_time, row.last_error, Variant(row.variant) if row.variant else None, work, router_name,
-    )  # fmt: skip
+def learn_router_names(connection: Connection, writes: Writes, told: Mapping[int, str]) -> Mapping[int, str]:
+    """Keep what reports call routers; an empty name says nothing. Answers the names that are known of these routers.
 
-
-def count(connection: Connection) -> dict[tuple[TaskKind, TaskState], int]:
-    """How many tasks are open or given up, by (kind, state)."""
-    states = (TaskState.OPEN, TaskState.GIVEN_UP)
-    query = sa.select(_t.kind, _t.state, sa.func.count().label("n")).where(_t.state.in_(states))
-    return {
-        (TaskKind(row.kind), TaskState(row.state)): row.n
-        for row in connection.execute(query.group_by(_t.kind, _t.state))
-    }
-
-
-def oldest_line_time(connection: Connection, now: datetime) -> datetime | None:
-    """When the oldest task was created that has not switched its line on, while the paid time lasts."""
-    waiting = (_t.kind == TaskKind.SET_ACCESS, _t.state.in_((TaskState.OPEN, TaskState.GIVEN_UP)), _t.expire_time > now)
-    return connection.execute(sa.select(sa.func.min(_t.create_time)).where(*waiting)).scalar()
+    Two that learn the same one at once: the doubled key has one of them run again.
+    """
+    known = router_names(connection, told)
+    named = {router_id: name for router_id, name in sorted(told.items()) if name}
+    rows = [{"router_id": router_id, "name": name} for router_id, name in named.items() if router_id not in known]
+    writes.insert(names_table, rows)
+    writes.update(_r.name, _r.router_id, {one: name for one, name in named.items() if known.get(one, name) != name})
+    return {**known, **named}

@@ -1,0 +1,1 @@
+"""What became of payments and tasks, read back for operators."""

@@ -1,0 +1,59 @@
+"""Reads back what became of payments and their tasks, and counts what waits for a person. Changes nothing."""
+
+from collections.abc import Mapping
+
+from servicekit.database import current_time, transact
+from sqlalchemy import Connection, Engine
+
+from billing import calendar
+from billing.accounts import store as accounts
+from billing.lookup import store
+from billing.lookup.rules import StoredPayment, Timeline, Waiting
+from billing.payments.errors import PaymentNotFound
+from billing.payments.rules import Outcome
+from billing.quarantine import store as quarantine
+from billing.tasks.rules import TaskKind, TaskState
+
+
+def get_payment(engine: Engine, trans_id: str) -> Timeline:
+    """A payment with its timeline. Raises PaymentNotFound."""
+
+    def work(connection: Connection) -> Timeline:
+        payment = store.get_payment(connection, trans_id)
+        if payment is None:
+            raise PaymentNotFound(f"no payment {trans_id}")
+        return Timeline(
+            payment,
+            store.list_timeline(connection, trans_id),
+            store.list_tasks(connection, trans_id),
+            store.list_deliveries(connection, trans_id),
+        )
+
+    return transact(engine, work)
+
+
+def list_newest(engine: Engine, outcome: Outcome | None, before_id: int | None, limit: int) -> list[StoredPayment]:
+    """Payments, newest first."""
+    return transact(engine, lambda connection: store.list_newest(connection, outcome, before_id, limit))
+
+
+def count_waiting(engine: Engine, *, count_lines: bool) -> Waiting:
+    """Count it; the lines only if asked, since that looks at every customer."""
+
+    def work(connection: Connection) -> Waiting:
+        now = current_time(connection)
+        return Waiting(
+            quarantine.count_open(connection),
+            store.count_unmatched(connection),
+            accounts.count_paid_but_not_on(connection, calendar.today(now)) if count_lines else 0,
+            quarantine.oldest_open_time(connection),
+            store.oldest_unmatched_time(connection),
+            store.oldest_line_time(connection, now) if count_lines else None,
+        )
+
+    return transact(engine, work)
+
+
+def count_tasks(engine: Engine) -> Mapping[tuple[TaskKind, TaskState], int]:
+    """How many tasks are open or given up, by (kind, state)."""
+    return transact(engine, store.count_tasks)

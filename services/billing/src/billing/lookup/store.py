@@ -1,0 +1,127 @@
+"""Queries on payments, timelines and tasks as they are on record: for operators, on no payment's way."""
+
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from servicekit.database import current_time
+from sqlalchemy import Connection
+
+from billing.lookup.rules import Delivery, StoredEntry, StoredPayment, StoredTask
+from billing.notices.rules import Variant
+from billing.payments.rules import Outcome
+from billing.payments.store import outcome_of, reason_of
+from billing.schema import paybill_payments, payment_debug_log, payment_deliveries, tasks
+from billing.tasks import rules
+from billing.tasks.rules import TaskKind, TaskState
+from billing.tasks.store import router_names
+
+_p = paybill_payments.c
+_t = tasks.c
+
+
+def get_payment(connection: Connection, trans_id: str, *, lock: bool = False) -> StoredPayment | None:
+    """One payment; with `lock` nobody else changes it until the transaction ends."""
+    query = sa.select(paybill_payments).where(_p.trans_key == trans_id)
+    row = connection.execute(query.with_for_update() if lock else query).one_or_none()
+    return _payment(row) if row else None
+
+
+def list_newest(
+    connection: Connection, outcome: Outcome | None, before_id: int | None, limit: int
+) -> list[StoredPayment]:
+    """Payments, newest first, older than `before_id`."""
+    query = sa.select(paybill_payments).order_by(_p.id.desc()).limit(limit)
+    if outcome is Outcome.PREDECESSOR:
+        query = query.where(_p.outcome.is_(None))
+    elif outcome:
+        query = query.where(_p.outcome == outcome)
+    if before_id:
+        query = query.where(_p.id < before_id)
+    return [_payment(row) for row in connection.execute(query)]
+
+
+def _payment(row: Any) -> StoredPayment:
+    return StoredPayment(
+        payment_id=row.id,
+        trans_id=row.TransID or "",
+        amount_cents=row.TransAmount or 0,
+        business_short_code=row.BusinessShortCode or "",
+        bill_ref_number=row.BillRefNumber or "",
+        assigned_reference=row.assigned_reference or "",
+        msisdn=row.MSISDN or "",
+        first_name=row.FirstName or "",
+        trans_time=row.TransTime or "",
+        receive_time=row.received_at,
+        outcome=outcome_of(row),
+        reason=reason_of(row),
+        isp_id=row.isp_id,
+        customer_id=row.customer_id,
+    )
+
+
+def count_unmatched(connection: Connection) -> int:
+    """How many payments are held."""
+    query = sa.select(sa.func.count()).where(_p.outcome == Outcome.UNMATCHED)
+    return connection.execute(query).scalar_one()
+
+
+def oldest_unmatched_time(connection: Connection) -> datetime | None:
+    """When the oldest of them was received."""
+    query = sa.select(_p.received_at).where(_p.outcome == Outcome.UNMATCHED).order_by(_p.id).limit(1)
+    return connection.execute(query).scalar_one_or_none()
+
+
+def list_deliveries(connection: Connection, trans_id: str) -> list[Delivery]:
+    """A payment's deliveries, the applied one first."""
+    query = sa.select(payment_deliveries).where(payment_deliveries.c.trans_id == trans_id)
+    return [
+        Delivery(row.receive_time, row.conflicting, row.callback_body, row.source_address)
+        for row in connection.execute(query.order_by(payment_deliveries.c.id))
+    ]
+
+
+def list_timeline(connection: Connection, trans_id: str) -> list[StoredEntry]:
+    """A payment's entries in order."""
+    columns = payment_debug_log.c
+    query = sa.select(payment_debug_log).where(columns.transaction_id == trans_id).order_by(columns.id)
+    return [
+        StoredEntry(row.created_at, row.category, row.message, row.details or "{}") for row in connection.execute(query)
+    ]
+
+
+def list_tasks(connection: Connection, trans_id: str) -> list[StoredTask]:
+    """A payment's tasks, in order of creation."""
+    now = current_time(connection)
+    rows = [
+        (row, rules.work_of(row.router_id, row.payload))
+        for row in connection.execute(sa.select(tasks).where(_t.trans_id == trans_id).order_by(_t.id))
+    ]
+    names = router_names(connection, {work.router_id for _, work in rows if work.router_id})
+    return [_task(row, work, names.get(work.router_id or 0, ""), now) for row, work in rows]
+
+
+def _task(row: "sa.Row[Any]", work: rules.Work, router_name: str, now: datetime) -> StoredTask:
+    is_open = row.state == TaskState.OPEN
+    is_leased = is_open and row.lease_expire_time is not None and row.lease_expire_time > now
+    return StoredTask(
+        row.id, TaskKind(row.kind), row.trans_id, TaskState(row.state), row.attempts, row.create_time,
+        max(row.due_time, now) if is_open and not is_leased else None, row.lease_expire_time if is_leased else None,
+        row.end_time, row.last_error, Variant(row.variant) if row.variant else None, work, router_name,
+    )  # fmt: skip
+
+
+def count_tasks(connection: Connection) -> dict[tuple[TaskKind, TaskState], int]:
+    """How many tasks are open or given up, by (kind, state)."""
+    states = (TaskState.OPEN, TaskState.GIVEN_UP)
+    query = sa.select(_t.kind, _t.state, sa.func.count().label("n")).where(_t.state.in_(states))
+    return {
+        (TaskKind(row.kind), TaskState(row.state)): row.n
+        for row in connection.execute(query.group_by(_t.kind, _t.state))
+    }
+
+
+def oldest_line_time(connection: Connection, now: datetime) -> datetime | None:
+    """When the oldest task was created that has not switched its line on, while the paid time lasts."""
+    waiting = (_t.kind == TaskKind.SET_ACCESS, _t.state.in_((TaskState.OPEN, TaskState.GIVEN_UP)), _t.expire_time > now)
+    return connection.execute(sa.select(sa.func.min(_t.create_time)).where(*waiting)).scalar()
