@@ -5,9 +5,9 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 import sqlalchemy as sa
 from billing.calendar import end_of, today
-from billing.payees.rules import Customer, Isp, IspAccount
+from billing.payees.rules import Customer, Isp, IspAccount, Payees
 from billing.payments.rules import normalise
-from billing.payments.settlement import ToCustomer, ToIsp, extend, settle
+from billing.payments.settlement import extend, settle
 from hypothesis import given
 from hypothesis import strategies as st
 from servicekit.money import grouped
@@ -69,13 +69,14 @@ def test_paid_time_ends_at_midnight_in_nairobi_after_the_due_date():
     assert end_of(day("9999-12-31")).year == 9999
 
 
-ISP = Isp(isp_id=1, name="Demo", contact_phone="")
+ISP = Isp(isp_id=1, name="Demo", contact_phone="", sms_account="SMS1", wa_account="WA1", pay_account_number="ACC1")
 amounts = st.integers(1, 999_999_999_999)
 
 
 @given(amounts, st.sampled_from(list(IspAccount)))
 def test_credits_are_whole_and_what_remains_goes_to_the_wallet(cents, account):
-    done = settle(payment("A1", "x", f"{cents // 100}.{cents % 100:02d}"), ToIsp(ISP, account), date(2026, 1, 1))
+    paid = payment("A1", f"{account}1", f"{cents // 100}.{cents % 100:02d}")
+    done = settle(paid, paid.bill_ref_number, Payees([ISP], []), date(2026, 1, 1))
     worth = done.credits.count * done.credits.unit_cents if done.credits else 0
     assert worth + done.wallet_cents == cents
     if done.credits:
@@ -92,7 +93,7 @@ def test_a_customer_s_money_is_the_isp_s_and_only_a_whole_package_moves_the_date
         isp_id=1, next_payment_date=due_date,
     )  # fmt: skip
     paid = payment("A1", "1AB", f"{cents // 100}.{cents % 100:02d}")
-    done = settle(paid, ToCustomer(who, ISP, package), paid_on)
+    done = settle(paid, paid.bill_ref_number, Payees([ISP], [who]), paid_on)
     assert done.wallet_cents == cents
     assert (done.line is not None) == (cents >= package)
     if cents < package:

@@ -4,7 +4,7 @@ A message task keeps one Notice: recipients and facts. Which text is true may ch
 messages are composed when the task is leased, from the notice and the task's variant.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
@@ -14,7 +14,7 @@ from servicekit.money import grouped
 from servicekit.phones import is_mobile
 
 from billing.payees.rules import Customer
-from billing.payments.rules import Content, Outcome
+from billing.payments.rules import Outcome
 from billing.payments.settlement import Settlement
 
 
@@ -171,12 +171,6 @@ def _other_facts(settlement: Settlement, balance_cents: int) -> tuple[str, dict[
     return "service", facts
 
 
-def of_conflict(trans_id: str, first: Content, second: Content, number: int, admins: Sequence[str]) -> Notice:
-    """A delivery contradicts the first one; `number` counts the payment's conflicts, from 1."""
-    facts = {"trans_id": trans_id, "first": str(first), "second": str(second)}
-    return Notice(event=f"conflict:{number}", facts=facts, admins=admins)
-
-
 def of_error(event: str, trans_id: str, error: str, admins: Sequence[str]) -> Notice:
     """Something needs an operator."""
     return Notice(event=event, facts={"trans_id": trans_id, "error": error}, admins=admins)
@@ -191,15 +185,3 @@ def phone_of(customer: Customer, msisdn: str = "") -> str:
 def day(value: date | None) -> str:
     """A day as people read it: 23 Dec 2026."""
     return f"{value.day} {value:%b %Y}" if value else "-"
-
-
-def to_json(notice: Notice) -> Mapping[str, object]:
-    """A notice as a task keeps it."""
-    return {
-        "event": notice.event,
-        "facts": notice.facts,
-        "customer": notice.customer,
-        "isp": notice.isp,
-        "admins": list(notice.admins),
-        "router_id": notice.router_id,
-    }

@@ -18,7 +18,7 @@ from billing.notices import store, throttle
 from billing.notices.rules import Notice
 from billing.notices.throttle import ADMINS, Share, Tally, Topic
 from billing.payments import store as payments
-from billing.payments import timeline
+from billing.payments.timeline import TimelineEntry
 from billing.policy import Policy
 from billing.tasks import rules as task_rules
 from billing.tasks import store as tasks
@@ -97,13 +97,17 @@ def _leave_to_digests(
     tasks.set_notices(writes, {one.task.task_id: one.share.notice for one in held})
     silent = {one.task.task_id for one in held if not one.share.notice.has_recipients}
     tasks.end(connection, silent, TaskState.DONE, now, tried=False)
-    payments.insert_timeline(
-        writes, [timeline.left_to_digest(one.task.trans_id, one.share.role, until) for one in held], now
-    )
+    payments.insert_timeline(writes, [_left_out(one, until) for one in held], now)
     for tally, whom in told.values():
         _write_digest(connection, writes, tally, throttle.digest(tally, whom, until), until, now)
     for topic, count in Counter(one.share.topic for one in held).items():
         log.warning("messages_left_to_digest", topic=topic, messages=count)
+
+
+def _left_out(one: _Held, until: datetime) -> TimelineEntry:
+    message = f"Enough messages of this kind were sent in this hour: a digest tells the {one.share.role}"
+    facts = {"told": one.share.role, "digest_at": until.isoformat()}
+    return TimelineEntry(one.task.trans_id, "LEFT_TO_DIGEST", message, facts)
 
 
 def _forget_digests_under_way(connection: Connection, of: Collection[Tally]) -> None:

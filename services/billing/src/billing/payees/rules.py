@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
 
@@ -53,28 +53,22 @@ class Customer:
         return (self.router_id, self.username) if self.router_id and self.username else None
 
 
-@dataclass(slots=True)
 class Payees:
     """The ISPs and customers that the references of a batch may mean."""
 
-    isps: dict[int, Isp] = field(default_factory=dict)
-    _isps_by_account: dict[tuple[IspAccount, str], list[Isp]] = field(default_factory=lambda: defaultdict(list))
-    _customers: dict[str, list[Customer]] = field(default_factory=lambda: defaultdict(list))
-
-    @classmethod
-    def of(cls, isps: Iterable[Isp], customers: Iterable[Customer]) -> "Payees":
-        payees = cls()
-        for isp in isps:
-            payees.isps[isp.isp_id] = isp
+    def __init__(self, isps: Iterable[Isp], customers: Iterable[Customer]) -> None:
+        self.isps = {isp.isp_id: isp for isp in isps}
+        self._by_account: dict[tuple[IspAccount, str], list[Isp]] = defaultdict(list)
+        self._customers: dict[str, list[Customer]] = defaultdict(list)
+        for isp in self.isps.values():
             for account in isp.accounts():
-                payees._isps_by_account[account].append(isp)
+                self._by_account[account].append(isp)
         for customer in customers:
-            payees._customers[normalise(customer.account_name)].append(customer)
-        return payees
+            self._customers[normalise(customer.account_name)].append(customer)
 
     def isps_with(self, kind: IspAccount, reference: str) -> list[Isp]:
         """The ISPs that have this normalised reference as their account of this kind."""
-        return self._isps_by_account.get((kind, reference), [])
+        return self._by_account.get((kind, reference), [])
 
     def customers_with(self, reference: str) -> list[Customer]:
         """The customers that have this normalised reference as account."""

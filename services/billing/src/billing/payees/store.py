@@ -53,7 +53,7 @@ def load(connection: Connection, references: Collection[str], *, lock: bool, sec
     customers = lock_customers(connection, references, seconds) if lock else find_customers(connection, references)
     wanted = sorted({customer.isp_id for customer in customers if customer.isp_id})
     found = connection.execute(_FIND_ISPS, {"isp_ids": wanted, "references": list(references)})
-    return Payees.of([isp_of(row) for row in found], customers)
+    return Payees([isp_of(row) for row in found], customers)
 
 
 def find_customers(connection: Connection, references: Collection[str]) -> list[Customer]:

@@ -14,12 +14,11 @@ from billing.locking.service import Locking
 from billing.lookup import store as lookup
 from billing.lookup.rules import StoredPayment
 from billing.payees import store as payees
-from billing.payments import settlement
 from billing.payments import store as payments
 from billing.payments.errors import AccountNotFound, PaymentAlreadyPlaced, PaymentNotFound
 from billing.payments.rules import Outcome, Payment, Receipt, normalise
 from billing.payments.service import apply
-from billing.payments.settlement import Settlement, Unmatched
+from billing.payments.settlement import Settlement, settle
 from billing.policy import Policy
 
 
@@ -53,10 +52,10 @@ def _placed_before(stored: StoredPayment, reference: str) -> Receipt:
 
 def _settle(connection: Connection, stored: StoredPayment, reference: str, now: datetime) -> Settlement:
     who = payees.load(connection, [normalise(reference)], lock=True)
-    route = settlement.route(reference, who)
-    if isinstance(route, Unmatched):
-        raise AccountNotFound(f"{reference} leads nowhere: {route.reason}")
-    return settlement.settle(_payment(stored), route, calendar.today(now))
+    settled = settle(_payment(stored), reference, who, calendar.today(now))
+    if settled.reason:
+        raise AccountNotFound(f"{reference} leads nowhere: {settled.reason}")
+    return settled
 
 
 def _payment(stored: StoredPayment) -> Payment:

@@ -14,10 +14,10 @@ from sqlalchemy import Connection
 
 from billing.locking.rules import Row, RowKind
 from billing.locking.service import Locking
-from billing.notices import rules as notices
+from billing.notices.rules import Notice
 from billing.payments import store as payments
-from billing.payments import timeline
 from billing.payments.rules import Content, Payment
+from billing.payments.timeline import TimelineEntry
 from billing.policy import Policy
 from billing.tasks import rules as task_rules
 from billing.tasks import store as tasks
@@ -68,7 +68,7 @@ def report(
     kept = [one for one in new if one.is_kept]
     with together(connection) as writes:
         payments.insert_deliveries(writes, [one.payment for one in kept], now, conflicting=True)
-        entries = [timeline.conflicting(one.payment.trans_id, one.first, one.second) for one in kept]
+        entries = [_entry(one) for one in kept]
         payments.insert_timeline(writes, entries, now)
         tasks.insert(writes, [_tell(one, policy, now) for one in kept], now)
 
@@ -86,7 +86,13 @@ def _new(
             yield _Conflict(payment, first[payment.trans_id], numbers[payment.trans_id])
 
 
+def _entry(one: _Conflict) -> TimelineEntry:
+    message = "Delivered again with other content: nothing applied"
+    facts = {"error": "conflict", "first": str(one.first), "second": str(one.second)}
+    return TimelineEntry(one.payment.trans_id, "PROCESSING_ERROR", message, facts)
+
+
 def _tell(one: _Conflict, policy: Policy, now: datetime) -> task_rules.NewTask:
-    trans_id = one.payment.trans_id
-    notice = notices.of_conflict(trans_id, one.first, one.second, one.number, policy.admin_phones)
-    return task_rules.message(trans_id, notice, now)
+    facts = {"trans_id": one.payment.trans_id, "first": str(one.first), "second": str(one.second)}
+    notice = Notice(event=f"conflict:{one.number}", facts=facts, admins=policy.admin_phones)
+    return task_rules.message(one.payment.trans_id, notice, now)

@@ -1,4 +1,4 @@
-"""Records payments, and says beforehand what would become of them.
+"""Records payments.
 
 Recording a batch is idempotent, all or nothing, one transaction: the heart of the promise.
 Decides first, then writes; the wallets, which every payment of an ISP wants, are locked last. Payments that need a row
@@ -11,7 +11,7 @@ from dataclasses import replace
 from datetime import date, datetime
 
 import structlog
-from servicekit.database import current_time, transact
+from servicekit.database import transact
 from servicekit.database_errors import error_code, waited_too_long
 from servicekit.writes import Writes, together
 from sqlalchemy import Connection, Engine
@@ -102,8 +102,8 @@ def _settle(
     who = payees.load(connection, references, lock=True, seconds=locking.seconds)
     settled = []
     for payment in fresh:
-        route = settlement.route_payment(payment, who, policy.shortcodes)
-        one = settlement.settle(payment, route, calendar.today(payment.effective_time(now)))
+        today = calendar.today(payment.effective_time(now))
+        one = settlement.settle_new(payment, who, policy.shortcodes, today)
         if locking.needs_held(_rows_of_settlement(one)):
             continue
         if one.customer:
@@ -212,16 +212,3 @@ def _quarantine(engine: Engine, policy: Policy, payment: Payment, error: DBAPIEr
     callback = NewCallback(key, payment.callback_body, fault, payment.source_address)
     quarantine.keep(engine, policy, [callback], limited=False)
     return Receipt(payment.trans_id, Outcome.QUARANTINED)
-
-
-def validate(engine: Engine, policy: Policy, batch: Sequence[Payment]) -> list[Receipt]:
-    """The receipts that these payments would get now, in their order. Stores nothing."""
-
-    def work(connection: Connection) -> list[Receipt]:
-        references = sorted({normalise(payment.bill_ref_number) for payment in batch})
-        who = payees.load(connection, references, lock=False)
-        today = calendar.today(current_time(connection))
-        routes = [settlement.route_payment(payment, who, policy.shortcodes) for payment in batch]
-        return [settlement.settle(payment, to, today).receipt() for payment, to in zip(batch, routes, strict=True)]
-
-    return transact(engine, work)

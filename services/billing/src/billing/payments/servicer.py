@@ -12,7 +12,7 @@ from sqlalchemy import Engine
 from billing.locking.service import HeldRows
 from billing.lookup import servicer as lookup
 from billing.lookup.servicer import OUTCOMES, REASONS
-from billing.payments import assignment, service
+from billing.payments import assignment, service, validation
 from billing.payments.errors import InvalidPayment
 from billing.payments.rules import Payment, Receipt, check_batch
 from billing.policy import Policy
@@ -49,7 +49,7 @@ class PaymentServicer(payment_service_pb2_grpc.PaymentServiceServicer):
     ) -> pb.ValidatePaymentsResponse:
         check_batch(len(request.payments))
         batch = [_asked_about(message) for message in request.payments]
-        receipts = service.validate(self._engine, self._policy, batch)
+        receipts = validation.validate(self._engine, self._policy, batch)
         return pb.ValidatePaymentsResponse(
             verdicts=[
                 pb.PaymentVerdict(outcome=OUTCOMES[receipt.outcome], unmatched_reason=REASONS[receipt.reason])

@@ -21,77 +21,6 @@ WHATSAPP_CREDIT_CENTS = 20
 _CUSTOMER_SHAPE = re.compile(r"\d{1,4}[A-Z]{2}")
 
 
-@dataclass(frozen=True, slots=True)
-class ToIsp:
-    """An ISP pays into one of its own accounts."""
-
-    isp: Isp
-    account: IspAccount
-
-
-@dataclass(frozen=True, slots=True)
-class ToCustomer:
-    """A customer pays for the line; the money is the ISP's."""
-
-    customer: Customer
-    isp: Isp
-    package_cents: int
-
-
-@dataclass(frozen=True, slots=True)
-class Unmatched:
-    """Nobody to give the money to, yet: it is held."""
-
-    reason: UnmatchedReason
-
-
-Route = ToIsp | ToCustomer | Unmatched
-
-
-def route_payment(payment: Payment, payees: Payees, shortcodes: AbstractSet[str]) -> Route:
-    """Find where a payment belongs. `shortcodes` are ours; with none named (the sandbox) every one is."""
-    if shortcodes and payment.business_short_code.strip() not in shortcodes:
-        return Unmatched(UnmatchedReason.UNKNOWN_SHORTCODE)
-    return route(payment.bill_ref_number, payees)
-
-
-def route(bill_ref_number: str, payees: Payees) -> Route:
-    """Find the account that a reference, as typed, means."""
-    reference = normalise(bill_ref_number)
-    account = _isp_account(reference)
-    isps = payees.isps_with(account, reference) if account else []
-    if account and isps:
-        return ToIsp(isps[0], account) if len(isps) == 1 else Unmatched(UnmatchedReason.AMBIGUOUS_REFERENCE)
-    customers = payees.customers_with(reference) if reference else []
-    if customers:
-        return _route_to_customer(customers, payees)
-    return Unmatched(_why_nobody(reference, account))
-
-
-def _isp_account(reference: str) -> IspAccount | None:
-    return next((account for account in IspAccount if reference.startswith(account.value)), None)
-
-
-def _route_to_customer(customers: list[Customer], payees: Payees) -> Route:
-    if len(customers) > 1:
-        return Unmatched(UnmatchedReason.AMBIGUOUS_REFERENCE)
-    customer = customers[0]
-    isp = payees.isps.get(customer.isp_id or 0)
-    if isp is None:
-        return Unmatched(UnmatchedReason.ISP_NOT_FOUND)
-    if not customer.package_cents or customer.package_cents < 0:
-        return Unmatched(UnmatchedReason.PACKAGE_NOT_SET)
-    return ToCustomer(customer, isp, customer.package_cents)
-
-
-def _why_nobody(reference: str, account: IspAccount | None) -> UnmatchedReason:
-    if account:
-        return UnmatchedReason.ISP_NOT_FOUND
-    if _CUSTOMER_SHAPE.match(reference):
-        return UnmatchedReason.USER_NOT_FOUND
-    return UnmatchedReason.UNKNOWN_REFERENCE
-
-
 @dataclass(slots=True, kw_only=True)
 class Settlement:
     """All that one payment changes. `wallet_cents` is what the ISP's wallet gets."""
@@ -114,13 +43,9 @@ class Settlement:
 
     def wallet_entry(self, isp: Isp) -> WalletEntry:
         """What it moves on its ISP's wallet."""
-        return WalletEntry(isp.isp_id, self.payment.trans_id, self._entry_kind, self.wallet_cents)
-
-    @property
-    def _entry_kind(self) -> EntryKind:
-        if self.credits:
-            return EntryKind.CREDIT_REMAINDER
-        return EntryKind.CUSTOMER_PAYMENT if self.customer else EntryKind.SERVICE_PAYMENT
+        kind = EntryKind.CUSTOMER_PAYMENT if self.customer else EntryKind.SERVICE_PAYMENT
+        kind = EntryKind.CREDIT_REMAINDER if self.credits else kind
+        return WalletEntry(isp.isp_id, self.payment.trans_id, kind, self.wallet_cents)
 
     def receipt(self) -> Receipt:
         return Receipt(
@@ -132,18 +57,40 @@ class Settlement:
         )
 
 
-def settle(payment: Payment, route: Route, today: date) -> Settlement:
-    """Decide what a payment does. `today` is the day in Nairobi."""
-    match route:
-        case Unmatched(reason):
-            return Settlement(payment=payment, outcome=Outcome.UNMATCHED, reason=reason)
-        case ToIsp(isp, account):
-            return _settle_isp(payment, isp, account)
-        case ToCustomer(customer, isp, package_cents):
-            return _settle_customer(payment, customer, isp, package_cents, today)
+def settle_new(payment: Payment, payees: Payees, shortcodes: AbstractSet[str], today: date) -> Settlement:
+    """Decide what a payment does as it came in. `shortcodes` are ours; with none named (the sandbox) every one is."""
+    if shortcodes and payment.business_short_code.strip() not in shortcodes:
+        return _held(payment, UnmatchedReason.UNKNOWN_SHORTCODE)
+    return settle(payment, payment.bill_ref_number, payees, today)
 
 
-def _settle_isp(payment: Payment, isp: Isp, account: IspAccount) -> Settlement:
+def settle(payment: Payment, bill_ref_number: str, payees: Payees, today: date) -> Settlement:
+    """Decide what a payment does to the account that a reference, as typed, means. `today` is the day in Nairobi."""
+    reference = normalise(bill_ref_number)
+    account = next((account for account in IspAccount if reference.startswith(account)), None)
+    isps = payees.isps_with(account, reference) if account else []
+    customers = payees.customers_with(reference) if reference and not isps else []
+    if len(isps) > 1 or len(customers) > 1:
+        return _held(payment, UnmatchedReason.AMBIGUOUS_REFERENCE)
+    if account and isps:
+        return _of_isp(payment, isps[0], account)
+    if customers:
+        return _of_customer(payment, customers[0], payees.isps.get(customers[0].isp_id or 0), today)
+    return _held(payment, _why_nobody(reference, account))
+
+
+def _held(payment: Payment, reason: UnmatchedReason) -> Settlement:
+    return Settlement(payment=payment, outcome=Outcome.UNMATCHED, reason=reason)
+
+
+def _why_nobody(reference: str, account: IspAccount | None) -> UnmatchedReason:
+    if account:
+        return UnmatchedReason.ISP_NOT_FOUND
+    return UnmatchedReason.USER_NOT_FOUND if _CUSTOMER_SHAPE.match(reference) else UnmatchedReason.UNKNOWN_REFERENCE
+
+
+def _of_isp(payment: Payment, isp: Isp, account: IspAccount) -> Settlement:
+    """The ISP pays into one of its own accounts."""
     if account is IspAccount.SERVICE:
         return Settlement(payment=payment, outcome=Outcome.SERVICE_PAYMENT, isp=isp, wallet_cents=payment.amount_cents)
     sms = account is IspAccount.SMS
@@ -158,7 +105,13 @@ def _settle_isp(payment: Payment, isp: Isp, account: IspAccount) -> Settlement:
     )
 
 
-def _settle_customer(payment: Payment, customer: Customer, isp: Isp, package_cents: int, today: date) -> Settlement:
+def _of_customer(payment: Payment, customer: Customer, isp: Isp | None, today: date) -> Settlement:
+    """A customer pays for the line; the money is the ISP's."""
+    package_cents = customer.package_cents or 0
+    if isp is None:
+        return _held(payment, UnmatchedReason.ISP_NOT_FOUND)
+    if package_cents <= 0:
+        return _held(payment, UnmatchedReason.PACKAGE_NOT_SET)
     enough = payment.amount_cents >= package_cents
     return Settlement(
         payment=payment,

@@ -11,7 +11,7 @@ from typing import Any
 from servicekit.money import grouped
 
 from billing.payees.rules import IspAccount
-from billing.payments.rules import Content, Outcome, Payment, UnmatchedReason, normalise
+from billing.payments.rules import Outcome, Payment, UnmatchedReason, normalise
 from billing.payments.settlement import Settlement
 
 
@@ -156,19 +156,3 @@ def _complete(settlement: Settlement, category: str) -> TimelineEntry:
         facts |= {"previous_due_date": previous.isoformat() if previous else None, "due_date": str(settlement.due_date)}
         message = f"Paid until {settlement.due_date}"
     return TimelineEntry(settlement.payment.trans_id, category, message, facts)
-
-
-def left_to_digest(trans_id: str, role: str, until: datetime) -> TimelineEntry:
-    """A message that is not sent by itself. `role`: who would have got it."""
-    message = f"Enough messages of this kind were sent in this hour: a digest tells the {role}"
-    return TimelineEntry(trans_id, "LEFT_TO_DIGEST", message, {"told": role, "digest_at": until.isoformat()})
-
-
-def conflicting(trans_id: str, first: Content, second: Content) -> TimelineEntry:
-    """A delivery that contradicts the first one."""
-    return TimelineEntry(
-        trans_id,
-        "PROCESSING_ERROR",
-        "Delivered again with other content: nothing applied",
-        {"error": "conflict", "first": str(first), "second": str(second)},
-    )

@@ -77,8 +77,7 @@ Work = Line | Notice
 
 def payload_of(work: Work) -> str:
     """What a task keeps of its work, as JSON; the router has a column of its own."""
-    kept = {"username": work.username} if isinstance(work, Line) else notices.to_json(work)
-    return orjson.dumps(kept).decode()
+    return orjson.dumps({"username": work.username} if isinstance(work, Line) else work).decode()
 
 
 def work_of(router_id: int | None, payload: str) -> Work:
