@@ -22,7 +22,7 @@ from billing.payments.timeline import TimelineEntry
 from billing.policy import Policy
 from billing.tasks import rules as task_rules
 from billing.tasks import store as tasks
-from billing.tasks.rules import DueTask, NewTask, TaskState
+from billing.tasks.rules import NewTask, Task, TaskState
 
 log = structlog.get_logger()
 
@@ -36,7 +36,7 @@ BETWEEN = timedelta(minutes=10)
 class _Held:
     """A share of a task's notice that is left to the digest of a tally."""
 
-    task: DueTask
+    task: Task
     share: Share
     tally: Tally
 
@@ -46,7 +46,7 @@ def hour_of(now: datetime) -> datetime:
     return now.replace(minute=0, second=0, microsecond=0)
 
 
-def hold_back(connection: Connection, policy: Policy, fresh: Iterable[DueTask], now: datetime) -> set[int]:
+def hold_back(connection: Connection, policy: Policy, fresh: Iterable[Task], now: datetime) -> set[int]:
     """Strike from notices whoever has been sent enough in this hour; a task that is left with nobody to tell ends.
 
     `fresh`: message tasks that nobody leased before. Answers the ids of those that must wait, because another
@@ -69,7 +69,7 @@ def hold_back(connection: Connection, policy: Policy, fresh: Iterable[DueTask], 
 
 
 def _count(
-    policy: Policy, shares: Sequence[tuple[DueTask, Share]], locked: Mapping[store.Key, Tally], hour: datetime
+    policy: Policy, shares: Sequence[tuple[Task, Share]], locked: Mapping[store.Key, Tally], hour: datetime
 ) -> list[_Held]:
     """Count messages as sent, as long as there are not too many; answers the others."""
     for tally in locked.values():

@@ -5,6 +5,7 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import Any
 
 import orjson
 
@@ -125,41 +126,33 @@ class TaskFilter:
     busy_router_ids: AbstractSet[int] = frozenset()
 
 
-# The rows of a lease and of a report are not frozen: Python takes three times as long to make one that is.
+# Not frozen: Python takes three times as long to make one that is.
 @dataclass(slots=True)
-class DueTask:
-    """A task that is to be leased. `fencing_token`: of the lease before; 0 when nobody has leased it yet."""
+class Task:
+    """A task whose row is locked. `fencing_token`: of its newest lease; 0 when there was none. `failures`: in a row."""
 
     task_id: int
     trans_id: str
     customer_id: int | None
     variant: Variant | None
     work: Work
+    state: TaskState
     fencing_token: int
+    failures: int
+    is_leased: bool
     expire_time: datetime
     last_error: str
     create_time: datetime
 
     @property
+    def router_id(self) -> int:
+        """The router of the line that it is about; 0: it is about none."""
+        return self.work.router_id or 0
+
+    @property
     def is_new_line(self) -> bool:
         """Whether it is a line that is asked for for the first time."""
         return isinstance(self.work, Line) and self.fencing_token == 0
-
-
-@dataclass(slots=True)
-class TaskUnderReport:
-    """What a report needs to know of its task, whose row is locked. `failures`: in a row."""
-
-    task_id: int
-    kind: TaskKind
-    trans_id: str
-    customer_id: int | None
-    router_id: int
-    state: TaskState
-    fencing_token: int
-    failures: int
-    is_leased: bool
-    last_error: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,10 +168,25 @@ class Report:
 
 
 @dataclass(slots=True)
+class Attempt:
+    """A reported attempt on a line. `router_name`: what reports last called the router; may be empty."""
+
+    task: Task
+    outcome: AccessOutcome
+    detail: str
+    router_name: str
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """What a timeline says of it."""
+        return {"router_id": self.task.router_id, "router": self.router_name, "result": self.outcome}
+
+
+@dataclass(slots=True)
 class Failed:
     """A task that failed, why, and when it is due again."""
 
-    task: TaskUnderReport
+    task: Task
     error: str
     due_time: datetime
 
@@ -209,9 +217,6 @@ def pause(failures: int, max_pause: timedelta = MAX_PAUSE) -> timedelta:
     return timedelta(seconds=backoff.pause(failures, first=first, longest=bound))
 
 
-def probe_pause(failures: int) -> timedelta:
-    """How long the one task waits that probes for all others whether their router is back.
-
-    One line a router is cheap to try, so it is tried often: when it succeeds, all that wait are due at once.
-    """
-    return pause(failures, MAX_PROBE_PAUSE)
+def pause_of(*tasks: Task) -> timedelta:
+    """How long tasks wait that failed together, and may have failed before."""
+    return pause(max(task.failures for task in tasks) + 1)

@@ -12,27 +12,14 @@ from billing.notices.rules import Notice, Variant
 from billing.schema import router_names as names_table
 from billing.schema import tasks
 from billing.tasks import rules
-from billing.tasks.rules import (
-    DueTask,
-    Failed,
-    Line,
-    NewTask,
-    TaskFilter,
-    TaskKind,
-    TaskState,
-    TaskUnderReport,
-)  # fmt: skip
+from billing.tasks.rules import Failed, Line, NewTask, Task, TaskFilter, TaskKind, TaskState
 
 _t = tasks.c
 _r = names_table.c
 # To read a column that nobody looks at costs as much as one that matters.
-_TO_REPORT_ON = (
-    _t.id, _t.kind, _t.trans_id, _t.customer_id, _t.router_id, _t.state, _t.fencing_token, _t.failures, _t.leased_by,
-    _t.last_error,
-)  # fmt: skip
-_TO_LEASE = (
-    _t.id, _t.trans_id, _t.customer_id, _t.router_id, _t.variant, _t.payload, _t.fencing_token, _t.expire_time,
-    _t.last_error, _t.create_time,
+_COLUMNS = (
+    _t.id, _t.trans_id, _t.customer_id, _t.router_id, _t.variant, _t.payload, _t.state, _t.fencing_token, _t.failures,
+    _t.leased_by, _t.expire_time, _t.last_error, _t.create_time,
 )  # fmt: skip
 
 # Queries that follow every payment are made once: to make one takes longer than to carry it out.
@@ -49,7 +36,7 @@ _FREE = sa.or_(_t.lease_expire_time.is_(None), _t.lease_expire_time <= _now)
 # Left to choose, MySQL reads and locks all that waits for any other router than the busy ones, and sorts it.
 _BY_DUE_TIME = "/*+ INDEX(tasks ix_tasks_kind_state_due_time_router_id) */"
 _CLAIM = (
-    sa.select(*_TO_LEASE)
+    sa.select(*_COLUMNS)
     .prefix_with(_BY_DUE_TIME, dialect="mysql")
     .where(_OPEN, _t.due_time <= _now, _FREE)
     .order_by(_t.due_time)
@@ -64,7 +51,7 @@ _LEASE = (
 )
 _NOT_LEASED: dict[str, Any] = {"leased_by": None, "lease_expire_time": None}
 _LOCK = (
-    sa.select(*_TO_REPORT_ON)
+    sa.select(*_COLUMNS)
     .where(_t.id.in_(_ids))
     .order_by(_t.id)
     .with_for_update()
@@ -151,17 +138,18 @@ def _row(task: NewTask, now: datetime) -> dict[str, Any]:
     }
 
 
-def claim_due(connection: Connection, now: datetime, asked: TaskFilter) -> list[DueTask]:
+def claim_due(connection: Connection, now: datetime, asked: TaskFilter) -> list[Task]:
     """Lock due tasks that nobody else is claiming, the longest due first."""
     open_to = {"kinds": list(asked.kinds), "busy": sorted(asked.busy_router_ids)}
-    return [
-        DueTask(
-            row.id, row.trans_id, row.customer_id, Variant(row.variant) if row.variant else None,
-            rules.work_of(row.router_id, row.payload), row.fencing_token, row.expire_time, row.last_error,
-            row.create_time,
-        )
-        for row in connection.execute(_CLAIM, {**open_to, "now": now, "limit": asked.limit})
-    ]  # fmt: skip
+    return [_task(row) for row in connection.execute(_CLAIM, {**open_to, "now": now, "limit": asked.limit})]
+
+
+def _task(row: "sa.Row[Any]") -> Task:
+    return Task(
+        row.id, row.trans_id, row.customer_id, Variant(row.variant) if row.variant else None,
+        rules.work_of(row.router_id, row.payload), TaskState(row.state), row.fencing_token, row.failures,
+        row.leased_by is not None, row.expire_time, row.last_error, row.create_time,
+    )  # fmt: skip
 
 
 def find_untried(connection: Connection, trans_ids: Collection[str]) -> set[str]:
@@ -184,15 +172,9 @@ def delay_waiting(connection: Connection, trans_ids: Collection[str], until: dat
         connection.execute(sa.update(tasks).where(_t.id.in_(ids)).values(due_time=until))
 
 
-def lock(connection: Connection, task_ids: Collection[int]) -> dict[int, TaskUnderReport]:
-    """Lock tasks by id, in the order of their ids, and tell of each what a report on it needs."""
-    return {
-        row.id: TaskUnderReport(
-            row.id, TaskKind(row.kind), row.trans_id, row.customer_id, row.router_id or 0, TaskState(row.state),
-            row.fencing_token, row.failures, row.leased_by is not None, row.last_error,
-        )
-        for row in connection.execute(_LOCK, {"ids": sorted(task_ids)})
-    }  # fmt: skip
+def lock(connection: Connection, task_ids: Collection[int]) -> dict[int, Task]:
+    """Lock tasks, in the order of their ids; answers those that exist, by id."""
+    return {row.id: _task(row) for row in connection.execute(_LOCK, {"ids": sorted(task_ids)})}
 
 
 def set_notices(writes: Writes, notices: Mapping[int, Notice]) -> None:

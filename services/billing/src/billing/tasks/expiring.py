@@ -1,0 +1,63 @@
+"""Ends tasks whose time is over: never silently.
+
+A module of its own: a line that is switched in the paid time never comes here.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+import structlog
+from servicekit.writes import together
+from sqlalchemy import Connection
+
+from billing import calendar
+from billing.notices import rules as notices
+from billing.notices.rules import Notice
+from billing.payees import store as payees
+from billing.payments import store as payments
+from billing.payments.timeline import TimelineEntry
+from billing.policy import Policy
+from billing.tasks import rules, store
+from billing.tasks.rules import Line, Task, TaskState
+
+log = structlog.get_logger()
+
+
+def expire(connection: Connection, policy: Policy, tasks: Sequence[Task], now: datetime) -> None:
+    """End tasks whose time is over, and tell whom it concerns."""
+    for task in tasks:
+        log.warning("task_expired", task_id=task.task_id, trans_id=task.trans_id, last_error=task.last_error)
+    store.end(connection, [task.task_id for task in tasks], TaskState.EXPIRED, now, tried=False)
+    lines = [task for task in tasks if isinstance(task.work, Line)]
+    with together(connection) as writes:
+        store.note_errors(writes, dict.fromkeys((task.task_id for task in tasks), "its time ran out"))
+        payments.insert_timeline(writes, [_expired_entry(task) for task in tasks], now)
+        store.insert(writes, _tell_expired(connection, policy, lines, now), now)
+
+
+def _tell_expired(connection: Connection, policy: Policy, lines: Sequence[Task], now: datetime) -> list[rules.NewTask]:
+    """Tell customers and admins, but for those for whom a later payment's task goes on."""
+    customers = payees.get_customers(connection, {task.customer_id for task in lines if task.customer_id})
+    msisdns = payments.get_msisdns(connection, {task.trans_id for task in lines})
+    told = []
+    for task in lines:
+        customer = customers.get(task.customer_id or 0)
+        if customer and customer.next_payment_date and calendar.end_of(customer.next_payment_date) > now:
+            continue
+        error = f"not reconnected in the paid time: {task.last_error or 'no try'}"
+        notice = Notice(
+            event=f"expired:{task.fencing_token}",  # a retried task may expire again
+            facts={"trans_id": task.trans_id, "error": error},
+            customer=notices.phone_of(customer, msisdns.get(task.trans_id, "")) if customer else "",
+            admins=policy.admin_phones,
+        )
+        told.append(rules.message(task.trans_id, notice, now))
+    return told
+
+
+def _expired_entry(task: Task) -> TimelineEntry:
+    if isinstance(task.work, Line):
+        message = "The paid time ended before the router could be switched"
+        return TimelineEntry(task.trans_id, "RECONNECTION_FAILED", message, {"error": task.last_error})
+    message = "A message could not be handed over within a day and was dropped"
+    return TimelineEntry(task.trans_id, "PROCESSING_ERROR", message)

@@ -1,0 +1,93 @@
+"""What follows when a line could not be switched: given up and told, or due again after a back-off.
+
+A module of its own: a line that is switched at once never comes here.
+"""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Sequence
+from datetime import datetime
+
+import structlog
+from servicekit.writes import together
+from sqlalchemy import Connection
+
+from billing.notices import rules as notices
+from billing.notices.rules import Variant
+from billing.payments import store as payments
+from billing.payments.timeline import TimelineEntry
+from billing.policy import Policy
+from billing.tasks import rules, store
+from billing.tasks.rules import AWAY, Attempt, Failed, NewTask, TaskState
+
+log = structlog.get_logger()
+
+
+def give_up(connection: Connection, policy: Policy, attempts: Sequence[Attempt], now: datetime) -> None:
+    """Nothing that waiting could mend: end the tasks, and have someone look at them."""
+    for one in attempts:
+        log.warning("line_given_up", trans_id=one.task.trans_id, router_id=one.task.router_id, result=one.outcome)
+    store.end(connection, [one.task.task_id for one in attempts], TaskState.GIVEN_UP, now, tried=True)
+    with together(connection) as writes:
+        store.note_errors(writes, {one.task.task_id: _error(one) for one in attempts})
+        store.set_variant(connection, writes, {one.task.trans_id for one in attempts}, Variant.GIVEN_UP, now)
+        payments.insert_timeline(writes, [_failure(one) for one in attempts], now)
+        store.insert(writes, [_tell_given_up(policy, one, now) for one in attempts], now)
+
+
+def _error(one: Attempt) -> str:
+    return f"{one.outcome}: {one.detail}" if one.detail else str(one.outcome)
+
+
+def _tell_given_up(policy: Policy, one: Attempt, now: datetime) -> NewTask:
+    router = one.router_name or one.task.router_id
+    text = f"{one.outcome} on router {router}: mend it, then retry the payment"
+    notice = notices.of_error(f"line_error:{one.task.fencing_token}", one.task.trans_id, text, policy.admin_phones)
+    return rules.message(one.task.trans_id, notice, now)
+
+
+def _failure(one: Attempt) -> TimelineEntry:
+    message = f"The line could not be switched on router {one.task.router_id}: {one.outcome}"
+    return TimelineEntry(one.task.trans_id, "RECONNECTION_FAILED", message, one.facts | {"error": one.detail})
+
+
+def postpone(connection: Connection, attempts: Sequence[Attempt], now: datetime) -> None:
+    """Let each router's failed tasks wait together, and only one of them probe soon whether an absent router is back.
+
+    The timeline gets an entry for each outcome that a payment had not met before: not one a minute for days, nor when
+    two alternate, as a silent router's "timed_out" and the "unreachable" of those who did not try it again yet.
+    """
+    changed = [one for one in attempts if one.task.last_error != str(one.outcome)]
+    news = payments.missing_from_timeline(connection, [_failure(one) for one in changed])
+    failed = _failed_lines(attempts, now)
+    _schedule_probes(connection, failed, {one.task.task_id for one in attempts if one.outcome in AWAY}, now)
+    with together(connection) as writes:
+        store.fail(connection, writes, failed)
+        payments.insert_timeline(writes, news, now)
+
+
+def _failed_lines(attempts: Iterable[Attempt], now: datetime) -> list[Failed]:
+    """What becomes of tasks that failed; those of one router are due again at one time."""
+    of_router: dict[int, list[Attempt]] = defaultdict(list)
+    for one in attempts:
+        of_router[one.task.router_id].append(one)
+    failed = []
+    for some in of_router.values():
+        due_time = now + rules.pause_of(*(one.task for one in some))
+        failed += [Failed(one.task, str(one.outcome), due_time) for one in some]
+    return failed
+
+
+def _schedule_probes(connection: Connection, failed: Iterable[Failed], away: Collection[int], now: datetime) -> None:
+    """Have each absent router tried soon, with one of its failed tasks if no other task is due by then.
+
+    One line a router is cheap to try, so it is tried often: when it succeeds, all that wait are due at once.
+    """
+    soon = now + rules.MAX_PROBE_PAUSE
+    probes: dict[int, Failed] = {}
+    for one in sorted(failed, key=lambda one: one.task.task_id):
+        if one.task.task_id in away and one.due_time > soon:
+            probes.setdefault(one.task.router_id, one)
+    probed = store.find_probed(connection, {one.task.task_id for one in probes.values()}, soon)
+    for one in probes.values():
+        if one.task.task_id not in probed:
+            one.due_time = now + rules.pause(one.task.failures + 1, rules.MAX_PROBE_PAUSE)
