@@ -2,9 +2,8 @@
 
 import pytest
 import sqlalchemy as sa
-from billing.ledger import service
+from billing.ledger import store
 from billing.ledger.rules import CreditPurchase, EntryKind, WalletEntry
-from billing.locking.service import Locking
 from billing.schema import credit_transactions, isp_wallet, wallet_entries
 from servicekit.writes import together
 from sqlalchemy.exc import IntegrityError
@@ -24,7 +23,7 @@ def post(desk):
         def work(connection):
             now = database.current_time(connection)
             with together(connection) as writes:
-                return service.post(connection, writes, entries, purchases, now, Locking())
+                return store.post(connection, writes, entries, purchases, now)
 
         return database.transact(desk.engine, work)
 

@@ -1,6 +1,7 @@
 """Queries on wallets, their entries, and credits: the rows that every payment of an ISP wants at once."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
+from collections.abc import Set as AbstractSet
 from datetime import datetime
 
 import sqlalchemy as sa
@@ -17,32 +18,45 @@ _WALLETS = locks.UniqueLock(RowKind.WALLET, isp_wallet.c.isp_id, isp_wallet.c.ba
 _CREDITS = locks.UniqueLock(RowKind.CREDITS, isp_credits.c.sms_credits)
 
 
-def lock(
-    connection: Connection, isp_ids: Collection[int], now: datetime, seconds: float | None = None
-) -> dict[int, int]:
-    """The balances of ISPs, whose wallets stay locked until the transaction ends: call it as late as possible.
+def post(
+    connection: Connection,
+    writes: Writes,
+    entries: Sequence[WalletEntry],
+    purchases: Sequence[CreditPurchase],
+    now: datetime,
+    seconds: float | None = None,
+) -> list[int]:
+    """Credit wallets and add bought credits; answers the wallet in cents after each entry.
 
-    A missing wallet is created. `seconds`: how long it may wait for others; then RowsLocked.
+    The wallets, which every payment of an ISP wants, stay locked until the transaction ends: call it as late as
+    possible. `seconds`: how long each locking read may wait for others; then RowsLocked.
     """
+    _buy_credits(connection, purchases, now, seconds)
+    balances = _lock(connection, {entry.isp_id for entry in entries}, now, seconds)
+    after = []
+    for entry in entries:
+        balances[entry.isp_id] += entry.amount_cents
+        after.append(balances[entry.isp_id])
+    writes.update(isp_wallet.c.balance, isp_wallet.c.isp_id, balances)
+    writes.update(isp_wallet.c.last_updated, isp_wallet.c.isp_id, dict.fromkeys(balances, now))
+    _insert_entries(writes, [pair for pair in zip(entries, after, strict=True) if pair[0].amount_cents], now)
+    return after
+
+
+def _lock(connection: Connection, isp_ids: AbstractSet[int], now: datetime, seconds: float | None) -> dict[int, int]:
+    """The balances of ISPs, whose wallets are locked; a missing wallet is created."""
     if not isp_ids:
         return {}
-    wanted = sorted(isp_ids)
     # A NULL, which somebody else may have written, would swallow the money.
-    balances = {row.isp_id: row.balance or 0 for row in _WALLETS.rows(connection, wanted, seconds)}
-    if missing := [isp_id for isp_id in wanted if isp_id not in balances]:
+    balances = {row.isp_id: row.balance or 0 for row in _WALLETS.rows(connection, sorted(isp_ids), seconds)}
+    if missing := sorted(isp_ids - balances.keys()):
         # Another transaction may create the same wallet just now: the doubled key has this one run again.
         rows = [{"isp_id": isp_id, "balance": 0, "last_updated": now} for isp_id in missing]
         connection.execute(sa.insert(isp_wallet), rows)
     return dict.fromkeys(missing, 0) | balances
 
 
-def set_balances(writes: Writes, balances: Mapping[int, int], now: datetime) -> None:
-    """Set locked wallets to their new balances, by ISP."""
-    writes.update(isp_wallet.c.balance, isp_wallet.c.isp_id, balances)
-    writes.update(isp_wallet.c.last_updated, isp_wallet.c.isp_id, dict.fromkeys(balances, now))
-
-
-def insert_entries(writes: Writes, entries: Collection[tuple[WalletEntry, int]], now: datetime) -> None:
+def _insert_entries(writes: Writes, entries: Collection[tuple[WalletEntry, int]], now: datetime) -> None:
     """Append entries, each with the balance after it."""
     rows = [
         {
@@ -58,10 +72,10 @@ def insert_entries(writes: Writes, entries: Collection[tuple[WalletEntry, int]],
     writes.insert(wallet_entries, rows)
 
 
-def buy_credits(
-    connection: Connection, purchases: Sequence[CreditPurchase], now: datetime, seconds: float | None = None
+def _buy_credits(
+    connection: Connection, purchases: Sequence[CreditPurchase], now: datetime, seconds: float | None
 ) -> None:
-    """Record purchases of credits and add them to the ISPs' credits. `seconds`: as for `lock`."""
+    """Record purchases of credits and add them to the ISPs' credits."""
     if not purchases:
         return
     _CREDITS.rows(connection, {bought.isp_id for bought in purchases}, seconds)

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import ExitStack, contextmanager
-from dataclasses import KW_ONLY, dataclass
+from dataclasses import dataclass, field
 from itertools import count
 from threading import Condition, Lock
 from typing import TypeVar
@@ -16,14 +16,13 @@ import structlog
 from servicekit.database import transact
 from servicekit.rpc import call
 from servicekit.rpc.errors import RowLocked
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Engine
 
 from billing.locking import store
 from billing.locking.rules import Row, RowsLocked
 
 Item = TypeVar("Item")
 T = TypeVar("T")
-Find = Callable[[Connection, Collection[Row]], set[Row]]
 
 log = structlog.get_logger()
 
@@ -76,45 +75,32 @@ class RowQueue:
 class Locking:
     """How one transaction gets at rows that others want too; by itself: it waits as long as the database lets it.
 
-    `held`: rows to do without. `seconds`: how long each locking read may wait.
+    `held`: rows to do without. `seconds`: how long each locking read may wait. `turns`: its places in the queue.
     """
 
     held: AbstractSet[Row] = frozenset()
     seconds: float | None = None
+    shared: "HeldRows | None" = None
+    turns: ExitStack = field(default_factory=ExitStack)
 
     def needs_held(self, rows: Iterable[Row]) -> bool:
         """Whether one of the rows is held."""
         return bool(self.held) and not self.held.isdisjoint(rows)
 
-    def queue(self, connection: Connection, rows: Iterable[Row]) -> None:
-        """Wait for this process's own transactions that want the same rows. Raises RowsLocked."""
+    def queue(self, rows: Iterable[Row]) -> None:
+        """Wait for this process's own transactions that want the same rows.
+
+        Raises RowsLocked, also for those that one of them waited for in vain meanwhile.
+        """
+        if self.shared:
+            wanted = frozenset(rows) - self.held
+            self.turns.enter_context(self.shared.queue.turn(wanted))
+            if held := self.shared.known_among(wanted):
+                raise RowsLocked(held)
 
     def restart(self) -> None:
         """The transaction begins anew: leave the queue."""
-
-
-@dataclass(frozen=True)
-class _Queued(Locking):
-    """What HeldRows hands to a transaction. `turns`: its places in the queue."""
-
-    _: KW_ONLY
-    rows: "HeldRows"
-    turns: ExitStack
-
-    def queue(self, connection: Connection, rows: Iterable[Row]) -> None:
-        wanted = frozenset(rows)
-        self.turns.enter_context(self.rows.queue.turn(wanted))
-        self.rows.refuse_held(connection, wanted - self.held)
-
-    def restart(self) -> None:
         self.turns.close()
-
-
-def _find_held(connection: Connection, rows: Collection[Row]) -> set[Row]:
-    if held := store.find_held(connection, rows):
-        time.sleep(_CONFIRMED_AFTER)
-        held = store.find_held(connection, held)
-    return held
 
 
 class HeldRows:
@@ -132,63 +118,51 @@ class HeldRows:
 
         Raises RowLocked if that does not help.
         """
-        held, seconds = self._rechecked(), LOCK_WAIT
+        held, seconds = self._still_held(), LOCK_WAIT
         while True:
             with ExitStack() as turns:
                 try:
-                    return work(_Queued(held, seconds, rows=self, turns=turns))
+                    return work(Locking(held, seconds, self, turns))
                 except RowsLocked as error:
-                    found = (self._known_among(error.rows) or self._look_at(error.rows)) - held
+                    found = (self.known_among(error.rows) or self._look_at(error.rows, twice=True)) - held
                     if not found and (seconds >= MAX_LOCK_WAIT or call.remaining() <= 0):
                         raise
             held, seconds = (held | found, seconds) if found else (held, seconds * _LONGER)
 
-    def refuse_held(self, connection: Connection, wanted: AbstractSet[Row]) -> None:
-        """Raise RowsLocked for those of these rows that are held, before anybody waits for them.
-
-        Looked at are only kinds of which some are held: where one is, others are, such as all customers of an ISP.
-        """
-        if not self._held_at:
-            return
+    def known_among(self, rows: Iterable[Row]) -> frozenset[Row]:
+        """Those of the rows that are held, as far as is known."""
         with self._guard:
-            kinds = {row.kind for row in self._held_at}
-        doubtful = [row for row in wanted if row.kind in kinds]
-        if held := self._known_among(doubtful) or frozenset(_find_held(connection, doubtful)):
-            self._remember(held, held)
-            raise RowsLocked(held)
+            return frozenset(row for row in rows if row in self._held_at)
 
-    def _rechecked(self) -> frozenset[Row]:
+    def _still_held(self) -> frozenset[Row]:
         """Rows that are held; one thread at a time looks again at those that were found so a while ago."""
-        if not self._held_at:
-            return frozenset()
         with self._guard:
             now = time.monotonic()
             due = [row for row, at in self._held_at.items() if now - at > RECHECK_AFTER]
             self._held_at.update(dict.fromkeys(due, now))
         if due:
-            self._look_at(due, store.find_held)
+            self._look_at(due)
         with self._guard:
             return frozenset(self._held_at)
 
-    def _known_among(self, rows: Iterable[Row]) -> frozenset[Row]:
-        with self._guard:
-            return frozenset(row for row in rows if row in self._held_at)
-
-    def _look_at(self, rows: Collection[Row], find: Find = _find_held) -> frozenset[Row]:
+    def _look_at(self, rows: Collection[Row], *, twice: bool = False) -> frozenset[Row]:
         """Those of the rows that are held now."""
         with self._one_looks:
-            held = transact(self._engine, lambda connection: find(connection, rows))
-        self._remember(rows, held)
-        return frozenset(held)
-
-    def _remember(self, looked_at: Collection[Row], held: Collection[Row]) -> None:
+            held = self._find(rows)
+            if held and twice:
+                time.sleep(_CONFIRMED_AFTER)
+                held = self._find(held)
         with self._guard:
             before = len(self._held_at)
-            for row in looked_at:
+            for row in rows:
                 self._held_at.pop(row, None)
             self._held_at.update(dict.fromkeys(held, time.monotonic()))
             if len(self._held_at) != before:
                 log.warning("rows_held", count=len(self._held_at), kinds=sorted({str(row.kind) for row in held}))
+        return held
+
+    def _find(self, rows: Collection[Row]) -> frozenset[Row]:
+        return frozenset(transact(self._engine, lambda connection: store.find_held(connection, rows)))
 
 
 def by_halves(items: Sequence[Item], work: Callable[[Sequence[Item]], list[T]]) -> list[T]:

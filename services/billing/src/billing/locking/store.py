@@ -79,20 +79,12 @@ def find_held(connection: Connection, rows: Collection[Row]) -> set[Row]:
 def _find_held(connection: Connection, column: "sa.Column[Any]", keys: list[Key]) -> set[Key]:
     table_id = column.table.c.id
     query = sa.select(table_id, column).where(column.in_(keys))
-    free = {
-        row[0]: row[1] for row in rows_within(connection, query.with_for_update(skip_locked=True), {}, seconds=_LOOK)
-    }
-    if _is_unique(column) and set(free.values()) >= set(keys):
-        return set()
+    free = {row[0] for row in rows_within(connection, query.with_for_update(skip_locked=True), {}, seconds=_LOOK)}
     there = rows_within(connection, query, {}, seconds=_LOOK)
     seen = {row[1] for row in there}.intersection(keys)
     held = seen & {row[1] for row in there if row[0] not in free}
     # Nobody sees what another transaction has inserted and not committed; and a collation may take ä for a.
     return held | _find_unseen(connection, column, [key for key in keys if key not in seen])
-
-
-def _is_unique(column: "sa.Column[Any]") -> bool:
-    return bool(column.unique or column.primary_key)
 
 
 def _find_unseen(connection: Connection, column: "sa.Column[Any]", keys: list[Key]) -> set[Key]:

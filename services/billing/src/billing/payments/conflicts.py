@@ -59,7 +59,7 @@ def report(
     """
     trans_ids = {payment.trans_id for payment in contradicting}
     # Else two conflicts at once would get one number, and notify would take the second message for the first.
-    locking.queue(connection, [Row(RowKind.PAYMENT, trans_id) for trans_id in trans_ids])
+    locking.queue(Row(RowKind.PAYMENT, trans_id) for trans_id in trans_ids)
     payments.lock(connection, trans_ids, locking.seconds)
     new = list(_new(contradicting, first, payments.find_conflicts(connection, trans_ids)))
     for one in new:

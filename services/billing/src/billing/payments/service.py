@@ -18,7 +18,7 @@ from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError
 
 from billing import calendar
-from billing.ledger import service as ledger
+from billing.ledger import store as ledger
 from billing.locking.rules import Row, RowKind, RowsLocked
 from billing.locking.service import HeldRows, Locking
 from billing.payees import store as payees
@@ -98,7 +98,7 @@ def _settle(
     """
     fresh = [payment for payment in fresh if not locking.needs_held(_rows_of_payment(payment))]
     references = sorted({normalise(payment.bill_ref_number) for payment in fresh})
-    locking.queue(connection, [Row(RowKind.ACCOUNT, reference) for reference in references])
+    locking.queue(Row(RowKind.ACCOUNT, reference) for reference in references)
     who = payees.load(connection, references, lock=True, seconds=locking.seconds)
     settled = []
     for payment in fresh:
@@ -157,7 +157,8 @@ def apply(
     writes.send()
     on_wallets = [one.wallet_entry(one.isp) for one in settled if one.isp]
     purchases = [one.credits for one in settled if one.credits]
-    balances = iter(ledger.post(connection, writes, on_wallets, purchases, now, locking))
+    locking.queue(Row(RowKind.WALLET, entry.isp_id) for entry in on_wallets)
+    balances = iter(ledger.post(connection, writes, on_wallets, purchases, now, locking.seconds))
     entries: list[TimelineEntry] = []
     new_tasks: list[NewTask] = []
     for one in settled:

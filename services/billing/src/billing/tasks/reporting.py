@@ -66,27 +66,32 @@ def _complete(connection: Connection, policy: Policy, reports: Sequence[Report],
             stale.append(report.task_id)
         else:
             live[report.task_id] = task, report
-    _lock_customers(connection, live, now, locking)
-    _take_releases(connection, live)
-    _take_messages(connection, live, now)
-    if on_lines := [one for one in live.values() if one[1].access]:
-        _take_access(connection, policy, on_lines, now)
     if stale:
         log.warning("stale_reports", task_ids=stale)
+    failed = [Failed(task, "customer_locked", now + rules.pause_of(task)) for task in _lock(connection, live, locking)]
+    failed += [
+        Failed(task, report.detail or "not accepted", now + rules.pause_of(task))
+        for task, report in live.values()
+        if report.accepted is False
+    ]
+    with together(connection) as writes:
+        store.fail(connection, writes, failed)
+    given_back = [report for _, report in live.values() if report.access is None and report.accepted is None]
+    store.release(connection, [report.task_id for report in given_back])
+    accepted = [report.task_id for _, report in live.values() if report.accepted]
+    store.end(connection, accepted, TaskState.DONE, now, tried=True)
+    if on_lines := [one for one in live.values() if one[1].access]:
+        _take_access(connection, policy, on_lines, now)
     return stale
 
 
-def _lock_customers(connection: Connection, live: Live, now: datetime, locking: Locking) -> None:
-    """Lock whose lines are on. Reports on customers whom another transaction holds are taken out: to be tried again."""
+def _lock(connection: Connection, live: Live, locking: Locking) -> list[Task]:
+    """Lock the customers whose lines are on. Takes out, and answers, those tasks whose customer somebody else holds."""
     on = {task_id: task.customer_id or 0 for task_id, (task, report) in live.items() if report.access in CONFIRMED}
-    waiting = [task_id for task_id, customer in on.items() if locking.needs_held([Row(RowKind.CUSTOMER, customer)])]
-    later = [live[task_id][0] for task_id in waiting]
-    for task_id in waiting:
-        del live[task_id], on[task_id]
-    payees.lock_by_id(connection, set(on.values()), locking.seconds)
-    with together(connection) as writes:
-        failed = [Failed(task, "customer_locked", now + rules.pause_of(task)) for task in later]
-        store.fail(connection, writes, failed)
+    held = [task_id for task_id, customer in on.items() if locking.needs_held([Row(RowKind.CUSTOMER, customer)])]
+    taken_out = [live.pop(task_id)[0] for task_id in held]
+    payees.lock_by_id(connection, {on[task_id] for task_id in on.keys() & live.keys()}, locking.seconds)
+    return taken_out
 
 
 def _holds_lease(task: Task, report: Report) -> bool:
@@ -96,23 +101,6 @@ def _holds_lease(task: Task, report: Report) -> bool:
     """
     fits = report.accepted is None if isinstance(task.work, Line) else report.access is None
     return fits and task.state is TaskState.OPEN and task.fencing_token == report.fencing_token and task.is_leased
-
-
-def _take_releases(connection: Connection, live: Live) -> None:
-    released = [report for _, report in live.values() if report.access is None and report.accepted is None]
-    store.release(connection, (report.task_id for report in released))
-
-
-def _take_messages(connection: Connection, live: Live, now: datetime) -> None:
-    accepted = [report.task_id for _, report in live.values() if report.accepted]
-    store.end(connection, accepted, TaskState.DONE, now, tried=True)
-    refused = [
-        Failed(task, report.detail or "not accepted", now + rules.pause_of(task))
-        for task, report in live.values()
-        if report.accepted is False
-    ]
-    with together(connection) as writes:
-        store.fail(connection, writes, refused)
 
 
 def _take_access(connection: Connection, policy: Policy, reported: Sequence[Reported], now: datetime) -> None:
