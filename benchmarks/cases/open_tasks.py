@@ -16,7 +16,7 @@ from datetime import timedelta
 import sqlalchemy as sa
 from billing.locking.service import HeldRows
 from billing.policy import Policy
-from billing.tasks import reporting, service
+from billing.tasks import service
 from billing.tasks.rules import Report, TaskFilter, TaskKind
 from billing.tasks.service import LeasedTask
 
@@ -92,4 +92,4 @@ def _leasing(engine: sa.Engine, seconds: float, busy: AbstractSet[int], held: in
 
 
 def _give_back(engine: sa.Engine, tasks: Sequence[LeasedTask]) -> None:
-    reporting.complete(engine, Policy(), [Report(task.task_id, task.fencing_token) for task in tasks], HeldRows(engine))
+    service.complete(engine, Policy(), [Report(task.task_id, task.fencing_token) for task in tasks], HeldRows(engine))

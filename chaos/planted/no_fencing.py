@@ -1,8 +1,8 @@
 """Billing, with a bug: whoever reports is believed, under whatever lease."""
 
 import billing.__main__
-from billing.tasks import reporting
+from billing.tasks import service
 
 if __name__ == "__main__":
-    vars(reporting)["_holds_lease"] = lambda _row, _report: True
+    vars(service)["_holds_lease"] = lambda _row, _report: True
     billing.__main__.main()

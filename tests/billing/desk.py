@@ -30,7 +30,7 @@ from billing.schema import (
     user_transactions_in,
     wallet_entries,
 )
-from billing.tasks import reporting, retrying
+from billing.tasks import retrying
 from billing.tasks import service as leasing
 from billing.tasks.rules import Report, TaskFilter, TaskKind
 
@@ -95,7 +95,7 @@ class Desk:
                 connection.execute(sa.update(tasks).where(tasks.c.id == row.id).values(due_time=row.due_time - time))
 
     def report(self, *reports: Report) -> list[int]:
-        return reporting.complete(self.engine, self.policy, reports, self.held_rows)
+        return leasing.complete(self.engine, self.policy, reports, self.held_rows)
 
     def retry(self, trans_id: str) -> list[int]:
         return retrying.retry(self.engine, trans_id)

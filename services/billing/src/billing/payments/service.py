@@ -5,14 +5,13 @@ Decides first, then writes; the wallets, which every payment of an ISP wants, ar
 which somebody else's transaction holds are deferred: nothing of them is stored.
 """
 
-import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import date, datetime
 
 import structlog
 from servicekit.database import transact
-from servicekit.database_errors import error_code, waited_too_long
+from servicekit.database_errors import waited_too_long
 from servicekit.writes import Writes, together
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError
@@ -22,14 +21,12 @@ from billing.ledger import store as ledger
 from billing.locking.rules import Row, RowKind, RowsLocked
 from billing.locking.service import HeldRows, Locking
 from billing.payees import store as payees
-from billing.payments import conflicts, settlement, timeline
+from billing.payments import conflicts, refusals, settlement, timeline
 from billing.payments import store as payments
 from billing.payments.rules import Content, Outcome, Payment, Receipt, normalise
 from billing.payments.settlement import Settlement
 from billing.payments.timeline import TimelineEntry
 from billing.policy import Policy
-from billing.quarantine import service as quarantine
-from billing.quarantine.rules import NewCallback
 from billing.tasks import rules as task_rules
 from billing.tasks import store as tasks
 from billing.tasks.rules import NewTask
@@ -50,23 +47,8 @@ def record(engine: Engine, policy: Policy, batch: Sequence[Payment], held_rows: 
             lambda locking: transact(engine, lambda connection: _record(connection, policy, batch, locking))
         )
     except DBAPIError as error:
-        if len(batch) == 1:
-            return [_quarantine(engine, policy, batch[0], error)]
-    return _record_halves(engine, policy, batch, held_rows)
-
-
-def _record_halves(engine: Engine, policy: Policy, batch: Sequence[Payment], held_rows: HeldRows) -> list[Receipt]:
-    """Record one half after the other; what follows a deferred delivery of its own TransID must not overtake it."""
-    middle = len(batch) // 2
-    first = record(engine, policy, batch[:middle], held_rows)
-    deferred = {receipt.trans_id for receipt in first if receipt.outcome is Outcome.DEFERRED}
-    rest = [payment for payment in batch[middle:] if payment.trans_id not in deferred]
-    second = iter(record(engine, policy, rest, held_rows) if rest else ())
-    return first + [_deferred(payment) if payment.trans_id in deferred else next(second) for payment in batch[middle:]]
-
-
-def _deferred(payment: Payment) -> Receipt:
-    return Receipt(payment.trans_id, Outcome.DEFERRED)
+        refused = error
+    return refusals.set_aside(engine, policy, batch, refused, lambda some: record(engine, policy, some, held_rows))
 
 
 def _record(connection: Connection, policy: Policy, batch: Sequence[Payment], locking: Locking) -> list[Receipt]:
@@ -191,11 +173,11 @@ def _answer(
     unanswered = set(fresh)
     for payment in batch:
         if payment.trans_id not in known:
-            receipts.append(_deferred(payment))
+            receipts.append(Receipt(payment.trans_id, Outcome.DEFERRED))
             continue
         content, receipt = known[payment.trans_id]
         if payment.content != content and locking.needs_held([Row(RowKind.PAYMENT, payment.trans_id)]):
-            receipts.append(_deferred(payment))
+            receipts.append(Receipt(payment.trans_id, Outcome.DEFERRED))
         elif payment.content != content:
             contradicting.append(payment)
             receipts.append(Receipt(payment.trans_id, Outcome.CONFLICT, repeated=True))
@@ -203,13 +185,3 @@ def _answer(
             receipts.append(replace(receipt, repeated=payment.trans_id not in unanswered))
             unanswered.discard(payment.trans_id)
     return receipts, contradicting
-
-
-def _quarantine(engine: Engine, policy: Policy, payment: Payment, error: DBAPIError) -> Receipt:
-    """Put a payment whose row the database refuses in quarantine, the same body once, and have the admins told."""
-    fault = f"the database refused it: {type(error).__name__} {error_code(error)}"
-    log.error("payment_quarantined", trans_id=payment.trans_id, fault=fault)
-    key = hashlib.sha256(payment.trans_id.encode() + payment.callback_body).hexdigest()
-    callback = NewCallback(key, payment.callback_body, fault, payment.source_address)
-    quarantine.keep(engine, policy, [callback], limited=False)
-    return Receipt(payment.trans_id, Outcome.QUARANTINED)

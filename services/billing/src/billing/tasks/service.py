@@ -1,20 +1,47 @@
-"""Hands out due tasks. A lease ends by report or by time; each lease raises the task's fencing token."""
+"""Hands out due tasks, and takes the reports on them: done, due again, or given up.
+
+A lease ends by report or by time; each lease raises the task's fencing token.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+import structlog
 from servicekit.database import current_time, transact
 from servicekit.writes import together
 from sqlalchemy import Connection, Engine
 
+from billing.locking.rules import Row, RowKind
+from billing.locking.service import HeldRows, Locking, by_halves
+from billing.notices import rules as notices
 from billing.notices import service as digests
 from billing.notices.rules import Message, Notice, Variant
+from billing.payees import store as payees
 from billing.payments import store as payments
 from billing.payments.timeline import TimelineEntry
 from billing.policy import Policy
-from billing.tasks import expiring, rules, store
-from billing.tasks.rules import Line, Task, TaskFilter
+from billing.tasks import expiring, failing, rules, store
+from billing.tasks.rules import (
+    ANSWERED,
+    CONFIRMED,
+    HOPELESS,
+    AccessOutcome,
+    Attempt,
+    Failed,
+    Line,
+    NewTask,
+    Report,
+    Task,
+    TaskFilter,
+    TaskState,
+)
+
+log = structlog.get_logger()
+
+# A task and the report on it; those that count, by the tasks' ids.
+Reported = tuple[Task, Report]
+Live = dict[int, Reported]
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,3 +105,138 @@ def _leased(task: Task, names: Mapping[int, str]) -> LeasedTask:
     router_name = names.get(task.work.router_id or 0, "")
     work = rules.handed_out(task.task_id, task.trans_id, task.work, task.variant, router_name)
     return LeasedTask(task.task_id, task.fencing_token + 1, task.trans_id, task.expire_time, work)
+
+
+def complete(engine: Engine, policy: Policy, reports: Sequence[Report], held_rows: HeldRows) -> list[int]:
+    """Take reports; answers the ids of those tasks whose report came too late and changed nothing.
+
+    Raises RowLocked when another transaction held a row for too long; then some of the reports may have been taken.
+    """
+
+    def take(some: Sequence[Report]) -> list[int]:
+        return held_rows.work_around(
+            lambda locking: transact(engine, lambda connection: _complete(connection, policy, some, locking))
+        )
+
+    return by_halves(reports, take)
+
+
+def _complete(connection: Connection, policy: Policy, reports: Sequence[Report], locking: Locking) -> list[int]:
+    now = current_time(connection)
+    tasks = store.lock(connection, {report.task_id for report in reports})
+    live: Live = {}
+    stale = []
+    for report in reports:
+        task = tasks.get(report.task_id)
+        if task is None or not _holds_lease(task, report) or report.task_id in live:
+            stale.append(report.task_id)
+        else:
+            live[report.task_id] = task, report
+    if stale:
+        log.warning("stale_reports", task_ids=stale)
+    failed = [Failed(task, "customer_locked", now + rules.pause_of(task)) for task in _lock(connection, live, locking)]
+    failed += [
+        Failed(task, report.detail or "not accepted", now + rules.pause_of(task))
+        for task, report in live.values()
+        if report.accepted is False
+    ]
+    with together(connection) as writes:
+        store.fail(connection, writes, failed)
+    given_back = [report for _, report in live.values() if report.access is None and report.accepted is None]
+    store.release(connection, [report.task_id for report in given_back])
+    accepted = [report.task_id for _, report in live.values() if report.accepted]
+    store.end(connection, accepted, TaskState.DONE, now, tried=True)
+    if on_lines := [one for one in live.values() if one[1].access]:
+        _take_access(connection, policy, on_lines, now)
+    return stale
+
+
+def _lock(connection: Connection, live: Live, locking: Locking) -> list[Task]:
+    """Lock the customers whose lines are on. Takes out, and answers, those tasks whose customer somebody else holds."""
+    on = {task_id: task.customer_id or 0 for task_id, (task, report) in live.items() if report.access in CONFIRMED}
+    held = [task_id for task_id, customer in on.items() if locking.needs_held([Row(RowKind.CUSTOMER, customer)])]
+    taken_out = [live.pop(task_id)[0] for task_id in held]
+    payees.lock_by_id(connection, {on[task_id] for task_id in on.keys() & live.keys()}, locking.seconds)
+    return taken_out
+
+
+def _holds_lease(task: Task, report: Report) -> bool:
+    """A report counts only under the task's newest lease: an older fencing token means that someone else took over.
+
+    One of the wrong kind never counts: handed-over messages say nothing about a line.
+    """
+    fits = report.accepted is None if isinstance(task.work, Line) else report.access is None
+    return fits and task.state is TaskState.OPEN and task.fencing_token == report.fencing_token and task.is_leased
+
+
+def _take_access(connection: Connection, policy: Policy, reported: Sequence[Reported], now: datetime) -> None:
+    attempts = _attempts(connection, reported)
+    answered = {one.task.router_id for one in attempts if one.outcome in ANSWERED}
+    store.make_routers_due(connection, answered, now)
+    if confirmed := [one for one in attempts if one.outcome in CONFIRMED]:
+        _confirm(connection, policy, confirmed, now)
+    if hopeless := [one for one in attempts if one.outcome in HOPELESS]:
+        failing.give_up(connection, policy, hopeless, now)
+    if failed := [one for one in attempts if one.outcome not in CONFIRMED | HOPELESS]:
+        failing.postpone(connection, failed, now)
+
+
+def _attempts(connection: Connection, reported: Sequence[Reported]) -> list[Attempt]:
+    """What is reported on lines, with the routers' names."""
+    told: dict[int, str] = {}
+    for task, report in reported:
+        told[task.router_id] = report.router_name or told.get(task.router_id, "")
+    with together(connection) as writes:
+        names = store.learn_router_names(connection, writes, told)
+    return [
+        Attempt(task, report.access, report.detail, names.get(task.router_id, ""))
+        for task, report in reported
+        if report.access
+    ]
+
+
+def _confirm(connection: Connection, policy: Policy, attempts: Sequence[Attempt], now: datetime) -> None:
+    """The lines are on: note it, and tell it once."""
+    done = [one.task for one in attempts]
+    store.end(connection, [task.task_id for task in done], TaskState.DONE, now, tried=True)
+    payees.mark_reconnected(connection, {task.customer_id for task in done if task.customer_id}, now)
+    with together(connection) as writes:
+        trans_ids = {task.trans_id for task in done}
+        unsent = store.set_variant(connection, writes, trans_ids, Variant.CONNECTED, now)
+        late = [task for task in done if task.trans_id not in unsent]
+        payments.insert_timeline(writes, [_success(one) for one in attempts], now)
+        store.insert(writes, _tell_reconnected(connection, policy, late, now) if late else [], now)
+
+
+def _success(one: Attempt) -> TimelineEntry:
+    message = "The line is on" if one.outcome is AccessOutcome.CHANGED else "The line was on already"
+    return TimelineEntry(one.task.trans_id, "RECONNECTION_SUCCESS", message, one.facts)
+
+
+def _tell_reconnected(connection: Connection, policy: Policy, tasks: Sequence[Task], now: datetime) -> list[NewTask]:
+    """Tell "you are on" to those who have been told that they must wait; one message a customer."""
+    customers = payees.get_customers(connection, {task.customer_id for task in tasks if task.customer_id})
+    isps = payees.get_isps(connection, {one.isp_id for one in customers.values() if one.isp_id})
+    msisdns = payments.get_msisdns(connection, {task.trans_id for task in tasks})
+    latest = {task.customer_id: task for task in tasks}  # the last payment of each customer
+    told = []
+    for task in latest.values():
+        customer = customers.get(task.customer_id or 0)
+        if customer is None:
+            continue
+        isp = isps.get(customer.isp_id or 0)
+        notice = Notice(
+            event="reconnected",
+            facts={
+                "trans_id": task.trans_id,
+                "due_date": notices.day(customer.next_payment_date),
+                "customer": customer.full_name or customer.account_name,
+                "account": customer.account_name,
+            },
+            customer=notices.phone_of(customer, msisdns.get(task.trans_id, "")),
+            isp=isp.contact_phone if isp else "",
+            admins=policy.admin_phones,
+            router_id=task.router_id,
+        )
+        told.append(rules.message(task.trans_id, notice, now))
+    return told

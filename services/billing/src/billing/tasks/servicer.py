@@ -18,7 +18,7 @@ from billing.lookup import service as lookup
 from billing.notices.rules import Message
 from billing.policy import Policy
 from billing.precedence import Precedence
-from billing.tasks import reporting, retrying, service
+from billing.tasks import retrying, service
 from billing.tasks.errors import InvalidLease, InvalidReport, TasksBusy
 from billing.tasks.rules import AccessOutcome, Line, Report, TaskFilter, TaskKind, TaskState
 
@@ -61,7 +61,7 @@ class TaskServicer(task_service_pb2_grpc.TaskServiceServicer):
             raise InvalidReport(f"1 to {MAX_REPORTS} reports, not {len(request.reports)}")
         reports = [_report(message) for message in request.reports]
         with self._turn():
-            stale = reporting.complete(self._engine, self._policy, reports, self._held_rows)
+            stale = service.complete(self._engine, self._policy, reports, self._held_rows)
         return pb.CompleteTasksResponse(stale_task_ids=stale)
 
     @contextmanager
