@@ -5,9 +5,10 @@ from collections.abc import Iterable
 from datetime import timedelta
 
 from billing.notices.rules import Message
+from billing.payees.rules import Line
 from billing.schema import tasks
 from billing.tasks import service as leasing
-from billing.tasks.rules import CONFIRMED, AccessOutcome, Line, Report, TaskFilter
+from billing.tasks.rules import CONFIRMED, AccessOutcome, Report, TaskFilter
 from billing.tasks.service import LeasedTask
 from notify.messages import templates
 

@@ -5,9 +5,10 @@ from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
+from billing.payees.rules import Line
 from billing.policy import Policy
 from billing.schema import isp_wallet, paybill_payments, payment_deliveries, pppoe_users, tasks
-from billing.tasks.rules import CONFIRMED, AccessOutcome, Line, Report
+from billing.tasks.rules import CONFIRMED, AccessOutcome, Report
 from billing.tasks.service import LeasedTask
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st

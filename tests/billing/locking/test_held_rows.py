@@ -7,9 +7,9 @@ from collections import Counter
 from contextlib import contextmanager
 
 import pytest
+from billing.payees.rules import Line
 from billing.payments.rules import Outcome
 from billing.schema import isp_wallet, paybill_payments, pppoe_users, tasks
-from billing.tasks.rules import Line
 from rejesha.billing.v1 import payment_service_pb2 as pb
 from rejesha.billing.v1 import task_service_pb2 as task_pb
 

@@ -1,6 +1,7 @@
 """A held payment is placed afterwards: once, and with all that a direct payment does."""
 
 import pytest
+from billing.payees.rules import Line
 from billing.payments.rules import Outcome
 from billing.schema import (
     credit_transactions,
@@ -9,7 +10,7 @@ from billing.schema import (
     tasks,
     wallet_entries,
 )
-from billing.tasks.rules import AccessOutcome, Line, Report
+from billing.tasks.rules import AccessOutcome, Report
 from servicekit.rpc.errors import ServiceError
 
 from tests.billing.desk import (

@@ -6,9 +6,10 @@ from datetime import timedelta
 import pytest
 import sqlalchemy as sa
 from billing.lookup import service as lookup
+from billing.payees.rules import Line
 from billing.schema import tasks
 from billing.tasks import rules as task_rules
-from billing.tasks.rules import AccessOutcome, Line, Report, TaskKind
+from billing.tasks.rules import AccessOutcome, Report, TaskKind
 
 from tests.billing.desk import CUSTOMER_PHONE, at_once, payment
 from tests.billing.dispatching import failed, handed_over, lines, switched

@@ -32,6 +32,14 @@ class Isp:
         yield IspAccount.SERVICE, normalise(self.pay_account_number)
 
 
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A customer's line: what a router calls it, and which router."""
+
+    router_id: int
+    username: str
+
+
 @dataclass(slots=True, kw_only=True)
 class Customer:
     """A customer; `next_payment_date` moves while a batch is settled, so that two payments in it add up."""
@@ -48,9 +56,9 @@ class Customer:
     active: bool = False
 
     @property
-    def line(self) -> tuple[int, str] | None:
-        """The router and username of the line; None when either is not on record."""
-        return (self.router_id, self.username) if self.router_id and self.username else None
+    def line(self) -> Line | None:
+        """None when the router or the username is not on record."""
+        return Line(self.router_id, self.username) if self.router_id and self.username else None
 
 
 class Payees:

@@ -12,7 +12,7 @@ from functools import lru_cache
 from dateutil.relativedelta import relativedelta
 
 from billing.ledger.rules import CreditPurchase, EntryKind, WalletEntry
-from billing.payees.rules import Customer, Isp, IspAccount, Payees
+from billing.payees.rules import Customer, Isp, IspAccount, Line, Payees
 from billing.payments.rules import Outcome, Payment, Receipt, UnmatchedReason, normalise
 
 SMS_CREDIT_CENTS = 50
@@ -37,8 +37,8 @@ class Settlement:
     due_date: date | None = None
 
     @property
-    def line(self) -> tuple[int, str] | None:
-        """The router and username to enable; None when nothing was paid for or nothing is on record."""
+    def line(self) -> Line | None:
+        """What to switch on; None when nothing was paid for or nothing is on record."""
         return self.customer.line if self.customer and self.outcome is Outcome.CUSTOMER_PAID else None
 
     def wallet_entry(self, isp: Isp) -> WalletEntry:

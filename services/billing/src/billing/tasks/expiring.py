@@ -14,11 +14,12 @@ from billing import calendar
 from billing.notices import rules as notices
 from billing.notices.rules import Notice
 from billing.payees import store as payees
+from billing.payees.rules import Line
 from billing.payments import store as payments
 from billing.payments.timeline import TimelineEntry
 from billing.policy import Policy
 from billing.tasks import rules, store
-from billing.tasks.rules import Line, Task, TaskState
+from billing.tasks.rules import Task, TaskState
 
 log = structlog.get_logger()
 

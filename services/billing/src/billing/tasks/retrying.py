@@ -16,10 +16,11 @@ from billing.lookup import store as lookup
 from billing.lookup.rules import StoredPayment, StoredTask
 from billing.notices.rules import Notice
 from billing.payees import store as payees
+from billing.payees.rules import Line
 from billing.payments.errors import PaymentNotFound
 from billing.payments.rules import Outcome
 from billing.tasks import rules, store
-from billing.tasks.rules import Line, NewTask, TaskKind, TaskState
+from billing.tasks.rules import NewTask, TaskKind, TaskState
 
 _ENDED_EARLY = (TaskState.GIVEN_UP, TaskState.EXPIRED)
 
@@ -61,7 +62,7 @@ def _retry_line(
     expire_time = calendar.end_of(customer.next_payment_date)
     if expire_time <= now:
         return []
-    line = Line(*customer.line)
+    line = customer.line
     store.reopen(connection, [task.task_id for task in tried], now, expire_time, line)
     with together(connection) as writes:
         store.set_notices(writes, _naming(line, tasks))

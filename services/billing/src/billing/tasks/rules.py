@@ -12,6 +12,7 @@ import orjson
 from billing import calendar
 from billing.notices import rules as notices
 from billing.notices.rules import Message, Notice, Variant
+from billing.payees.rules import Line
 from billing.payments.settlement import Settlement
 from servicekit import backoff
 
@@ -63,14 +64,6 @@ ANSWERED = CONFIRMED | {AccessOutcome.NO_SUCH_SECRET}
 HOPELESS = frozenset({AccessOutcome.NO_SUCH_SECRET, AccessOutcome.NO_SUCH_ROUTER})
 # The router may be back any moment. One that refuses our login is there, and may lock out who tries too often.
 AWAY = frozenset({AccessOutcome.UNREACHABLE, AccessOutcome.TIMED_OUT})
-
-
-@dataclass(frozen=True, slots=True)
-class Line:
-    """The line of an access task: it is to be made what is wanted, which is on."""
-
-    router_id: int
-    username: str
 
 
 Work = Line | Notice
@@ -198,9 +191,7 @@ def of_settlement(
     trans_id = settlement.payment.trans_id
     customer_id = settlement.customer.customer_id if settlement.customer else None
     if settlement.line and settlement.due_date:
-        router_id, username = settlement.line
-        expire_time = calendar.end_of(settlement.due_date)
-        yield NewTask(trans_id, Line(router_id, username), now, expire_time, customer_id)
+        yield NewTask(trans_id, settlement.line, now, calendar.end_of(settlement.due_date), customer_id)
     notice, variant = notices.of_settlement(settlement, balance_cents, admins)
     due_time = now + MESSAGE_DELAY if variant is Variant.WAITING else now
     yield NewTask(trans_id, notice, due_time, now + MESSAGE_LIFETIME, customer_id, variant)

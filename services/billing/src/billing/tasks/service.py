@@ -18,6 +18,7 @@ from billing.notices import rules as notices
 from billing.notices import service as digests
 from billing.notices.rules import Message, Notice, Variant
 from billing.payees import store as payees
+from billing.payees.rules import Line
 from billing.payments import store as payments
 from billing.payments.timeline import TimelineEntry
 from billing.policy import Policy
@@ -29,7 +30,6 @@ from billing.tasks.rules import (
     AccessOutcome,
     Attempt,
     Failed,
-    Line,
     NewTask,
     Report,
     Task,

@@ -16,11 +16,12 @@ from sqlalchemy import Engine
 from billing.locking.service import HeldRows
 from billing.lookup import service as lookup
 from billing.notices.rules import Message
+from billing.payees.rules import Line
 from billing.policy import Policy
 from billing.precedence import Precedence
 from billing.tasks import retrying, service
 from billing.tasks.errors import InvalidLease, InvalidReport, TasksBusy
-from billing.tasks.rules import AccessOutcome, Line, Report, TaskFilter, TaskKind, TaskState
+from billing.tasks.rules import AccessOutcome, Report, TaskFilter, TaskKind, TaskState
 
 MAX_REPORTS = 1000
 MAX_BUSY_ROUTERS = 1000

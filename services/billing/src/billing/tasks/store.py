@@ -9,10 +9,11 @@ from servicekit.writes import Writes
 from sqlalchemy import Connection
 
 from billing.notices.rules import Notice, Variant
+from billing.payees.rules import Line
 from billing.schema import router_names as names_table
 from billing.schema import tasks
 from billing.tasks import rules
-from billing.tasks.rules import Failed, Line, NewTask, Task, TaskFilter, TaskKind, TaskState
+from billing.tasks.rules import Failed, NewTask, Task, TaskFilter, TaskKind, TaskState
 
 _t = tasks.c
 _r = names_table.c
