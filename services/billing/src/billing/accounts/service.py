@@ -14,7 +14,6 @@ from billing.accounts import store
 from billing.accounts.errors import AccountTaken, CustomerNotFound, IdTaken, InvalidIsp
 from billing.accounts.rules import StoredCustomer, StoredIsp
 from billing.payees.rules import Customer, Isp
-from billing.payees.store import find_customers
 from billing.payments.rules import normalise
 
 MAX_ID = 2**31 - 1
@@ -49,7 +48,7 @@ def create_isp(engine: Engine, isp: Isp, *, validate_only: bool = False) -> int:
             raise IdTaken(f"id {isp.isp_id} belongs to {name!r} already")
         for account in store.find_isp_accounts(connection, wanted):
             raise AccountTaken(f"{account} is another ISP's account")
-        for customer in find_customers(connection, wanted):
+        for customer in store.find_customers(connection, wanted):
             raise AccountTaken(f"{customer.account_name} is the account of customer {customer.customer_id}")
         return isp.isp_id if validate_only else store.insert_isp(connection, isp, current_time(connection))
 
@@ -115,7 +114,7 @@ class _Known:
 def _known(connection: Connection, customers: Sequence[Customer]) -> _Known:
     keys = [normalise(customer.account_name) for customer in customers]
     return _Known(
-        customers={normalise(one.account_name): one for one in find_customers(connection, keys)},
+        customers={normalise(one.account_name): one for one in store.find_customers(connection, keys)},
         accounts_by_id=store.customer_accounts(connection, {one.customer_id for one in customers if one.customer_id}),
         isp_accounts=store.find_isp_accounts(connection, keys),
         isp_ids=store.find_isp_ids(connection, {customer.isp_id for customer in customers if customer.isp_id}),

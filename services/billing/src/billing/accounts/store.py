@@ -10,13 +10,22 @@ from sqlalchemy import Connection
 
 from billing.accounts.rules import StoredCustomer, StoredIsp
 from billing.payees.rules import Customer, Isp
-from billing.payees.store import customer_of, isp_of
+from billing.payees.store import get_customers, get_isps
 from billing.schema import isp_credits, isp_wallet, isps, pppoe_users
+
+_c = pppoe_users.c
+_LISTED = sa.select(_c.id, _c.status, _c.last_reconnected_at).order_by(_c.id)
 
 
 def lock_accounts(connection: Connection) -> None:
     """Let others who create ISPs or customers wait: no index can say that an account is only one's."""
     connection.execute(sa.select(isps.c.id).order_by(isps.c.id).with_for_update()).all()
+
+
+def find_customers(connection: Connection, references: Collection[str]) -> list[Customer]:
+    """Customers by normalised account."""
+    query = sa.select(_c.id).where(_c.account_key.in_(references))
+    return list(get_customers(connection, connection.execute(query).scalars().all()).values())
 
 
 def find_isp_accounts(connection: Connection, accounts: Collection[str]) -> set[str]:
@@ -59,18 +68,25 @@ def find_isp_ids(connection: Connection, isp_ids: Collection[int]) -> set[int]:
 
 def list_isps(connection: Connection) -> list[StoredIsp]:
     """All ISPs by id."""
+    credits_ = isp_credits.c
     query = (
-        sa.select(isps, isp_wallet.c.balance, isp_credits.c.sms_credits, isp_credits.c.whatsapp_credits)
+        sa.select(isps.c.id, isps.c.name, isp_wallet.c.balance, credits_.sms_credits, credits_.whatsapp_credits)
         .outerjoin(isp_wallet, isp_wallet.c.isp_id == isps.c.id)
-        .outerjoin(isp_credits, isp_credits.c.isp_id == isps.c.id)
+        .outerjoin(isp_credits, credits_.isp_id == isps.c.id)
         .order_by(isps.c.id)
     )
+    rows = connection.execute(query).all()
+    found = get_isps(connection, [row.id for row in rows])
     return [
         # No name is made up for one that has none: this is what is on record.
         StoredIsp(
-            replace(isp_of(row), name=row.name or ""), row.balance or 0, row.sms_credits or 0, row.whatsapp_credits or 0
+            replace(found[row.id], name=row.name or ""),
+            row.balance or 0,
+            row.sms_credits or 0,
+            row.whatsapp_credits or 0,
         )
-        for row in connection.execute(query)
+        for row in rows
+        if row.id in found
     ]
 
 
@@ -100,8 +116,7 @@ def customer_accounts(connection: Connection, customer_ids: Collection[int]) -> 
 
 def stored_customers(connection: Connection, account_key: str) -> list[StoredCustomer]:
     """The customers with this normalised account."""
-    query = sa.select(pppoe_users).where(pppoe_users.c.account_key == account_key)
-    return [_stored(row) for row in connection.execute(query.order_by(pppoe_users.c.id))]
+    return _stored(connection, _LISTED.where(pppoe_users.c.account_key == account_key))
 
 
 def list_customers(
@@ -109,12 +124,12 @@ def list_customers(
 ) -> list[StoredCustomer]:
     """Customers by id, after `after_id`; `isp_id` 0 means any."""
     columns = pppoe_users.c
-    query = sa.select(pppoe_users).where(columns.id > after_id).order_by(columns.id).limit(limit)
+    query = _LISTED.where(columns.id > after_id).limit(limit)
     if isp_id:
         query = query.where(columns.isp_id == isp_id)
     if today:
         query = query.where(*_paid_but_not_on(today))
-    return [_stored(row) for row in connection.execute(query)]
+    return _stored(connection, query)
 
 
 def count_paid_but_not_on(connection: Connection, today: date) -> int:
@@ -137,5 +152,7 @@ def _inserted_id(connection: Connection, table: sa.Table, row: dict[str, Any]) -
     return int(key[0])
 
 
-def _stored(row: "sa.Row[Any]") -> StoredCustomer:
-    return StoredCustomer(customer_of(row), row.status or "", row.last_reconnected_at)
+def _stored(connection: Connection, query: "sa.Select[Any]") -> list[StoredCustomer]:
+    rows = connection.execute(query).all()
+    found = get_customers(connection, [row.id for row in rows])
+    return [StoredCustomer(found[row.id], row.status or "", row.last_reconnected_at) for row in rows if row.id in found]

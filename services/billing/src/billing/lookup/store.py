@@ -9,8 +9,7 @@ from sqlalchemy import Connection
 
 from billing.lookup.rules import Delivery, StoredEntry, StoredPayment, StoredTask
 from billing.notices.rules import Variant
-from billing.payments.rules import Outcome
-from billing.payments.store import outcome_of, reason_of
+from billing.payments.rules import Outcome, UnmatchedReason
 from billing.schema import paybill_payments, payment_debug_log, payment_deliveries, tasks
 from billing.tasks import rules
 from billing.tasks.rules import TaskKind, TaskState
@@ -53,8 +52,8 @@ def _payment(row: Any) -> StoredPayment:
         first_name=row.FirstName or "",
         trans_time=row.TransTime or "",
         receive_time=row.received_at,
-        outcome=outcome_of(row),
-        reason=reason_of(row),
+        outcome=Outcome.of_row(row.outcome),
+        reason=UnmatchedReason.of_row(row.unmatched_reason),
         isp_id=row.isp_id,
         customer_id=row.customer_id,
     )

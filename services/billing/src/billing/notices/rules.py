@@ -171,11 +171,6 @@ def _other_facts(settlement: Settlement, balance_cents: int) -> tuple[str, dict[
     return "service", facts
 
 
-def of_error(event: str, trans_id: str, error: str, admins: Sequence[str]) -> Notice:
-    """Something needs an operator."""
-    return Notice(event=event, facts={"trans_id": trans_id, "error": error}, admins=admins)
-
-
 def phone_of(customer: Customer, msisdn: str = "") -> str:
     """The customer's number on record; else the payer's, if M-Pesa sent it whole; else nothing."""
     return customer.phone.strip() or (msisdn if is_mobile(msisdn) else "")

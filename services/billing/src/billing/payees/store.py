@@ -50,32 +50,25 @@ def load(connection: Connection, references: Collection[str], *, lock: bool, sec
     With `lock` the customers' rows stay locked until the transaction ends, in the order of the account's index, so
     that two batches cannot both move a date from the same start. `seconds`: how long that may take; then RowsLocked.
     """
-    customers = lock_customers(connection, references, seconds) if lock else find_customers(connection, references)
+    if lock:
+        rows = locks.lock(connection, _LOCK_CUSTOMERS, RowKind.ACCOUNT, references, seconds)
+    else:
+        rows = connection.execute(_FIND_CUSTOMERS, {"keys": list(references)}).all()
+    customers = [_customer(row) for row in rows]
     wanted = sorted({customer.isp_id for customer in customers if customer.isp_id})
     found = connection.execute(_FIND_ISPS, {"isp_ids": wanted, "references": list(references)})
-    return Payees([isp_of(row) for row in found], customers)
-
-
-def find_customers(connection: Connection, references: Collection[str]) -> list[Customer]:
-    """Customers by normalised account."""
-    return [customer_of(row) for row in connection.execute(_FIND_CUSTOMERS, {"keys": list(references)})]
-
-
-def lock_customers(connection: Connection, references: Collection[str], seconds: float | None) -> list[Customer]:
-    """The same, locked."""
-    rows = locks.lock(connection, _LOCK_CUSTOMERS, RowKind.ACCOUNT, references, seconds)
-    return [customer_of(row) for row in rows]
+    return Payees([_isp(row) for row in found], customers)
 
 
 def get_customers(connection: Connection, customer_ids: Collection[int]) -> Mapping[int, Customer]:
     """Customers by id."""
     found = connection.execute(sa.select(pppoe_users).where(pppoe_users.c.id.in_(customer_ids)))
-    return {row.id: customer_of(row) for row in found}
+    return {row.id: _customer(row) for row in found}
 
 
 def get_isps(connection: Connection, isp_ids: Collection[int]) -> Mapping[int, Isp]:
     """ISPs by id."""
-    return {row.id: isp_of(row) for row in connection.execute(sa.select(isps).where(isps.c.id.in_(isp_ids)))}
+    return {row.id: _isp(row) for row in connection.execute(sa.select(isps).where(isps.c.id.in_(isp_ids)))}
 
 
 def move_due_dates(writes: Writes, due_dates: Mapping[int, date]) -> None:
@@ -94,7 +87,7 @@ def mark_reconnected(connection: Connection, customer_ids: Iterable[int], now: d
     connection.execute(_MARK_RECONNECTED, {"ids": sorted(customer_ids), "now": now})
 
 
-def isp_of(row: "sa.Row[Any]") -> Isp:
+def _isp(row: "sa.Row[Any]") -> Isp:
     return Isp(
         isp_id=row.id,
         name=row.name or f"ISP {row.id}",
@@ -105,7 +98,7 @@ def isp_of(row: "sa.Row[Any]") -> Isp:
     )
 
 
-def customer_of(row: "sa.Row[Any]") -> Customer:
+def _customer(row: "sa.Row[Any]") -> Customer:
     return Customer(
         customer_id=row.id,
         account_name=row.account_name or "",

@@ -30,6 +30,11 @@ class Outcome(StrEnum):
     QUARANTINED = "quarantined"  # likewise
     DEFERRED = "deferred"  # likewise: nothing is stored, it is to be sent again
 
+    @classmethod
+    def of_row(cls, word: str | None) -> "Outcome":
+        """The outcome of a stored payment; those of the predecessor have none."""
+        return cls(word) if word else cls.PREDECESSOR
+
 
 class UnmatchedReason(StrEnum):
     """Why a payment is held."""
@@ -40,6 +45,10 @@ class UnmatchedReason(StrEnum):
     UNKNOWN_SHORTCODE = "unknown_shortcode"
     AMBIGUOUS_REFERENCE = "ambiguous_reference"
     PACKAGE_NOT_SET = "package_not_set"
+
+    @classmethod
+    def of_row(cls, word: str | None) -> "UnmatchedReason | None":
+        return cls(word) if word else None
 
 
 # Payment and what is made of it are not frozen, though nothing changes them: Python takes three times as long to make

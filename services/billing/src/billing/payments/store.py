@@ -40,24 +40,19 @@ def find_recorded(
         # The predecessor stored what came, such as "TKE1 ".
         row.trans_key: (
             Content.of(row.TransAmount or 0, row.BusinessShortCode or "", row.BillRefNumber or ""),
-            _receipt(row),
+            Receipt(
+                row.trans_key,
+                Outcome.of_row(row.outcome),
+                UnmatchedReason.of_row(row.unmatched_reason),
+                row.isp_id,
+                row.customer_id,
+                repeated=True,
+            ),
         )
         for row in rows
         if row.trans_key
     }
     return recorded, rows[0].now
-
-
-def _receipt(row: Any) -> Receipt:
-    return Receipt(row.trans_key, outcome_of(row), reason_of(row), row.isp_id, row.customer_id, repeated=True)
-
-
-def outcome_of(row: Any) -> Outcome:
-    return Outcome(row.outcome) if row.outcome else Outcome.PREDECESSOR
-
-
-def reason_of(row: Any) -> UnmatchedReason | None:
-    return UnmatchedReason(row.unmatched_reason) if row.unmatched_reason else None
 
 
 def insert(writes: Writes, settlements: Collection[Settlement], now: datetime) -> None:

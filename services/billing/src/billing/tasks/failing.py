@@ -11,8 +11,7 @@ import structlog
 from servicekit.writes import together
 from sqlalchemy import Connection
 
-from billing.notices import rules as notices
-from billing.notices.rules import Variant
+from billing.notices.rules import Notice, Variant
 from billing.payments import store as payments
 from billing.payments.timeline import TimelineEntry
 from billing.policy import Policy
@@ -41,7 +40,8 @@ def _error(one: Attempt) -> str:
 def _tell_given_up(policy: Policy, one: Attempt, now: datetime) -> NewTask:
     router = one.router_name or one.task.router_id
     text = f"{one.outcome} on router {router}: mend it, then retry the payment"
-    notice = notices.of_error(f"line_error:{one.task.fencing_token}", one.task.trans_id, text, policy.admin_phones)
+    facts = {"trans_id": one.task.trans_id, "error": text}
+    notice = Notice(event=f"line_error:{one.task.fencing_token}", facts=facts, admins=policy.admin_phones)
     return rules.message(one.task.trans_id, notice, now)
 
 
