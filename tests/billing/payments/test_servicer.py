@@ -1,17 +1,12 @@
-"""PaymentService through a real gRPC server: what it refuses, keeps, tells and lists."""
+"""PaymentService through a real gRPC server: what it refuses, keeps and tells."""
 
 import json
-from datetime import UTC
 
 import pytest
-from billing.schema import paybill_payments, payment_deliveries, tasks
-from billing.schema import quarantine as quarantine_table
-from rejesha.billing.v1 import account_service_pb2 as account_pb
+from billing.schema import paybill_payments, payment_deliveries
 from rejesha.billing.v1 import payment_service_pb2 as pb
-from rejesha.billing.v1 import quarantine_service_pb2 as quarantine_pb
-from rejesha.billing.v1 import task_service_pb2 as task_pb
 
-from tests.billing.serving import outcome, pages, payment, refused
+from tests.billing.serving import outcome, payment, refused
 
 INVALID = ("INVALID_ARGUMENT", "INVALID_PAYMENT")
 
@@ -131,48 +126,6 @@ def test_validation_tells_what_would_become_of_a_payment_and_stores_nothing(clie
     assert refused(lambda: client.payments.ValidatePayments(empty)) == ("INVALID_ARGUMENT", "BATCH_TOO_LARGE")
 
 
-def test_a_payment_s_timeline_has_its_steps_tasks_and_deliveries(client, dispatcher):
-    client.record(payment("A1", callback_body=b"first", source_address="192.0.2.1"))
-    dispatcher.run()
-    client.record(payment("A1", cents=5, callback_body=b"second"))
-    found = client.get("a1")
-    assert found.payment.amount_cents == 100_000
-    assert outcome(found.payment.outcome) == "customer_paid"
-    assert found.payment.receive_time.seconds > 1_700_000_000
-    categories = [step.category for step in found.timeline]
-    assert categories[0] == "PAYMENT_RECEIVED"
-    assert categories[-2:] == ["RECONNECTION_SUCCESS", "PROCESSING_ERROR"]
-    assert json.loads(found.timeline[0].details_json)["amount"] == "1,000.00"
-    assert [(task.kind, task_pb.TaskState.Name(task.state)) for task in found.tasks] == [
-        ("set_access", "TASK_STATE_DONE"),
-        ("send_messages", "TASK_STATE_DONE"),
-        ("send_messages", "TASK_STATE_OPEN"),
-    ]
-    assert found.tasks[0].access == task_pb.AccessWork(router_id=1, username="0949AQ")
-    assert found.tasks[1].messages.messages[0].template == "customer_connected"
-    assert [(one.conflicting, one.callback_body) for one in found.deliveries] == [(False, b"first"), (True, b"second")]
-    assert refused(lambda: client.get("A2")) == ("NOT_FOUND", "PAYMENT_NOT_FOUND")
-    assert refused(lambda: client.get("Ω" * 5000)) == ("NOT_FOUND", "PAYMENT_NOT_FOUND")
-
-
-def test_payments_are_listed_newest_first_page_by_page(client):
-    client.record(*(payment(f"A{n}", "HELLO" if n % 2 else "ACC001") for n in range(7)))
-    listed, sizes = pages(client.payments.ListPayments, pb.ListPaymentsRequest(page_size=3), "payments")
-    assert [one.trans_id for one in listed] == [f"A{n}" for n in reversed(range(7))]
-    assert sizes == [3, 3, 1]
-    unmatched = pb.ListPaymentsRequest(outcome=pb.PAYMENT_OUTCOME_UNMATCHED)
-    listed, sizes = pages(client.payments.ListPayments, unmatched, "payments")
-    assert [one.trans_id for one in listed] == ["A5", "A3", "A1"]
-
-
-@pytest.mark.parametrize("token", ["x", "-1", "1.5", "9" * 30, "٣", "' OR 1=1"])
-def test_a_page_token_that_was_never_given_out_is_refused(client, token):
-    reason = ("INVALID_ARGUMENT", "INVALID_PAGE_TOKEN")
-    assert refused(lambda: client.payments.ListPayments(pb.ListPaymentsRequest(page_token=token))) == reason
-    listing = account_pb.ListCustomersRequest(page_token=token)
-    assert refused(lambda: client.accounts.ListCustomers(listing)) == reason
-
-
 def test_an_operator_s_assignment_and_its_refusals(client, desk):
     client.record(payment("A1", "HELLO"))
 
@@ -189,30 +142,3 @@ def test_an_operator_s_assignment_and_its_refusals(client, desk):
     assert refused(lambda: assign(reference="ACC001")) == ("FAILED_PRECONDITION", "PAYMENT_ALREADY_PLACED")
     assert client.get("A1").payment.assigned_reference == "0949aq"
     assert desk.wallet(1) == 100_000
-
-
-def test_what_waits_for_a_person_is_counted(client, desk):
-    assert client.payments.CountWaiting(pb.CountWaitingRequest(count_lines=True)) == pb.CountWaitingResponse()
-    client.record(payment("A1", "HELLO"), payment("A2", "ACC001"), payment("A3", "NOBODY"), payment("A4"))
-    callbacks = [quarantine_pb.QuarantinedCallback(idempotency_key=key, callback_body=b"{") for key in ("one", "two")]
-    request = quarantine_pb.QuarantineCallbacksRequest(callbacks=callbacks)
-    first, second = client.quarantine.QuarantineCallbacks(request).callback_ids
-    client.quarantine.ResolveQuarantinedCallback(
-        quarantine_pb.ResolveQuarantinedCallbackRequest(callback_id=first, note="junk")
-    )
-    counted = client.payments.CountWaiting(pb.CountWaitingRequest(count_lines=True))
-    assert (counted.open_callbacks, counted.unmatched_payments, counted.paid_but_not_on) == (1, 2, 1)
-    kept = desk.one(quarantine_table, id=second)
-    assert counted.oldest_callback_time.ToDatetime(UTC) == kept.create_time
-    assert counted.oldest_unmatched_time.ToDatetime(UTC) == desk.payment("A1").received_at
-    assert counted.oldest_line_time.ToDatetime(UTC) == desk.one(tasks, kind="set_access").create_time
-    cheap = client.payments.CountWaiting(pb.CountWaitingRequest())
-    assert (cheap.open_callbacks, cheap.unmatched_payments, cheap.paid_but_not_on) == (1, 2, 0)
-    assert not cheap.HasField("oldest_line_time")
-
-
-def test_a_line_that_is_on_does_not_wait(client, dispatcher):
-    client.record(payment("A4"))
-    dispatcher.run()
-    counted = client.payments.CountWaiting(pb.CountWaitingRequest(count_lines=True))
-    assert (counted.paid_but_not_on, counted.HasField("oldest_line_time")) == (0, False)

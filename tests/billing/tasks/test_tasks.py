@@ -5,7 +5,6 @@ from datetime import timedelta
 
 import pytest
 import sqlalchemy as sa
-from billing.lookup import service as lookup
 from billing.payees.rules import Line
 from billing.schema import tasks
 from billing.tasks import rules as task_rules
@@ -207,12 +206,3 @@ def test_a_message_that_nobody_takes_for_a_day_ends_with_a_step_in_the_log(desk,
     dispatcher.carry_out()
     assert desk.one(tasks).state == "expired"
     assert desk.timeline("A1")[-1] == "PROCESSING_ERROR"
-
-
-def test_counts_tell_what_is_open_and_what_was_given_up(desk):
-    desk.pay("A1", "0949AQ")
-    desk.pay("A2", "77XY", "500")
-    (line, _) = lines(desk)
-    desk.report(failed(line, AccessOutcome.NO_SUCH_ROUTER))
-    counts = lookup.count_tasks(desk.engine)
-    assert counts == {("set_access", "open"): 1, ("set_access", "given_up"): 1, ("send_messages", "open"): 3}

@@ -145,7 +145,7 @@ def claim_due(connection: Connection, now: datetime, asked: TaskFilter) -> list[
     return [_task(row) for row in connection.execute(_CLAIM, {**open_to, "now": now, "limit": asked.limit})]
 
 
-def _task(row: "sa.Row[Any]") -> Task:
+def _task(row: Any) -> Task:
     return Task(
         row.id, row.trans_id, row.customer_id, Variant(row.variant) if row.variant else None,
         rules.work_of(row.router_id, row.payload), TaskState(row.state), row.fencing_token, row.failures,
