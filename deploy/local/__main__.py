@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from deploy.demo import DemoRefused
 from deploy.local import demo, ports, settings, state
 from deploy.local.processes import NotReady
 from deploy.local.system import System
@@ -25,7 +26,7 @@ def main() -> int:
         return _say(2, *error.faults)
     except state.StateUnusable as error:
         return _say(1, f"{settings.STATE_DIRECTORY}: {error}")
-    except (NotReady, demo.DemoRefused) as error:
+    except (NotReady, DemoRefused) as error:
         return _say(1, str(error))
 
 

@@ -2,12 +2,11 @@
 
 from collections.abc import Callable, Mapping
 
+from deploy import demo
 from deploy.local import settings
 from deploy.local.environment import MIGRATIONS, of_dispatcher, of_migration, of_service
 from deploy.local.processes import Process, answering, serving
 
-DEMO_ROUTER_PASSWORD = "sandbox"  # noqa: S105  # of a simulated router
-DEMO_ACCOUNTS = ("0949AQ", "0950AR", "0951AS")
 # When the CPU is short, payments are taken in first: what carries out tasks and sends messages may wait.
 _NICE = {"dispatcher": 10, "notify": 10}
 
@@ -78,9 +77,9 @@ class System:
     def _router(self) -> Process:
         control = self.values[settings.DEMO_ROUTER_CONTROL_PORT]
         flags = ["--port", self.values[settings.DEMO_ROUTER_PORT], "--control-port", control]
-        flags += ["--user", "rejesha", "--password", DEMO_ROUTER_PASSWORD]
+        flags += ["--user", "rejesha", "--password", demo.ROUTER_PASSWORD]
         flags += ["--state-file", str(self.state / "router.json")]
-        for account in DEMO_ACCOUNTS:
+        for account in demo.ACCOUNTS:
             flags += ["--secret", f"{account}:disabled"]
         ready = answering(f"http://127.0.0.1:{control}/secrets")
         return self._process("router", ["simulators.routeros", *flags], {}, ready, int(control))

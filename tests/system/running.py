@@ -13,8 +13,9 @@ import routeros_api
 import sqlalchemy as sa
 from billing.schema import isp_wallet, paybill_payments, pppoe_users, tasks, wallet_entries
 
+from deploy.demo import ROUTER_PASSWORD
 from deploy.local import demo, settings
-from deploy.local.system import DEMO_ROUTER_PASSWORD, System
+from deploy.local.system import System
 from servicekit import database
 
 ADMINS = ("254700000001", "254700000002")
@@ -53,9 +54,7 @@ class Running:
     def is_enabled(self, username: str) -> bool:
         """Read back from the router by a client that is not ours."""
         port = int(self.system.values[settings.DEMO_ROUTER_PORT])
-        pool = routeros_api.RouterOsApiPool(
-            "127.0.0.1", "rejesha", DEMO_ROUTER_PASSWORD, port=port, plaintext_login=True
-        )
+        pool = routeros_api.RouterOsApiPool("127.0.0.1", "rejesha", ROUTER_PASSWORD, port=port, plaintext_login=True)
         try:
             (secret,) = pool.get_api().get_resource("/ppp/secret").get(name=username)
         finally:

@@ -14,7 +14,7 @@ import pytest
 import sqlalchemy as sa
 
 from chaos.ports import free_port
-from deploy.local import demo
+from deploy import demo
 from deploy.local.processes import NotReady, Process, answering
 from tests.system.making_run import PORTS, ended, own_ports, running
 
