@@ -10,7 +10,7 @@ unexport PYTHONDONTWRITEBYTECODE
 export PYTHONPYCACHEPREFIX := $(CURDIR)/.venv/bytecode
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check count chaos bench lint style types imports contract protos locks clean
+.PHONY: help setup run images test check count chaos bench lint style types imports contract protos locks clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -20,6 +20,9 @@ setup:
 
 run: setup ## Run the whole system on this machine until Ctrl-C
 	@$(python) -m deploy.local
+
+images: ## Build a container image for each service (IMAGES='billing notify': only these)
+	@sh deploy/images.sh $(IMAGES)
 
 test: setup ## Run all tests, with a real MySQL where Docker is (ARGS='tests/gateway -k spool': only these, one after the other)
 	@$(python) -m pytest $(or $(ARGS),$(side_by_side))
