@@ -25,6 +25,7 @@ COMMANDS = {
     "message": ("messages.commands:message", "Messages to customers, ISPs and admins."),
     "quarantine": ("quarantine.commands:quarantine", "Callbacks that could not become payments."),
     "spool": ("spool.commands:spool", "Show what waits on the gateway's disk for billing, and why."),
+    "init": ("installation.init:init", "Make what an installation in containers needs of its own."),
     "migrate": (
         "installation.commands:migrate",
         "Bring the tables of the services installed here up to date.",

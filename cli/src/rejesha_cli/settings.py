@@ -41,7 +41,7 @@ class Settings:
     def load(cls, env_file: Path | None = None) -> Self:
         """Read the settings. Raises SettingsUnreadable when a file that is named cannot be read."""
         env_file = env_file or _run_file(Path.cwd())
-        environment = with_env_file(os.environ, _lines(env_file) if env_file else {})
+        environment = with_env_file(os.environ, lines_of(env_file) if env_file else {})
         names = [field.name for field in fields(cls) if field.name not in {"environment", "env_file"}]
         found = {name: _value(PREFIX + name.upper(), environment) for name in names}
         return cls(environment, env_file, **{name: value for name, value in found.items() if value})
@@ -81,7 +81,7 @@ def _run_file(start: Path) -> Path | None:
     return next((path for directory in (start, *start.parents) if (path := directory / RUN_FILE).is_file()), None)
 
 
-def _lines(path: Path) -> dict[str, str]:
+def lines_of(path: Path) -> dict[str, str]:
     """The KEY=VALUE lines of an env file; `export`, quotes around a value, and comments are understood."""
     try:
         lines = path.read_text(encoding="utf-8").splitlines()

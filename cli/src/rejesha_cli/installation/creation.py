@@ -1,0 +1,180 @@
+"""What an installation in containers has of its own: settings in .env, a file for each secret, the proxy's certificate.
+
+What is there stays as it is, so that it may be made again at any time. Knows no terminal.
+"""
+
+import base64
+import os
+import secrets
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from rejesha_cli.errors import CommandFailed
+from rejesha_cli.installation.self_signed import self_signed
+from rejesha_cli.settings import lines_of
+
+# As which the images' processes run; see deploy/Dockerfile.
+CONTAINER_USER = 10001
+SETTINGS = ".env"
+_KEPT_SECRET, _SETTING = 0o640, 0o644
+
+# Simulators in place of the provider and the routers; the numbers are made up and reach nobody.
+TRYING = {
+    "COMPOSE_PROFILES": "try",
+    "REJESHA_HOST": "localhost",
+    "REJESHA_SHORTCODES": "600100",
+    "REJESHA_ADMIN_PHONES": "254700000001,254700000002",
+    "REJESHA_TEXTSMS_URL": "http://textsms:8090/api/services/",
+    "REJESHA_TEXTSMS_PARTNER_ID": "sandbox",
+    "REJESHA_TEXTSMS_SHORTCODE": "sandbox",
+    "REJESHA_TEXTSMS_API_KEY": "sandbox",
+}
+
+
+class Unwritable(CommandFailed):
+    """The directory cannot be written, or a value cannot stand in a file of settings."""
+
+
+class ForReal(CommandFailed):
+    """An installation with settings of its own is not for trying out."""
+
+
+@dataclass(frozen=True)
+class Question:
+    """Something that only the operator knows. `secret`: the file that keeps it, where it is one."""
+
+    variable: str
+    text: str
+    secret: str = ""
+
+
+QUESTIONS = (
+    Question("REJESHA_HOST", "The name under which M-Pesa reaches this machine, such as pay.example.co.ke"),
+    Question("REJESHA_SHORTCODES", "Your paybills and tills, separated by commas"),
+    Question("REJESHA_ADMIN_PHONES", "Phones of those who are told of receipts and errors, separated by commas"),
+    Question("REJESHA_TEXTSMS_PARTNER_ID", "TextSMS: partner id"),
+    Question("REJESHA_TEXTSMS_SHORTCODE", "TextSMS: short code, the sender's name"),
+    Question("REJESHA_TEXTSMS_API_KEY", "TextSMS: API key", secret="textsms-api-key"),  # noqa: S106  # a file's name
+)
+
+
+@dataclass(frozen=True)
+class Installation:
+    """The directory of one."""
+
+    directory: Path
+
+    def settings(self) -> dict[str, str]:
+        """What its .env says; empty where there is none."""
+        path = self.directory / SETTINGS
+        return lines_of(path) if path.exists() else {}
+
+    def is_for_trying(self) -> bool:
+        """Whether simulators harm nothing: it has no settings yet, or those for trying out."""
+        known = self.settings()
+        return not known or known.get("COMPOSE_PROFILES") == TRYING["COMPOSE_PROFILES"]
+
+    def open_questions(self) -> list[Question]:
+        """What it does not know yet."""
+        known = self.settings()
+        return [
+            each
+            for each in QUESTIONS
+            if not (self._secret(each.secret).exists() if each.secret else known.get(each.variable))
+        ]
+
+    def complete(self, answers: Mapping[str, str]) -> list[Path]:
+        """Make what is missing; the files that were made. Raises Unwritable."""
+        given = {each.secret: answers[each.variable] for each in QUESTIONS if each.secret and each.variable in answers}
+        kept = {each.variable for each in QUESTIONS if each.secret}
+        try:
+            made = self._make_settings({name: value for name, value in answers.items() if name not in kept})
+            made += self._make_secrets(given)
+            made += self._make_certificate(self.settings().get("REJESHA_HOST", "localhost"))
+        except OSError as error:
+            raise Unwritable(f"{error.filename} cannot be written: {error.strerror}.") from error
+        return made
+
+    def _make_settings(self, answers: Mapping[str, str]) -> list[Path]:
+        path, known = self.directory / SETTINGS, self.settings()
+        lines = [_line(name, value) for name, value in answers.items() if name not in known]
+        if not lines:
+            return []
+        before = path.read_text(encoding="utf-8") if path.exists() else ""
+        _write(path, before + "".join(lines), _SETTING, self._owner())
+        return [path]
+
+    def _make_secrets(self, given: Mapping[str, str]) -> list[Path]:
+        _make_directory(self.directory / "secrets", self._owner())
+        makers: dict[str, Callable[[], str]] = {
+            "api-token": _token,
+            "callback-secrets": _token,
+            "router-control-keys": _fernet_key,
+            "mysql-root-password": _token,
+            "mysql-password": _token,
+            "database-url": lambda: (
+                f"mysql://rejesha:{self._secret('mysql-password').read_text().strip()}@mysql/rejesha"
+            ),
+            "routeros-password": str,
+            **{name: partial(str, value) for name, value in given.items()},
+        }
+        return [path for name, make in makers.items() for path in self._keep(self._secret(name), make)]
+
+    def _make_certificate(self, host: str) -> list[Path]:
+        certificate, key = (
+            self.directory / "certificates" / "proxy" / f"{name}.pem" for name in ("certificate", "key")
+        )
+        if there := [path for path in (certificate, key) if path.exists()]:
+            return [made for path in there for made in self._keep(path, str)]
+        _make_directory(certificate.parents[1], self._owner())
+        _make_directory(certificate.parent, CONTAINER_USER)
+        texts = self_signed(host)
+        return [*self._keep(certificate, lambda: texts.certificate), *self._keep(key, lambda: texts.key)]
+
+    def _secret(self, name: str) -> Path:
+        return self.directory / "secrets" / name
+
+    def _keep(self, path: Path, make: Callable[[], str]) -> list[Path]:
+        """Make the file where it is missing; in any case let the containers read it."""
+        made = [] if path.exists() else [path]
+        _write(path, make() if made else path.read_text(), _KEPT_SECRET, CONTAINER_USER)
+        return made
+
+    def _owner(self) -> int:
+        return self.directory.stat().st_uid
+
+
+def _make_directory(path: Path, owner: int) -> None:
+    """A directory that others cannot look into."""
+    path.mkdir(mode=0o750, parents=True, exist_ok=True)
+    _own(path, owner)
+
+
+def _write(path: Path, text: str, mode: int, owner: int) -> None:
+    """Write a file that has its mode before it has its content."""
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode), "w", encoding="utf-8") as file:
+        file.write(text)
+    path.chmod(mode)
+    _own(path, owner)
+
+
+def _own(path: Path, owner: int) -> None:
+    """To the owner, and to the group of the directory above; only root can give files away."""
+    if os.geteuid() == 0:
+        os.chown(path, owner, path.parent.stat().st_gid)
+
+
+def _line(name: str, value: str) -> str:
+    if "'" in value or not value.isprintable():
+        raise Unwritable(f"{name} cannot hold quotes or line ends.")
+    return f"{name}='{value}'\n"
+
+
+def _token() -> str:
+    return secrets.token_urlsafe(32)
+
+
+def _fernet_key() -> str:
+    return base64.urlsafe_b64encode(secrets.token_bytes(32)).decode()

@@ -1,0 +1,102 @@
+"""`rejesha init`: what an installation in containers has of its own, made once and then left alone."""
+
+import os
+import ssl
+import stat
+
+import pytest
+from cryptography import x509
+from cryptography.fernet import Fernet
+from rejesha_cli.installation.creation import CONTAINER_USER, QUESTIONS
+from rejesha_cli.settings import lines_of
+
+ANSWERS = {
+    "REJESHA_HOST": "pay.example.co.ke",
+    "REJESHA_SHORTCODES": "600100,600200",
+    "REJESHA_ADMIN_PHONES": "254711000001",
+    "REJESHA_TEXTSMS_PARTNER_ID": "42",
+    "REJESHA_TEXTSMS_SHORTCODE": "NYOTA",
+    "REJESHA_TEXTSMS_API_KEY": "the-provider-s-key",
+}
+
+
+@pytest.fixture
+def home(tmp_path):
+    directory = tmp_path / "home"
+    directory.mkdir()
+    return directory
+
+
+def contents(directory):
+    return {str(path.relative_to(directory)): path.read_text() for path in directory.rglob("*") if path.is_file()}
+
+
+def test_what_the_environment_says_is_not_asked_and_secrets_stand_in_files_alone(rejesha, home, monkeypatch):
+    for name, value in ANSWERS.items():
+        monkeypatch.setenv(name, value)
+    assert rejesha("init", str(home), "--yes").code == 0
+    settings = lines_of(home / ".env")
+    assert settings == {name: value for name, value in ANSWERS.items() if "KEY" not in name}
+    made = contents(home / "secrets")
+    assert made["textsms-api-key"] == ANSWERS["REJESHA_TEXTSMS_API_KEY"]
+    assert made["database-url"] == f"mysql://rejesha:{made['mysql-password']}@mysql/rejesha"
+    Fernet(made["router-control-keys"])
+    drawn = [made[name] for name in ("api-token", "callback-secrets", "mysql-password", "mysql-root-password")]
+    assert len(set(drawn)) == 4
+    assert min(map(len, drawn)) >= 32
+
+
+def test_made_again_nothing_changes(rejesha, home):
+    rejesha("init", str(home), "--try")
+    before = contents(home)
+    again = rejesha("init", str(home), "--yes")
+    assert (again.code, again.err) == (0, "")
+    assert contents(home) == before
+
+
+def test_what_is_missing_is_asked_or_named(rejesha, home, monkeypatch):
+    refused = rejesha("init", str(home), "--yes")
+    assert refused.code == 1
+    assert all(question.variable in refused.err for question in QUESTIONS)
+    assert not contents(home)
+    for name, value in ANSWERS.items():
+        if name != "REJESHA_SHORTCODES":
+            monkeypatch.setenv(name, value)
+    asked = rejesha("init", str(home), stdin="600300\n")
+    assert asked.code == 0
+    assert lines_of(home / ".env")["REJESHA_SHORTCODES"] == "600300"
+
+
+def test_an_installation_with_settings_of_its_own_gets_no_simulators(rejesha, home):
+    (home / ".env").write_text("REJESHA_SHORTCODES='600300'\n")
+    refused = rejesha("init", str(home), "--try")
+    assert (refused.code, "has settings of its own" in refused.err) == (1, True)
+    assert contents(home) == {".env": "REJESHA_SHORTCODES='600300'\n"}
+
+
+def test_a_value_that_a_file_of_settings_cannot_hold_is_refused(rejesha, home, monkeypatch):
+    for name, value in (ANSWERS | {"REJESHA_HOST": "pay'; rm"}).items():
+        monkeypatch.setenv(name, value)
+    assert rejesha("init", str(home), "--yes").code == 1
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")
+def test_secrets_are_for_the_containers_and_the_directory_s_group(rejesha, home):
+    os.chown(home, 1234, 5678)
+    rejesha("init", str(home), "--try")
+    secret = (home / "secrets" / "api-token").stat()
+    assert (secret.st_uid, secret.st_gid, stat.S_IMODE(secret.st_mode)) == (CONTAINER_USER, 5678, 0o640)
+    assert (home / ".env").stat().st_uid == 1234
+    (home / "secrets" / "api-token").unlink()
+    (home / "secrets" / "api-token").write_text("of the operator's own, from an editor")
+    rejesha("init", str(home))
+    assert (home / "secrets" / "api-token").stat().st_uid == CONTAINER_USER
+
+
+def test_the_certificate_is_for_the_host_and_fits_its_key(rejesha, home):
+    rejesha("init", str(home), "--try")
+    files = home / "certificates" / "proxy"
+    ssl.create_default_context().load_cert_chain(files / "certificate.pem", files / "key.pem")
+    certificate = x509.load_pem_x509_certificate((files / "certificate.pem").read_bytes())
+    names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    assert names.get_values_for_type(x509.DNSName) == ["localhost"]
