@@ -99,8 +99,9 @@ def _plan(settings: GatewaySettings) -> Plan:
 def _store(settings: GatewaySettings) -> Store | None:
     if settings.gateway_role is Role.DISPATCHER or settings.gateway_spool is None:
         return None
+    opened = Store.open_free if settings.gateway_spool_shared else Store.open
     try:
-        return Store.open(settings.gateway_spool, settings.gateway_spool_bytes)
+        return opened(settings.gateway_spool, settings.gateway_spool_bytes)
     except (SpoolInUse, OldSpool, DiskFailed, OSError) as error:
         sys.exit(f"rejesha: REJESHA_GATEWAY_SPOOL cannot be used: {error}")
 

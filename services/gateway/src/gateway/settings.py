@@ -36,6 +36,7 @@ class GatewaySettings(ServerSettings):
     gateway_role: Role = Role.BOTH
     gateway_drain_seconds: float = 0
     gateway_spool: Path | None = None
+    gateway_spool_shared: bool = False
     gateway_spool_bytes: int = Field(default=1024**3, ge=1024**2)
     billing_target: str
     router_control_target: str
