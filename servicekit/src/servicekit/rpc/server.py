@@ -37,8 +37,8 @@ _OPTIONS = [
     # Clients ping every 30 s; the default would answer that with GOAWAY.
     ("grpc.http2.min_ping_interval_without_data_ms", 10_000),
     ("grpc.keepalive_permit_without_calls", 1),
-    # Old connections end, so that clients find new replicas behind a name.
-    ("grpc.max_connection_age_ms", 300_000),
+    # Old connections end, so that clients find new replicas behind a name: each has its share after about a minute.
+    ("grpc.max_connection_age_ms", 60_000),
     ("grpc.max_connection_age_grace_ms", 30_000),
 ]
 
