@@ -137,11 +137,14 @@ class TextSms:
 def _body(response: HTTPResponse, stream: socket, ends: float) -> bytes:
     """The whole body. A socket's timeout limits each step: an answer that drips in would keep us for ever."""
     body = bytearray()
-    while part := response.read1(_MAX_ANSWER):
+    while not response.isclosed():  # from Python 3.13 on it closes the socket itself behind the last byte
+        stream.settimeout(_left(ends))
+        part = response.read1(_MAX_ANSWER)
+        if not part:
+            break
         body += part
         if len(body) > _MAX_ANSWER:
             raise BrokenAnswer
-        stream.settimeout(_left(ends))
     if response.length:
         raise BrokenAnswer
     return bytes(body)
