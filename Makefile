@@ -10,7 +10,7 @@ unexport PYTHONDONTWRITEBYTECODE
 export PYTHONPYCACHEPREFIX := $(CURDIR)/.venv/bytecode
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run images test check count chaos bench lint style types imports contract protos locks clean
+.PHONY: help setup run up down images test check count chaos bench lint style types imports contract protos locks clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -24,8 +24,15 @@ run: setup ## Run the whole system on this machine until Ctrl-C
 images: ## Build a container image for each service (IMAGES='billing notify': only these)
 	@sh deploy/images.sh $(IMAGES)
 
+up: images ## Start it in containers; asks what it must know (TRY=1: with simulators, asks nothing)
+	@sh deploy/up.sh $(if $(TRY),--try)
+
+down: ## Stop the containers; what they keep stays
+	@cd deploy && docker compose --env-file "$${REJESHA_HOME:-.}/.env" --profile '*' down
+
 test: setup ## Run all tests, with a real MySQL where Docker is (ARGS='tests/gateway -k spool': only these, one after the other)
-	@$(python) -m pytest $(or $(ARGS),$(side_by_side))
+	@$(python) -m pytest $(or $(ARGS),$(side_by_side) --ignore=tests/deploy)
+	@$(if $(ARGS),,$(python) -m pytest tests/deploy) # one installation for all of them, so in one process
 
 check: lint ## Before a commit: lint, types, and the tests that need no server and no process
 	@$(python) -m pytest $(side_by_side) -q -m "not mysql and not mariadb and not processes"

@@ -23,12 +23,12 @@ MYSQL_IMAGE = "mysql:9.7"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark the tests of real processes: all in tests/system and in files called test_…process.py or test_main.py.
+    """Mark the tests of real processes: in tests/system, tests/deploy, test_…process.py and test_main.py.
 
     One that starts a service's process in another file carries the mark itself.
     """
     for item in items:
-        if "system" in item.path.parts or item.path.stem.endswith(("process", "main")):
+        if {"system", "deploy"} & set(item.path.parts) or item.path.stem.endswith(("process", "main")):
             item.add_marker(pytest.mark.processes)
 
 

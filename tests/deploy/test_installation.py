@@ -1,0 +1,50 @@
+"""An installation in containers keeps the promise: whatever dies, the payment ends in a line that is on."""
+
+import pytest
+
+from tests.deploy.running import eventually, new_id
+
+LINE = "0949AQ"
+SERVICES = ("proxy", "intake", "dispatcher", "billing", "router-control", "notify", "mysql", "router", "textsms")
+
+
+def test_a_payment_through_the_published_port_ends_in_a_line_that_is_on(installation):
+    assert not installation.is_enabled(LINE)
+    answer = installation.pay(LINE)
+    assert answer.status_code == 200, answer.text
+    assert answer.json()["processingResult"]["outcome"] == "customer_paid"
+    eventually(lambda: installation.is_enabled(LINE))
+    eventually(lambda: installation.open_tasks() == 0)
+    # To the customer, the ISP and two admins; the provider's answers are understood.
+    eventually(lambda: states_of_messages(installation, answer.json()["transactionId"]) == ["sent"] * 4)
+
+
+def states_of_messages(installation, trans_id):
+    return [message["state"] for message in installation.told(trans_id)["messages"]]
+
+
+def test_each_container_is_shut_in(installation):
+    for service in SERVICES:
+        (container,) = installation.containers(service)
+        host, published = container["HostConfig"], container["NetworkSettings"]["Ports"]
+        assert host["ReadonlyRootfs"], service
+        assert host["CapDrop"] == ["ALL"], service
+        assert "no-new-privileges:true" in host["SecurityOpt"], service
+        assert host["Memory"], service
+        assert host["RestartPolicy"]["Name"] == "unless-stopped", service
+        assert bool([port for port in published.values() if port]) == (service == "proxy"), service
+        if service != "mysql":
+            assert not host["CapAdd"], service
+            assert container["Config"]["User"] == "10001:10001", service
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_whichever_container_dies_the_payment_ends(installation, service):
+    installation.disable(LINE)
+    installation.crash(service)
+    trans_id = new_id()
+    eventually(lambda: installation.is_accepted(LINE, trans_id))
+    eventually(lambda: installation.is_enabled(LINE))
+    eventually(lambda: installation.open_tasks() == 0)
+    assert trans_id in installation.recorded()
+    installation.check_books()
