@@ -1,11 +1,16 @@
-"""Which databases tests run on, and schemas on their servers."""
+"""Which databases tests run on, schemas on their servers, and the tables in them."""
 
+import functools
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 import sqlalchemy as sa
+
+from servicekit import database, migrate
 
 # What a test's database may be, with the mark that a server needs.
 SERVERS = [pytest.param(name, marks=getattr(pytest.mark, name)) for name in ("mysql", "mariadb")]
@@ -22,3 +27,21 @@ def schema_on(server: sa.URL) -> Iterator[str]:
     yield server.set(database=name).render_as_string(hide_password=False)
     with engine.connect() as connection:
         connection.exec_driver_sql(f"DROP DATABASE {name}")
+
+
+def make_tables(engine: sa.Engine, service: str, migrations: Path) -> None:
+    """Make a service's tables in an empty database; in SQLite by a copy of what was migrated once."""
+    if engine.dialect.name == "sqlite":
+        Path(engine.url.database).write_bytes(_migrated_file(service, migrations))
+    else:
+        migrate.upgrade(engine, service, migrations)
+
+
+@functools.cache
+def _migrated_file(service: str, migrations: Path) -> bytes:
+    with TemporaryDirectory() as directory:
+        path = Path(directory) / "migrated.db"
+        engine = database.create_engine(f"sqlite:///{path}")
+        migrate.upgrade(engine, service, migrations)
+        engine.dispose()
+        return path.read_bytes()

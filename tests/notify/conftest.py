@@ -15,9 +15,10 @@ from rejesha.notify.v1 import notify_service_pb2_grpc as pb_grpc
 from servicekit.rpc import channel
 
 from chaos import ports
-from servicekit import database, migrate
+from servicekit import database
 from simulators.textsms import TextSmsSimulator
 from simulators.textsms.exchange import Account
+from tests.databases import make_tables
 
 ACCOUNT = Account(api_key="the-key", partner_id="77", shortcode="REJESHA")
 
@@ -39,7 +40,7 @@ def sqlite_engine(sqlite_url):
 @contextmanager
 def _migrated(url):
     engine = database.create_engine(url, pool_size=20)
-    migrate.upgrade(engine, "notify", MIGRATIONS)
+    make_tables(engine, "notify", MIGRATIONS)
     yield engine
     engine.dispose()
 

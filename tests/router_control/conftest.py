@@ -17,8 +17,9 @@ from router_control.routers.vault import Vault
 from servicekit.rpc.channel import connect
 from servicekit.rpc.server import Server
 
-from servicekit import database, migrate
+from servicekit import database
 from simulators.routeros import Router, RouterServer, User, tls
+from tests.databases import make_tables
 from tests.router_control.certificates import self_signed
 
 PASSWORD = "mango-tree-7"
@@ -100,7 +101,7 @@ def short(result):
 @pytest.fixture
 def service(sqlite_url):
     engine = database.create_engine(sqlite_url)
-    migrate.upgrade(engine, "router_control", MIGRATIONS)
+    make_tables(engine, "router_control", MIGRATIONS)
     pool = Pool()
     servicer = RouterControlServicer(engine, Vault([Fernet.generate_key().decode()]), Defaults(), pool)
     server = Server("127.0.0.1:0", threads=THREADS, probe=lambda: True)
@@ -164,7 +165,7 @@ def serve(certificates):
 @pytest.fixture
 def engine(database_url):
     engine = database.create_engine(database_url, pool_size=20)
-    migrate.upgrade(engine, "router_control", MIGRATIONS)
+    make_tables(engine, "router_control", MIGRATIONS)
     yield engine
     engine.dispose()
 

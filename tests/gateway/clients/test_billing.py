@@ -18,8 +18,9 @@ from gateway.clients.quarantine import Quarantine
 from gateway.clients.tasks import Report, Tasks
 from servicekit.rpc.errors import FailedPrecondition, InvalidArgument, NotFound
 
-from servicekit import database, migrate
+from servicekit import database
 from tests.billing.desk import open_desk
+from tests.databases import make_tables
 
 pytestmark = pytest.mark.anyio
 
@@ -59,7 +60,7 @@ async def target(request, anyio_backend):
         monkeypatch.setenv(f"REJESHA_{name}", value)
     monkeypatch.setenv("REJESHA_SHORTCODES", "600000")
     engine = database.create_engine(f"sqlite:///{tmp_path}/billing.db")
-    migrate.upgrade(engine, "billing", MIGRATIONS)
+    make_tables(engine, "billing", MIGRATIONS)
     open_desk(engine)
     server = build(BillingSettings.load(), engine)
     server.start()
