@@ -52,7 +52,8 @@ async def test_after_an_outage_a_locked_row_holds_no_other_payment_back_and_clos
         world.billing.fake.fail_with = None
         await until(lambda: len(world.billing.fake.payments) == 50)
         assert await pay(gateway, "DIRECT0001") == "customer_paid"
-        assert (await state(gateway))["waiting"] == 250
+        # The gateway, too, must have heard that they are recorded.
+        await until_answered(gateway, "/health", lambda answer: answer.json()["spool"]["waiting"] == 250)
         world.billing.fake.defers = set()
         await drained(gateway)
     assert len(world.billing.fake.payments) == 301
