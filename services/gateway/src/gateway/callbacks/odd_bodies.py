@@ -19,7 +19,8 @@ _FORM = re.compile(r"[A-Za-z_-]+=[^\x00-\x1f\x7f\"{}\[\]<>]*")
 _NO_UTF_8 = re.compile("[\udc80-\udcff]")
 _LATIN_1 = {0xDC00 + byte: bytes([byte]).decode("cp1252", "replace") for byte in range(0x80, 0x100)}
 
-_GZIP = b"\x1f\x8b\x08"
+# No text begins like that.
+GZIP = b"\x1f\x8b\x08"
 # As zlib's wbits.
 _GZIP_OR_ZLIB, _RAW_DEFLATE = 47, -15
 
@@ -73,15 +74,12 @@ def encodable(text: str) -> str:
     return text.translate(_LATIN_1).encode("utf-8", "replace").decode("utf-8")
 
 
-def is_packed(body: bytes, encoding: str) -> bool:
-    """Whether a body is to be unpacked. gzip is known by its first bytes: no text begins like that."""
-    return body.startswith(_GZIP) or encoding.strip().lower() == "deflate"
-
-
-def unpacked(body: bytes, most: int) -> bytes | None:
-    """A gzip or deflate body unpacked, to no more than `most` bytes and one, however much is packed into it; None when
-    it cannot be.
+def unpacked(body: bytes, encoding: str, most: int) -> bytes:
+    """A gzip or deflate body unpacked, to no more than `most` bytes and one, however much is packed into it; else as it
+    came. `encoding`: what the Content-Encoding header says.
     """
+    if not body.startswith(GZIP) and encoding.strip().lower() != "deflate":
+        return body
     for form in (_GZIP_OR_ZLIB, _RAW_DEFLATE):
         unpacking = zlib.decompressobj(form)
         try:
@@ -90,4 +88,4 @@ def unpacked(body: bytes, most: int) -> bytes | None:
             continue
         if len(content) > most or (unpacking.eof and not unpacking.unused_data):
             return content
-    return None
+    return body

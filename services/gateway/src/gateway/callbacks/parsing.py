@@ -156,9 +156,10 @@ def _money_text(members: _Object, name: str) -> str:
             raise MalformedCallback(name, f"{name}: neither text nor a number")
     if len(given) > 1 and len(set(given)) > 1:
         raise MalformedCallback(name, f"{name}: given twice with different values")
-    if given and not odd_bodies.is_utf_8(given[0]):
+    text = given[0] if given else ""
+    if not text.isascii() and not odd_bodies.is_utf_8(text):
         raise MalformedCallback(name, "body: not UTF-8")
-    return _encodable(given[0]) if given else ""
+    return _encodable(text)
 
 
 def _free_text(members: _Object, name: str) -> str:

@@ -91,9 +91,9 @@ async def receive(request: Request, source: str = "") -> RawCallback:
     except ClientDisconnect:
         raise refusal(400, "body: broken off") from None  # nobody reads it; it only ends the request in order
     truncated = seen > MAX_BODY_BYTES
-    if not truncated and odd_bodies.is_packed(body, request.headers.get("content-encoding", "")):
-        unpacked = odd_bodies.unpacked(body, MAX_BODY_BYTES)
-        body = body if unpacked is None else unpacked
+    encoding = request.headers.get("content-encoding", "")
+    if not truncated and (encoding or body.startswith(odd_bodies.GZIP)):
+        body = odd_bodies.unpacked(body, encoding, MAX_BODY_BYTES)
         truncated = len(body) > MAX_BODY_BYTES
     return RawCallback(body[:MAX_BODY_BYTES], source, datetime.now(UTC), truncated=truncated)
 
