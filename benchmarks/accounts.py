@@ -37,9 +37,9 @@ def router_of(suffix: str, number: int, router_ids: Sequence[int]) -> int:
     return router_ids[-2] if suffix == "RC" else towers[number % len(towers)]
 
 
-def create(target: str, size: Size, router_ids: Sequence[int]) -> None:
-    """Create all of them in billing."""
-    with grpc.insecure_channel(target) as channel:
+def create(channel: grpc.Channel, size: Size, router_ids: Sequence[int]) -> None:
+    """Create all of them in billing, and close the channel to it."""
+    with channel:
         stub = AccountServiceStub(channel)
         _create_customers(stub, "HW", size.hot, [_isp(stub, "Hot")], router_ids)
         isps = [_isp(stub, f"Many {number}") for number in range(size.many_isps)]

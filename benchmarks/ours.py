@@ -6,7 +6,6 @@ import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-import grpc
 import httpx
 from rejesha.router_control.v1 import router_control_service_pb2 as routers
 from rejesha.router_control.v1.router_control_service_pb2_grpc import RouterControlServiceStub
@@ -16,6 +15,7 @@ from benchmarks.machine import CpuMeter, resident_mb
 from benchmarks.mysql_server import MySqlServer
 from benchmarks.ports import free_ports
 from deploy.local import settings
+from deploy.local.certificates import connected
 from deploy.local.processes import Process, answering
 from deploy.local.system import System
 
@@ -75,7 +75,7 @@ class Ours:
         self.system.start()
         self.router_ids = self._create_routers()
         self.at_rest = {name: round(resident_mb(pid), 1) for name, pid in self.pids()}
-        accounts.create(self.values["REJESHA_BILLING_TARGET"], self.size, self.router_ids)
+        accounts.create(connected(self.values, "billing"), self.size, self.router_ids)
 
     def stop(self) -> None:
         self.system.stop()
@@ -129,7 +129,7 @@ class Ours:
 
     def disable_on(self, router_id: int, usernames: list[str]) -> None:
         """Switch lines off on one router."""
-        with grpc.insecure_channel(self.values["REJESHA_ROUTER_CONTROL_TARGET"]) as channel:
+        with connected(self.values, "router-control") as channel:
             stub = RouterControlServiceStub(channel)
             for start in range(0, len(usernames), _ACCESS_PER_CALL):
                 changes = [
@@ -203,7 +203,7 @@ class Ours:
 
     def _create_routers(self) -> list[int]:
         ports = [*self._ports[8 : 8 + TOWERS], *self.returning_ports]
-        with grpc.insecure_channel(self.values["REJESHA_ROUTER_CONTROL_TARGET"]) as channel:
+        with connected(self.values, "router-control") as channel:
             stub = RouterControlServiceStub(channel)
             return [stub.CreateRouter(_router(number, port)).router.router_id for number, port in enumerate(ports)]
 

@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
 
-import grpc
 from rejesha.billing.v1 import account_service_pb2 as pb
 from rejesha.billing.v1.account_service_pb2_grpc import AccountServiceStub
 from rejesha.router_control.v1 import router_control_service_pb2 as registry
@@ -11,6 +10,7 @@ from rejesha.router_control.v1.router_control_service_pb2_grpc import RouterCont
 
 from chaos import simulated
 from chaos.callbacks import OTHER_ISP, PACKAGE_CENTS, Customer
+from deploy.local.certificates import connected
 
 ADMIN = "254700000001"
 ISP_PHONE = "254711000001"
@@ -28,10 +28,10 @@ def customers(count: int, routers: int) -> list[Customer]:
 
 def create(values: Mapping[str, str], ports: Sequence[int], people: Sequence[Customer]) -> None:
     """Make all of it."""
-    with grpc.insecure_channel(values["REJESHA_ROUTER_CONTROL_TARGET"]) as channel:
+    with connected(values, "router-control") as channel:
         stub = RouterControlServiceStub(channel)
         router_ids = [_router(stub, number, port) for number, port in enumerate(ports)]
-    with grpc.insecure_channel(values["REJESHA_BILLING_TARGET"]) as channel:
+    with connected(values, "billing") as channel:
         _isp_with_customers(AccountServiceStub(channel), router_ids, people)
         _other_isp(AccountServiceStub(channel))
 

@@ -23,7 +23,7 @@ from chaos.ports import free_port
 from chaos.proxy import MysqlProxy
 from chaos.sender import Attempt, Doors, Sender
 from chaos.simulated import Routers, TextSms
-from deploy.local import settings
+from deploy.local import certificates, settings
 from deploy.local.environment import of_service
 from deploy.local.processes import Process, answering
 from deploy.local.system import System
@@ -132,10 +132,12 @@ class Stage:
 
     def _second_gateway(self, system: System) -> Process:
         self._second_port = str(free_port())
+        certificates.issue_to_gateway(self.state / "certificates", self.plan.second_gateway, "gateway-2")
         values = of_service("gateway", system.values) | {
             "REJESHA_GATEWAY_PORT": self._second_port,
             "REJESHA_GATEWAY_ROLE": self.plan.second_gateway,
             "REJESHA_GATEWAY_SPOOL": str(self.state / "spool-2"),
+            **certificates.own(system.values, "gateway-2"),
         }
         ready = answering(f"http://127.0.0.1:{self._second_port}/readyz")
         return Process("gateway-2", ["gateway"], values, self.state / "log" / "gateway-2.log", ready)

@@ -18,7 +18,7 @@ from gateway.callbacks.parsing import Payment as GatewayPayment
 from gateway.callbacks.parsing import parse_callback
 from gateway.clients.billing import Billing
 from rejesha.billing.v1.payment_service_pb2_grpc import PaymentServiceStub
-from servicekit.rpc.channel import connect_async
+from servicekit.rpc.channel import connect, connect_async
 
 from benchmarks.bench import Bench
 from benchmarks.load.plan import Load
@@ -28,6 +28,7 @@ from benchmarks.ours import ADMINS
 from benchmarks.ports import free_ports
 from benchmarks.raw.setup import SCHEMA
 from benchmarks.results import Measure, Ratio
+from deploy.local.certificates import TLS_DIRECTORY
 from deploy.local.environment import of_service
 from deploy.local.processes import Process, serving
 from servicekit import database
@@ -41,11 +42,12 @@ def run(bench: Bench) -> list[Measure]:
     environment = of_service("billing", bench.ours.values) | {
         "REJESHA_BILLING_PORT": str(port),
         "REJESHA_DATABASE_URL": url,
+        "REJESHA_PLAINTEXT": "true",  # what gRPC costs, not what TLS does
+        TLS_DIRECTORY: "",
     }
     target = f"127.0.0.1:{port}"
-    process = Process(
-        "billing", ["billing"], environment, bench.directory / "log" / "raw-billing.log", serving(target, "billing")
-    )
+    ready = serving(lambda: connect(target, service="billing"))
+    process = Process("billing", ["billing"], environment, bench.directory / "log" / "raw-billing.log", ready)
     process.start()
     try:
         process.wait_ready()

@@ -2,13 +2,13 @@
 
 import time
 
-import grpc
 from rejesha.notify.v1 import notify_service_pb2 as pb
 from rejesha.notify.v1.notify_service_pb2_grpc import NotifyServiceStub
 
 from chaos.findings import Findings
 from chaos.scenarios.scenario import Form, Scenario
 from chaos.stage import Stage
+from deploy.local.certificates import connected
 
 _RATE = 20
 _FAULTS = (
@@ -42,7 +42,7 @@ def _shown_as_unknown(stage: Stage) -> int:
     """How many an operator is shown, page by page."""
     request = pb.ListMessagesRequest(state=pb.MESSAGE_STATE_UNKNOWN, page_size=500)
     shown = 0
-    with grpc.insecure_channel(stage.system.values["REJESHA_NOTIFY_TARGET"]) as channel:
+    with connected(stage.system.values, "notify") as channel:
         stub = NotifyServiceStub(channel)
         while True:
             page = stub.ListMessages(request)

@@ -4,12 +4,12 @@ from collections.abc import Mapping
 from typing import Any
 
 import sqlalchemy as sa
-from servicekit.rpc.channel import connect
 from servicekit.rpc.errors import ServiceError
 
 from deploy import demo
 from deploy.demo import DemoRefused
 from deploy.local import settings
+from deploy.local.certificates import connected
 from servicekit import database
 
 # Whoever has rows in one of these has a business.
@@ -52,10 +52,7 @@ def create(values: Mapping[str, str]) -> None:
     phones = not settings.reaches_people(values)
     router = demo.Router("127.0.0.1", int(values[settings.DEMO_ROUTER_PORT]))
     try:
-        with (
-            connect(values["REJESHA_ROUTER_CONTROL_TARGET"], service="router-control") as router_control,
-            connect(values["REJESHA_BILLING_TARGET"], service="billing") as billing,
-        ):
+        with connected(values, "router-control") as router_control, connected(values, "billing") as billing:
             demo.create(router_control, billing, router, phones=phones)
     except demo.OthersPhones as error:
         raise DemoRefused(f"{error}: name another {settings.STATE_DIRECTORY}, or {settings.DEMO}=false.") from error

@@ -11,6 +11,8 @@ import notify.settings
 import router_control.settings
 from servicekit.settings import Settings
 
+from deploy.local import certificates
+
 # A process has those settings that its own code reads; a secret of another's would only be one more place to lose it.
 SERVICES: Mapping[str, type[Settings]] = {
     "billing": billing.settings.BillingSettings,
@@ -55,7 +57,8 @@ def basic() -> dict[str, str]:
 
 def of_service(name: str, values: Mapping[str, str]) -> dict[str, str]:
     """The settings of one service, such as "router-control"."""
-    return _own(SERVICES[name], values) | (_proxies() if name == "notify" else {})
+    own = _own(SERVICES[name], values) | certificates.own(values, name)
+    return own | (_proxies() if name == "notify" else {})
 
 
 def of_dispatcher(values: Mapping[str, str], port: str) -> dict[str, str]:
@@ -65,6 +68,7 @@ def of_dispatcher(values: Mapping[str, str], port: str) -> dict[str, str]:
         for name, value in of_service("gateway", values).items()
         if name.removesuffix("_FILE") not in _OF_THE_INTAKE
     }
+    own |= certificates.own(values, "dispatcher")
     return own | {"REJESHA_GATEWAY_ROLE": "dispatcher", "REJESHA_GATEWAY_PORT": port}
 
 

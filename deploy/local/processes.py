@@ -9,9 +9,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import grpc
 import httpx
 from grpc_health.v1 import health_pb2, health_pb2_grpc
-from servicekit.rpc.channel import connect
 from servicekit.rpc.errors import ServiceError
 
 from deploy.local.environment import basic
@@ -118,11 +118,11 @@ def _for_owner_only(path: str, flags: int) -> int:
     return os.open(path, flags, 0o600)
 
 
-def serving(target: str, service: str) -> Callable[[], bool]:
-    """Whether a service of ours at host:port says that it serves."""
+def serving(connected: Callable[[], grpc.Channel]) -> Callable[[], bool]:
+    """Whether a service of ours says that it serves."""
 
     def check() -> bool:
-        with connect(target, service=service) as channel:
+        with connected() as channel:
             try:
                 answer = health_pb2_grpc.HealthStub(channel).Check(health_pb2.HealthCheckRequest(), timeout=1)
             except ServiceError:

@@ -12,6 +12,7 @@ from pathlib import Path
 from cryptography.fernet import Fernet
 from servicekit.settings import PREFIX
 
+from deploy.local import certificates
 from deploy.local.environment import wrong_settings
 from deploy.local.state import kept
 
@@ -36,9 +37,11 @@ _TEXTSMS_PORTS = {DEMO_TEXTSMS_PORT: "18090"}
 _LOOPBACK = "127.0.0.1"
 _SERVICES = ("BILLING", "ROUTER_CONTROL", "NOTIFY")
 _BIND, _SANDBOX, _ROLE = "REJESHA_BIND", "REJESHA_SANDBOX", "REJESHA_GATEWAY_ROLE"
+_PLAINTEXT = "REJESHA_PLAINTEXT"
 # Read here, and so not left to the services to read from a file.
 _READ_HERE = (
-    STATE_DIRECTORY, DEMO, _SANDBOX, _BIND, _ROLE, *_SERVICE_PORTS, *_DISPATCHER_PORTS, *_ROUTER_PORTS, *_TEXTSMS_PORTS,
+    STATE_DIRECTORY, DEMO, _SANDBOX, _BIND, _PLAINTEXT, _ROLE,
+    *_SERVICE_PORTS, *_DISPATCHER_PORTS, *_ROUTER_PORTS, *_TEXTSMS_PORTS,
     *(f"REJESHA_{service}_TARGET" for service in _SERVICES),
 )  # fmt: skip
 
@@ -199,6 +202,8 @@ def _wrong_places(values: Mapping[str, str]) -> Iterator[str]:
             yield f"{name} is wrong: {port} is no port, 1 to 65535."
         elif (other := settings_by_port.setdefault(port, name)) != name:
             yield f"{name} is wrong: {port} is {other} already."
+    if _has(values, certificates.TLS_DIRECTORY):
+        yield f"{certificates.TLS_DIRECTORY} is set, but make run makes certificates of its own: leave it out."
     for service in _SERVICES:
         name, own = f"REJESHA_{service}_TARGET", _own_target(values, service)
         if values[name].replace("localhost:", "127.0.0.1:") != own:
@@ -231,7 +236,7 @@ def _lacking(values: Mapping[str, str], *names: str) -> list[str]:
 
 
 def _choose_embedded(values: MutableMapping[str, str]) -> None:
-    """What is kept in the state directory: databases where none was given, the spool, and our own secrets."""
+    """What is kept in the state directory: databases where none was given, the spool, our secrets and certificates."""
     state = state_directory(values)
     state.mkdir(mode=0o700, parents=True, exist_ok=True)
     for service, name in zip(_SERVICES, _DATABASES, strict=True):
@@ -243,6 +248,8 @@ def _choose_embedded(values: MutableMapping[str, str]) -> None:
         values["REJESHA_API_TOKEN"] = kept(state / "api-token", secrets.token_urlsafe)
     if not _has(values, "REJESHA_ROUTER_CONTROL_KEYS"):
         values["REJESHA_ROUTER_CONTROL_KEYS"] = kept(state / "router-control-key", _fernet_key)
+    if not _is_true(values.get(_PLAINTEXT, "")):
+        certificates.make(values, state / "certificates", values[_ROLE])
 
 
 def _is_true(text: str) -> bool:

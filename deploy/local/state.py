@@ -11,7 +11,7 @@ _LOCK = "make-run.lock"
 # A directory that holds others' files must not have its rights changed. These names tell one of ours ...
 _OURS = {_LOCK, "api-token", "router-control-key", "run.env"}
 # ... and these alone, which others use as well, tell nothing.
-_ALSO_OURS = re.compile(r"log|spool|router\.json|sms-inbox\.json|\w+\.db(-wal|-shm|-journal)?")
+_ALSO_OURS = re.compile(r"log|spool|certificates|router\.json|sms-inbox\.json|\w+\.db(-wal|-shm|-journal)?")
 _OTHERS_RIGHTS = 0o077
 
 

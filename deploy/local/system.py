@@ -1,9 +1,11 @@
 """The system's processes in the order in which they depend on each other."""
 
 from collections.abc import Callable, Mapping
+from functools import partial
 
 from deploy import demo
 from deploy.local import settings
+from deploy.local.certificates import connected
 from deploy.local.environment import MIGRATIONS, of_dispatcher, of_migration, of_service
 from deploy.local.processes import Process, answering, serving
 
@@ -51,9 +53,10 @@ class System:
 
     def _services(self) -> list[Process]:
         return [
-            self._service("billing", serving(self.values["REJESHA_BILLING_TARGET"], "billing")),
-            self._service("router-control", serving(self.values["REJESHA_ROUTER_CONTROL_TARGET"], "router-control")),
-            self._service("notify", serving(self.values["REJESHA_NOTIFY_TARGET"], "notify")),
+            *(
+                self._service(name, serving(partial(connected, self.values, name)))
+                for name in ("billing", "router-control", "notify")
+            ),
             *([self._dispatcher()] if settings.has_dispatcher(self.values) else []),
             self._service("gateway", self._is_ready(self._port("GATEWAY"))),
         ]

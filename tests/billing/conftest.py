@@ -104,6 +104,7 @@ def serve(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[sa.Engine], Cli
     """Serves an engine in this process, on a port of its own; answers a client."""
     monkeypatch.setenv("REJESHA_BILLING_DATABASE_URL", "sqlite://")
     monkeypatch.setenv("REJESHA_BILLING_PORT", "0")
+    monkeypatch.setenv("REJESHA_PLAINTEXT", "true")
     monkeypatch.setenv("REJESHA_SHORTCODES", SHORTCODE)
     monkeypatch.setenv("REJESHA_ADMIN_PHONES", ",".join(ADMINS))
     with ExitStack() as stack:

@@ -32,6 +32,7 @@ def process(database_url: str, port: int) -> Iterator[subprocess.Popen[bytes]]:
         "REJESHA_BILLING_PORT": str(port),
         "REJESHA_SHORTCODES": SHORTCODE,
         "REJESHA_ADMIN_PHONES": ",".join(ADMINS),
+        "REJESHA_PLAINTEXT": "true",
         "REJESHA_LOG_LEVEL": "ERROR",
     }
     with subprocess.Popen([sys.executable, "-m", "billing"], env=os.environ | settings) as running:

@@ -66,9 +66,10 @@ Rejesha = Callable[..., Ended]
 
 @pytest.fixture
 def rejesha(monkeypatch, capsys, tmp_path) -> Rejesha:
-    """Runs the command in an empty directory with an environment that sets nothing."""
+    """Runs the command in an empty directory with an environment that sets nothing but that all is in plain text."""
     for name in [name for name in os.environ if name.startswith("REJESHA_")]:
         monkeypatch.delenv(name)
+    monkeypatch.setenv("REJESHA_PLAINTEXT", "true")
     monkeypatch.chdir(tmp_path)
 
     def run(*arguments: object, stdin: str = "") -> Ended:

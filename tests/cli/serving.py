@@ -142,7 +142,12 @@ class Billing:
 @contextmanager
 def serve_billing(file: Path, directory: Path) -> Iterator[Billing]:
     # Its settings by the names that a variable of the environment has.
-    named: dict[str, Any] = {"REJESHA_BILLING_DATABASE_URL": "sqlite://", "sandbox": True, "billing_port": 0}
+    named: dict[str, Any] = {
+        "REJESHA_BILLING_DATABASE_URL": "sqlite://",
+        "sandbox": True,
+        "billing_port": 0,
+        "plaintext": True,
+    }
     with (
         copied(file, directory) as engine,
         listening(billing.__main__.build(BillingSettings(**named), engine)) as target,

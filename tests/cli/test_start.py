@@ -24,7 +24,7 @@ SERVICES = {"billing", "router_control", "notify", "gateway"}
 
 def imported(tmp_path, *arguments):
     """The modules that a command has imported when it ends."""
-    environment = {"PATH": "", "REJESHA_API_TOKEN": "token"}
+    environment = {"PATH": "", "REJESHA_API_TOKEN": "token", "REJESHA_PLAINTEXT": "true"}
     done = subprocess.run(
         [sys.executable, "-c", RUN, *arguments],
         cwd=tmp_path,

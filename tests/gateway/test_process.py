@@ -28,6 +28,7 @@ def environment(world, unused_port, tmp_path):
         "REJESHA_BILLING_TARGET": world.billing.target,
         "REJESHA_ROUTER_CONTROL_TARGET": world.router_control.target,
         "REJESHA_NOTIFY_TARGET": world.notify.target,
+        "REJESHA_PLAINTEXT": "true",
         "REJESHA_API_TOKEN": TOKEN,
         "REJESHA_GATEWAY_SPOOL": str(tmp_path / "spool"),
         "REJESHA_CALLBACK_SECRETS": SECRET,

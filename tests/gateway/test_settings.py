@@ -6,6 +6,7 @@ BASE = {
     "BILLING_TARGET": "127.0.0.1:1",
     "ROUTER_CONTROL_TARGET": "127.0.0.1:2",
     "NOTIFY_TARGET": "127.0.0.1:3",
+    "PLAINTEXT": "true",
     "API_TOKEN": f"token-{STRONG}",
     "CALLBACK_SECRETS": STRONG,
     "GATEWAY_SPOOL": "spool",

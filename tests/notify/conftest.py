@@ -152,6 +152,7 @@ def _environment(database_url, textsms_url, settings):
     ours = {
         "NOTIFY_DATABASE_URL": database_url,
         "NOTIFY_PORT": ports.free_port(),
+        "PLAINTEXT": "true",
         "TEXTSMS_URL": textsms_url,
         "TEXTSMS_API_KEY": ACCOUNT.api_key,
         "TEXTSMS_PARTNER_ID": ACCOUNT.partner_id,

@@ -24,6 +24,7 @@ def environment(database_url):
         "REJESHA_DATABASE_URL": database_url,
         "REJESHA_ROUTER_CONTROL_PORT": str(free_port()),
         "REJESHA_ROUTER_CONTROL_KEYS": KEY,
+        "REJESHA_PLAINTEXT": "true",
         "REJESHA_LOG_LEVEL": "DEBUG",
         "REJESHA_ROUTEROS_USER": "rejesha",
         "REJESHA_ROUTEROS_PASSWORD": "mango-tree-7",

@@ -7,9 +7,12 @@ import sys
 
 import pytest
 import structlog
+from billing.settings import BillingSettings
 from cryptography.fernet import Fernet
 from servicekit.listening import is_loopback, joined
 from servicekit.rpc.server import Server
+
+from tests.issuing import Authority
 
 TOKEN = "a-token-for-the-tests-of-listening"
 SERVICES = ["billing", "router_control", "notify", "gateway"]
@@ -35,21 +38,48 @@ def environment(tmp_path):
     }
 
 
+@pytest.fixture
+def certificate(tmp_path):
+    """The setting that names one."""
+    return {"REJESHA_TLS_DIRECTORY": str(Authority(tmp_path / "certificates").process("billing"))}
+
+
+def refusal(environment, service):
+    """What a service says that does not start with these settings."""
+    command = [sys.executable, "-m", service]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 2
+    assert "REJESHA_PLAINTEXT=true" in done.stderr
+    return done.stderr
+
+
 @pytest.mark.processes
 @pytest.mark.parametrize("service", SERVICES)
+@pytest.mark.parametrize("bind", ["127.0.0.1", "0.0.0.0", "::"])
+def test_a_service_without_a_certificate_does_not_start_unless_it_is_told_to_speak_in_plain_text(
+    environment, service, bind
+):
+    assert "REJESHA_TLS_DIRECTORY is missing" in refusal({**environment, "REJESHA_BIND": bind}, service)
+
+
+@pytest.mark.processes
 @pytest.mark.parametrize("bind", ["0.0.0.0", "::"])
-def test_a_service_that_others_could_reach_unencrypted_does_not_start(environment, service, bind):
-    done = subprocess.run(
-        [sys.executable, "-m", service],
-        env={**environment, "REJESHA_BIND": bind},
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    assert done.returncode == 2
-    assert "REJESHA_BIND" in done.stderr
-    assert "REJESHA_PLAINTEXT=true" in done.stderr
+def test_a_gateway_that_others_could_reach_over_http_does_not_start(environment, bind, certificate):
+    assert "REJESHA_BIND" in refusal({**environment, **certificate, "REJESHA_BIND": bind}, "gateway")
+
+
+def test_a_certificate_lets_a_service_listen_where_others_reach_it(environment, certificate, monkeypatch):
+    for name, value in {**environment, **certificate, "REJESHA_BIND": "0.0.0.0"}.items():
+        monkeypatch.setenv(name, value)
+    assert BillingSettings.faults() == []
+
+
+def test_a_certificate_that_is_not_there_is_said_to_be_missing(environment, tmp_path, monkeypatch):
+    for name, value in {**environment, "REJESHA_TLS_DIRECTORY": str(tmp_path / "nowhere")}.items():
+        monkeypatch.setenv(name, value)
+    (fault,) = BillingSettings.faults()
+    assert fault.startswith("REJESHA_TLS_DIRECTORY is wrong")
+    assert "tls.key" in fault
 
 
 @pytest.mark.processes

@@ -13,10 +13,18 @@ from cryptography.fernet import Fernet
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from rejesha.router_control.v1 import router_control_service_pb2 as pb
 from rejesha.router_control.v1.router_control_service_pb2_grpc import RouterControlServiceStub
+from servicekit.rpc import certificates
+from servicekit.rpc.channel import connect
 
 from chaos.ports import free_port
 from simulators.routeros import Router, RouterServer, User
+from tests.issuing import Authority
 
+# As the document has them signed.
+GRANTS = (
+    "notify.SendMessages", "notify.GetMessage", "notify.ListTemplates",
+    "router-control.SetAccess", "router-control.GetAccess",
+)  # fmt: skip
 DOCUMENT = Path(__file__).parents[2] / "docs" / "grpc.md"
 
 
@@ -30,7 +38,7 @@ def router():
 
 
 @pytest.fixture
-def ports(router, tmp_path):
+def ports(router, tmp_path, monkeypatch):
     """router-control and notify as processes, with one router; their ports by the ones that the document names."""
     ports = {50052: free_port(), 50053: free_port()}
     environment = {name: value for name, value in os.environ.items() if not name.startswith("REJESHA_")} | {
@@ -40,15 +48,20 @@ def ports(router, tmp_path):
         "REJESHA_NOTIFY_PORT": str(ports[50053]),
         "REJESHA_NOTIFY_SENDER": "console",
     }
+    ours = Authority(tmp_path / "certificates")
+    operator = certificates.read(ours.process("operator"))
+    ours.system("crm", *GRANTS)
+    monkeypatch.chdir(tmp_path)
     with ExitStack() as running, RouterServer(router) as server:
         for service, port in zip(("router_control", "notify"), ports.values(), strict=True):
-            command = [sys.executable, "-m", service]
-            subprocess.run([*command, "migrate"], env=environment, capture_output=True, timeout=60, check=True)
-            running.callback(subprocess.Popen(command, env=environment).kill)
-            with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
+            command, name = [sys.executable, "-m", service], service.replace("_", "-")
+            its = environment | {"REJESHA_TLS_DIRECTORY": str(ours.process(name))}
+            subprocess.run([*command, "migrate"], env=its, capture_output=True, timeout=60, check=True)
+            running.callback(subprocess.Popen(command, env=its).kill)
+            with connect(f"127.0.0.1:{port}", service=name, certificate=operator) as channel:
                 health = health_pb2_grpc.HealthStub(channel)
                 health.Check(health_pb2.HealthCheckRequest(), timeout=30, wait_for_ready=True)
-        with grpc.insecure_channel(f"127.0.0.1:{ports[50052]}") as channel:
+        with connect(f"127.0.0.1:{ports[50052]}", service="router-control", certificate=operator) as channel:
             registered = pb.Router(
                 name="r1", address="127.0.0.1", port=server.port, username="rejesha", password="mango-tree-7"
             )

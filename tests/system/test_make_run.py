@@ -134,6 +134,7 @@ def test_a_service_on_a_taken_port_ends_with_a_sentence(service, tmp_path):
         port = taken.getsockname()[1]
         given = BUSINESS | {
             f"REJESHA_{service.upper()}_PORT": str(port),
+            "REJESHA_PLAINTEXT": "true",
             "REJESHA_DATABASE_URL": f"sqlite:///{tmp_path}/some.db",
             "REJESHA_API_TOKEN": SECRETS["REJESHA_API_TOKEN"],
             "REJESHA_GATEWAY_SPOOL": str(tmp_path / "spool"),

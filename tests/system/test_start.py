@@ -25,6 +25,7 @@ def run(service, url, *arguments):
     ours = {
         "DATABASE_URL": url,
         "SANDBOX": "true",
+        "PLAINTEXT": "true",
         "NOTIFY_SENDER": "console",
         "ROUTER_CONTROL_KEYS": Fernet.generate_key().decode(),
         **{f"{name.upper()}_PORT": "0" for name in SERVICES},

@@ -26,6 +26,10 @@ COMMANDS = {
     "quarantine": ("quarantine.commands:quarantine", "Callbacks that could not become payments."),
     "spool": ("spool.commands:spool", "Show what waits on the gateway's disk for billing, and why."),
     "init": ("installation.init:init", "Make what an installation in containers needs of its own."),
+    "certificate": (
+        "certificates.commands:certificate",
+        "Certificates with which services and commands trust each other.",
+    ),
     "migrate": (
         "installation.commands:migrate",
         "Bring the tables of the services installed here up to date.",

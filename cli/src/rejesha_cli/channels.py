@@ -8,14 +8,17 @@ Nothing else in this package knows gRPC's errors. A stub's module is imported wi
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
+from servicekit.rpc import certificates
+from servicekit.rpc.certificates import Certificate
 from servicekit.rpc.channel import connect
 from servicekit.rpc.errors import DeadlineExceeded, ServiceError, Unavailable, Unimplemented
 
-from rejesha_cli.errors import CommandFailed, ServiceRefused, ServiceUnreachable
+from rejesha_cli.errors import CommandFailed, ServiceRefused, ServiceUnreachable, SettingMissing, SettingsUnreadable
 from rejesha_cli.settings import Settings
 from servicekit import clocks
 
@@ -28,6 +31,9 @@ if TYPE_CHECKING:
     from rejesha.router_control.v1.router_control_service_pb2_grpc import RouterControlServiceStub
 
 
+# What gRPC says when two do not come to trust each other; "socket closed" is how the one who is refused sees it.
+_OF_A_HANDSHAKE = ("handshake", "verification", "socket closed")
+_TRUE = {"1", "true", "yes", "on"}
 # Whoever is well answers at once.
 _HEALTH_SECONDS = 5
 
@@ -60,7 +66,23 @@ class Channels:
             "router-control", settings.router_control_target, "REJESHA_ROUTER_CONTROL_TARGET", deadline_seconds=120
         )
         self.notify = Service("notify", settings.notify_target, "REJESHA_NOTIFY_TARGET")
+        self._settings = settings
         self._open: dict[Service, grpc.Channel] = {}
+
+    @cached_property
+    def _certificate(self) -> Certificate | None:
+        """Ours; None in plain text. Raises SettingMissing, SettingsUnreadable."""
+        if not self._settings.tls_directory:
+            if self._settings.plaintext.lower() in _TRUE:
+                return None
+            raise SettingMissing(
+                "REJESHA_TLS_DIRECTORY is missing: the certificate with which the services know this command"
+                " (`rejesha certificate issue operator`); or REJESHA_PLAINTEXT=true where they do without."
+            )
+        try:
+            return certificates.read(Path(self._settings.tls_directory))
+        except certificates.CertificateUnusable as error:
+            raise SettingsUnreadable(f"REJESHA_TLS_DIRECTORY: {error}.") from error
 
     @cached_property
     def payments(self) -> "PaymentServiceStub":
@@ -102,7 +124,7 @@ class Channels:
         """What gRPC's health check answers."""
         # It has a contract of its own, so that nothing of the service's needs importing.
         seconds = min(service.deadline_seconds, _HEALTH_SECONDS)
-        with _connected(replace(service, deadline_seconds=seconds), "health") as channel:
+        with self._connected(replace(service, deadline_seconds=seconds), "health") as channel:
             answer, call = health_pb2_grpc.HealthStub(channel).Check.with_call(health_pb2.HealthCheckRequest())
         state = str(health_pb2.HealthCheckResponse.ServingStatus.Name(answer.status)).lower()
         return Health(state, dict(call.trailing_metadata() or ()).get(clocks.METADATA_KEY, ""))
@@ -113,12 +135,12 @@ class Channels:
 
     def _channel(self, service: Service) -> grpc.Channel:
         if service not in self._open:
-            self._open[service] = _connected(service, service.name)
+            self._open[service] = self._connected(service, service.name)
         return self._open[service]
 
-
-def _connected(service: Service, contract: str) -> grpc.Channel:
-    return grpc.intercept_channel(connect(service.target, service=contract), _Caller(service))
+    def _connected(self, service: Service, contract: str) -> grpc.Channel:
+        channel = connect(service.target, service=contract, certificate=self._certificate, named=service.name)
+        return grpc.intercept_channel(channel, _Caller(service))
 
 
 class _CallDetails(NamedTuple):
@@ -160,7 +182,10 @@ def explain(service: Service, error: ServiceError) -> CommandFailed:
     where = f"{service.setting} says where it is"
     match error:
         case Unavailable(reason=Unavailable.reason):  # with any other, it was the service that said so
-            return ServiceUnreachable(f"{service.name} cannot be reached at {service.target}: {where}.")
+            trust = "; or one of the two does not believe the other's certificate, ours being in REJESHA_TLS_DIRECTORY"
+            mistrust = any(word in str(error).lower() for word in _OF_A_HANDSHAKE)
+            told = f"{service.name} cannot be reached at {service.target}: {where}{trust if mistrust else ''}."
+            return ServiceUnreachable(told)
         case DeadlineExceeded():
             within = f"within {service.deadline_seconds:g} seconds"
             return ServiceUnreachable(f"{service.name} at {service.target} did not answer {within}: {where}.")

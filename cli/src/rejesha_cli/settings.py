@@ -20,7 +20,9 @@ _SHARED_DATABASE = f"{PREFIX}DATABASE_URL"
 
 @dataclass(frozen=True)
 class Settings:
-    """`api_token` opens the gateway's timelines, `callback_secret` its callback path; both may be empty.
+    """`tls_directory`: our certificate, by which the services know us; `plaintext`: that they ask for none.
+
+    `api_token` opens the gateway's timelines, `callback_secret` its callback path; both may be empty.
 
     Where `callback_secret` is not set, the first of the gateway's own `callback_secrets` does. `environment` is what
     a service that is started from here finds: ours and the env file's. `env_file`: which file, if any, was read.
@@ -32,6 +34,8 @@ class Settings:
     router_control_target: str = "127.0.0.1:50052"
     notify_target: str = "127.0.0.1:50053"
     gateway_url: str = "http://127.0.0.1:8080"
+    tls_directory: str = ""
+    plaintext: str = ""
     api_token: str = ""
     callback_secret: str = ""
     callback_secrets: str = ""

@@ -1,6 +1,6 @@
 """Where a process listens: which addresses only this machine reaches, and what is said where others reach it.
 
-Nothing here encrypts. Whoever listens beyond loopback does so in plain text, which must be asked for and is warned of.
+Whoever listens beyond loopback in plain text must have been asked to, and says so at each start.
 """
 
 from ipaddress import IPv6Address, ip_address

@@ -5,7 +5,8 @@ A process reads its settings once, in its `__main__`. A missing or wrong one sto
 
 import sys
 from collections.abc import Mapping
-from typing import Annotated, Any, Self
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, Self
 
 from pydantic import AliasChoices, BeforeValidator, Field, ValidationError, field_validator, model_validator
 from pydantic.fields import FieldInfo
@@ -13,6 +14,8 @@ from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource
 
 from servicekit import environment
 from servicekit.listening import is_loopback, joined
+from servicekit.rpc import certificates
+from servicekit.rpc.renewal import RenewedCertificate
 
 PREFIX = environment.PREFIX
 
@@ -100,25 +103,44 @@ class Settings(BaseSettings):
 
 
 class ServerSettings(Settings):
-    """What a process that listens has besides. `bind`: the address of its port; `plaintext`: others may reach it there.
+    """What a process that listens has besides. `bind`: the address of its port.
 
-    None of our ports is encrypted, so an address that others reach has to be asked for twice.
+    `tls_directory`: its certificate, with which it calls and is called; see servicekit.rpc.certificates. `plaintext`
+    does without where there is none, and lets others reach a port that is not encrypted: both must be asked for.
     """
+
+    # Whether its port answers gRPC, which a certificate encrypts, or HTTP, which a proxy has to.
+    answers_grpc: ClassVar[bool] = False
 
     bind: str = "127.0.0.1"
     plaintext: bool = False
+    tls_directory: Path | None = None
 
     @field_validator("bind")
     @classmethod
     def _without_brackets(cls, bind: str) -> str:
         return bind.strip().removeprefix("[").removesuffix("]")
 
+    @field_validator("tls_directory")
+    @classmethod
+    def _certificate_is_usable(cls, directory: Path | None) -> Path | None:
+        if directory:
+            certificates.check(directory)
+        return directory
+
     @model_validator(mode="after")
     def _plaintext_is_asked_for(self) -> Self:
-        if not self.plaintext and not is_loopback(self.bind):
+        if self.plaintext:
+            return self
+        if self.tls_directory is None:
             raise ValueError(
-                f"{PREFIX}BIND is not loopback, and nothing here is encrypted: set {PREFIX}PLAINTEXT=true where a proxy"
-                " or a private network guards the port."
+                f"{PREFIX}TLS_DIRECTORY is missing: the certificate with which services trust each other"
+                f" (`rejesha certificate issue`); or set {PREFIX}PLAINTEXT=true where nobody else can reach them."
+            )
+        if not self.answers_grpc and not is_loopback(self.bind):
+            raise ValueError(
+                f"{PREFIX}BIND is not loopback, and HTTP is not encrypted here: set {PREFIX}PLAINTEXT=true where a"
+                " proxy or a private network guards the port."
             )
         return self
 
@@ -126,11 +148,26 @@ class ServerSettings(Settings):
         """Where to listen, as gRPC wants it."""
         return joined(self.bind, port)
 
+    def certificate(self) -> RenewedCertificate | None:
+        """Its own; None where all is in plain text."""
+        return RenewedCertificate(self.tls_directory) if self.tls_directory else None
+
 
 class RpcSettings(ServerSettings):
-    """What a process that answers gRPC has besides. `reflection`: whether it says which RPCs it has."""
+    """What a process that answers gRPC has besides. `reflection`: whether it says which RPCs it has.
+
+    `health_port`: where probes without a certificate may ask for its health; none unless it is set.
+    """
+
+    answers_grpc = True
 
     reflection: bool = False
+    health_port: int | None = None
+
+    @property
+    def health_address(self) -> str:
+        """Where probes ask, or ""."""
+        return "" if self.health_port is None else self.address(self.health_port)
 
 
 def _explain(fault: Any, fields: Mapping[str, FieldInfo]) -> str:

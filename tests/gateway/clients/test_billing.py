@@ -59,6 +59,7 @@ async def target(request, anyio_backend):
     for name, value in {f"BILLING_{name}": value for name, value in settings.items()}.items():
         monkeypatch.setenv(f"REJESHA_{name}", value)
     monkeypatch.setenv("REJESHA_SHORTCODES", "600000")
+    monkeypatch.setenv("REJESHA_PLAINTEXT", "true")
     engine = database.create_engine(f"sqlite:///{tmp_path}/billing.db")
     make_tables(engine, "billing", MIGRATIONS)
     open_desk(engine)

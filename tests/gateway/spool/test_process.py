@@ -30,6 +30,7 @@ class Process:
             "REJESHA_ROUTER_CONTROL_TARGET": world.router_control.target,
             "REJESHA_NOTIFY_TARGET": world.notify.target,
             "REJESHA_GATEWAY_ROLE": "intake",
+            "REJESHA_PLAINTEXT": "true",
             "REJESHA_SANDBOX": "true",
             "REJESHA_API_TOKEN": TOKEN,
             "REJESHA_GATEWAY_SPOOL": str(directory / "spool"),

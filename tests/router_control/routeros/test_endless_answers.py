@@ -109,6 +109,7 @@ def process(sqlite_url, tmp_path):
     environment = {name: value for name, value in os.environ.items() if not name.startswith("REJESHA_")} | {
         "REJESHA_DATABASE_URL": sqlite_url,
         "REJESHA_ROUTER_CONTROL_PORT": str(port),
+        "REJESHA_PLAINTEXT": "true",
         "REJESHA_ROUTER_CONTROL_KEYS": Fernet.generate_key().decode(),
     }
     command = [sys.executable, "-m", "router_control"]

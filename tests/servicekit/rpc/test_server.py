@@ -20,7 +20,6 @@ from servicekit.rpc.errors import (
     DatabaseUnavailable,
     DeadlineExceeded,
     NotFound,
-    PermissionDenied,
     Unimplemented,
 )
 from servicekit.rpc.server import Server
@@ -156,20 +155,6 @@ def test_a_server_says_what_it_has_only_on_request():
     with serving(Notify()) as (_, channel), pytest.raises(grpc.RpcError) as refused:
         reflected(channel)
     assert refused.value.code() is grpc.StatusCode.UNIMPLEMENTED
-
-
-def test_who_may_not_call_a_method_is_told_so_and_health_is_for_everybody():
-    asked = []
-
-    def permits(role, method):
-        asked.append((role, method))
-        return False
-
-    with serving(Notify(), permits=permits) as (_, channel):
-        with pytest.raises(PermissionDenied):
-            get(channel)
-        assert health(channel, NAME) == health_pb2.HealthCheckResponse.SERVING
-    assert asked == [("", f"/{NAME}/GetMessage")]
 
 
 def test_each_rpc_is_told_to_whoever_observes():

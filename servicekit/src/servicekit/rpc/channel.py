@@ -8,13 +8,14 @@ import json
 import pkgutil
 import time
 from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 import grpc
 from google.protobuf.descriptor import ServiceDescriptor
 from google.protobuf.descriptor_pb2 import MethodOptions
 
 from servicekit.rpc import telemetry
+from servicekit.rpc.certificates import Certificate
 from servicekit.rpc.errors import ServiceError, of_call
 
 MAX_MESSAGE_BYTES = 64 * 1024 * 1024
@@ -42,6 +43,9 @@ _OPTIONS: list[tuple[str, int | str]] = [
     ("grpc.max_reconnect_backoff_ms", 2_000),
 ]
 
+if TYPE_CHECKING:
+    from servicekit.rpc.renewal import RenewedCertificate
+
 Known = Collection[type[ServiceError]]
 
 
@@ -50,7 +54,8 @@ def connect(
     *,
     service: str,
     known: Known = (),
-    credentials: grpc.ChannelCredentials | None = None,
+    certificate: Certificate | None = None,
+    named: str = "",
     interceptors: Sequence[grpc.UnaryUnaryClientInterceptor] = (),
     observe: telemetry.Observe = telemetry.nobody,
 ) -> grpc.Channel:
@@ -58,10 +63,15 @@ def connect(
 
     `service`: whom we call, such as "router-control"; its RPCs are those of the package rejesha.router_control.v1. A
     unary call that fails raises a ServiceError that names it: of a class in `known` if the reason is that class'.
-    Without `credentials` it speaks in plain text. `interceptors`: the first one is outermost.
+    `certificate`: ours; whoever answers must show one of `service`, or of `named` where `service` is nobody's name.
+    Without, it speaks in plain text.
+    `interceptors`: the first one is outermost.
     """
     options = options_for(contract(service))
-    bare = grpc.secure_channel(target, credentials, options) if credentials else grpc.insecure_channel(target, options)
+    if certificate:
+        bare = grpc.secure_channel(target, certificate.for_channel(), [*options, _must_be(named or service)])
+    else:
+        bare = grpc.insecure_channel(target, options)
     return grpc.intercept_channel(bare, *interceptors, _Raises(service, known, observe))
 
 
@@ -70,16 +80,28 @@ def connect_async(
     *,
     service: str,
     known: Known = (),
-    credentials: grpc.ChannelCredentials | None = None,
+    certificate: "RenewedCertificate | None" = None,
     interceptors: Sequence[grpc.aio.ClientInterceptor] = (),
     observe: telemetry.Observe = telemetry.nobody,
 ) -> grpc.aio.Channel:
-    """A channel for asyncio; the arguments as in `connect`."""
+    """A channel for asyncio; the arguments as in `connect`, but that the certificate may change."""
     options = options_for(contract(service))
     around = [*interceptors, _RaisesAsync(service, known, observe)]
-    if credentials:
-        return grpc.aio.secure_channel(target, credentials, options=options, interceptors=around)
-    return grpc.aio.insecure_channel(target, options=options, interceptors=around)
+    if certificate is None:
+        return grpc.aio.insecure_channel(target, options=options, interceptors=around)
+
+    from servicekit.rpc.renewal import RenewedChannel  # noqa: PLC0415  # structlog, which the command must not wait for
+
+    def renewed(read: Certificate) -> grpc.aio.Channel:
+        options_now = [*options, _must_be(service)]
+        return grpc.aio.secure_channel(target, read.for_channel(), options=options_now, interceptors=around)
+
+    return cast("grpc.aio.Channel", RenewedChannel(certificate, renewed))
+
+
+def _must_be(service: str) -> tuple[str, str]:
+    """Whoever answers must have a certificate in this name: that of the service, not of the place where it runs."""
+    return "grpc.ssl_target_name_override", service
 
 
 def contract(service: str) -> list[ServiceDescriptor]:

@@ -151,6 +151,18 @@ class DatabaseRefuses(Unavailable):
     reason = "DATABASE_REFUSES"
 
 
+class CallerUnknown(Unauthenticated):
+    """The caller's certificate is of our authority, and names nobody of ours."""
+
+    reason = "CALLER_UNKNOWN"
+
+
+class CallNotPermitted(PermissionDenied):
+    """The caller's role may not call this method, nor does its certificate name it."""
+
+    reason = "CALL_NOT_PERMITTED"
+
+
 class RowLocked(Unavailable):
     """Another transaction holds a row that this work needs, for longer than the work may wait. Nothing was done."""
 
@@ -177,6 +189,8 @@ _KNOWN: tuple[type[ServiceError], ...] = (
     InvalidPageToken,
     DatabaseUnavailable,
     DatabaseRefuses,
+    CallerUnknown,
+    CallNotPermitted,
     RowLocked,
 )
 

@@ -19,7 +19,6 @@ from servicekit.rpc.errors import (
     DatabaseUnavailable,
     DeadlineExceeded,
     Internal,
-    PermissionDenied,
     ServiceError,
     Unimplemented,
     abort,
@@ -30,20 +29,22 @@ Behave = Callable[[Any, grpc.ServicerContext], Any]
 
 log = structlog.get_logger()
 
+_OF_GRPC = "/grpc."
 _HEALTH = f"/{health_pb2.DESCRIPTOR.services_by_name['Health'].full_name}/"
 # Said of every call while a database is away; what is wrong was logged where it was met.
 _QUIET = (DatabaseUnavailable, DatabaseRefuses, DeadlineExceeded, Cancelled)
 
 
 class Around(grpc.ServerInterceptor):
-    """Stands around every unary RPC; streams pass by.
+    """Stands around every unary RPC. Streams pass by if they are gRPC's own, on health and reflection; we have none.
 
+    `table`: who may call what; None where nobody can prove who they are, and everybody may call everything.
     While there is a `fault` it refuses every RPC but those about health with it.
     """
 
-    def __init__(self, permits: identity.Permits, observe: telemetry.Observe) -> None:
+    def __init__(self, table: identity.Table | None, observe: telemetry.Observe) -> None:
         self.fault: ServiceError | None = DatabaseUnavailable("the database was not looked at yet")
-        self._permits = permits
+        self._table = table
         self._observe = observe
 
     def intercept_service(
@@ -52,10 +53,10 @@ class Around(grpc.ServerInterceptor):
         continuation: Callable[[grpc.HandlerCallDetails], "grpc.RpcMethodHandler[Any, Any] | None"],
         handler_call_details: grpc.HandlerCallDetails,
     ) -> "grpc.RpcMethodHandler[Any, Any] | None":
-        handler = continuation(handler_call_details)
+        handler, method = continuation(handler_call_details), handler_call_details.method
         if handler is None or handler.unary_unary is None:
-            return handler
-        behave, method = handler.unary_unary, handler_call_details.method
+            return handler if method.startswith(_OF_GRPC) else None
+        behave = handler.unary_unary
         return grpc.unary_unary_rpc_method_handler(
             lambda request, context: self._answer(behave, method, request, context),
             request_deserializer=handler.request_deserializer,
@@ -80,9 +81,8 @@ class Around(grpc.ServerInterceptor):
         if method.startswith(_HEALTH):
             context.set_trailing_metadata(((clocks.METADATA_KEY, datetime.now(UTC).isoformat()),))
             return
-        role = identity.role_of(context)
-        if not self._permits(role, method):
-            raise PermissionDenied(f"{role or 'an unknown caller'} may not call {method}")
+        if self._table is not None:
+            identity.admit(identity.of(context), method, self._table)
         if self.fault:
             raise self.fault
 

@@ -9,7 +9,7 @@ import sys
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from types import FrameType
+from types import FrameType, MappingProxyType
 from typing import Any, TypeVar
 
 import grpc
@@ -19,10 +19,11 @@ from grpc_reflection.v1alpha import reflection
 
 from servicekit.garbage import collect_seldom
 from servicekit.listening import warn_of_plaintext
-from servicekit.rpc import identity, telemetry
+from servicekit.rpc import identity, renewal, telemetry
 from servicekit.rpc.channel import MAX_MESSAGE_BYTES
 from servicekit.rpc.errors import ServiceError
 from servicekit.rpc.interceptor import Around
+from servicekit.rpc.renewal import RenewedCertificate
 from servicekit.selftest import UnfitDatabase
 from servicekit.settings import PREFIX
 
@@ -61,7 +62,9 @@ class Server:
     gone well once every RPC is refused with what it raised; then `begin` is called, and health follows the probe: under
     the name "" and under each service's full name. An UnfitDatabase that it raises ends the process.
 
-    `reflection`: whether a caller may ask which RPCs there are. Without `credentials` it speaks in plain text.
+    `reflection`: whether a caller may ask which RPCs there are. With a `certificate` callers need one too, and `table`
+    says who may call what; without, it speaks in plain text to everybody. `health_address`: where probes that have no
+    certificate ask for health, and get no other answer.
     """
 
     def __init__(  # noqa: PLR0913  # most have a default that is meant
@@ -72,12 +75,13 @@ class Server:
         probe: Callable[[], object],
         begin: Callable[[], None] = lambda: None,
         reflection: bool = False,
-        credentials: grpc.ServerCredentials | None = None,
+        certificate: RenewedCertificate | None = None,
+        table: identity.Table = MappingProxyType({}),
+        health_address: str = "",
         interceptors: Sequence[grpc.ServerInterceptor] = (),
-        permits: identity.Permits = identity.everything,
         observe: telemetry.Observe = telemetry.nobody,
     ) -> None:
-        self._around = Around(permits, observe)
+        self._around = Around(table if certificate else None, observe)
         self.grpc = grpc.server(
             ThreadPoolExecutor(threads, thread_name_prefix="rpc"),
             interceptors=[*interceptors, self._around],
@@ -89,7 +93,10 @@ class Server:
         self.port = 0
         self._address = address
         self._reflection = reflection
-        self._credentials = credentials
+        self._certificate = certificate
+        self._for_probes = _answering_health(self.health)
+        self._health_address = health_address
+        self.health_port = 0
         self._probe = probe
         self._begin = begin
         self._cause = ""
@@ -103,15 +110,17 @@ class Server:
 
     def start(self) -> None:
         """Begin to answer on `port`; health is true to the probe from the first answer on. Raises CannotListen."""
-        try:
-            self.port = self._bind()
-        except RuntimeError as error:
-            raise CannotListen(f"cannot listen on {self._address}: it is taken, or not this machine's") from error
+        self.port = _listen(self._address, self._bind)
+        if self._health_address:
+            self.health_port = _listen(
+                self._health_address, lambda: self._for_probes.add_insecure_port(self._health_address)
+            )
         if self._reflection:
             reflection.enable_server_reflection([*self._names, reflection.SERVICE_NAME], self.grpc)
         self._tell_health()
         if self.unfit is None:
             self.grpc.start()
+            self._for_probes.start()
             threading.Thread(target=self._watch, name="health", daemon=True).start()
 
     def stop(self, grace: float = 10) -> None:
@@ -119,10 +128,11 @@ class Server:
         self._stopping.set()
         self.health.enter_graceful_shutdown()
         self.grpc.stop(grace).wait()
+        self._for_probes.stop(None)
 
     def _bind(self) -> int:
-        if self._credentials:
-            return self.grpc.add_secure_port(self._address, self._credentials)
+        if self._certificate:
+            return self.grpc.add_secure_port(self._address, renewal.for_server(self._certificate))
         port = self.grpc.add_insecure_port(self._address)
         warn_of_plaintext(self._address.rpartition(":")[0].strip("[]"))
         return port
@@ -167,6 +177,20 @@ class Server:
         self._cause = cause
 
 
+def _listen(address: str, bind: Callable[[], int]) -> int:
+    try:
+        return bind()
+    except RuntimeError as error:
+        raise CannotListen(f"cannot listen on {address}: it is taken, or not this machine's") from error
+
+
+def _answering_health(servicer: health.HealthServicer) -> grpc.Server:
+    """A server that answers probes, and nothing else, even while all threads of the true one are at work."""
+    server = grpc.server(ThreadPoolExecutor(2, thread_name_prefix="probe"), options=[("grpc.so_reuseport", 0)])
+    health_pb2_grpc.add_HealthServicer_to_server(servicer, server)
+    return server
+
+
 class _Named:
     """Passes a service's handlers on to a server, and notes its name."""
 
@@ -200,7 +224,7 @@ def run_until_signal(server: Server, name: str, *, after: Callable[[], None] = l
     except CannotListen as error:
         after()
         variable = f"{PREFIX}{name.upper().replace('-', '_')}_PORT"
-        sys.exit(f"rejesha: {name} {error} ({PREFIX}BIND, {variable})")
+        sys.exit(f"rejesha: {name} {error} ({PREFIX}BIND, {variable}, {PREFIX}HEALTH_PORT)")
     if server.unfit is None:
         log.info("serving", name=name, port=server.port)
     server.ended.wait()

@@ -18,7 +18,7 @@ from servicekit.selftest import Readiness, SelfTest
 from sqlalchemy import Engine
 
 import billing
-from billing import adoption
+from billing import adoption, roles
 from billing.accounts.servicer import AccountServicer
 from billing.payments.servicer import PaymentServicer
 from billing.policy import Policy
@@ -44,7 +44,15 @@ def build(settings: BillingSettings, engine: Engine) -> Server:
     )
     precedence = Precedence()
     address = settings.address(settings.billing_port)
-    server = Server(address, threads=THREADS, probe=Readiness(selftest_of(engine)), reflection=settings.reflection)
+    server = Server(
+        address,
+        threads=THREADS,
+        probe=Readiness(selftest_of(engine)),
+        reflection=settings.reflection,
+        certificate=settings.certificate(),
+        table=roles.TABLE,
+        health_address=settings.health_address,
+    )
     server.add(
         payment_service_pb2_grpc.add_PaymentServiceServicer_to_server, PaymentServicer(engine, policy, precedence)
     )

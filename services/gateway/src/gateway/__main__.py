@@ -82,7 +82,9 @@ def _listen(settings: GatewaySettings) -> socket.socket:
 
 def _plan(settings: GatewaySettings) -> Plan:
     return Plan(
-        targets=Targets(settings.billing_target, settings.router_control_target, settings.notify_target),
+        targets=Targets(
+            settings.billing_target, settings.router_control_target, settings.notify_target, settings.certificate()
+        ),
         takes_in=settings.gateway_role is not Role.DISPATCHER,
         dispatches=settings.gateway_role is not Role.INTAKE,
         sources=Sources(

@@ -11,6 +11,7 @@ from servicekit.selftest import Readiness, SelfTest
 from sqlalchemy import Engine
 
 import notify
+from notify import roles
 from notify.messages.servicer import NotifyServicer
 from notify.providers.console import Console
 from notify.providers.provider import Provider
@@ -70,6 +71,22 @@ def check_balance(provider: Provider) -> doctor.Check:
     return doctor.Check(name, "" if left > 0 else "nothing is left: top the account up", found=f"{left:,.2f} left")
 
 
+def build(settings: NotifySettings, engine: Engine, sender: Sender) -> Server:
+    """The server with its one service; `sender` starts with it."""
+    server = Server(
+        settings.address(settings.notify_port),
+        threads=RPC_THREADS,
+        probe=Readiness(selftest_of(engine)),
+        begin=sender.start,
+        reflection=settings.reflection,
+        certificate=settings.certificate(),
+        table=roles.TABLE,
+        health_address=settings.health_address,
+    )
+    server.add(pb_grpc.add_NotifyServiceServicer_to_server, NotifyServicer(engine, sender.wake))
+    return server
+
+
 def serve(settings: NotifySettings) -> None:
     logs.configure("notify", log_format=settings.log_format, level=settings.log_level)
     # Beside the RPCs: the sender, and what looks after health.
@@ -77,16 +94,7 @@ def serve(settings: NotifySettings) -> None:
     provider = make_provider(settings)
     stopping = threading.Event()
     sender = Sender(Sending(engine, provider, stopping), stopping, calls_at_once=CALLS_AT_ONCE)
-    address = settings.address(settings.notify_port)
-    server = Server(
-        address,
-        threads=RPC_THREADS,
-        probe=Readiness(selftest_of(engine)),
-        begin=sender.start,
-        reflection=settings.reflection,
-    )
-    server.add(pb_grpc.add_NotifyServiceServicer_to_server, NotifyServicer(engine, sender.wake))
-    run_until_signal(server, "notify", after=lambda: sender.stop(provider.deadline + 5))
+    run_until_signal(build(settings, engine, sender), "notify", after=lambda: sender.stop(provider.deadline + 5))
 
 
 def make_provider(settings: NotifySettings) -> Provider:

@@ -15,6 +15,7 @@ from servicekit.rpc.server import Server, run_until_signal
 from servicekit.selftest import Readiness, SelfTest
 
 import router_control
+from router_control import roles
 from router_control.lines.service import Lines
 from router_control.lines.servicer import LinesServicer
 from router_control.routeros.pool import Pool
@@ -65,16 +66,28 @@ def selftest_of(engine: sa.Engine) -> SelfTest:
     return SelfTest(engine, "router_control", metadata)
 
 
+def build(settings: RouterControlSettings, engine: sa.Engine, pool: Pool) -> Server:
+    """The server with its one service."""
+    defaults = Defaults(settings.routeros_user, settings.routeros_password, settings.routeros_port)
+    servicer = RouterControlServicer(engine, Vault(settings.router_control_keys), defaults, pool)
+    server = Server(
+        settings.address(settings.router_control_port),
+        threads=THREADS,
+        probe=Readiness(selftest_of(engine)),
+        reflection=settings.reflection,
+        certificate=settings.certificate(),
+        table=roles.TABLE,
+        health_address=settings.health_address,
+    )
+    server.add(pb_grpc.add_RouterControlServiceServicer_to_server, servicer)
+    return server
+
+
 def serve(settings: RouterControlSettings) -> None:
     """Serve until told to stop."""
     _log_as(settings)
-    engine = database.create_engine(settings.database_url)
-    defaults = Defaults(settings.routeros_user, settings.routeros_password, settings.routeros_port)
     pool = Pool()
-    servicer = RouterControlServicer(engine, Vault(settings.router_control_keys), defaults, pool)
-    address = settings.address(settings.router_control_port)
-    server = Server(address, threads=THREADS, probe=Readiness(selftest_of(engine)), reflection=settings.reflection)
-    server.add(pb_grpc.add_RouterControlServiceServicer_to_server, servicer)
+    server = build(settings, database.create_engine(settings.database_url), pool)
     run_until_signal(server, "router-control", after=pool.close)
 
 

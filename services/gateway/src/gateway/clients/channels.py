@@ -11,6 +11,7 @@ from rejesha.billing.v1.task_service_pb2_grpc import TaskServiceStub
 from rejesha.notify.v1.notify_service_pb2_grpc import NotifyServiceStub
 from rejesha.router_control.v1.router_control_service_pb2_grpc import RouterControlServiceStub
 from servicekit.rpc.channel import connect_async
+from servicekit.rpc.renewal import RenewedCertificate
 
 if TYPE_CHECKING:
     from rejesha.billing.v1.payment_service_pb2_grpc import PaymentServiceAsyncStub
@@ -22,11 +23,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Targets:
-    """Where the other services are, each host:port."""
+    """Where the other services are, each host:port; `certificate`: ours, None in plain text."""
 
     billing: str
     router_control: str
     notify: str
+    certificate: RenewedCertificate | None = None
 
 
 @dataclass(frozen=True)
@@ -45,9 +47,10 @@ class Clients:
     @classmethod
     def connect(cls, targets: Targets) -> Self:
         """Open the channels. Does not wait: a service that is down may come later."""
-        billing = connect_async(targets.billing, service="billing")
-        router_control = connect_async(targets.router_control, service="router-control")
-        notify = connect_async(targets.notify, service="notify")
+        ours = targets.certificate
+        billing = connect_async(targets.billing, service="billing", certificate=ours)
+        router_control = connect_async(targets.router_control, service="router-control", certificate=ours)
+        notify = connect_async(targets.notify, service="notify", certificate=ours)
         return cls(
             payments=PaymentServiceStub(billing),
             quarantine=QuarantineServiceStub(billing),

@@ -1,0 +1,27 @@
+"""Who may call what of billing. A method that is not here is nobody's."""
+
+from servicekit.rpc.identity import Role, Table
+
+_INTAKE, _DISPATCHER, _OPERATOR = frozenset({Role.INTAKE}), frozenset({Role.DISPATCHER}), frozenset({Role.OPERATOR})
+
+TABLE: Table = {
+    "PaymentService.RecordPayments": _INTAKE,
+    "PaymentService.ValidatePayments": _INTAKE,
+    "PaymentService.GetPayment": _INTAKE,  # for the payment's timeline
+    "PaymentService.ListPayments": _OPERATOR,
+    "PaymentService.AssignPayment": _OPERATOR,
+    "PaymentService.CountWaiting": _INTAKE | _OPERATOR,
+    "QuarantineService.QuarantineCallbacks": _INTAKE,
+    "QuarantineService.GetQuarantinedCallback": _INTAKE | _OPERATOR,  # the intake replays them
+    "QuarantineService.ListQuarantinedCallbacks": _OPERATOR,
+    "QuarantineService.ResolveQuarantinedCallback": _INTAKE | _OPERATOR,
+    "TaskService.LeaseTasks": _DISPATCHER,
+    "TaskService.CompleteTasks": _DISPATCHER,
+    "TaskService.RetryTasks": _OPERATOR,
+    "TaskService.GetTaskCounts": _OPERATOR,
+    "AccountService.CreateIsp": _OPERATOR,
+    "AccountService.ListIsps": _OPERATOR,
+    "AccountService.CreateCustomers": _OPERATOR,
+    "AccountService.GetCustomer": _OPERATOR,
+    "AccountService.ListCustomers": _OPERATOR,
+}
