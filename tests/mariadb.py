@@ -29,15 +29,18 @@ def why_not() -> str:
 
 
 @contextmanager
-def running() -> Iterator[sa.URL]:
-    """Start a server on a free port of loopback; stop it and remove its data at the end."""
+def running(certificate: Path | None = None) -> Iterator[sa.URL]:
+    """Start a server on a free port of loopback; stop it and remove its data at the end.
+
+    With a certificate, and its key in the same file, it takes no connection that is not encrypted.
+    """
     # Not pytest's own directory: that one is closed to the user whom the server runs as.
     home = Path(tempfile.mkdtemp(prefix="rejesha-mariadb-", dir=_in_memory()))
     try:
         url = sa.make_url(f"mysql+pymysql://root@127.0.0.1:{free_port()}/mysql")
-        process = _start(home, url)
+        process = _start(home, url, certificate)
         try:
-            _wait(process, url, home)
+            _wait(process, url, home)  # encrypted where it can be: the driver prefers that
             yield url
         finally:
             process.terminate()
@@ -51,9 +54,10 @@ def _in_memory() -> Path | None:
     return _MEMORY if enough else None
 
 
-def _start(home: Path, url: sa.URL) -> subprocess.Popen:
+def _start(home: Path, url: sa.URL, certificate: Path | None) -> subprocess.Popen:
     user = _user()
     shutil.chown(home, user)
+    encrypted = _encrypted_with(certificate, home, user) if certificate else ()
     # A temporary directory of its own: at its start a server deletes what others have in theirs, and those crash.
     common = ("--no-defaults", f"--datadir={home}", f"--tmpdir={home}", f"--user={user}")
     install = (_find("mariadb-install-db"), *common, "--auth-root-authentication-method=normal", "--skip-test-db")
@@ -61,7 +65,13 @@ def _start(home: Path, url: sa.URL) -> subprocess.Popen:
     local = (f"--socket={home}/server.sock", f"--pid-file={home}/server.pid")
     network = ("--bind-address=127.0.0.1", f"--port={url.port}", "--skip-name-resolve")
     with (home / "server.log").open("w") as log:
-        return subprocess.Popen((_find("mariadbd"), *common, *local, *network), stderr=log)
+        return subprocess.Popen((_find("mariadbd"), *common, *local, *network, *encrypted), stderr=log)
+
+
+def _encrypted_with(certificate: Path, home: Path, user: str) -> tuple[str, ...]:
+    own = shutil.copy(certificate, home / "server.pem")
+    shutil.chown(own, user)
+    return f"--ssl-cert={own}", f"--ssl-key={own}", "--require-secure-transport=ON"
 
 
 def _user() -> str:

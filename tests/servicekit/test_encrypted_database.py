@@ -1,0 +1,61 @@
+"""Where a database's URL names an authority, its server alone is talked to, and never in plain text."""
+
+import os
+
+import pytest
+import sqlalchemy as sa
+from servicekit.database import create_engine
+
+from tests import mariadb
+from tests.router_control.certificates import self_signed
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory):
+    """Of a server on 127.0.0.1; it vouches for itself."""
+    return self_signed(tmp_path_factory.mktemp("server") / "server.pem")
+
+
+@pytest.fixture(scope="module")
+def encrypting(certificate):
+    """The URL of a server that takes encrypted connections only."""
+    if reason := mariadb.why_not():
+        assert not os.environ.get("CI"), reason
+        pytest.skip(reason)
+    with mariadb.running(certificate) as url:
+        yield url
+
+
+def cipher(url, **query):
+    """What encrypts a connection."""
+    engine = create_engine(url.update_query_dict(query).render_as_string(hide_password=False))
+    try:
+        with engine.connect() as connection:
+            return connection.exec_driver_sql("SHOW STATUS LIKE 'Ssl_cipher'").one()[1]
+    finally:
+        engine.dispose()
+
+
+@pytest.mark.mariadb
+def test_with_its_authority_a_server_is_talked_to_encrypted(encrypting, certificate):
+    assert cipher(encrypting, ssl_ca=str(certificate))
+
+
+@pytest.mark.mariadb
+def test_a_server_that_another_authority_vouches_for_gets_no_password(encrypting, tmp_path):
+    with pytest.raises(sa.exc.OperationalError, match="CERTIFICATE_VERIFY_FAILED"):
+        cipher(encrypting, ssl_ca=str(self_signed(tmp_path / "other.pem")))
+
+
+@pytest.mark.mariadb
+def test_a_server_of_another_name_gets_none_unless_names_do_not_matter(encrypting, certificate):
+    renamed = encrypting.set(host="localhost")
+    with pytest.raises(sa.exc.OperationalError, match=r"[Hh]ostname mismatch"):
+        cipher(renamed, ssl_ca=str(certificate))
+    assert cipher(renamed, ssl_ca=str(certificate), ssl_check_hostname="false")
+
+
+@pytest.mark.mariadb
+def test_where_encryption_is_asked_for_plain_text_is_never_spoken(mariadb_url, certificate):
+    with pytest.raises(sa.exc.OperationalError, match="SSL is required"):
+        cipher(sa.make_url(mariadb_url), ssl_ca=str(certificate))
