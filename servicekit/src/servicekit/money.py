@@ -4,8 +4,7 @@ Exact: no amount ever passes through a binary fraction, and nothing is rounded.
 """
 
 import re
-from decimal import Context, Decimal, Inexact, InvalidOperation
-from functools import lru_cache
+from fractions import Fraction
 
 # The largest amount of the contract.
 MAX_AMOUNT_CENTS = 999_999_999_999
@@ -18,12 +17,7 @@ _AMOUNT = re.compile(
     r"(?:\s*(?:/[=-]|(?:KES|K?SHS?)\.?))?",
     re.IGNORECASE | re.ASCII,
 )
-# As M-Pesa itself writes an amount; no number of this form is larger than MAX_AMOUNT_CENTS.
-_USUAL = re.compile(r"([0-9]{1,10})\.([0-9]{2})", re.ASCII)
 _LONGEST = 200  # characters; no honest amount comes near
-
-# Anything that would have to be rounded raises instead.
-_EXACT = Context(prec=_LONGEST + 2, traps=[Inexact, InvalidOperation])
 
 
 class BadAmount(ValueError):
@@ -42,19 +36,16 @@ def to_cents(text: str) -> int:
 
 def signed_cents(text: str) -> int:
     """The same for a balance, which may be zero or negative."""
-    if usual := _USUAL.fullmatch(text):
-        return int(usual[1] + usual[2])
     text = text.strip()
     match = _AMOUNT.fullmatch(text) if len(text) <= _LONGEST else None
     if not match:
         raise BadAmount("is not a number")
-    shillings = Decimal(match[1].replace(",", ""))
-    if abs(shillings) * 100 > MAX_AMOUNT_CENTS:
+    cents = Fraction(match[1].replace(",", "")) * 100
+    if abs(cents) > MAX_AMOUNT_CENTS:
         raise BadAmount("is larger than 9,999,999,999.99")
-    try:
-        return int(_EXACT.to_integral_exact(_EXACT.multiply(shillings, Decimal(100))))
-    except Inexact:
-        raise BadAmount("has more than two decimals") from None
+    if cents.denominator != 1:
+        raise BadAmount("has more than two decimals")
+    return int(cents)
 
 
 def in_shillings(cents: int) -> str:
@@ -63,7 +54,6 @@ def in_shillings(cents: int) -> str:
     return f"{sign}{cents // 100}.{cents % 100:02}"
 
 
-@lru_cache(maxsize=4096)  # a package's price is written ten times for each payment
 def grouped(cents: int) -> str:
     """Cents as people read them: 123456 is "1,234.56"."""
     sign, cents = ("-", -cents) if cents < 0 else ("", cents)
