@@ -106,7 +106,7 @@ async def test_a_graceful_stop_reports_what_is_under_way_and_gives_back_what_is_
 
 
 async def test_while_payments_pour_in_fewer_tasks_are_asked_for_and_more_seldom(world):
-    limits = replace(PACE, access_interval=0, busy_access_interval=0.3, max_tasks_when_busy=3)
+    limits = replace(PACE, access_interval=0.3, max_tasks_when_busy=3)
     world.billing.fake.busy = True
     for number in range(20):
         world.billing.fake.add_task(access=(1, f"u{number}"))
@@ -123,7 +123,7 @@ async def test_while_payments_pour_in_fewer_tasks_are_asked_for_and_more_seldom(
 
 
 async def test_messages_that_stood_back_go_as_soon_as_payments_come_in_more_slowly(world):
-    limits = replace(PACE, busy_access_interval=0.1, busy_message_interval=3600)
+    limits = replace(PACE, busy_message_interval=3600)
     world.billing.fake.busy = True
     async with dispatching(world, limits):
         await until(lambda: world.billing.fake.message_leases)

@@ -15,7 +15,7 @@ class AccessWorker:
 
     def __init__(self, router_control: RouterControl, limits: DispatchLimits) -> None:
         self.interval = limits.access_interval
-        self.busy_interval = limits.busy_access_interval
+        self.busy_interval = limits.access_interval
         self.calls_at_once = limits.max_routers_at_once
         self.deadline = limits.access_deadline
         self.busy_routers: set[int] = set()
