@@ -52,7 +52,7 @@ def _stop_past_the_lease(stage: Stage) -> set[tuple[int, int]]:
 def _held_by(stage: Stage, pid: int) -> set[tuple[int, int]]:
     """Tasks, with their fencing tokens, that the dispatcher surely knows to be its own."""
     left = short_lease.SECONDS - _YOUNGEST_LEASE
-    known = f"leased_by LIKE '%%:{pid}' AND lease_expire_time <= UTC_TIMESTAMP(6) + INTERVAL {left} SECOND"
+    known = f"leased_by LIKE '%%:{pid} as %%' AND lease_expire_time <= UTC_TIMESTAMP(6) + INTERVAL {left} SECOND"
     query = f"SELECT id, fencing_token FROM tasks WHERE state = 'open' AND kind = 'set_access' AND {known}"  # noqa: S608
     return {(int(row[0]), int(row[1])) for row in stage.query(query)}
 

@@ -24,6 +24,7 @@ MESSAGE_LIFETIME = timedelta(days=1)
 FIRST_PAUSE = timedelta(seconds=1)
 MAX_PAUSE = timedelta(seconds=60)
 MAX_PROBE_PAUSE = timedelta(seconds=3)
+_LESSEE_LENGTH = 100
 
 
 class TaskKind(StrEnum):
@@ -110,6 +111,20 @@ class NewTask:
         return isinstance(self.work, Line) or self.work.has_recipients
 
 
+def lessee(owner: str, caller: str) -> str:
+    """Who has a lease, as its task remembers it: who it says it is, and who it is proven to be, if anybody is.
+
+    `caller`: the name of an identity; no blank is in it, so `owner` can pretend nothing. At most 100 characters.
+    """
+    proven = f" as {caller}" if caller else ""
+    return owner[: _LESSEE_LENGTH - len(proven)] + proven
+
+
+def may_report(caller: str, leased_by: str | None) -> bool:
+    """Whether a caller's report counts; where nobody can prove who calls, anybody's on a task that is leased."""
+    return leased_by is not None and (not caller or leased_by.endswith(f" as {caller}"))
+
+
 @dataclass(frozen=True, slots=True)
 class TaskFilter:
     """Which tasks are asked for: at most `limit`, of these kinds, and none of the routers the asker is busy with."""
@@ -132,7 +147,7 @@ class Task:
     state: TaskState
     fencing_token: int
     failures: int
-    is_leased: bool
+    leased_by: str | None
     expire_time: datetime
     last_error: str
     create_time: datetime

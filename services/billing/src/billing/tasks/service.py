@@ -107,28 +107,33 @@ def _leased(task: Task, names: Mapping[int, str]) -> LeasedTask:
     return LeasedTask(task.task_id, task.fencing_token + 1, task.trans_id, task.expire_time, work)
 
 
-def complete(engine: Engine, policy: Policy, reports: Sequence[Report], held_rows: HeldRows) -> list[int]:
-    """Take reports; answers the ids of those tasks whose report came too late and changed nothing.
+def complete(
+    engine: Engine, policy: Policy, reports: Sequence[Report], held_rows: HeldRows, caller: str = ""
+) -> list[int]:
+    """Take reports of `caller`, an identity's name; answers those tasks' ids whose report came too late, or not from
+    whoever has the lease, and changed nothing.
 
     Raises RowLocked when another transaction held a row for too long; then some of the reports may have been taken.
     """
 
     def take(some: Sequence[Report]) -> list[int]:
         return held_rows.work_around(
-            lambda locking: transact(engine, lambda connection: _complete(connection, policy, some, locking))
+            lambda locking: transact(engine, lambda connection: _complete(connection, policy, some, locking, caller))
         )
 
     return by_halves(reports, take)
 
 
-def _complete(connection: Connection, policy: Policy, reports: Sequence[Report], locking: Locking) -> list[int]:
+def _complete(
+    connection: Connection, policy: Policy, reports: Sequence[Report], locking: Locking, caller: str
+) -> list[int]:
     now = current_time(connection)
     tasks = store.lock(connection, {report.task_id for report in reports})
     live: Live = {}
     stale = []
     for report in reports:
         task = tasks.get(report.task_id)
-        if task is None or not _holds_lease(task, report) or report.task_id in live:
+        if task is None or not _holds_lease(task, report, caller) or report.task_id in live:
             stale.append(report.task_id)
         else:
             live[report.task_id] = task, report
@@ -160,13 +165,15 @@ def _lock(connection: Connection, live: Live, locking: Locking) -> list[Task]:
     return taken_out
 
 
-def _holds_lease(task: Task, report: Report) -> bool:
-    """A report counts only under the task's newest lease: an older fencing token means that someone else took over.
+def _holds_lease(task: Task, report: Report, caller: str) -> bool:
+    """A report counts only under the task's newest lease, and from whoever has it: an older fencing token means that
+    someone else took over.
 
     One of the wrong kind never counts: handed-over messages say nothing about a line.
     """
     fits = report.accepted is None if isinstance(task.work, Line) else report.access is None
-    return fits and task.state is TaskState.OPEN and task.fencing_token == report.fencing_token and task.is_leased
+    newest = task.state is TaskState.OPEN and task.fencing_token == report.fencing_token
+    return fits and newest and rules.may_report(caller, task.leased_by)
 
 
 def _take_access(connection: Connection, policy: Policy, reported: Sequence[Reported], now: datetime) -> None:

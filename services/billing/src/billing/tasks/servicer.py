@@ -11,6 +11,7 @@ from google.protobuf.duration_pb2 import Duration
 from rejesha.billing.v1 import task_service_pb2 as pb
 from rejesha.billing.v1 import task_service_pb2_grpc
 from servicekit.moments import to_timestamp
+from servicekit.rpc import identity
 from sqlalchemy import Engine
 
 from billing.locking.service import HeldRows
@@ -21,7 +22,7 @@ from billing.policy import Policy
 from billing.precedence import Precedence
 from billing.tasks import retrying, service
 from billing.tasks.errors import InvalidLease, InvalidReport, TasksBusy
-from billing.tasks.rules import AccessOutcome, Report, TaskFilter, TaskKind, TaskState
+from billing.tasks.rules import AccessOutcome, Report, TaskFilter, TaskKind, TaskState, lessee
 
 MAX_REPORTS = 1000
 MAX_BUSY_ROUTERS = 1000
@@ -52,7 +53,8 @@ class TaskServicer(task_service_pb2_grpc.TaskServiceServicer):
             raise InvalidLease(f"busy_router_ids: at most {MAX_BUSY_ROUTERS}")
         asked = TaskFilter(request.max_tasks, _kinds(request.kind), frozenset(request.busy_router_ids))
         with self._turn():
-            tasks = service.lease(self._engine, self._policy, request.owner, duration, asked)
+            owner = lessee(request.owner, identity.of(context).name)
+            tasks = service.lease(self._engine, self._policy, owner, duration, asked)
         return pb.LeaseTasksResponse(tasks=[_task(task) for task in tasks], busy=self._precedence.is_busy)
 
     def CompleteTasks(
@@ -62,7 +64,8 @@ class TaskServicer(task_service_pb2_grpc.TaskServiceServicer):
             raise InvalidReport(f"1 to {MAX_REPORTS} reports, not {len(request.reports)}")
         reports = [_report(message) for message in request.reports]
         with self._turn():
-            stale = service.complete(self._engine, self._policy, reports, self._held_rows)
+            caller = identity.of(context).name
+            stale = service.complete(self._engine, self._policy, reports, self._held_rows, caller)
         return pb.CompleteTasksResponse(stale_task_ids=stale)
 
     @contextmanager

@@ -149,7 +149,7 @@ def _task(row: Any) -> Task:
     return Task(
         row.id, row.trans_id, row.customer_id, Variant(row.variant) if row.variant else None,
         rules.work_of(row.router_id, row.payload), TaskState(row.state), row.fencing_token, row.failures,
-        row.leased_by is not None, row.expire_time, row.last_error, row.create_time,
+        row.leased_by, row.expire_time, row.last_error, row.create_time,
     )  # fmt: skip
 
 
