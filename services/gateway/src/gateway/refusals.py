@@ -7,10 +7,11 @@ from datetime import UTC, datetime
 from traceback import extract_tb
 
 import structlog
-from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
+from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware.exceptions import ExceptionMiddleware
+from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.types import Scope
 
@@ -36,7 +37,7 @@ def refusal(status: int, error: str, *, retry_after: int = 0) -> HTTPException:
     return HTTPException(status, error, {"Retry-After": str(retry_after)} if retry_after else None)
 
 
-def answer_errors(app: FastAPI) -> None:
+def answer_errors(app: Starlette) -> None:
     """Let `app` answer every error in our own form of JSON."""
     app.add_exception_handler(HTTPException, _refused)
     app.add_exception_handler(RequestValidationError, _bad_parameter)

@@ -1,7 +1,6 @@
 """The routes that M-Pesa posts confirmations to, and what all of a callback's routes begin with.
 
-They stand first in the application's router, and not as FastAPI's: what FastAPI does around a handler costs more than
-all the rest of a callback. gateway.callbacks.schemas describes them in OpenAPI; gateway.callbacks.odd_addresses takes
+gateway.callbacks.schemas describes them in OpenAPI; gateway.callbacks.odd_addresses takes
 what comes to any other address, or with another secret.
 """
 
