@@ -20,6 +20,6 @@ def to_timestamp(moment: datetime | None) -> Timestamp | None:
 def to_datetime(stamp: Timestamp) -> datetime:
     """A moment from the wire, in UTC; less than a microsecond is dropped. Ask HasField first whether it is set.
 
-    Raises ValueError where it is beyond the years 1 to 9999.
+    Raises ValueError where it is beyond the years 1 to 9999, or its nanoseconds are not those of one second.
     """
     return stamp.ToDatetime(tzinfo=UTC)

@@ -20,10 +20,8 @@ from billing.precedence import Precedence
 from billing.quarantine.rules import MAX_BODY_BYTES
 
 MAX_BALANCE_CENTS = 9_999_999_999_999_999
-# A gateway's clock that says less has lost its time; one that says more does not fit a datetime some day.
-PLAUSIBLE_SECONDS = range(
-    int(datetime(2020, 1, 1, tzinfo=UTC).timestamp()), int(datetime(3000, 1, 1, tzinfo=UTC).timestamp())
-)
+# A gateway's clock that says less has lost its time, and so has one that says more.
+_FIRST_MOMENT, _LAST_MOMENT = datetime(2020, 1, 1, tzinfo=UTC), datetime(3000, 1, 1, tzinfo=UTC)
 
 
 class PaymentServicer(payment_service_pb2_grpc.PaymentServiceServicer):
@@ -121,10 +119,12 @@ def _payment(message: pb.Payment) -> Payment:
 
 
 def _receive_time(message: pb.Payment) -> datetime | None:
-    stamp = message.receive_time
-    if stamp.seconds not in PLAUSIBLE_SECONDS:
+    """Nothing where the time cannot be right: the payment must not wait for that."""
+    try:
+        moment = to_datetime(message.receive_time)
+    except ValueError:
         return None
-    return to_datetime(stamp)
+    return moment if _FIRST_MOMENT <= moment < _LAST_MOMENT else None
 
 
 def _balance(message: pb.Payment) -> int | None:
