@@ -11,7 +11,8 @@ from typing import Any, TypeVar
 
 import sqlalchemy as sa
 import structlog
-from pymysql.constants import CLIENT
+from pymysql.constants import CLIENT, FIELD_TYPE
+from pymysql.converters import conversions, convert_datetime, escape_datetime
 from pymysql.cursors import Cursor
 from sqlalchemy.dialects import mysql
 from sqlalchemy.exc import DBAPIError
@@ -54,6 +55,25 @@ _SQLITE_CLOCK = "rejesha_now"
 
 # The `answer_seconds` of a migration: an ALTER of a large table takes as long as it takes.
 PATIENT = 24 * 60 * 60
+
+
+def _write_moment(moment: datetime, mapping: Any = None) -> str:
+    return escape_datetime(moment, mapping) if moment.tzinfo else f"'{moment.isoformat(' ')}'"
+
+
+def _read_moment(written: str) -> Any:
+    try:
+        return datetime.fromisoformat(written)
+    except ValueError:  # such as a predecessor's 0000-00-00
+        return convert_datetime(written)
+
+
+# The driver's own ways with moments take 9 and 12 µs: half of what a row of four costs.
+_CONVERSIONS = conversions | {
+    datetime: _write_moment,
+    FIELD_TYPE.DATETIME: _read_moment,
+    FIELD_TYPE.TIMESTAMP: _read_moment,
+}
 
 
 class UtcDateTime(sa.TypeDecorator[datetime]):
@@ -101,6 +121,7 @@ def create_engine(url: str, *, pool_size: int = 8, answer_seconds: int = 10) -> 
             "charset": "utf8mb4",
             "client_flag": CLIENT.FOUND_ROWS | CLIENT.MULTI_STATEMENTS,
             "cursorclass": _WholeScript,
+            "conv": _CONVERSIONS,
             "init_command": f"SET {', '.join(f'{name} = {value}' for name, value in session.items())}",
         },
     )
