@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
+from servicekit.writes import together
 
 from notify.messages.rules import LIFETIME, MessageState, NewMessage
 from notify.schema import messages
@@ -84,8 +85,8 @@ def find(connection: sa.Connection, message_ids: Collection[str]) -> dict[str, M
 
 def insert(connection: sa.Connection, new: Sequence[NewMessage], now: datetime) -> None:
     """Add messages, due at once; none is fine."""
-    if new:
-        connection.execute(sa.insert(messages), [_row(message, now) for message in new])
+    with together(connection) as writes:
+        writes.insert(messages, [_row(message, now) for message in new])
 
 
 def page(connection: sa.Connection, *, subject: str, state: str, before: int | None, size: int) -> Sequence[Message]:
