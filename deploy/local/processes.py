@@ -31,7 +31,7 @@ class Process:
     """One process: `python -m module arguments`, its log in a file, `ready` says whether it can be used.
 
     `environment` comes on top of what every program needs, and of nothing else. `port`: where it listens itself, so
-    that nobody else who answers there is taken for it. `nice`: how far it stands back when the CPU is short, 0 to 19.
+    that nobody else who answers there is taken for it.
     """
 
     name: str
@@ -40,7 +40,6 @@ class Process:
     log: Path
     ready: Callable[[], bool] = lambda: True
     port: int = 0
-    nice: int = 0
     _child: subprocess.Popen[bytes] | None = field(default=None, repr=False)
 
     @property
@@ -53,7 +52,7 @@ class Process:
         self.log.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         with open(self.log, "ab", opener=_for_owner_only) as output:
             self._child = subprocess.Popen(
-                [*_DYING_WITH_US, "nice", "-n", str(self.nice), sys.executable, "-m", *self.command],
+                [*_DYING_WITH_US, sys.executable, "-m", *self.command],
                 env=basic() | dict(self.environment),
                 umask=0o077,  # databases, spool and logs hold names, numbers and money
                 stdin=subprocess.DEVNULL,

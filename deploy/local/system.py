@@ -9,9 +9,6 @@ from deploy.local.certificates import connected
 from deploy.local.environment import MIGRATIONS, of_dispatcher, of_migration, of_service
 from deploy.local.processes import Process, answering, serving
 
-# When the CPU is short, payments are taken in first: what carries out tasks and sends messages may wait.
-_NICE = {"dispatcher": 10, "notify": 10}
-
 
 class System:
     """All processes of a local run. `values`: complete settings, see `settings.complete`."""
@@ -110,4 +107,4 @@ class System:
         port: int = 0,
     ) -> Process:
         log = self.state / "log" / f"{name}.log"
-        return Process(name, command, environment, log, ready, port, _NICE.get(name, 0))
+        return Process(name, command, environment, log, ready, port)

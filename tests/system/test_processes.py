@@ -28,16 +28,6 @@ def test_a_start_runs_nobody_s_fork_handlers(tmp_path):
     assert run == []
 
 
-def test_a_process_stands_back_as_far_as_it_is_told_when_the_cpu_is_short(tmp_path):
-    process = Process("standing back", ["http.server", "0", "--bind", "127.0.0.1"], {}, tmp_path / "log", nice=7)
-    process.start()
-    try:
-        _until(lambda: b"http.server" in _command(Path("/proc", str(process.pid))))
-        _until(lambda: os.getpriority(os.PRIO_PROCESS, process.pid) == min(19, os.getpriority(os.PRIO_PROCESS, 0) + 7))
-    finally:
-        process.stop()
-
-
 def test_a_process_does_not_outlive_the_one_that_started_it(tmp_path):
     command = [sys.executable, "-c", _PARENT, str(tmp_path / "log")]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as parent:
