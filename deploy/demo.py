@@ -7,12 +7,14 @@ import os
 import sys
 from dataclasses import dataclass
 from datetime import date, timedelta
+from pathlib import Path
 
 import grpc
 from rejesha.billing.v1 import account_service_pb2 as pb
 from rejesha.billing.v1.account_service_pb2_grpc import AccountServiceStub
 from rejesha.router_control.v1 import router_control_service_pb2 as routers
 from rejesha.router_control.v1.router_control_service_pb2_grpc import RouterControlServiceStub
+from servicekit.rpc import certificates
 from servicekit.rpc.channel import connect
 from servicekit.rpc.errors import ServiceError
 
@@ -97,10 +99,12 @@ def _customers(stub: AccountServiceStub, isp_id: int, router_id: int, *, phones:
 def main() -> int:
     """Create it at the places that the environment names; exit code 1 where that is refused."""
     router = Router(os.environ["REJESHA_DEMO_ROUTER"], int(os.environ["REJESHA_DEMO_ROUTER_PORT"]))
+    own = certificates.read(Path(os.environ["REJESHA_TLS_DIRECTORY"]))
+    router_target, billing_target = os.environ["REJESHA_ROUTER_CONTROL_TARGET"], os.environ["REJESHA_BILLING_TARGET"]
     try:
         with (
-            connect(os.environ["REJESHA_ROUTER_CONTROL_TARGET"], service="router-control") as router_control,
-            connect(os.environ["REJESHA_BILLING_TARGET"], service="billing") as billing,
+            connect(router_target, service="router-control", certificate=own) as router_control,
+            connect(billing_target, service="billing", certificate=own) as billing,
         ):
             _refuse_business(billing)
             create(router_control, billing, router, phones=True)

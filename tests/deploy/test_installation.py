@@ -1,5 +1,7 @@
 """An installation in containers keeps the promise: whatever dies, the payment ends in a line that is on."""
 
+import subprocess
+
 import pytest
 
 from tests.deploy.running import eventually, new_id
@@ -36,6 +38,15 @@ def test_each_container_is_shut_in(installation):
         if service != "mysql":
             assert not host["CapAdd"], service
             assert container["Config"]["User"] == "10001:10001", service
+
+
+def test_services_answer_the_command_and_nobody_who_shows_no_certificate(installation):
+    run = ("run", "--rm", "--no-deps")
+    assert "Demo Networks" in installation.compose(*run, "rejesha", "isp", "list")
+    anonymous = ("--env", "REJESHA_TLS_DIRECTORY=", "--env", "REJESHA_PLAINTEXT=true")
+    with pytest.raises(subprocess.CalledProcessError) as refused:
+        installation.compose(*run, *anonymous, "rejesha", "isp", "list")
+    assert "billing cannot be reached" in f"{refused.value.stdout}{refused.value.stderr}"
 
 
 @pytest.mark.parametrize("service", SERVICES)

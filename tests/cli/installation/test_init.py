@@ -9,6 +9,7 @@ from cryptography import x509
 from cryptography.fernet import Fernet
 from rejesha_cli.installation.creation import CONTAINER_USER, QUESTIONS
 from rejesha_cli.settings import lines_of
+from servicekit.rpc import certificates
 
 ANSWERS = {
     "REJESHA_HOST": "pay.example.co.ke",
@@ -52,6 +53,22 @@ def test_made_again_nothing_changes(rejesha, home):
     again = rejesha("init", str(home), "--yes")
     assert (again.code, again.err) == (0, "")
     assert contents(home) == before
+
+
+def test_each_process_gets_a_certificate_of_its_own_and_a_new_one_before_that_ends(rejesha, home):
+    rejesha("init", str(home), "--try")
+    place = home / "certificates"
+    before = contents(place)
+    held = {name for name in before if name.endswith("/tls.crt")}
+    roles = ("intake", "dispatcher", "billing", "router-control", "notify", "operator")
+    assert held == {f"{role}/tls.crt" for role in roles}
+    assert certificates.read(place / "billing")
+    assert {stat.S_IMODE(path.stat().st_mode) for path in place.glob("*/*.key")} == {0o600}
+    rejesha("certificate", "issue", "billing", "--days", "90", "--directory", str(place))
+    assert rejesha("init", str(home), "--yes").err == "made certificates/billing\n"
+    after = contents(place)
+    assert {name.partition("/")[0] for name in before if before[name] != after[name]} == {"billing"}
+    assert rejesha("init", str(home), "--yes").err == ""
 
 
 def test_what_is_missing_is_asked_or_named(rejesha, home, monkeypatch):

@@ -1,6 +1,7 @@
-"""What an installation in containers has of its own: settings in .env, a file for each secret, the proxy's certificate.
+"""What an installation in containers has of its own: settings in .env, a file for each secret, certificates.
 
-What is there stays as it is, so that it may be made again at any time. Knows no terminal.
+What is there stays as it is, so that it may be made again at any time; certificates of its own authority are renewed
+before they end. Knows no terminal.
 """
 
 import base64
@@ -8,9 +9,13 @@ import os
 import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 
+from servicekit.rpc.identity import Role
+
+from rejesha_cli.certificates import authority, holders
 from rejesha_cli.errors import CommandFailed
 from rejesha_cli.installation.self_signed import self_signed
 from rejesha_cli.settings import lines_of
@@ -19,6 +24,9 @@ from rejesha_cli.settings import lines_of
 CONTAINER_USER = 10001
 SETTINGS = ".env"
 _KEPT_SECRET, _SETTING = 0o640, 0o644
+# Whose processes run in containers, the operator's command among them.
+_HOLDERS = (Role.INTAKE, Role.DISPATCHER, Role.BILLING, Role.ROUTER_CONTROL, Role.NOTIFY, Role.OPERATOR)
+_RENEWED_BEFORE_END = timedelta(days=100)
 
 # Simulators in place of the provider and the routers; the numbers are made up and reach nobody.
 TRYING = {
@@ -93,6 +101,7 @@ class Installation:
             made = self._make_settings({name: value for name, value in answers.items() if name not in kept})
             made += self._make_secrets(given)
             made += self._make_certificate(self.settings().get("REJESHA_HOST", "localhost"))
+            made += self._make_identities()
         except OSError as error:
             raise Unwritable(f"{error.filename} cannot be written: {error.strerror}.") from error
         return made
@@ -133,6 +142,23 @@ class Installation:
         texts = self_signed(host)
         return [*self._keep(certificate, lambda: texts.certificate), *self._keep(key, lambda: texts.key)]
 
+    def _make_identities(self) -> list[Path]:
+        """The authority that all processes believe, and a certificate for each: see servicekit.rpc.identity."""
+        place = self.directory / "certificates"
+        made = []
+        if not (place / authority.FOLDER).exists():
+            authority.create(place)
+            _own_folder(place / authority.FOLDER, self._owner())
+            made.append(place / authority.FOLDER)
+        fresh = {
+            one.folder for one in authority.issued(place) if one.not_after > datetime.now(UTC) + _RENEWED_BEFORE_END
+        }
+        for identity in (holders.of_process([role]) for role in _HOLDERS):
+            if place / holders.folder_of(identity) not in fresh:
+                made.append(authority.issue(place, identity).folder)
+                _own_folder(made[-1], CONTAINER_USER)
+        return made
+
     def _secret(self, name: str) -> Path:
         return self.directory / "secrets" / name
 
@@ -150,6 +176,11 @@ def _make_directory(path: Path, owner: int) -> None:
     """A directory that others cannot look into."""
     path.mkdir(mode=0o750, parents=True, exist_ok=True)
     _own(path, owner)
+
+
+def _own_folder(folder: Path, owner: int) -> None:
+    for path in (folder, *folder.iterdir()):
+        _own(path, owner)
 
 
 def _write(path: Path, text: str, mode: int, owner: int) -> None:
