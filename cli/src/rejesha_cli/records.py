@@ -6,14 +6,13 @@ an enum is its word in lower case; what is unset, unknown or UNSPECIFIED is null
 """
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, cast
 from zoneinfo import ZoneInfo
 
 from google.protobuf.descriptor import EnumDescriptor, FieldDescriptor
 from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
-from servicekit.moments import to_datetime
 from servicekit.money import in_shillings
 
 if TYPE_CHECKING:
@@ -58,7 +57,7 @@ def _value(field: FieldDescriptor, message: Message) -> Any:
 
 def _single(field: FieldDescriptor, value: Any) -> Any:
     if isinstance(value, Timestamp):
-        return local_time(to_datetime(value))
+        return local_time(value.ToDatetime(tzinfo=UTC))
     if isinstance(value, Message):
         return record(value)
     if field.enum_type is not None:

@@ -6,7 +6,6 @@ import re
 from datetime import UTC, datetime
 
 import pytest
-from servicekit.moments import to_timestamp
 from werkzeug import Request, Response
 
 CODE = "QGH7SK61SU"
@@ -16,7 +15,7 @@ RECEIVED = datetime(2026, 11, 23, 5, 0, 1, 250_000, tzinfo=UTC)  # 08:00:01.250 
 def test_payments_are_listed_by_outcome(installation, billing):
     billing.add_customers("0949AQ", package_cents=100_000)
     billing.pay("QGH7SK61SV", "0000ZZ", 2000)
-    billing.pay(CODE, "0949AQ", receive_time=to_timestamp(RECEIVED))
+    billing.pay(CODE, "0949AQ", receive_time=RECEIVED)
     everything = installation("payment", "list", "--json").document["payments"]
     assert [(one["trans_id"], one["outcome"], one["amount"]) for one in everything] == [
         (CODE, "customer_paid", "1000.00"),

@@ -6,6 +6,7 @@ Who pays and who is paid: ISPs and their customers."""
 from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
+import datetime as _datetime
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
@@ -245,7 +246,7 @@ class Customer(_message.Message):
         phone: _builtins.str = ...,
         next_payment_date: _builtins.str = ...,
         status: Global___CustomerStatus.ValueType = ...,
-        last_reconnect_time: _timestamp_pb2.Timestamp | None = ...,
+        last_reconnect_time: _datetime.datetime | _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["last_reconnect_time", b"last_reconnect_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...

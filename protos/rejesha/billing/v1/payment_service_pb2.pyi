@@ -6,6 +6,7 @@ Payments: recorded, routed, held, assigned, each with its timeline."""
 from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
+import datetime as _datetime
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
@@ -189,7 +190,7 @@ class Payment(_message.Message):
         first_name: _builtins.str = ...,
         callback_body: _builtins.bytes = ...,
         source_address: _builtins.str = ...,
-        receive_time: _timestamp_pb2.Timestamp | None = ...,
+        receive_time: _datetime.datetime | _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_org_account_balance_cents", b"_org_account_balance_cents", "org_account_balance_cents", b"org_account_balance_cents", "receive_time", b"receive_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
@@ -483,7 +484,7 @@ class PaymentRecord(_message.Message):
         assigned_reference: _builtins.str = ...,
         first_name: _builtins.str = ...,
         trans_time: _builtins.str = ...,
-        receive_time: _timestamp_pb2.Timestamp | None = ...,
+        receive_time: _datetime.datetime | _timestamp_pb2.Timestamp | None = ...,
         outcome: Global___PaymentOutcome.ValueType = ...,
         unmatched_reason: Global___UnmatchedReason.ValueType = ...,
         isp_id: _builtins.int = ...,
@@ -520,7 +521,7 @@ class TimelineEntry(_message.Message):
     def __init__(
         self,
         *,
-        create_time: _timestamp_pb2.Timestamp | None = ...,
+        create_time: _datetime.datetime | _timestamp_pb2.Timestamp | None = ...,
         category: _builtins.str = ...,
         message: _builtins.str = ...,
         details_json: _builtins.str = ...,
@@ -556,7 +557,7 @@ class PaymentDelivery(_message.Message):
     def __init__(
         self,
         *,
-        receive_time: _timestamp_pb2.Timestamp | None = ...,
+        receive_time: _datetime.datetime | _timestamp_pb2.Timestamp | None = ...,
         conflicting: _builtins.bool = ...,
         callback_body: _builtins.bytes = ...,
         source_address: _builtins.str = ...,
@@ -743,9 +744,9 @@ class CountWaitingResponse(_message.Message):
         open_callbacks: _builtins.int = ...,
         unmatched_payments: _builtins.int = ...,
         paid_but_not_on: _builtins.int = ...,
-        oldest_callback_time: _timestamp_pb2.Timestamp | None = ...,
-        oldest_unmatched_time: _timestamp_pb2.Timestamp | None = ...,
-        oldest_line_time: _timestamp_pb2.Timestamp | None = ...,
+        oldest_callback_time: _datetime.datetime | _timestamp_pb2.Timestamp | None = ...,
+        oldest_unmatched_time: _datetime.datetime | _timestamp_pb2.Timestamp | None = ...,
+        oldest_line_time: _datetime.datetime | _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["oldest_callback_time", b"oldest_callback_time", "oldest_line_time", b"oldest_line_time", "oldest_unmatched_time", b"oldest_unmatched_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...

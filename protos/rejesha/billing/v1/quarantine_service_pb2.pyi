@@ -6,6 +6,7 @@ The quarantine: callbacks that could not become payments."""
 from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
+import datetime as _datetime
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
@@ -144,7 +145,7 @@ class QuarantinedCallback(_message.Message):
         truncated: _builtins.bool = ...,
         fault: _builtins.str = ...,
         source_address: _builtins.str = ...,
-        create_time: _timestamp_pb2.Timestamp | None = ...,
+        create_time: _datetime.datetime | _timestamp_pb2.Timestamp | None = ...,
         state: Global___QuarantineState.ValueType = ...,
         trans_id: _builtins.str = ...,
         note: _builtins.str = ...,

@@ -7,6 +7,7 @@ from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import duration_pb2 as _duration_pb2
 from google.protobuf import message as _message
+import datetime as _datetime
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
@@ -277,7 +278,7 @@ class Task(_message.Message):
         task_id: _builtins.int = ...,
         fencing_token: _builtins.int = ...,
         trans_id: _builtins.str = ...,
-        expire_time: _timestamp_pb2.Timestamp | None = ...,
+        expire_time: _datetime.datetime | _timestamp_pb2.Timestamp | None = ...,
         access: Global___AccessWork | None = ...,
         messages: Global___MessageWork | None = ...,
     ) -> None: ...
@@ -677,10 +678,10 @@ class TaskRecord(_message.Message):
         kind: _builtins.str = ...,
         state: Global___TaskState.ValueType = ...,
         attempts: _builtins.int = ...,
-        create_time: _timestamp_pb2.Timestamp | None = ...,
-        due_time: _timestamp_pb2.Timestamp | None = ...,
-        lease_expire_time: _timestamp_pb2.Timestamp | None = ...,
-        end_time: _timestamp_pb2.Timestamp | None = ...,
+        create_time: _datetime.datetime | _timestamp_pb2.Timestamp | None = ...,
+        due_time: _datetime.datetime | _timestamp_pb2.Timestamp | None = ...,
+        lease_expire_time: _datetime.datetime | _timestamp_pb2.Timestamp | None = ...,
+        end_time: _datetime.datetime | _timestamp_pb2.Timestamp | None = ...,
         last_error: _builtins.str = ...,
         access: Global___AccessWork | None = ...,
         messages: Global___MessageWork | None = ...,

@@ -6,6 +6,7 @@ The messages: accepted durably, sent in the background, never twice knowingly.""
 from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
+import datetime as _datetime
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
@@ -144,7 +145,7 @@ class OutgoingMessage(_message.Message):
         text: _builtins.str = ...,
         template: Global___Template | None = ...,
         subject: _builtins.str = ...,
-        expire_time: _timestamp_pb2.Timestamp | None = ...,
+        expire_time: _datetime.datetime | _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["body", b"body", "expire_time", b"expire_time", "template", b"template", "text", b"text"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
@@ -307,9 +308,9 @@ class Message(_message.Message):
         detail: _builtins.str = ...,
         provider_message_id: _builtins.str = ...,
         attempts: _builtins.int = ...,
-        create_time: _timestamp_pb2.Timestamp | None = ...,
-        update_time: _timestamp_pb2.Timestamp | None = ...,
-        next_attempt_time: _timestamp_pb2.Timestamp | None = ...,
+        create_time: _datetime.datetime | _timestamp_pb2.Timestamp | None = ...,
+        update_time: _datetime.datetime | _timestamp_pb2.Timestamp | None = ...,
+        next_attempt_time: _datetime.datetime | _timestamp_pb2.Timestamp | None = ...,
         template: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "next_attempt_time", b"next_attempt_time", "update_time", b"update_time"]  # noqa: Y015

@@ -5,7 +5,6 @@ from datetime import UTC, date, datetime
 import grpc
 from rejesha.billing.v1 import account_service_pb2 as pb
 from rejesha.billing.v1 import account_service_pb2_grpc
-from servicekit.moments import to_timestamp
 from sqlalchemy import Engine
 
 from billing import calendar
@@ -135,5 +134,5 @@ def _customer(stored: StoredCustomer) -> pb.Customer:
         phone=customer.phone,
         next_payment_date=customer.next_payment_date.isoformat() if customer.next_payment_date else "",
         status=_STATUSES.get(stored.status, pb.CUSTOMER_STATUS_UNSPECIFIED),
-        last_reconnect_time=to_timestamp(stored.last_reconnect_time),
+        last_reconnect_time=stored.last_reconnect_time,
     )

@@ -2,7 +2,6 @@
 
 from rejesha.billing.v1 import payment_service_pb2 as pb
 from rejesha.billing.v1 import task_service_pb2 as task_pb
-from servicekit.moments import to_timestamp
 from sqlalchemy import Engine
 
 from billing.lookup import service
@@ -46,9 +45,9 @@ def count_waiting(engine: Engine, request: pb.CountWaitingRequest) -> pb.CountWa
         open_callbacks=waiting.open_callbacks,
         unmatched_payments=waiting.unmatched_payments,
         paid_but_not_on=waiting.paid_but_not_on,
-        oldest_callback_time=to_timestamp(waiting.oldest_callback_time),
-        oldest_unmatched_time=to_timestamp(waiting.oldest_unmatched_time),
-        oldest_line_time=to_timestamp(waiting.oldest_line_time),
+        oldest_callback_time=waiting.oldest_callback_time,
+        oldest_unmatched_time=waiting.oldest_unmatched_time,
+        oldest_line_time=waiting.oldest_line_time,
     )
 
 
@@ -61,7 +60,7 @@ def _payment(payment: StoredPayment) -> pb.PaymentRecord:
         assigned_reference=payment.assigned_reference,
         first_name=payment.first_name,
         trans_time=payment.trans_time,
-        receive_time=to_timestamp(payment.receive_time),
+        receive_time=payment.receive_time,
         outcome=OUTCOMES[payment.outcome],
         unmatched_reason=REASONS[payment.reason],
         isp_id=payment.isp_id or 0,
@@ -71,7 +70,7 @@ def _payment(payment: StoredPayment) -> pb.PaymentRecord:
 
 def _entry(entry: StoredEntry) -> pb.TimelineEntry:
     return pb.TimelineEntry(
-        create_time=to_timestamp(entry.create_time),
+        create_time=entry.create_time,
         category=entry.category,
         message=entry.message,
         details_json=entry.details_json,
@@ -80,7 +79,7 @@ def _entry(entry: StoredEntry) -> pb.TimelineEntry:
 
 def _delivery(delivery: Delivery) -> pb.PaymentDelivery:
     return pb.PaymentDelivery(
-        receive_time=to_timestamp(delivery.receive_time),
+        receive_time=delivery.receive_time,
         conflicting=delivery.conflicting,
         callback_body=delivery.callback_body,
         source_address=delivery.source_address,
@@ -94,10 +93,10 @@ def _task(task: StoredTask) -> task_pb.TaskRecord:
         kind=task.kind,
         state=_STATES[task.state],
         attempts=task.attempts,
-        create_time=to_timestamp(task.create_time),
-        due_time=to_timestamp(task.due_time),
-        lease_expire_time=to_timestamp(task.lease_expire_time),
-        end_time=to_timestamp(task.end_time),
+        create_time=task.create_time,
+        due_time=task.due_time,
+        lease_expire_time=task.lease_expire_time,
+        end_time=task.end_time,
         last_error=task.last_error,
         **work_fields(work),
     )

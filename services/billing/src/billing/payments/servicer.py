@@ -5,7 +5,6 @@ from datetime import UTC, datetime
 import grpc
 from rejesha.billing.v1 import payment_service_pb2 as pb
 from rejesha.billing.v1 import payment_service_pb2_grpc
-from servicekit.moments import to_datetime
 from servicekit.money import MAX_AMOUNT_CENTS
 from sqlalchemy import Engine
 
@@ -121,7 +120,7 @@ def _payment(message: pb.Payment) -> Payment:
 def _receive_time(message: pb.Payment) -> datetime | None:
     """Nothing where the time cannot be right: the payment must not wait for that."""
     try:
-        moment = to_datetime(message.receive_time)
+        moment = message.receive_time.ToDatetime(tzinfo=UTC)
     except ValueError:
         return None
     return moment if _FIRST_MOMENT <= moment < _LAST_MOMENT else None

@@ -3,7 +3,6 @@
 import grpc
 from rejesha.billing.v1 import quarantine_service_pb2 as pb
 from rejesha.billing.v1 import quarantine_service_pb2_grpc
-from servicekit.moments import to_timestamp
 from sqlalchemy import Engine
 
 from billing.paging import last_id, next_token, page_size
@@ -80,7 +79,7 @@ def _message(callback: QuarantinedCallback) -> pb.QuarantinedCallback:
         truncated=callback.truncated,
         fault=callback.fault,
         source_address=callback.source_address,
-        create_time=to_timestamp(callback.create_time),
+        create_time=callback.create_time,
         state=_STATES[callback.state],
         trans_id=callback.trans_id,
         note=callback.note,

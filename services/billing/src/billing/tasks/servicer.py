@@ -10,7 +10,6 @@ import grpc
 from google.protobuf.duration_pb2 import Duration
 from rejesha.billing.v1 import task_service_pb2 as pb
 from rejesha.billing.v1 import task_service_pb2_grpc
-from servicekit.moments import to_timestamp
 from servicekit.rpc import identity
 from sqlalchemy import Engine
 
@@ -112,7 +111,7 @@ def _task(task: service.LeasedTask) -> pb.Task:
         task_id=task.task_id,
         fencing_token=task.fencing_token,
         trans_id=task.trans_id,
-        expire_time=to_timestamp(task.expire_time),
+        expire_time=task.expire_time,
         **work_fields(task.work),
     )
 

@@ -2,10 +2,9 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 
 from rejesha.billing.v1 import task_service_pb2 as pb
-from servicekit.moments import to_datetime
 
 from gateway.clients.tasks import Leased, Task, Tasks
 
@@ -44,6 +43,6 @@ def _message_task(task: pb.Task, lease_end: float) -> MessageTask:
         task.fencing_token,
         lease_end,
         task.trans_id,
-        to_datetime(task.expire_time) if task.HasField("expire_time") else None,
+        task.expire_time.ToDatetime(tzinfo=UTC) if task.HasField("expire_time") else None,
         [Message(one.message_id, one.phone, one.template, one.facts) for one in task.messages.messages],
     )

@@ -6,7 +6,6 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from rejesha.notify.v1 import notify_service_pb2 as pb
-from servicekit.moments import to_timestamp
 
 from gateway.clients.timeline import MessageRecord, read_message
 
@@ -59,5 +58,5 @@ def _outgoing(message: OutgoingMessage) -> pb.OutgoingMessage:
         phone=message.phone,
         template=pb.Template(name=message.template, facts=message.facts),
         subject=message.subject,
-        expire_time=to_timestamp(message.expire_time),
+        expire_time=message.expire_time,
     )

@@ -1,13 +1,12 @@
 """What billing and notify know of a payment, as dataclasses. A module beside both, because it is read from both."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from rejesha.billing.v1 import payment_service_pb2 as pb
 from rejesha.billing.v1 import task_service_pb2 as task_pb
 from rejesha.notify.v1 import notify_service_pb2 as notify_pb
-from servicekit.moments import to_datetime
 
 from gateway.clients.billing import name_of, outcome, unmatched_reason
 
@@ -102,11 +101,11 @@ def read(response: pb.GetPaymentResponse) -> PaymentTimeline:
     return PaymentTimeline(
         payment=_payment(response.payment),
         entries=[
-            TimelineEntry(to_datetime(entry.create_time), entry.category, entry.message, entry.details_json)
+            TimelineEntry(entry.create_time.ToDatetime(tzinfo=UTC), entry.category, entry.message, entry.details_json)
             for entry in response.timeline
         ],
         deliveries=[
-            Delivery(to_datetime(one.receive_time), one.conflicting, one.callback_body, one.source_address)
+            Delivery(one.receive_time.ToDatetime(tzinfo=UTC), one.conflicting, one.callback_body, one.source_address)
             for one in response.deliveries
         ],
         tasks=[_task(task) for task in response.tasks],
@@ -137,7 +136,7 @@ def _task(task: task_pb.TaskRecord) -> TaskRecord:
         work=_work(task),
         state=name_of(task_pb.TaskState, "TASK_STATE_", task.state),
         attempts=task.attempts,
-        create_time=to_datetime(task.create_time),
+        create_time=task.create_time.ToDatetime(tzinfo=UTC),
         due_time=_time(task, "due_time"),
         lease_expire_time=_time(task, "lease_expire_time"),
         end_time=_time(task, "end_time"),
@@ -164,11 +163,11 @@ def read_message(message: notify_pb.Message) -> MessageRecord:
         detail=message.detail,
         attempts=message.attempts,
         provider_message_id=message.provider_message_id,
-        create_time=to_datetime(message.create_time),
-        update_time=to_datetime(message.update_time),
+        create_time=message.create_time.ToDatetime(tzinfo=UTC),
+        update_time=message.update_time.ToDatetime(tzinfo=UTC),
         next_attempt_time=_time(message, "next_attempt_time"),
     )
 
 
 def _time(message: Any, field: str) -> datetime | None:
-    return to_datetime(getattr(message, field)) if message.HasField(field) else None
+    return getattr(message, field).ToDatetime(tzinfo=UTC) if message.HasField(field) else None

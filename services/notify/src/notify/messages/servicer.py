@@ -2,13 +2,12 @@
 
 import itertools
 from collections.abc import Callable
-from datetime import datetime
+from datetime import UTC, datetime
 
 import grpc
 import sqlalchemy as sa
 from rejesha.notify.v1 import notify_service_pb2 as pb
 from rejesha.notify.v1 import notify_service_pb2_grpc as pb_grpc
-from servicekit.moments import to_datetime, to_timestamp
 
 from notify.messages import segments, service
 from notify.messages.rules import Draft, MessageState
@@ -67,7 +66,7 @@ def _expire_time(message: pb.OutgoingMessage) -> tuple[datetime | None, str]:
     if not message.HasField("expire_time"):
         return None, ""
     try:
-        return to_datetime(message.expire_time), ""
+        return message.expire_time.ToDatetime(tzinfo=UTC), ""
     except ValueError:
         return None, "not a moment between the years 1 and 9999"
 
@@ -109,8 +108,8 @@ def _message(message: Message) -> pb.Message:
         detail=message.detail,
         provider_message_id=message.provider_message_id,
         attempts=message.attempts,
-        create_time=to_timestamp(message.create_time),
-        update_time=to_timestamp(message.update_time),
-        next_attempt_time=to_timestamp(message.due_time),
+        create_time=message.create_time,
+        update_time=message.update_time,
+        next_attempt_time=message.due_time,
         template=message.template,
     )
