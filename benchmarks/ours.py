@@ -5,6 +5,7 @@ to know of them from outside.
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 import httpx
 from rejesha.router_control.v1 import router_control_service_pb2 as routers
@@ -36,12 +37,14 @@ class NotDrained(Exception):
 
 
 class Ours:
-    """Rejesha on a MySQL schema of its own."""
+    """Rejesha on a MySQL schema of its own. `given`: settings that a run is to have besides, or instead."""
 
-    def __init__(self, mysql: MySqlServer, state: Path, size: "accounts.Size") -> None:
+    def __init__(
+        self, mysql: MySqlServer, state: Path, size: "accounts.Size", given: Mapping[str, str] = MappingProxyType({})
+    ) -> None:
         self.mysql, self.size = mysql, size
         self._ports = free_ports(7 + 1 + TOWERS + 1 + RETURNING)
-        self.values = settings.complete(self._settings(state))
+        self.values = settings.complete({**self._settings(state), **given})
         self.system = System(self.values)
         self.towers = self._simulator("towers", self._ports[8 : 8 + TOWERS], self._ports[7], ("HW", "MW"))
         returning = self._ports[8 + TOWERS + 1 :]

@@ -1,8 +1,10 @@
-"""`python -m benchmarks.beside OTHER CASE…`: this checkout beside another one, taking turns on one machine in one run.
+"""`python -m benchmarks.beside OTHER [SETTING=VALUE…] CASE…`: this checkout beside another one, taking turns on one
+machine in one run.
 
-What a piece of machinery is worth: OTHER is a checkout without it, set up with `make setup`. Cases: whole_job,
-hot_wallet, even_pace (80 payments/s), busy_pace (300/s). ROUNDS=5 sets how many. Each has a MySQL of its own. Prints
-rows for docs/performance.md: this, the other, and the median of the rounds' ratios.
+What a piece of machinery is worth: OTHER is a checkout without it, set up with `make setup`, or `.`, this one with
+settings that only the other side gets: `. REJESHA_PLAINTEXT=true hot_wallet whole_job` shows what mutual TLS costs.
+Cases: whole_job, hot_wallet, even_pace (80 payments/s), busy_pace (300/s). ROUNDS=5 sets how many. Each has a MySQL of
+its own. Prints rows for docs/performance.md: this, the other, and the median of the rounds' ratios.
 """
 
 import json
@@ -22,11 +24,11 @@ Figures = Mapping[str, float]
 
 
 class Contender:
-    """The system of one checkout, running."""
+    """The system of one checkout, running. `given`: settings beside those that every run has, each NAME=VALUE."""
 
-    def __init__(self, checkout: Path) -> None:
+    def __init__(self, checkout: Path, given: Sequence[str] = ()) -> None:
         self._process = subprocess.Popen(
-            [checkout.resolve() / ".venv/bin/python", _CONTENDER],
+            [checkout.resolve() / ".venv/bin/python", _CONTENDER, *given],
             cwd=checkout, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
         )  # fmt: skip
         self._read()
@@ -52,12 +54,13 @@ class Contender:
         return figures
 
 
-def main(other: str, cases: Sequence[str]) -> None:
+def main(other: str, words: Sequence[str]) -> None:
+    given, cases = [word for word in words if "=" in word], [word for word in words if "=" not in word]
     rounds = int(os.environ.get("ROUNDS", "3"))
     with ExitStack() as running:
         contenders = []
-        for checkout in (Path.cwd(), Path(other)):
-            contenders.append(Contender(checkout))
+        for checkout, settings in ((Path.cwd(), ()), (Path(other), given)):
+            contenders.append(Contender(checkout, settings))
             running.callback(contenders[-1].stop)
         sys.stdout.write("| case | this | other | other / this |\n|---|---|---|---|\n")
         for case in cases:

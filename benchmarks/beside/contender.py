@@ -1,7 +1,8 @@
 """One of the two: brings this checkout's system up and carries out rounds for whoever asks on stdin.
 
-A line in names a round, a line out has its figures as JSON. It is run by file name with the interpreter of the checkout
-that it measures, so it may use of `benchmarks` only what older commits have as well.
+A line in names a round, a line out has its figures as JSON. Its arguments are settings, each NAME=VALUE. It is run by
+file name with the interpreter of the checkout that it measures, so it may use of `benchmarks` only what older commits
+have as well.
 """
 
 import json
@@ -37,7 +38,8 @@ def main() -> None:
         directory = Path(running.enter_context(tempfile.TemporaryDirectory(prefix="rejesha-beside-")))
         (directory / "log").mkdir()
         mysql = running.enter_context(MySqlServer(*free_ports(2)))
-        ours = Ours(mysql, directory, _SIZE)
+        given = dict(word.split("=", 1) for word in sys.argv[1:])
+        ours = Ours(mysql, directory, _SIZE, given) if given else Ours(mysql, directory, _SIZE)
         running.callback(ours.stop)
         ours.start()
         bench = Bench(mysql, ours, None, None, Extent(1, 1, quick=False), directory, lambda _line: None)  # type: ignore[arg-type]  # no peers here
