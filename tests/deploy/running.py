@@ -7,6 +7,7 @@ import signal
 import ssl
 import subprocess
 import time
+import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -27,6 +28,13 @@ from servicekit import database
 ROOT = Path(__file__).parents[2]
 # What is asked of a registry by default is built from Debian's packages: nothing can be pulled where tests run.
 FILES = "compose.yaml:compose.debian.yaml"
+# Each checkout's tests have images of their own: they take nobody's away, nor do their neighbours' take theirs.
+TAG = f"test-{zlib.crc32(str(ROOT).encode()):08x}"
+
+
+def image(name: str) -> str:
+    """Of the images that were built for the tests, the one of this name, such as "gateway"."""
+    return f"rejesha/{name}:{TAG}"
 
 
 @dataclass(frozen=True)
@@ -181,6 +189,7 @@ def trial(home: Path) -> Iterator[Installation]:
         "COMPOSE_PROJECT_NAME": project,
         "COMPOSE_FILE": FILES,
         "REJESHA_HOME": str(home),
+        "REJESHA_VERSION": TAG,
         "REJESHA_PORT": f"{free_port()}",
         "REJESHA_FRONT": f"10.214.{secrets.randbelow(256)}",
     }

@@ -5,6 +5,8 @@ import subprocess
 
 import pytest
 
+from tests.deploy import running
+
 # What its neighbours need and it does not.
 FOREIGN = {
     "billing": ["librouteros", "fastapi", "phonenumbers", "simulators", "rejesha_cli", "uv", "pip"],
@@ -23,7 +25,7 @@ def image(request, installation):
 
 def test_it_starts_without_a_shell_and_as_nobody(image):
     (found,) = json.loads(
-        subprocess.run(["docker", "image", "inspect", f"rejesha/{image}"], check=True, capture_output=True).stdout
+        subprocess.run(["docker", "image", "inspect", running.image(image)], check=True, capture_output=True).stdout
     )
     config = found["Config"]
     assert config["Entrypoint"][:2] == ["python", "-m"]
@@ -41,6 +43,6 @@ def test_it_starts_without_a_shell_and_as_nobody(image):
 def test_it_holds_nothing_of_the_others(image):
     command = ["docker", "run", "--rm", "--read-only", "--network", "none", "--entrypoint", "/app/.venv/bin/python"]
     found = subprocess.run(
-        [*command, f"rejesha/{image}", "-c", _FOUND, *FOREIGN[image]], check=True, capture_output=True, text=True
+        [*command, running.image(image), "-c", _FOUND, *FOREIGN[image]], check=True, capture_output=True, text=True
     )
     assert found.stdout.split() == []

@@ -5,7 +5,7 @@ import subprocess
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.deploy.running import new_id
+from tests.deploy.running import image, new_id
 
 ATTACKER = Path(__file__).with_name("attacker.py")
 # Longer than the proxy waits for a head.
@@ -18,7 +18,7 @@ def attacked(installation):
     network = f"{installation.environment['COMPOSE_PROJECT_NAME']}_front"
     command = ["docker", "run", "--rm", "--interactive", "--network", network, "--entrypoint", "python"]
     with subprocess.Popen(
-        [*command, "rejesha/command", "-", str(SECONDS)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        [*command, image("command"), "-", str(SECONDS)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as attacker:
         attacker.stdin.write(ATTACKER.read_text())
         attacker.stdin.close()
