@@ -10,7 +10,7 @@ from tempfile import TemporaryDirectory
 import pytest
 import sqlalchemy as sa
 
-from servicekit import database, migrate
+from servicekit import engines, migrate
 
 # What a test's database may be, with the mark that a server needs.
 SERVERS = [pytest.param(name, marks=getattr(pytest.mark, name)) for name in ("mysql", "mariadb")]
@@ -41,7 +41,7 @@ def make_tables(engine: sa.Engine, service: str, migrations: Path) -> None:
 def _migrated_file(service: str, migrations: Path) -> bytes:
     with TemporaryDirectory() as directory:
         path = Path(directory) / "migrated.db"
-        engine = database.create_engine(f"sqlite:///{path}")
+        engine = engines.create_engine(f"sqlite:///{path}")
         migrate.upgrade(engine, service, migrations)
         engine.dispose()
         return path.read_bytes()

@@ -9,7 +9,7 @@ _UNTIL_NOTHING_CHANGES = """
 import os, signal, sys
 from pathlib import Path
 import sqlalchemy as sa
-from servicekit import database, migrate
+from servicekit import engines, migrate
 
 url, service, migrations = sys.argv[1:]
 
@@ -20,7 +20,7 @@ def die_of_a_change(connection, cursor, statement, *rest):
 for died in range(100):
     child = os.fork()
     if not child:
-        engine = database.create_engine(url)
+        engine = engines.create_engine(url)
         sa.event.listen(engine, "after_cursor_execute", die_of_a_change)
         migrate.upgrade(engine, service, Path(migrations))
         os._exit(0)

@@ -31,7 +31,7 @@ from benchmarks.results import Measure, Ratio
 from deploy.local.certificates import TLS_DIRECTORY
 from deploy.local.environment import of_service
 from deploy.local.processes import Process, serving
-from servicekit import database
+from servicekit import engines
 
 _BATCH = 50
 
@@ -86,7 +86,7 @@ async def _through_grpc(target: str, pid: int, count: int) -> float:
 
 
 def _in_process(url: str, count: int) -> float:
-    engine = database.create_engine(url)
+    engine = engines.create_engine(url)
     held_rows = HeldRows(engine)
     record: Callable[[list[Payment]], object] = lambda batch: intake.record(engine, Policy(ADMINS), batch, held_rows)  # noqa: E731
     prepared = [[_billings(payment) for payment in batch] for batch in _batches(count)]

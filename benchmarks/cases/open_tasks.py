@@ -19,11 +19,11 @@ from billing.policy import Policy
 from billing.tasks import service
 from billing.tasks.rules import Report, TaskFilter, TaskKind
 from billing.tasks.service import LeasedTask
+from servicekit.engines import create_engine
 
 from benchmarks.bench import Bench
 from benchmarks.raw.setup import migrate
 from benchmarks.results import Measure, Ratio
-from servicekit import database
 
 _AT_ONCE = 100
 _HELD = 5
@@ -69,7 +69,7 @@ def _filled(bench: Bench, schema: str, count: int) -> sa.Engine:
     bench.mysql.query(schema, _FILL, count, count // 1000)
     bench.mysql.query(schema, "ANALYZE TABLE tasks")
     assert bench.mysql.number(schema, "SELECT COUNT(*) FROM tasks") == count
-    return database.create_engine(bench.mysql.url(schema))
+    return create_engine(bench.mysql.url(schema))
 
 
 def _leasing(engine: sa.Engine, seconds: float, busy: AbstractSet[int], held: int) -> Callable[[], float]:

@@ -13,7 +13,7 @@ from billing.policy import Policy
 from benchmarks.mysql_server import MySqlServer
 from benchmarks.raw import rows
 from benchmarks.raw.rows import TRANS_ID, PaymentRows
-from servicekit import database
+from servicekit import engines
 
 SCHEMA = "raw"
 PROCEDURE = "pay"
@@ -68,7 +68,7 @@ def sample(trans_id: str, reference: str) -> Payment:
 
 
 def _pay_once(url: str, admins: tuple[str, ...]) -> None:
-    engine = database.create_engine(url)
+    engine = engines.create_engine(url)
     (receipt,) = intake.record(engine, Policy(admins), [sample(TRANS_ID, "0000HW")], HeldRows(engine))
     assert receipt.outcome == "customer_paid"
     with engine.begin() as connection:

@@ -10,7 +10,7 @@ from deploy import demo
 from deploy.demo import DemoRefused
 from deploy.local import settings
 from deploy.local.certificates import connected
-from servicekit import database
+from servicekit import engines
 
 # Whoever has rows in one of these has a business.
 _BUSINESS = ("isps", "pppoe_users", "paybill_payments", "isp_wallet", "routers")
@@ -18,7 +18,7 @@ _BUSINESS = ("isps", "pppoe_users", "paybill_payments", "isp_wallet", "routers")
 
 def refuse_business(url: str) -> None:
     """Raise DemoRefused where a database is neither empty nor holds the demo's ISP alone."""
-    engine = database.create_engine(url)
+    engine = engines.create_engine(url)
     try:
         with engine.connect() as connection:
             used = _used_tables(connection)

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from billing.__main__ import MIGRATIONS, build
 from billing.settings import BillingSettings
 
-from servicekit import database, migrate
+from servicekit import engines, migrate
 from tests.billing.desk import ADMINS, SHORTCODE, Desk, empty, open_desk
 from tests.billing.dispatching import Dispatcher
 from tests.billing.serving import Client, connect
@@ -23,7 +23,7 @@ POOL = 64  # more than any test has threads
 def engine_on(server: sa.URL) -> Iterator[sa.Engine]:
     """An empty schema for longer than one test."""
     with schema_on(server) as url:
-        engine = database.create_engine(url, pool_size=POOL)
+        engine = engines.create_engine(url, pool_size=POOL)
         yield engine
         engine.dispose()
 
@@ -69,7 +69,7 @@ def mariadb_engine(mariadb_schema: sa.Engine) -> sa.Engine:
 def sqlite_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A migrated SQLite file, to be copied."""
     path = tmp_path_factory.mktemp("billing") / "migrated.db"
-    engine = database.create_engine(f"sqlite:///{path}")
+    engine = engines.create_engine(f"sqlite:///{path}")
     migrate.upgrade(engine, "billing", MIGRATIONS)
     engine.dispose()
     return path
@@ -77,7 +77,7 @@ def sqlite_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def sqlite_engine(sqlite_file: Path, tmp_path: Path) -> Iterator[sa.Engine]:
-    engine = database.create_engine(f"sqlite:///{shutil.copy(sqlite_file, tmp_path)}")
+    engine = engines.create_engine(f"sqlite:///{shutil.copy(sqlite_file, tmp_path)}")
     yield engine
     engine.dispose()
 

@@ -11,7 +11,7 @@ from rejesha.billing.v1 import quarantine_service_pb2 as quarantine_pb
 from servicekit.rpc.errors import DatabaseRefuses
 from sqlalchemy.exc import DataError, InternalError, OperationalError, ProgrammingError
 
-from servicekit import database
+from servicekit import engines
 from tests.billing.serving import payment, refused
 
 INVALID = ("INVALID_ARGUMENT", "INVALID_PAYMENT")
@@ -110,7 +110,7 @@ def test_a_column_without_a_default_is_named_to_the_caller_and_no_payment_is_bla
 
 
 def test_without_a_database_every_service_says_unavailable(serve):
-    away = database.create_engine("mysql://nobody@127.0.0.1:1/none")
+    away = engines.create_engine("mysql://nobody@127.0.0.1:1/none")
     client = serve(away)
     for call in (
         lambda: client.record(payment("A1")),

@@ -13,9 +13,9 @@ from billing.tasks.service import LeasedTask
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
+from servicekit.engines import create_engine
 from servicekit.rpc.errors import ServiceError
 
-from servicekit import database
 from tests.billing.desk import ADMINS, SHORTCODE, Desk, empty, open_desk, payment
 from tests.billing.model import Customer, Model
 
@@ -220,7 +220,7 @@ def test_billing_does_as_its_model_on_sqlite(sqlite_file, tmp_path):
     def fresh() -> Desk:
         while engines:
             engines.pop().dispose()
-        engines.append(database.create_engine(f"sqlite:///{shutil.copy(sqlite_file, tmp_path)}"))
+        engines.append(create_engine(f"sqlite:///{shutil.copy(sqlite_file, tmp_path)}"))
         return open_desk(engines[-1])
 
     run(fresh, examples=25, steps=20)

@@ -32,7 +32,7 @@ from router_control.routers.targets import Defaults, Targets
 from router_control.routers.vault import Vault
 from servicekit.rpc.server import Server
 
-from servicekit import database, migrate
+from servicekit import engines, migrate
 
 MIGRATIONS = {
     "billing": billing.__main__.MIGRATIONS,
@@ -46,7 +46,7 @@ SHORTCODE = "600000"
 def migrated(service: str, directory: Path) -> Path:
     """A file with a service's tables, to be copied."""
     path = directory / f"{service}.db"
-    engine = database.create_engine(f"sqlite:///{path}")
+    engine = engines.create_engine(f"sqlite:///{path}")
     migrate.upgrade(engine, service, MIGRATIONS[service])
     engine.dispose()
     return path
@@ -54,7 +54,7 @@ def migrated(service: str, directory: Path) -> Path:
 
 @contextmanager
 def copied(file: Path, directory: Path) -> Iterator[sa.Engine]:
-    engine = database.create_engine(f"sqlite:///{shutil.copy(file, directory)}")
+    engine = engines.create_engine(f"sqlite:///{shutil.copy(file, directory)}")
     yield engine
     engine.dispose()
 

@@ -23,7 +23,7 @@ from routeros_api.exceptions import RouterOsApiConnectionError
 
 from chaos.ports import free_port
 from deploy.demo import ROUTER_PASSWORD
-from servicekit import database
+from servicekit import engines
 
 ROOT = Path(__file__).parents[2]
 # What is asked of a registry by default is built from Debian's packages: nothing can be pulled where tests run.
@@ -136,7 +136,7 @@ class Installation:
     @contextmanager
     def tables(self) -> Iterator[sa.Connection]:
         url = self.secret("database-url").replace("@mysql/", f"@{self.address('mysql', 'data')}/")
-        engine = database.create_engine(url)
+        engine = engines.create_engine(url)
         try:
             with engine.connect() as connection:
                 yield connection

@@ -15,7 +15,7 @@ from rejesha.notify.v1 import notify_service_pb2_grpc as pb_grpc
 from servicekit.rpc import channel
 
 from chaos import ports
-from servicekit import database
+from servicekit import engines
 from simulators.textsms import TextSmsSimulator
 from simulators.textsms.exchange import Account
 from tests.databases import make_tables
@@ -39,7 +39,7 @@ def sqlite_engine(sqlite_url):
 
 @contextmanager
 def _migrated(url):
-    engine = database.create_engine(url, pool_size=20)
+    engine = engines.create_engine(url, pool_size=20)
     make_tables(engine, "notify", MIGRATIONS)
     yield engine
     engine.dispose()

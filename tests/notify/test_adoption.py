@@ -6,11 +6,11 @@ from notify.__main__ import MIGRATIONS
 from notify.schema import adoption
 from servicekit.schema.findings import Refused
 
-from servicekit import database, migrate
+from servicekit import engines, migrate
 
 
 def test_an_own_table_named_messages_is_named_and_nothing_is_changed(server_url):
-    engine = database.create_engine(server_url)
+    engine = engines.create_engine(server_url)
     with engine.begin() as connection:
         connection.exec_driver_sql("CREATE TABLE messages (id INT PRIMARY KEY, text TEXT)")
         (obstacle,) = adoption.inspect(connection).obstacles

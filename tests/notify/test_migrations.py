@@ -8,8 +8,9 @@ from notify.__main__ import MIGRATIONS
 from notify.messages import service
 from notify.messages.rules import Draft
 from notify.schema import metadata
+from servicekit.engines import create_engine
 
-from servicekit import database, migrate
+from servicekit import migrate
 from tests.migrating import migrate_killed_after_each_change
 from tests.notify.rounds import no_wake
 
@@ -29,7 +30,7 @@ def test_the_migrated_table_is_the_one_of_the_models_and_can_be_taken_back(engin
 
 def test_a_migration_killed_after_each_of_its_changes_ends_where_an_undisturbed_one_does(server_url):
     died = migrate_killed_after_each_change(server_url, "notify", MIGRATIONS)
-    engine = database.create_engine(server_url)
+    engine = create_engine(server_url)
     assert died >= 3
     assert differences(engine) == []
     service.accept(engine, no_wake, [Draft("m1", phone="0712345678", text="hello")])
@@ -38,7 +39,7 @@ def test_a_migration_killed_after_each_of_its_changes_ends_where_an_undisturbed_
 @pytest.fixture(params=["latin1", "utf8mb3"])
 def old_engine(request, server_url):
     """A schema of an old server: no emoji, and tables without transactions unless one asks for others."""
-    engine = database.create_engine(server_url)
+    engine = create_engine(server_url)
 
     @sa.event.listens_for(engine, "connect")
     def be_old(connection, _record):

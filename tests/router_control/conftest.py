@@ -17,7 +17,7 @@ from router_control.routers.vault import Vault
 from servicekit.rpc.channel import connect
 from servicekit.rpc.server import Server
 
-from servicekit import database
+from servicekit import engines
 from simulators.routeros import Router, RouterServer, User, tls
 from tests.databases import make_tables
 from tests.router_control.certificates import self_signed
@@ -100,7 +100,7 @@ def short(result):
 
 @pytest.fixture
 def service(sqlite_url):
-    engine = database.create_engine(sqlite_url)
+    engine = engines.create_engine(sqlite_url)
     make_tables(engine, "router_control", MIGRATIONS)
     pool = Pool()
     servicer = RouterControlServicer(engine, Vault([Fernet.generate_key().decode()]), Defaults(), pool)
@@ -164,7 +164,7 @@ def serve(certificates):
 
 @pytest.fixture
 def engine(database_url):
-    engine = database.create_engine(database_url, pool_size=20)
+    engine = engines.create_engine(database_url, pool_size=20)
     make_tables(engine, "router_control", MIGRATIONS)
     yield engine
     engine.dispose()

@@ -28,7 +28,7 @@ from servicekit.rpc.channel import connect, contract
 from servicekit.rpc.errors import CallerUnknown, CallNotPermitted, ServiceError, Unavailable
 from servicekit.rpc.server import Server
 
-from servicekit import database, migrate
+from servicekit import engines, migrate
 from tests.issuing import Authority
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "security.md"
@@ -94,7 +94,7 @@ def server(request, ours, tmp_path_factory, monkeypatch_module) -> Iterator[tupl
     service = request.param
     url = f"sqlite:///{tmp_path_factory.mktemp(service)}/test.db"
     monkeypatch_module.setenv("REJESHA_DATABASE_URL", url)
-    engine = database.create_engine(url)
+    engine = engines.create_engine(url)
     migrate.upgrade(engine, service.replace("-", "_"), SERVING[service][1])
     options = {"sandbox": True} if service == "billing" else {}
     with SERVING[service][0](engine, options | {"tls_directory": ours.process(service), "health_port": 0}) as built:

@@ -1,6 +1,7 @@
 import sqlalchemy as sa
 from servicekit.columns import ExactText
-from servicekit.database import create_engine, transact
+from servicekit.database import transact
+from servicekit.engines import create_engine
 
 words = sa.Table("words", sa.MetaData(), sa.Column("word", ExactText(10), primary_key=True))
 

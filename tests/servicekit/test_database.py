@@ -5,12 +5,13 @@ import sqlalchemy as sa
 from hypothesis import given
 from hypothesis import strategies as st
 from pymysql.converters import convert_datetime, escape_datetime
-from servicekit.database import UtcDateTime, create_engine, transact
+from servicekit.database import UtcDateTime, transact
 from servicekit.database_errors import describe
+from servicekit.engines import create_engine
 from servicekit.rpc.errors import DatabaseRefuses, DatabaseUnavailable
 from sqlalchemy.exc import IntegrityError
 
-from servicekit import database
+from servicekit import engines
 
 things = sa.Table(
     "things",
@@ -137,13 +138,13 @@ def test_both_names_of_the_server_s_kind_mean_the_same(mariadb_url, scheme):
 
 @given(st.datetimes() | st.datetimes(timezones=st.just(UTC)))
 def test_moments_are_written_and_read_as_the_driver_would(moment):
-    written = database._write_moment(moment)
+    written = engines._write_moment(moment)
     assert written == escape_datetime(moment)
     assert (
-        database._read_moment(written.strip("'")) == convert_datetime(written.strip("'")) == moment.replace(tzinfo=None)
+        engines._read_moment(written.strip("'")) == convert_datetime(written.strip("'")) == moment.replace(tzinfo=None)
     )
 
 
 @pytest.mark.parametrize("written", ["0000-00-00 00:00:00", "2026-02-31 10:00:00", "2026-11-26 10:00:00"])
 def test_a_predecessor_s_moment_that_is_none_is_read_as_the_driver_reads_it(written):
-    assert database._read_moment(written) == convert_datetime(written)
+    assert engines._read_moment(written) == convert_datetime(written)

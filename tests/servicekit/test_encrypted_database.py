@@ -4,7 +4,7 @@ import os
 
 import pytest
 import sqlalchemy as sa
-from servicekit.database import create_engine
+from servicekit.engines import create_engine
 
 from tests import mariadb
 from tests.router_control.certificates import self_signed

@@ -8,7 +8,8 @@ from contextlib import contextmanager
 import pytest
 import sqlalchemy as sa
 from grpc_health.v1 import health_pb2, health_pb2_grpc
-from servicekit.database import create_engine, rows_within, transact
+from servicekit.database import rows_within, transact
+from servicekit.engines import create_engine
 from servicekit.rpc import call, channel
 from servicekit.rpc.errors import DeadlineExceeded, RowLocked
 from servicekit.rpc.server import Server

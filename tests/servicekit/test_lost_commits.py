@@ -4,7 +4,8 @@ import re
 
 import pytest
 import sqlalchemy as sa
-from servicekit.database import create_engine, transact
+from servicekit.database import transact
+from servicekit.engines import create_engine
 from servicekit.rpc.errors import DatabaseUnavailable
 
 from chaos import proxy

@@ -8,7 +8,8 @@ import grpc
 import pytest
 import sqlalchemy as sa
 from grpc_health.v1 import health_pb2, health_pb2_grpc
-from servicekit.database import create_engine, transact
+from servicekit.database import transact
+from servicekit.engines import create_engine
 from servicekit.rpc import channel
 from servicekit.rpc.errors import DatabaseUnavailable, ServiceError
 from servicekit.rpc.server import Server

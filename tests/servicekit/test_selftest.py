@@ -4,7 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import sqlalchemy as sa
-from servicekit.database import create_engine
+from servicekit.engines import create_engine
 from servicekit.rpc.errors import DatabaseRefuses, DatabaseUnavailable
 from servicekit.selftest import SelfTest, table_of
 

@@ -4,18 +4,18 @@ import subprocess
 import sys
 
 import pytest
-from servicekit.database import create_engine
+from servicekit.engines import create_engine
 
 NAME = "WANJIKU"
 
 FAILING = """
 import logging, sys, threading
 import structlog
-from servicekit import database, logs
+from servicekit import engines, logs
 
 url, log_format = sys.argv[1:]
 logs.configure("test", log_format=log_format)
-engine = database.create_engine(url)
+engine = engines.create_engine(url)
 log = structlog.get_logger()
 
 def fail(script):

@@ -4,7 +4,8 @@ import pytest
 import sqlalchemy as sa
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from servicekit.database import create_engine, transact
+from servicekit.database import transact
+from servicekit.engines import create_engine
 from servicekit.writes import together
 from sqlalchemy.exc import IntegrityError
 

@@ -16,7 +16,7 @@ from billing.schema import isp_wallet, paybill_payments, pppoe_users, tasks, wal
 from deploy.demo import ROUTER_PASSWORD
 from deploy.local import demo, settings
 from deploy.local.system import System
-from servicekit import database
+from servicekit import engines
 
 ADMINS = ("254700000001", "254700000002")
 ISP_PHONE = "254711000001"
@@ -117,7 +117,7 @@ def run_system(
     values = settings.complete(given)
     system = System(values)
     prepare_start(system)
-    engine = database.create_engine(values.get("REJESHA_DATABASE_URL") or values["REJESHA_BILLING_DATABASE_URL"])
+    engine = engines.create_engine(values.get("REJESHA_DATABASE_URL") or values["REJESHA_BILLING_DATABASE_URL"])
     http = httpx.Client(
         base_url=f"http://127.0.0.1:{values['REJESHA_GATEWAY_PORT']}",
         headers={"Authorization": f"Bearer {values['REJESHA_API_TOKEN']}"},

@@ -10,7 +10,7 @@ import pytest
 import router_control.__main__
 from cryptography.fernet import Fernet
 
-from servicekit import database, migrate
+from servicekit import engines, migrate
 
 SERVICES = {
     "billing": (billing.__main__.MIGRATIONS, "isp_wallet"),
@@ -39,7 +39,7 @@ def run(service, url, *arguments):
 @pytest.mark.parametrize("service", SERVICES)
 def test_a_table_without_transactions_ends_the_start_with_its_name_and_the_doctor_finds_it(service, server_url):
     migrations, table = SERVICES[service]
-    engine = database.create_engine(server_url)
+    engine = engines.create_engine(server_url)
     migrate.upgrade(engine, service, migrations)
     code, said, _ = run(service, server_url, "doctor")
     checks = ("settings", "server", "tables", "connection", "writes", "rollback", "unique keys", "row locks", "clock")

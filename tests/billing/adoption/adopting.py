@@ -9,7 +9,7 @@ from billing import adoption
 from billing.__main__ import MIGRATIONS
 from servicekit.schema.findings import Findings
 
-from servicekit import database, migrate
+from servicekit import engines, migrate
 from tests.billing.adoption import predecessor
 
 # The four tables that its documentation tells of; the others it uses without saying so.
@@ -101,10 +101,10 @@ def _rows(connection: sa.Connection, table: str) -> list[object]:
 def another_schema(url: str) -> Iterator[sa.Engine]:
     """A schema beside a test's own."""
     own = sa.make_url(url)
-    engine = database.create_engine(url)
+    engine = engines.create_engine(url)
     other = f"{own.database}_other"
     run(engine, f"CREATE DATABASE {other} CHARACTER SET utf8mb4")
-    beside = database.create_engine(own.set(database=other).render_as_string(hide_password=False))
+    beside = engines.create_engine(own.set(database=other).render_as_string(hide_password=False))
     try:
         yield beside
     finally:
@@ -119,7 +119,7 @@ def user_with(url: str, *grants: str) -> Iterator[str]:
     own = sa.make_url(url)
     # MariaDB may have a nameless user at localhost, who comes before one from anywhere.
     users = [f"'u{own.database[-12:]}'@'{host}'" for host in ("%", "localhost")]
-    engine = database.create_engine(url)
+    engine = engines.create_engine(url)
     for user in users:
         run(engine, f"CREATE USER {user} IDENTIFIED BY 'secret'")
         run(engine, *(f"GRANT {grant.format(schema=own.database)} TO {user}" for grant in grants))

@@ -4,9 +4,9 @@ import pytest
 import sqlalchemy as sa
 from billing.payments.rules import Outcome
 from billing.schema import isp_wallet, paybill_payments, tasks
+from servicekit.engines import create_engine
 from servicekit.rpc.errors import RowLocked
 
-from servicekit import database
 from tests.billing.adoption.adopting import PREDECESSOR, in_engine, look, run, upgrade
 from tests.billing.desk import Desk
 
@@ -15,7 +15,7 @@ MONEY = ("isp_wallet", "paybill_payments", "user_transactions_in", "payment_debu
 
 @pytest.fixture
 def old(server_url):
-    engine = database.create_engine(server_url)
+    engine = create_engine(server_url)
     yield engine
     engine.dispose()
 

@@ -4,7 +4,7 @@ import pytest
 from billing.schema import wallet_entries
 from servicekit.schema.findings import Refused
 
-from servicekit import database
+from servicekit import engines
 from tests.billing.adoption.adopting import PREDECESSOR, another_schema, dump, look, run, upgrade, user_with
 from tests.billing.adoption.predecessor import read
 from tests.billing.desk import Desk
@@ -17,7 +17,7 @@ TWO_WALLETS = [
 
 @pytest.fixture
 def old(server_url):
-    engine = database.create_engine(server_url)
+    engine = engines.create_engine(server_url)
     run(engine, *TWO_WALLETS)
     yield engine
     engine.dispose()
@@ -83,7 +83,7 @@ def test_a_key_in_another_schema_that_cannot_be_followed_is_said_before_anything
         )
         before = dump(old)
         with user_with(server_url, "ALL ON {schema}.*", *right) as url:
-            engine = database.create_engine(url)
+            engine = engines.create_engine(url)
             # MariaDB does not show a key to who may only read.
             said = r"payouts \(wallet\) refers to doubled rows .* GRANT UPDATE|the database's user cannot see"
             with pytest.raises(Refused, match=said):

@@ -8,7 +8,7 @@ from billing.__main__ import MIGRATIONS
 from billing.payments.rules import Outcome
 from billing.schema import isp_wallet, isps, paybill_payments, payment_debug_log, pppoe_users, wallet_entries
 
-from servicekit import database, migrate
+from servicekit import engines, migrate
 from tests.billing.adoption import predecessor
 from tests.billing.adoption.adopting import everything
 from tests.billing.desk import Desk
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.mysql
 @pytest.fixture
 def old(mysql_url):
     """The predecessor's database, not migrated yet."""
-    engine = database.create_engine(mysql_url)
+    engine = engines.create_engine(mysql_url)
     predecessor.build(engine)
     yield engine
     engine.dispose()
@@ -88,7 +88,7 @@ def test_rows_that_point_to_a_moved_payment_point_to_the_one_that_stayed(adopted
 
 
 def test_nothing_that_was_wider_becomes_narrower(mysql_url):
-    engine = database.create_engine(mysql_url)
+    engine = engines.create_engine(mysql_url)
     with engine.begin() as connection:
         for statement in [
             """CREATE TABLE paybill_payments (
@@ -149,7 +149,7 @@ def test_a_migration_cut_off_after_any_step_is_finished_by_the_next(old, mysql_s
         steps.append(step)
         assert len(steps) < 200, steps[-3:]
     assert len(steps) > 20
-    expected = database.create_engine(old.url.set(database=f"{old.url.database}_whole"))
+    expected = engines.create_engine(old.url.set(database=f"{old.url.database}_whole"))
     with old.begin() as connection:
         connection.exec_driver_sql(f"CREATE DATABASE {expected.url.database} CHARACTER SET utf8mb4")
     try:
@@ -164,7 +164,7 @@ def test_a_migration_cut_off_after_any_step_is_finished_by_the_next(old, mysql_s
 
 def upgrade_one_step(url):
     """Migrate until the first DDL statement or commit of writes has taken effect; None when nothing was left to do."""
-    engine = database.create_engine(url.render_as_string(hide_password=False))
+    engine = engines.create_engine(url.render_as_string(hide_password=False))
     wrote, killed = [], []
 
     def kill(connection, statement):

@@ -7,7 +7,7 @@ from billing.payments import store as payments
 from billing.payments.rules import Outcome
 from billing.schema import isps, paybill_payments, payment_debug_log, pppoe_users, tasks
 
-from servicekit import database
+from servicekit import engines
 from tests.billing.adoption.adopting import PREDECESSOR, run, upgrade
 from tests.billing.desk import Desk, open_desk
 from tests.billing.dispatching import Dispatcher
@@ -19,7 +19,7 @@ CHARSETS = ["latin1", "utf8mb3", "utf8mb4"]
 @pytest.fixture(params=CHARSETS)
 def schema(request, server_url):
     """An empty schema whose tables are of this character set, unless they say another."""
-    engine = database.create_engine(server_url)
+    engine = engines.create_engine(server_url)
     run(engine, f"ALTER DATABASE {engine.url.database} CHARACTER SET {request.param}")
     yield engine
     engine.dispose()
@@ -51,7 +51,7 @@ def test_names_of_any_alphabet_go_all_the_way(schema, adopted):
 @pytest.mark.parametrize("stored", ["TKE1", "TKE1 ", " TKE1", "tke1", "TKE1\n", "TKE1\u00a0"])
 @pytest.mark.parametrize("collation", ["latin1_bin", "latin1_swedish_ci", "utf8mb4_bin", "NO PAD"])
 def test_a_transid_that_the_predecessor_stored_is_known_however_it_stored_it(server_url, stored, collation):
-    engine = database.create_engine(server_url)
+    engine = engines.create_engine(server_url)
     if collation == "NO PAD":
         collation = "utf8mb4_nopad_bin" if "MariaDB" in version(engine) else "utf8mb4_0900_ai_ci"
     run(
@@ -73,7 +73,7 @@ def test_a_transid_that_the_predecessor_stored_is_known_however_it_stored_it(ser
 
 
 def test_payments_without_transid_are_no_payment_of_one_another(server_url):
-    engine = database.create_engine(server_url)
+    engine = engines.create_engine(server_url)
     run(engine, *PREDECESSOR, "ALTER TABLE paybill_payments DROP INDEX TransID")
     run(engine, "INSERT INTO paybill_payments (TransID, TransAmount) VALUES ('', 1), (NULL, 2), (' ', 3)")
     upgrade(engine)
@@ -82,7 +82,7 @@ def test_payments_without_transid_are_no_payment_of_one_another(server_url):
 
 
 def test_accounts_that_differ_in_an_accent_are_two(server_url):
-    engine = database.create_engine(server_url)
+    engine = engines.create_engine(server_url)
     two = "INSERT INTO pppoe_users (account_name, amount, isp_id) VALUES ('12ÉA', 500, 1), ('12EA', 500, 1)"
     run(engine, *PREDECESSOR, two)
     upgrade(engine)
@@ -94,7 +94,7 @@ def test_accounts_that_differ_in_an_accent_are_two(server_url):
 
 
 def test_stored_payments_and_customers_are_found_without_reading_all_of_them(server_url):
-    engine = database.create_engine(server_url)
+    engine = engines.create_engine(server_url)
     run(engine, *PREDECESSOR)
     upgrade(engine)
     many = ", ".join(f"('OLD{number}')" for number in range(500))
@@ -115,7 +115,7 @@ def rows_read(connection):
 
 
 def test_one_transid_in_two_spellings_is_refused(server_url):
-    engine = database.create_engine(server_url)
+    engine = engines.create_engine(server_url)
     upgrade(engine)
     with pytest.raises(sa.exc.IntegrityError):
         run(engine, "INSERT INTO paybill_payments (TransID) VALUES ('A1'), ('a1 ')")

@@ -4,7 +4,7 @@ import pytest
 import sqlalchemy as sa
 from billing.payments.rules import Outcome
 
-from servicekit import database
+from servicekit import engines
 from tests.billing.adoption.adopting import (
     ONE_CUSTOMER,
     PREDECESSOR,
@@ -22,7 +22,7 @@ WALLETS = SEED[2]
 
 @pytest.fixture
 def engine(server_url):
-    engine = database.create_engine(server_url)
+    engine = engines.create_engine(server_url)
     yield engine
     engine.dispose()
 

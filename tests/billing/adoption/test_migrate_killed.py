@@ -6,7 +6,7 @@ import time
 import pytest
 from billing.__main__ import MIGRATIONS
 
-from servicekit import database, migrate
+from servicekit import engines, migrate
 from tests.billing.adoption import predecessor
 from tests.billing.adoption.adopting import another_schema, everything, run
 
@@ -17,7 +17,7 @@ LONGEST = 2.0
 
 @pytest.mark.timeout(600)
 def test_a_migration_killed_at_random_moments_ends_as_an_undisturbed_one(server_url, billing_commands):
-    engine = database.create_engine(server_url)
+    engine = engines.create_engine(server_url)
     with another_schema(server_url) as whole:
         predecessor.build(whole)
         migrate.upgrade(whole, "billing", MIGRATIONS)

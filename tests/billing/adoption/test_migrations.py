@@ -6,11 +6,11 @@ from billing.__main__ import MIGRATIONS
 from billing.adoption import predecessor
 from billing.schema import metadata
 
-from servicekit import database, migrate
+from servicekit import engines, migrate
 
 
 def test_up_down_and_up_again_gives_the_same_tables(database_url):
-    engine = database.create_engine(database_url)
+    engine = engines.create_engine(database_url)
     migrate.upgrade(engine, "billing", MIGRATIONS)
     first = layout(engine)
     migrate.downgrade(engine, "billing", MIGRATIONS)

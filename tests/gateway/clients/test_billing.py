@@ -18,7 +18,7 @@ from gateway.clients.quarantine import Quarantine
 from gateway.clients.tasks import Report, Tasks
 from servicekit.rpc.errors import FailedPrecondition, InvalidArgument, NotFound
 
-from servicekit import database
+from servicekit import engines
 from tests.billing.desk import open_desk
 from tests.databases import make_tables
 
@@ -60,7 +60,7 @@ async def target(request, anyio_backend):
         monkeypatch.setenv(f"REJESHA_{name}", value)
     monkeypatch.setenv("REJESHA_SHORTCODES", "600000")
     monkeypatch.setenv("REJESHA_PLAINTEXT", "true")
-    engine = database.create_engine(f"sqlite:///{tmp_path}/billing.db")
+    engine = engines.create_engine(f"sqlite:///{tmp_path}/billing.db")
     make_tables(engine, "billing", MIGRATIONS)
     open_desk(engine)
     server = build(BillingSettings.load(), engine)

@@ -7,7 +7,7 @@ from router_control.routers.adoption import inspect
 from router_control.schema import routers
 from servicekit.schema.findings import Refused
 
-from servicekit import database, migrate
+from servicekit import engines, migrate
 
 # The predecessor's table as an installation may have it: short columns, a name twice, rows without anything.
 PREDECESSOR = """
@@ -22,14 +22,14 @@ CREATE TABLE routers (
 
 @pytest.fixture
 def engine(database_url):
-    engine = database.create_engine(database_url)
+    engine = engines.create_engine(database_url)
     yield engine
     engine.dispose()
 
 
 @pytest.fixture
 def predecessor(mysql_url):
-    engine = database.create_engine(mysql_url)
+    engine = engines.create_engine(mysql_url)
     with engine.begin() as connection:
         connection.exec_driver_sql(PREDECESSOR)
         connection.exec_driver_sql("INSERT INTO routers (router_name, local_ip) VALUES ('Kisumu', '10.0.0.1')")
@@ -119,7 +119,7 @@ def test_names_that_are_there_twice_are_adopted_and_stay_allowed_to_the_predeces
 
 @pytest.mark.mysql
 def test_the_way_back_leaves_an_adopted_table_what_was_its_own(mysql_url):
-    engine = database.create_engine(mysql_url)
+    engine = engines.create_engine(mysql_url)
     with engine.begin() as connection:
         connection.exec_driver_sql(
             "CREATE TABLE routers (id INT PRIMARY KEY AUTO_INCREMENT, router_name TEXT, port INT)"
@@ -152,7 +152,7 @@ def test_a_migration_that_broke_off_half_way_can_be_run_again(predecessor):
     ],
 )
 def test_what_keeps_routers_from_being_adopted_is_named_and_nothing_is_changed(server_url, statements, said):
-    engine = database.create_engine(server_url)
+    engine = engines.create_engine(server_url)
     with engine.begin() as connection:
         for statement in [PREDECESSOR, *statements]:
             connection.exec_driver_sql(statement)
@@ -168,7 +168,7 @@ def test_what_keeps_routers_from_being_adopted_is_named_and_nothing_is_changed(s
 @pytest.mark.parametrize("charset", ["latin1", "utf8mb3"])
 @pytest.mark.parametrize("statements", [[], [PREDECESSOR.rstrip() + " ENGINE=MyISAM"]], ids=["new", "adopted"])
 def test_a_router_s_name_may_be_of_any_alphabet_and_its_table_has_transactions(server_url, statements, charset):
-    engine = database.create_engine(server_url)
+    engine = engines.create_engine(server_url)
     with engine.begin() as connection:
         connection.exec_driver_sql(f"ALTER DATABASE {engine.url.database} CHARACTER SET {charset}")
         for statement in statements:
@@ -185,7 +185,7 @@ def test_a_router_s_name_may_be_of_any_alphabet_and_its_table_has_transactions(s
 
 
 def test_logins_that_are_not_ours_are_told(server_url):
-    engine = database.create_engine(server_url)
+    engine = engines.create_engine(server_url)
     with engine.begin() as connection:
         connection.exec_driver_sql(PREDECESSOR)
         connection.exec_driver_sql("ALTER TABLE routers ADD username VARCHAR(20)")

@@ -17,7 +17,7 @@ from router_control.routers.targets import Defaults, Targets
 from router_control.routers.vault import Vault
 from router_control.schema import routers
 
-from servicekit import database, migrate
+from servicekit import engines, migrate
 
 OLD, NEW = Fernet.generate_key().decode(), Fernet.generate_key().decode()
 KISUMU = Registration("Kisumu", "10.0.0.1", username="api", password="mango-tree-7")
@@ -150,7 +150,7 @@ def test_a_router_without_login_and_without_default_has_none(registry, targets):
 
 @pytest.mark.mysql
 def test_rows_of_the_predecessor_that_share_a_name_can_be_edited_one_by_one(mysql_url):
-    engine = database.create_engine(mysql_url)
+    engine = engines.create_engine(mysql_url)
     with engine.begin() as connection:
         connection.exec_driver_sql(
             "CREATE TABLE routers (id INT PRIMARY KEY AUTO_INCREMENT, router_name VARCHAR(50), local_ip VARCHAR(50))"

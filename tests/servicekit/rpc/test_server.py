@@ -12,7 +12,8 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 from rejesha.notify.v1 import notify_service_pb2 as pb
 from rejesha.notify.v1 import notify_service_pb2_grpc as pb_grpc
-from servicekit.database import create_engine, transact
+from servicekit.database import transact
+from servicekit.engines import create_engine
 from servicekit.rpc import call
 from servicekit.rpc.channel import connect
 from servicekit.rpc.errors import (

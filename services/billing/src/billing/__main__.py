@@ -27,7 +27,7 @@ from billing.quarantine.servicer import QuarantineServicer
 from billing.schema import metadata
 from billing.settings import BillingSettings, MigrationSettings
 from billing.tasks.servicer import TaskServicer
-from servicekit import database, doctor, logs, migrate
+from servicekit import doctor, engines, logs, migrate
 
 MIGRATIONS = Path(billing.__file__).parents[2] / "migrations"
 THREADS = 16
@@ -82,19 +82,19 @@ def main() -> None:
 
 def serve(settings: BillingSettings) -> None:
     logs.configure("billing", log_format=settings.log_format, level=settings.log_level)
-    engine = database.create_engine(settings.database_url, pool_size=THREADS + 1)  # one for the probe
+    engine = engines.create_engine(settings.database_url, pool_size=THREADS + 1)  # one for the probe
     run_until_signal(build(settings, engine), "billing", after=engine.dispose)
 
 
 def bring_up_to_date(settings: MigrationSettings, options: Sequence[str]) -> None:
     logs.configure("billing", log_format=settings.log_format, level=settings.log_level)
-    engine = database.create_engine(settings.database_url, answer_seconds=database.PATIENT)
+    engine = engines.create_engine(settings.database_url, answer_seconds=engines.PATIENT)
     migrate.command_line(engine, "billing", MIGRATIONS, adoption.inspect, options)
 
 
 def examine(settings: MigrationSettings) -> int:
     logs.configure("billing", log_format=settings.log_format, level=settings.log_level)
-    selftest = selftest_of(database.create_engine(settings.database_url))
+    selftest = selftest_of(engines.create_engine(settings.database_url))
     return doctor.examine(selftest, doctor.of_settings(BillingSettings.faults()))
 
 

@@ -20,7 +20,7 @@ from notify.schema import adoption, metadata
 from notify.sending.sender import Sender
 from notify.sending.service import Sending
 from notify.settings import MigrationSettings, NotifySettings
-from servicekit import database, doctor, logs, migrate
+from servicekit import doctor, engines, logs, migrate
 
 RPC_THREADS = 8
 # How many calls to the provider may hang before the other messages wait.
@@ -47,7 +47,7 @@ def main() -> None:
 
 def bring_up_to_date(settings: MigrationSettings, options: Sequence[str]) -> None:
     logs.configure("notify", log_format=settings.log_format, level=settings.log_level)
-    engine = database.create_engine(settings.database_url, answer_seconds=database.PATIENT)
+    engine = engines.create_engine(settings.database_url, answer_seconds=engines.PATIENT)
     migrate.command_line(engine, "notify", MIGRATIONS, adoption.inspect, options)
 
 
@@ -55,7 +55,7 @@ def examine(settings: MigrationSettings) -> int:
     logs.configure("notify", log_format=settings.log_format, level=settings.log_level)
     faults = NotifySettings.faults()
     balance = [] if faults else [check_balance(make_provider(NotifySettings.load()))]
-    selftest = selftest_of(database.create_engine(settings.database_url))
+    selftest = selftest_of(engines.create_engine(settings.database_url))
     return doctor.examine(selftest, [*doctor.of_settings(faults), *balance])
 
 
@@ -90,7 +90,7 @@ def build(settings: NotifySettings, engine: Engine, sender: Sender) -> Server:
 def serve(settings: NotifySettings) -> None:
     logs.configure("notify", log_format=settings.log_format, level=settings.log_level)
     # Beside the RPCs: the sender, and what looks after health.
-    engine = database.create_engine(settings.database_url, pool_size=RPC_THREADS + 3)
+    engine = engines.create_engine(settings.database_url, pool_size=RPC_THREADS + 3)
     provider = make_provider(settings)
     stopping = threading.Event()
     sender = Sender(Sending(engine, provider, stopping), stopping, calls_at_once=CALLS_AT_ONCE)

@@ -28,7 +28,7 @@ from router_control.routers.targets import Defaults, Targets
 from router_control.routers.vault import Vault
 from router_control.schema import metadata
 from router_control.settings import MigrationSettings, RouterControlSettings, VaultSettings
-from servicekit import database, doctor, logs, migrate
+from servicekit import doctor, engines, logs, migrate
 
 log = structlog.get_logger()
 
@@ -87,26 +87,26 @@ def serve(settings: RouterControlSettings) -> None:
     """Serve until told to stop."""
     _log_as(settings)
     pool = Pool()
-    server = build(settings, database.create_engine(settings.database_url), pool)
+    server = build(settings, engines.create_engine(settings.database_url), pool)
     run_until_signal(server, "router-control", after=pool.close)
 
 
 def bring_up_to_date(settings: MigrationSettings, options: Sequence[str]) -> None:
     _log_as(settings)
-    engine = database.create_engine(settings.database_url, answer_seconds=database.PATIENT)
+    engine = engines.create_engine(settings.database_url, answer_seconds=engines.PATIENT)
     migrate.command_line(engine, "router_control", MIGRATIONS, adoption.inspect, options)
 
 
 def examine(settings: MigrationSettings) -> int:
     _log_as(settings)
-    selftest = selftest_of(database.create_engine(settings.database_url))
+    selftest = selftest_of(engines.create_engine(settings.database_url))
     return doctor.examine(selftest, doctor.of_settings(RouterControlSettings.faults()))
 
 
 def reencrypt(settings: VaultSettings) -> None:
     """Put all passwords under the first key, after which the other keys may go."""
     _log_as(settings)
-    engine = database.create_engine(settings.database_url)
+    engine = engines.create_engine(settings.database_url)
     try:
         count = Registry(engine, Vault(settings.router_control_keys), Defaults()).reencrypt()
     except UnreadablePassword:
