@@ -6,7 +6,7 @@ import shutil
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -29,8 +29,8 @@ def why_not() -> str:
 
 
 @contextmanager
-def running(certificate: Path | None = None) -> Iterator[sa.URL]:
-    """Start a server on a free port of loopback; stop it and remove its data at the end.
+def running(certificate: Path | None = None, options: Sequence[str] = ()) -> Iterator[sa.URL]:
+    """Start a server on a free port of loopback, with `options` of its own; stop it and remove its data at the end.
 
     With a certificate, and its key in the same file, it takes no connection that is not encrypted.
     """
@@ -38,7 +38,7 @@ def running(certificate: Path | None = None) -> Iterator[sa.URL]:
     home = Path(tempfile.mkdtemp(prefix="rejesha-mariadb-", dir=_in_memory()))
     try:
         url = sa.make_url(f"mysql+pymysql://root@127.0.0.1:{free_port()}/mysql")
-        process = _start(home, url, certificate)
+        process = _start(home, url, certificate, options)
         try:
             _wait(process, url, home)  # encrypted where it can be: the driver prefers that
             yield url
@@ -54,7 +54,7 @@ def _in_memory() -> Path | None:
     return _MEMORY if enough else None
 
 
-def _start(home: Path, url: sa.URL, certificate: Path | None) -> subprocess.Popen:
+def _start(home: Path, url: sa.URL, certificate: Path | None, options: Sequence[str]) -> subprocess.Popen:
     user = _user()
     shutil.chown(home, user)
     encrypted = _encrypted_with(certificate, home, user) if certificate else ()
@@ -65,7 +65,7 @@ def _start(home: Path, url: sa.URL, certificate: Path | None) -> subprocess.Pope
     local = (f"--socket={home}/server.sock", f"--pid-file={home}/server.pid")
     network = ("--bind-address=127.0.0.1", f"--port={url.port}", "--skip-name-resolve")
     with (home / "server.log").open("w") as log:
-        return subprocess.Popen((_find("mariadbd"), *common, *local, *network, *encrypted), stderr=log)
+        return subprocess.Popen((_find("mariadbd"), *common, *local, *network, *encrypted, *options), stderr=log)
 
 
 def _encrypted_with(certificate: Path, home: Path, user: str) -> tuple[str, ...]:

@@ -12,6 +12,7 @@ from datetime import timedelta
 import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
+from servicekit import clusters
 from servicekit.database import UtcDateTime, current_time, meaning_of, refused_at_once, transact
 from servicekit.database_errors import waited_too_long
 
@@ -104,17 +105,24 @@ class SelfTest:
         return answer - (asked + answered) / 2
 
     def _server(self) -> str:
+        if self._on_sqlite:
+            return ""
         with self._engine.connect() as connection:
             dialect = connection.dialect
             version = dialect.server_version_info or ()
+            spread = self._spread(connection)
             connection.rollback()
-        if self._on_sqlite:
-            return ""
         mariadb = getattr(dialect, "is_mariadb", False)
         name, oldest = ("MariaDB", _OLDEST_MARIADB) if mariadb else ("MySQL", _OLDEST_MYSQL)
         if version >= oldest:
-            return ""
+            return spread
         return f"this is {name} {'.'.join(map(str, version))}; {'.'.join(map(str, oldest))} or newer is needed"
+
+    def _spread(self, connection: sa.Connection) -> str:
+        names = ", ".join(f"'{name}'" for name in clusters.VARIABLES)
+        version = connection.exec_driver_sql("SELECT VERSION()").scalar_one()
+        found = connection.exec_driver_sql(f"SHOW GLOBAL VARIABLES WHERE Variable_name IN ({names})").all()
+        return clusters.fault(version, dict(map(tuple, found)))
 
     def _all_tables(self) -> str:
         inspector = sa.inspect(self._engine)
