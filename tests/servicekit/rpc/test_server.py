@@ -23,7 +23,7 @@ from servicekit.rpc.errors import (
     NotFound,
     Unimplemented,
 )
-from servicekit.rpc.server import Server
+from servicekit.rpc.server import LIVENESS, Server
 
 from servicekit import clocks
 
@@ -84,6 +84,17 @@ def test_health_is_told_for_all_and_by_the_name_of_each_service(monkeypatch):
         faults.append(DatabaseUnavailable("away"))
         until(lambda: {health(channel, name) for name in names} == {health_pb2.HealthCheckResponse.NOT_SERVING})
         assert get(channel).message.message_id == "m1"  # whoever asks nonetheless learns more from the work itself
+
+
+def test_a_process_whose_database_is_away_is_not_ready_and_lives_so_that_nothing_restarts_it():
+    def probe():
+        raise DatabaseUnavailable("away")
+
+    with serving(Notify(), probe=probe, health_address="127.0.0.1:0") as (server, _):
+        for port in (server.port, server.health_port):
+            with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
+                assert health(channel, "") == health_pb2.HealthCheckResponse.NOT_SERVING
+                assert health(channel, LIVENESS) == health_pb2.HealthCheckResponse.SERVING
 
 
 def test_what_the_service_itself_refused_is_not_asked_again_by_the_channel():

@@ -50,6 +50,9 @@ _SWITCH_SECONDS = 0.0005
 
 _PROBE_SECONDS = 2
 
+# The name under which health says that the process runs, whatever else is away: a restart would mend nothing there.
+LIVENESS = "liveness"
+
 
 class CannotListen(Exception):
     """The address to listen on is taken, or is not this machine's."""
@@ -60,7 +63,8 @@ class Server:
 
     `probe` raises a ServiceError while the process cannot do its work, and is asked every two seconds. Until it has
     gone well once every RPC is refused with what it raised; then `begin` is called, and health follows the probe: under
-    the name "" and under each service's full name. An UnfitDatabase that it raises ends the process.
+    the name "" and under each service's full name. Under LIVENESS it is well as long as the process answers. An
+    UnfitDatabase that the probe raises ends the process.
 
     `reflection`: whether a caller may ask which RPCs there are. With a `certificate` callers need one too, and `table`
     says who may call what; without, it speaks in plain text to everybody. `health_address`: where probes that have no
@@ -88,6 +92,7 @@ class Server:
             options=_OPTIONS,
         )
         self.health = health.HealthServicer()
+        self.health.set(LIVENESS, health_pb2.HealthCheckResponse.SERVING)
         self._names: list[str] = []
         self.add(health_pb2_grpc.add_HealthServicer_to_server, self.health)
         self.port = 0
