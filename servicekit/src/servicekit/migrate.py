@@ -5,12 +5,14 @@ before anything is changed; see `command_line`.
 """
 
 import sys
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
+import structlog
 from sqlalchemy.exc import DBAPIError
 
 from servicekit import selftest
@@ -20,6 +22,10 @@ from servicekit.schema.findings import Findings, Refused
 # Alembic is imported where it is used: it is a quarter of what a service imports, and one that serves does not need it.
 if TYPE_CHECKING:
     from alembic.config import Config
+
+log = structlog.get_logger()
+
+_LOOK_SECONDS = 1
 
 # A look at the database before a migration, which changes nothing.
 Inspect = Callable[[sa.Connection], Findings]
@@ -89,6 +95,38 @@ def upgrade(engine: sa.Engine, service: str, migrations: Path, revision: str = "
         _with_selftest(config, service, sa.Table.create)
 
     _run(engine, service, migrations, act, upward=True)
+
+
+def wait(engine: sa.Engine, service: str, migrations: Path) -> None:
+    """Return when others have migrated the tables; a database that is away is waited for as well."""
+    told = ""
+    while why := _why_not_yet(engine, service, migrations):
+        if why != told:
+            log.info("waiting_for_tables", cause=why)
+        told = why
+        time.sleep(_LOOK_SECONDS)
+
+
+def _why_not_yet(engine: sa.Engine, service: str, migrations: Path) -> str:
+    try:
+        with engine.connect() as connection:
+            migrated = _is_migrated(connection, service, migrations)
+    except DBAPIError as error:
+        return describe(error)
+    return "" if migrated else "the tables are not migrated to the version that is needed here"
+
+
+def _is_migrated(connection: sa.Connection, service: str, migrations: Path) -> bool:
+    """Whether the tables are at the last version of these migrations, or at one that only later ones know."""
+    from alembic.runtime.migration import MigrationContext  # noqa: PLC0415
+    from alembic.script import ScriptDirectory  # noqa: PLC0415
+
+    scripts = ScriptDirectory(str(migrations))
+    earlier = {script.revision for script in scripts.walk_revisions()} - set(scripts.get_heads())
+    context = MigrationContext.configure(connection, opts={"version_table": version_table(service)})
+    versions = context.get_current_heads()
+    is_finished = sa.inspect(connection).has_table(selftest.table_of(service).name)
+    return is_finished and bool(versions) and earlier.isdisjoint(versions)
 
 
 def downgrade(engine: sa.Engine, service: str, migrations: Path, revision: str = "base") -> None:

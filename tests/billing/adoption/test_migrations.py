@@ -1,5 +1,7 @@
 """A new database: up, down and up again; the models are what the migrations make."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import sqlalchemy as sa
 from billing import adoption
 from billing.__main__ import MIGRATIONS
@@ -19,6 +21,24 @@ def test_up_down_and_up_again_gives_the_same_tables(database_url):
     migrate.upgrade(engine, "billing", MIGRATIONS)
     assert layout(engine) == first
     engine.dispose()
+
+
+def test_whoever_waits_for_the_tables_goes_on_when_they_are_at_this_version_or_a_later_one(database_url, monkeypatch):
+    monkeypatch.setattr(migrate, "_LOOK_SECONDS", 0.02)
+    engine, others = engines.create_engine(database_url), engines.create_engine(database_url)
+
+    with ThreadPoolExecutor(1) as waiting:
+        waits = waiting.submit(migrate.wait, others, "billing", MIGRATIONS)
+        assert migrate._why_not_yet(engine, "billing", MIGRATIONS)
+        migrate.upgrade(engine, "billing", MIGRATIONS, "0001")
+        assert migrate._why_not_yet(engine, "billing", MIGRATIONS)
+        migrate.upgrade(engine, "billing", MIGRATIONS)
+        waits.result(timeout=60)
+    with engine.begin() as connection:
+        connection.exec_driver_sql("UPDATE alembic_version_billing SET version_num = '9999'")
+    migrate.wait(others, "billing", MIGRATIONS)
+    engine.dispose()
+    others.dispose()
 
 
 # Every service has these, whatever its tables are.

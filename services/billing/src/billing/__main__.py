@@ -74,10 +74,12 @@ def main() -> None:
             serve(BillingSettings.load())
         case ["migrate", *options] if options in ([], ["--check"]):
             bring_up_to_date(MigrationSettings.load(), options)
+        case ["migrate", "--wait"]:
+            wait_for_tables(MigrationSettings.load())
         case ["doctor"]:
             sys.exit(examine(MigrationSettings.load()))
         case _:
-            sys.exit("usage: python -m billing [migrate [--check] | doctor]")
+            sys.exit("usage: python -m billing [migrate [--check | --wait] | doctor]")
 
 
 def serve(settings: BillingSettings) -> None:
@@ -90,6 +92,11 @@ def bring_up_to_date(settings: MigrationSettings, options: Sequence[str]) -> Non
     logs.configure("billing", log_format=settings.log_format, level=settings.log_level)
     engine = engines.create_engine(settings.database_url, answer_seconds=engines.PATIENT)
     migrate.command_line(engine, "billing", MIGRATIONS, adoption.inspect, options)
+
+
+def wait_for_tables(settings: MigrationSettings) -> None:
+    logs.configure("billing", log_format=settings.log_format, level=settings.log_level)
+    migrate.wait(engines.create_engine(settings.database_url), "billing", MIGRATIONS)
 
 
 def examine(settings: MigrationSettings) -> int:

@@ -39,16 +39,23 @@ def main() -> None:
             serve(NotifySettings.load())
         case ["migrate", *options] if options in ([], ["--check"]):
             bring_up_to_date(MigrationSettings.load(), options)
+        case ["migrate", "--wait"]:
+            wait_for_tables(MigrationSettings.load())
         case ["doctor"]:
             sys.exit(examine(MigrationSettings.load()))
         case _:
-            sys.exit("usage: python -m notify [migrate [--check] | doctor]")
+            sys.exit("usage: python -m notify [migrate [--check | --wait] | doctor]")
 
 
 def bring_up_to_date(settings: MigrationSettings, options: Sequence[str]) -> None:
     logs.configure("notify", log_format=settings.log_format, level=settings.log_level)
     engine = engines.create_engine(settings.database_url, answer_seconds=engines.PATIENT)
     migrate.command_line(engine, "notify", MIGRATIONS, adoption.inspect, options)
+
+
+def wait_for_tables(settings: MigrationSettings) -> None:
+    logs.configure("notify", log_format=settings.log_format, level=settings.log_level)
+    migrate.wait(engines.create_engine(settings.database_url), "notify", MIGRATIONS)
 
 
 def examine(settings: MigrationSettings) -> int:

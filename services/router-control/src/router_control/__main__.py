@@ -53,12 +53,14 @@ def main() -> None:
             serve(RouterControlSettings.load())
         case ["migrate", *options] if options in ([], ["--check"]):
             bring_up_to_date(MigrationSettings.load(), options)
+        case ["migrate", "--wait"]:
+            wait_for_tables(MigrationSettings.load())
         case ["doctor"]:
             sys.exit(examine(MigrationSettings.load()))
         case ["reencrypt"]:
             reencrypt(VaultSettings.load())
         case _:
-            sys.exit("usage: python -m router_control [migrate [--check] | doctor | reencrypt]")
+            sys.exit("usage: python -m router_control [migrate [--check | --wait] | doctor | reencrypt]")
 
 
 def selftest_of(engine: sa.Engine) -> SelfTest:
@@ -95,6 +97,11 @@ def bring_up_to_date(settings: MigrationSettings, options: Sequence[str]) -> Non
     _log_as(settings)
     engine = engines.create_engine(settings.database_url, answer_seconds=engines.PATIENT)
     migrate.command_line(engine, "router_control", MIGRATIONS, adoption.inspect, options)
+
+
+def wait_for_tables(settings: MigrationSettings) -> None:
+    _log_as(settings)
+    migrate.wait(engines.create_engine(settings.database_url), "router_control", MIGRATIONS)
 
 
 def examine(settings: MigrationSettings) -> int:
