@@ -37,8 +37,7 @@ def post(
     for entry in entries:
         balances[entry.isp_id] += entry.amount_cents
         after.append(balances[entry.isp_id])
-    writes.update(isp_wallet.c.balance, isp_wallet.c.isp_id, balances)
-    writes.update(isp_wallet.c.last_updated, isp_wallet.c.isp_id, dict.fromkeys(balances, now))
+    writes.update(isp_wallet.c.balance, isp_wallet.c.isp_id, balances, {isp_wallet.c.last_updated: now})
     _insert_entries(writes, [pair for pair in zip(entries, after, strict=True) if pair[0].amount_cents], now)
     return after
 

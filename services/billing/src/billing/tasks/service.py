@@ -59,8 +59,9 @@ def lease(engine: Engine, policy: Policy, owner: str, duration: timedelta, asked
     """Lease due tasks to `owner`. Tasks whose time is over end here, and customers are told."""
 
     def work(connection: Connection) -> Sequence[LeasedTask]:
-        now = current_time(connection)
-        due = store.claim_due(connection, now, asked)
+        due, now = store.claim_due(connection, asked)
+        if now is None:
+            return ()
         live = _without_early_messages(connection, [task for task in due if task.expire_time > now], now)
         if over := [task for task in due if task.expire_time <= now]:
             expiring.expire(connection, policy, over, now)

@@ -1,10 +1,11 @@
 """Queries on tasks: written with their payment, leased, ended."""
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
+from servicekit.database import clock
 from servicekit.writes import Writes
 from sqlalchemy import Connection
 
@@ -33,13 +34,13 @@ _OPEN = sa.and_(
     _t.state == TaskState.OPEN,
     sa.or_(_t.router_id.is_(None), _t.router_id.not_in(sa.bindparam("busy", expanding=True))),
 )
-_FREE = sa.or_(_t.lease_expire_time.is_(None), _t.lease_expire_time <= _now)
+_FREE = sa.or_(_t.lease_expire_time.is_(None), _t.lease_expire_time <= clock())
 # Left to choose, MySQL reads and locks all that waits for any other router than the busy ones, and sorts it.
 _BY_DUE_TIME = "/*+ INDEX(tasks ix_tasks_kind_state_due_time_router_id) */"
 _CLAIM = (
-    sa.select(*_COLUMNS)
+    sa.select(*_COLUMNS, clock().label("now"))
     .prefix_with(_BY_DUE_TIME, dialect="mysql")
-    .where(_OPEN, _t.due_time <= _now, _FREE)
+    .where(_OPEN, _t.due_time <= clock(), _FREE)
     .order_by(_t.due_time)
     .limit(sa.bindparam("limit", type_=sa.Integer))
     .with_for_update(skip_locked=True)
@@ -139,10 +140,11 @@ def _row(task: NewTask, now: datetime) -> dict[str, Any]:
     }
 
 
-def claim_due(connection: Connection, now: datetime, asked: TaskFilter) -> list[Task]:
-    """Lock due tasks that nobody else is claiming, the longest due first."""
-    open_to = {"kinds": list(asked.kinds), "busy": sorted(asked.busy_router_ids)}
-    return [_task(row) for row in connection.execute(_CLAIM, {**open_to, "now": now, "limit": asked.limit})]
+def claim_due(connection: Connection, asked: TaskFilter) -> tuple[Sequence[Task], datetime | None]:
+    """Lock due tasks that nobody else is claiming, the longest due first; answers them and the time, if any is due."""
+    values = {"kinds": list(asked.kinds), "busy": sorted(asked.busy_router_ids), "limit": asked.limit}
+    rows = connection.execute(_CLAIM, values).all()
+    return [_task(row) for row in rows], rows[0].now if rows else None
 
 
 def _task(row: Any) -> Task:
@@ -230,8 +232,8 @@ def set_variant(
     """
     rows = list(connection.execute(_LOCK_WAITING, {"trans_ids": list(trans_ids)}))
     unsent = {row.id: row.trans_id for row in rows if row.leased_by is None}
-    writes.update(_t.variant, _t.id, {row.id: variant for row in rows})
-    writes.update(_t.due_time, _t.id, dict.fromkeys(unsent, now))
+    writes.update(_t.variant, _t.id, dict.fromkeys(unsent, variant), {_t.due_time: now})
+    writes.update(_t.variant, _t.id, {row.id: variant for row in rows if row.id not in unsent})
     return set(unsent.values())
 
 

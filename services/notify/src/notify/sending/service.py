@@ -10,7 +10,7 @@ import threading
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import sqlalchemy as sa
@@ -84,8 +84,9 @@ class Sending:
         return claim
 
     def _claim(self, connection: sa.Connection, limit: int) -> Claim:
-        now = current_time(connection)
-        due = store.due(connection, MessageState.QUEUED, now, limit)
+        due, now = store.due(connection, MessageState.QUEUED, limit)
+        if now is None:
+            return Claim((), ())
         claim = Claim(
             messages=[_claimed(message) for message in due if message.expire_time > now],
             expired=[message for message in due if message.expire_time <= now],
@@ -103,8 +104,9 @@ class Sending:
         return len(abandoned)
 
     def _settle(self, connection: sa.Connection) -> Sequence[DueMessage]:
-        now = current_time(connection)
-        abandoned = store.due(connection, MessageState.SENDING, now, MAX_ABANDONED)
+        abandoned, now = store.due(connection, MessageState.SENDING, MAX_ABANDONED)
+        if now is None:
+            return ()
         died = Outcome(OutcomeKind.UNKNOWN, "the process that was sending it died")
         dice = self._dice()
         store.move(connection, [_step(message, died, now, dice) for message in abandoned], now)
@@ -163,7 +165,9 @@ def unanswered(messages: Sequence[DueMessage], detail: str) -> EndedCall:
 
 def _claimed(message: DueMessage) -> DueMessage:
     """A due message as the claim leaves it."""
-    return replace(message, attempts=message.attempts + 1, fencing_token=message.fencing_token + 1)
+    message.attempts += 1
+    message.fencing_token += 1
+    return message
 
 
 def _step(message: DueMessage, outcome: Outcome, now: datetime, dice: float) -> store.Move:
