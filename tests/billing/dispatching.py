@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from datetime import timedelta
 
-from billing.notices.rules import Message
+from billing.notices.composing import Message
 from billing.payees.rules import Line
 from billing.schema import tasks
 from billing.tasks import service as leasing

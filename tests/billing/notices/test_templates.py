@@ -4,7 +4,7 @@ from collections import defaultdict
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from billing.notices import rules, throttle
+from billing.notices import composing, throttle
 from billing.notices.rules import Notice, Variant
 from billing.tasks.rules import AccessOutcome
 from gateway.operations import alarm
@@ -54,7 +54,7 @@ def digests():
     for topic in throttle.Topic:
         whom = customer if topic is throttle.Topic.PART_PAYMENT else staff
         tally = throttle.Tally(1, topic, "somebody", NOON, held_back=3, held_back_cents=100_000)
-        yield from rules.compose("task-1", throttle.digest(tally, whom, NOON + timedelta(hours=1)), None)
+        yield from composing.compose("task-1", throttle.digest(tally, whom, NOON + timedelta(hours=1)), None)
 
 
 def alarms():
@@ -65,9 +65,9 @@ def alarms():
 
 def test_every_event_and_variant_of_billing_is_among_them(told):
     events = {message.message_id.split(".")[1].partition(":")[0] for message in (*told, *digests())}
-    assert events == {"payment", *rules._OTHER_EVENTS}
+    assert events == {"payment", *composing._OTHER_EVENTS}
     to_customers = {message.template for message in told if message.phone == CUSTOMER_PHONE}
-    assert to_customers >= {rules._CUSTOMER_PAYMENT[variant][0] for variant in Variant}
+    assert to_customers >= {composing._CUSTOMER_PAYMENT[variant][0] for variant in Variant}
 
 
 def test_every_message_has_a_template_with_all_facts_it_needs_and_every_template_is_used(told):

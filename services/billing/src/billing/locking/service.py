@@ -4,7 +4,7 @@ Knows which rows are held, and how long a transaction may wait for one. Decides 
 """
 
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator
 from collections.abc import Set as AbstractSet
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -15,13 +15,11 @@ from typing import TypeVar
 import structlog
 from servicekit.database import transact
 from servicekit.rpc import call
-from servicekit.rpc.errors import RowLocked
 from sqlalchemy import Engine
 
 from billing.locking import store
 from billing.locking.rules import Row, RowsLocked
 
-Item = TypeVar("Item")
 T = TypeVar("T")
 
 log = structlog.get_logger()
@@ -163,26 +161,3 @@ class HeldRows:
 
     def _find(self, rows: Collection[Row]) -> frozenset[Row]:
         return frozenset(transact(self._engine, lambda connection: store.find_held(connection, rows)))
-
-
-def by_halves(items: Sequence[Item], work: Callable[[Sequence[Item]], list[T]]) -> list[T]:
-    """Work on all items, or, if a row is held and nobody knows for which of them, on the halves of them apart.
-
-    Raises RowLocked for those that have to wait, when the others are done.
-    """
-    try:
-        return work(items)
-    except RowLocked:
-        if len(items) == 1 or call.remaining() <= 0:
-            raise
-    middle = len(items) // 2
-    done: list[T] = []
-    fault = None
-    for half in (items[:middle], items[middle:]):
-        try:
-            done += by_halves(half, work)
-        except RowLocked as error:
-            fault = error
-    if fault:
-        raise fault
-    return done

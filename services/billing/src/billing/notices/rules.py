@@ -1,10 +1,10 @@
 """Who is told what. Pure.
 
 A message task keeps one Notice: recipients and facts. Which text is true may change while the task waits, so the
-messages are composed when the task is leased, from the notice and the task's variant.
+messages are composed when the task is leased, from the notice and the task's variant: see composing.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
@@ -28,16 +28,6 @@ class Variant(StrEnum):
     PARTIAL = "partial"
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
-    """One SMS: notify's template and its facts."""
-
-    message_id: str
-    phone: str
-    template: str
-    facts: dict[str, str]
-
-
 @dataclass(slots=True)
 class Notice:
     """What a message task keeps. `event` is part of the messages' ids: unique for its payment.
@@ -55,65 +45,6 @@ class Notice:
     @property
     def has_recipients(self) -> bool:
         return bool(self.customer or self.isp or self.admins)
-
-
-# variant -> (the customer's template, the predecessor's word for staff)
-_CUSTOMER_PAYMENT = {
-    Variant.WAITING: ("customer_waiting", "FAILED (DATE UPDATED)"),
-    Variant.CONNECTED: ("customer_connected", "CONNECTED"),
-    Variant.GIVEN_UP: ("customer_unassigned_line", "FAILED (DATE UPDATED)"),
-    Variant.NO_LINE: ("customer_unassigned_line", "NO ROUTER CONFIGURED"),
-    Variant.PARTIAL: ("customer_partial", "INSUFFICIENT PAYMENT"),
-}
-
-# event -> (the customer's template, the staff's template)
-_OTHER_EVENTS = {
-    "reconnected": ("customer_reconnected", "reconnection_done"),
-    "expired": ("customer_expired", "system_error"),
-    "line_error": ("", "system_error"),
-    "credits": ("", "credits_purchased"),
-    "service": ("", "service_payment"),
-    "unmatched": ("", "unmatched_payment"),
-    "conflict": ("", "conflicting_payment"),
-    "receipt_digest": ("", "receipt_digest"),
-    "part_receipt_digest": ("", "receipt_digest"),
-    "account_receipt_digest": ("", "receipt_digest"),
-    "reconnection_digest": ("", "reconnection_digest"),
-    "unmatched_digest": ("", "unmatched_digest"),
-    "conflict_digest": ("", "conflict_digest"),
-    "line_digest": ("", "line_digest"),
-    "part_payment_digest": ("customer_partial_digest", ""),
-    "unreadable_digest": ("", "unreadable_digest"),
-}
-
-
-def compose(trans_id: str, notice: Notice, variant: Variant | None, router_name: str = "") -> list[Message]:
-    """The messages of a notice as things stand; a router without a name is called by its id."""
-    facts = notice.facts | ({"router": router_name or str(notice.router_id)} if notice.router_id else {})
-    if variant:
-        customer_template, reconnection = _CUSTOMER_PAYMENT[variant]
-        staff_template, staff_facts = "payment_notice", facts | {"reconnection": reconnection}
-    else:
-        customer_template, staff_template = _OTHER_EVENTS[notice.event.partition(":")[0]]
-        staff_facts = facts
-    messages = [
-        Message(f"{trans_id}.{notice.event}.{role}", phone, staff_template, staff_facts)
-        for role, phone in _staff(notice)
-    ]
-    if customer_template and notice.customer:
-        id_ = f"{trans_id}.{notice.event}.customer"
-        messages.insert(0, Message(id_, notice.customer, customer_template, facts))
-    return messages
-
-
-def _staff(notice: Notice) -> Iterator[tuple[str, str]]:
-    """Roles and numbers, each number once however it is written: its last nine digits tell it."""
-    roles = [("isp", notice.isp), *((f"admin{n}", phone) for n, phone in enumerate(notice.admins, 1))]
-    seen: set[str] = set()
-    for role, phone in roles:
-        if phone and phone[-9:] not in seen:
-            seen.add(phone[-9:])
-            yield role, phone
 
 
 def of_settlement(settlement: Settlement, balance_cents: int, admins: Sequence[str]) -> tuple[Notice, Variant | None]:

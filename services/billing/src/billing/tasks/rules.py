@@ -11,7 +11,8 @@ import orjson
 
 from billing import calendar
 from billing.notices import rules as notices
-from billing.notices.rules import Message, Notice, Variant
+from billing.notices.composing import Message, compose
+from billing.notices.rules import Notice, Variant
 from billing.payees.rules import Line
 from billing.payments.settlement import Settlement
 from servicekit import backoff
@@ -87,7 +88,7 @@ def handed_out(
     """The work as it is now: messages are composed. Those of a digest belong to no payment: its task names them."""
     if isinstance(work, Line):
         return work
-    return notices.compose(trans_id or f"task-{task_id}", work, variant, router_name)
+    return compose(trans_id or f"task-{task_id}", work, variant, router_name)
 
 
 @dataclass(slots=True)
@@ -156,11 +157,6 @@ class Task:
     def router_id(self) -> int:
         """The router of the line that it is about; 0: it is about none."""
         return self.work.router_id or 0
-
-    @property
-    def is_new_line(self) -> bool:
-        """Whether it is a line that is asked for for the first time."""
-        return isinstance(self.work, Line) and self.fencing_token == 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,20 +9,22 @@ from datetime import datetime, timedelta
 
 import structlog
 from servicekit.database import current_time, transact
+from servicekit.rpc.errors import RowLocked
 from servicekit.writes import together
 from sqlalchemy import Connection, Engine
 
+from billing.locking.halving import by_halves
 from billing.locking.rules import Row, RowKind
-from billing.locking.service import HeldRows, Locking, by_halves
+from billing.locking.service import HeldRows, Locking
 from billing.notices import rules as notices
-from billing.notices import service as digests
-from billing.notices.rules import Message, Notice, Variant
+from billing.notices.composing import Message
+from billing.notices.rules import Notice, Variant
 from billing.payees import store as payees
 from billing.payees.rules import Line
 from billing.payments import store as payments
 from billing.payments.timeline import TimelineEntry
 from billing.policy import Policy
-from billing.tasks import expiring, failing, rules, store
+from billing.tasks import expiring, failing, rules, store, telling
 from billing.tasks.rules import (
     ANSWERED,
     CONFIRMED,
@@ -62,37 +64,27 @@ def lease(engine: Engine, policy: Policy, owner: str, duration: timedelta, asked
         due, now = store.claim_due(connection, asked)
         if now is None:
             return ()
-        live = _without_early_messages(connection, [task for task in due if task.expire_time > now], now)
         if over := [task for task in due if task.expire_time <= now]:
             expiring.expire(connection, policy, over, now)
-        live = _without_silent(connection, policy, live, now)
-        store.lease(connection, [task.task_id for task in live], owner, now + duration)
-        with together(connection) as writes:
-            payments.insert_timeline(writes, [_asking(task) for task in live if task.is_new_line], now)
-        routers = {task.work.router_id for task in live if isinstance(task.work, Notice) and task.work.router_id}
-        names = store.router_names(connection, routers)
-        return [_leased(task, names) for task in live]
+        lines = [task for task in due if task.expire_time > now and isinstance(task.work, Line)]
+        notices = [task for task in due if task.expire_time > now and isinstance(task.work, Notice)]
+        if notices:
+            notices = telling.sendable(connection, policy, notices, now)
+        store.lease(connection, [task.task_id for task in lines + notices], owner, now + duration)
+        _begin(connection, [task for task in lines if task.fencing_token == 0], now)
+        names = store.router_names(connection, {task.router_id for task in notices if task.router_id})
+        return [_leased(task, names) for task in lines + notices]
 
     return transact(engine, work)
 
 
-def _without_early_messages(connection: Connection, tasks: Sequence[Task], now: datetime) -> list[Task]:
-    """Leave out "your site cannot be reached" of lines that nobody has tried before: we were away, not they."""
+def _begin(connection: Connection, new: Sequence[Task], now: datetime) -> None:
+    """Note that lines are asked for for the first time; if that is late, what is told of them waits for the answer."""
     earliest = now + rules.MIN_MESSAGE_DELAY
-    waiting = {task.trans_id for task in tasks if task.variant is Variant.WAITING}
-    late = {task.trans_id for task in tasks if task.is_new_line and task.create_time + rules.MESSAGE_DELAY < earliest}
-    early = store.find_untried(connection, waiting)
-    if early | late:
-        store.delay_waiting(connection, early | late, earliest)
-    return [task for task in tasks if task.variant is not Variant.WAITING or task.trans_id not in early]
-
-
-def _without_silent(connection: Connection, policy: Policy, tasks: Sequence[Task], now: datetime) -> list[Task]:
-    """Leave out messages whose recipients have all been sent enough in this hour, and those that must wait."""
-    fresh = [task for task in tasks if isinstance(task.work, Notice) and task.fencing_token == 0]
-    waiting = digests.hold_back(connection, policy, fresh, now)
-    live = [task for task in tasks if task.task_id not in waiting]
-    return [task for task in live if isinstance(task.work, Line) or task.work.has_recipients]
+    if late := {task.trans_id for task in new if task.create_time + rules.MESSAGE_DELAY < earliest}:
+        store.delay_waiting(connection, late, earliest)
+    with together(connection) as writes:
+        payments.insert_timeline(writes, [_asking(task) for task in new], now)
 
 
 def _asking(task: Task) -> TimelineEntry:
@@ -122,7 +114,10 @@ def complete(
             lambda locking: transact(engine, lambda connection: _complete(connection, policy, some, locking, caller))
         )
 
-    return by_halves(reports, take)
+    try:
+        return take(reports)
+    except RowLocked as error:
+        return by_halves(reports, take, error)
 
 
 def _complete(

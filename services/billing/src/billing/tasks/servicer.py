@@ -15,7 +15,7 @@ from sqlalchemy import Engine
 
 from billing.locking.service import HeldRows
 from billing.lookup import service as lookup
-from billing.notices.rules import Message
+from billing.notices.composing import Message
 from billing.payees.rules import Line
 from billing.policy import Policy
 from billing.precedence import Precedence

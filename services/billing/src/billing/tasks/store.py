@@ -155,10 +155,10 @@ def _task(row: Any) -> Task:
     )  # fmt: skip
 
 
-def find_untried(connection: Connection, trans_ids: Collection[str]) -> set[str]:
-    """Those of these payments whose line nobody has tried to switch yet."""
-    untried = (_t.kind == TaskKind.SET_ACCESS, _t.state == TaskState.OPEN, _t.fencing_token == 0)
-    query = sa.select(_t.trans_id).prefix_with(_BY_PAYMENT, dialect="mysql").where(_t.trans_id.in_(trans_ids), *untried)
+def find_never_leased(connection: Connection, trans_ids: Collection[str]) -> set[str]:
+    """Those of these payments whose line nobody has leased yet."""
+    new = (_t.kind == TaskKind.SET_ACCESS, _t.state == TaskState.OPEN, _t.fencing_token == 0)
+    query = sa.select(_t.trans_id).prefix_with(_BY_PAYMENT, dialect="mysql").where(_t.trans_id.in_(trans_ids), *new)
     return set(connection.execute(query).scalars()) if trans_ids else set()
 
 

@@ -104,7 +104,7 @@ def page(connection: sa.Connection, *, subject: str, state: str, before: int | N
 
 
 def due(connection: sa.Connection, state: MessageState, limit: int) -> tuple[Sequence[DueMessage], datetime | None]:
-    """At most `limit` messages of a state whose due time has come, oldest first, locked; and the time, if any is due."""
+    """At most `limit` due messages of a state, oldest first, locked; and the time, if there is one."""
     rows = connection.execute(_DUE, {"wanted": state, "most": limit}).all()
     return [DueMessage(*row[:-1]) for row in rows], rows[0].now if rows else None
 

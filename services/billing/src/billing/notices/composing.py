@@ -1,0 +1,78 @@
+"""The messages of a notice: which of notify's templates each recipient gets. Pure.
+
+A module of its own: it comes when a message goes out, rules when a payment comes in.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from billing.notices.rules import Notice, Variant
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One SMS: notify's template and its facts."""
+
+    message_id: str
+    phone: str
+    template: str
+    facts: dict[str, str]
+
+
+# variant -> (the customer's template, the predecessor's word for staff)
+_CUSTOMER_PAYMENT = {
+    Variant.WAITING: ("customer_waiting", "FAILED (DATE UPDATED)"),
+    Variant.CONNECTED: ("customer_connected", "CONNECTED"),
+    Variant.GIVEN_UP: ("customer_unassigned_line", "FAILED (DATE UPDATED)"),
+    Variant.NO_LINE: ("customer_unassigned_line", "NO ROUTER CONFIGURED"),
+    Variant.PARTIAL: ("customer_partial", "INSUFFICIENT PAYMENT"),
+}
+
+# event -> (the customer's template, the staff's template)
+_OTHER_EVENTS = {
+    "reconnected": ("customer_reconnected", "reconnection_done"),
+    "expired": ("customer_expired", "system_error"),
+    "line_error": ("", "system_error"),
+    "credits": ("", "credits_purchased"),
+    "service": ("", "service_payment"),
+    "unmatched": ("", "unmatched_payment"),
+    "conflict": ("", "conflicting_payment"),
+    "receipt_digest": ("", "receipt_digest"),
+    "part_receipt_digest": ("", "receipt_digest"),
+    "account_receipt_digest": ("", "receipt_digest"),
+    "reconnection_digest": ("", "reconnection_digest"),
+    "unmatched_digest": ("", "unmatched_digest"),
+    "conflict_digest": ("", "conflict_digest"),
+    "line_digest": ("", "line_digest"),
+    "part_payment_digest": ("customer_partial_digest", ""),
+    "unreadable_digest": ("", "unreadable_digest"),
+}
+
+
+def compose(trans_id: str, notice: Notice, variant: Variant | None, router_name: str = "") -> list[Message]:
+    """The messages of a notice as things stand; a router without a name is called by its id."""
+    facts = notice.facts | ({"router": router_name or str(notice.router_id)} if notice.router_id else {})
+    if variant:
+        customer_template, reconnection = _CUSTOMER_PAYMENT[variant]
+        staff_template, staff_facts = "payment_notice", facts | {"reconnection": reconnection}
+    else:
+        customer_template, staff_template = _OTHER_EVENTS[notice.event.partition(":")[0]]
+        staff_facts = facts
+    messages = [
+        Message(f"{trans_id}.{notice.event}.{role}", phone, staff_template, staff_facts)
+        for role, phone in _staff(notice)
+    ]
+    if customer_template and notice.customer:
+        id_ = f"{trans_id}.{notice.event}.customer"
+        messages.insert(0, Message(id_, notice.customer, customer_template, facts))
+    return messages
+
+
+def _staff(notice: Notice) -> Iterator[tuple[str, str]]:
+    """Roles and numbers, each number once however it is written: its last nine digits tell it."""
+    roles = [("isp", notice.isp), *((f"admin{n}", phone) for n, phone in enumerate(notice.admins, 1))]
+    seen: set[str] = set()
+    for role, phone in roles:
+        if phone and phone[-9:] not in seen:
+            seen.add(phone[-9:])
+            yield role, phone

@@ -1,0 +1,32 @@
+"""Which due messages may go out now: not before the line they tell of was tried, nor more in an hour than is wanted.
+
+A module of its own: it is about messages alone, service about all tasks.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy import Connection
+
+from billing.notices import service as digests
+from billing.notices.rules import Notice, Variant
+from billing.policy import Policy
+from billing.tasks import rules, store
+from billing.tasks.rules import Task
+
+
+def sendable(connection: Connection, policy: Policy, due: Sequence[Task], now: datetime) -> list[Task]:
+    """Those of these locked tasks that may go out now and have somebody left to tell."""
+    timely = _without_early(connection, due, now)
+    waiting = digests.hold_back(connection, policy, [task for task in timely if task.fencing_token == 0], now)
+    live = [task for task in timely if task.task_id not in waiting]
+    return [task for task in live if isinstance(task.work, Notice) and task.work.has_recipients]
+
+
+def _without_early(connection: Connection, due: Sequence[Task], now: datetime) -> list[Task]:
+    """Leave out "your site cannot be reached" of lines that nobody has asked for before: we were away, not they."""
+    waiting = {task.trans_id for task in due if task.variant is Variant.WAITING}
+    early = store.find_never_leased(connection, waiting)
+    if early:
+        store.delay_waiting(connection, early, now + rules.MIN_MESSAGE_DELAY)
+    return [task for task in due if task.variant is not Variant.WAITING or task.trans_id not in early]
