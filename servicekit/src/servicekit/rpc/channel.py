@@ -41,6 +41,8 @@ _OPTIONS: list[tuple[str, int | str]] = [
     # Reconnect soon after a restart: gRPC's own default waits up to two minutes.
     ("grpc.initial_reconnect_backoff_ms", 100),
     ("grpc.max_reconnect_backoff_ms", 2_000),
+    # A container that is replaced has another address: gRPC's own default asks for it only every 30 s.
+    ("grpc.dns_min_time_between_resolutions_ms", 1_000),
 ]
 
 if TYPE_CHECKING:
