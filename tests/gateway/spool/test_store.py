@@ -150,16 +150,6 @@ def test_only_one_process_may_own_the_directory(open_store, tmp_path):
         Store.open(tmp_path / "spool", MIB)
 
 
-def test_gateways_that_share_a_directory_own_the_first_free_place_and_go_on_with_what_they_find(tmp_path):
-    first, second = (Store.open_free(tmp_path, MIB) for _ in range(2))
-    insert(first, numbered(0, 3))
-    first.close()
-    third = Store.open_free(tmp_path, MIB)
-    assert (third.state.waiting, second.state.waiting) == (3, 0)
-    second.close()
-    third.close()
-
-
 @pytest.mark.parametrize("file", ["0000000001-00112233445566aa.spool", "rejected/0000000001-00112233445566aa.spool"])
 def test_a_spool_of_an_earlier_form_is_refused_by_name(tmp_path, file):
     path = tmp_path / "spool" / file

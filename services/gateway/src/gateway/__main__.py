@@ -18,6 +18,7 @@ from gateway.clients.channels import Targets
 from gateway.server import Server, configuration, limits_of_this_process, listening
 from gateway.settings import GatewaySettings, Role
 from gateway.spool.errors import DiskFailed, OldSpool, SpoolInUse
+from gateway.spool.sharing import SharedDirectory
 from gateway.spool.store import Store
 from servicekit import doctor
 
@@ -81,6 +82,7 @@ def _listen(settings: GatewaySettings) -> socket.socket:
 
 
 def _plan(settings: GatewaySettings) -> Plan:
+    shared = _shared(settings)
     return Plan(
         targets=Targets(
             settings.billing_target, settings.router_control_target, settings.notify_target, settings.certificate()
@@ -93,17 +95,23 @@ def _plan(settings: GatewaySettings) -> Plan:
             trusted_proxies=networks(settings.trusted_proxies),
         ),
         api_token=settings.api_token.get_secret_value(),
-        store=_store(settings),
+        store=_store(settings, shared),
+        shared=shared,
         admin_phones=settings.admin_phones,
     )
 
 
-def _store(settings: GatewaySettings) -> Store | None:
+def _shared(settings: GatewaySettings) -> SharedDirectory | None:
+    if settings.gateway_spool is None or not settings.gateway_spool_shared:
+        return None
+    return SharedDirectory(settings.gateway_spool, settings.gateway_spool_bytes)
+
+
+def _store(settings: GatewaySettings, shared: SharedDirectory | None) -> Store | None:
     if settings.gateway_role is Role.DISPATCHER or settings.gateway_spool is None:
         return None
-    opened = Store.open_free if settings.gateway_spool_shared else Store.open
     try:
-        return opened(settings.gateway_spool, settings.gateway_spool_bytes)
+        return shared.free() if shared else Store.open(settings.gateway_spool, settings.gateway_spool_bytes)
     except (SpoolInUse, OldSpool, DiskFailed, OSError) as error:
         sys.exit(f"rejesha: REJESHA_GATEWAY_SPOOL cannot be used: {error}")
 

@@ -32,6 +32,7 @@ from gateway.operations.health import WaitingCounts
 from gateway.refusals import answer_errors
 from gateway.spool.drain import Drain, DrainPace
 from gateway.spool.service import Spool
+from gateway.spool.sharing import SharedDirectory, take_over
 from gateway.spool.store import Store
 
 log = structlog.get_logger()
@@ -54,7 +55,9 @@ class Lifecycle:
 
 @dataclass(frozen=True)
 class Plan:
-    """What this process is to be. Times in seconds. Who takes in needs a store, which is closed at the end."""
+    """What this process is to be. Times in seconds. Who takes in needs a store, which is closed at the end; `shared` is
+    where it is, if other gateways keep theirs beside it.
+    """
 
     targets: Targets
     takes_in: bool
@@ -66,6 +69,7 @@ class Plan:
     validation_deadline: float = 3.0
     dispatch_limits: DispatchLimits = field(default_factory=DispatchLimits)
     store: Store | None = None
+    shared: SharedDirectory | None = None
     drain_pace: DrainPace = field(default_factory=DrainPace)
     admin_phones: Sequence[str] = ()
     alarm_pace: AlarmPace = field(default_factory=AlarmPace)
@@ -165,4 +169,5 @@ def _take_in(app: Starlette, plan: Plan, clients: Clients, stopping: asyncio.Eve
     app.state.counts = WaitingCounts(app.state.operations)
     drain = Drain(spool, billing, quarantine, callbacks.breaker, stopping, plan.drain_pace)
     alarm = Alarm(spool, callbacks.breaker, notify, plan.admin_phones, socket.gethostname(), plan.alarm_pace)
-    return [drain.run(), alarm.run(stopping)]
+    others = [take_over(plan.shared, spool, stopping)] if plan.shared else []
+    return [drain.run(), alarm.run(stopping), *others]

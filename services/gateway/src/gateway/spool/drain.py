@@ -21,7 +21,7 @@ from gateway.clients.billing import DEFERRED, Billing, Receipt
 from gateway.clients.quarantine import QUARANTINE_FULL, Quarantine
 from gateway.spool.breaker import CircuitBreaker
 from gateway.spool.errors import DiskFailed
-from gateway.spool.rules import Entry
+from gateway.spool.rules import CHANGED, Entry
 from gateway.spool.service import Spool
 from gateway.spool.store import Store
 from gateway.waiting import wait_for
@@ -265,8 +265,7 @@ def _read(entries: Sequence[Entry]) -> tuple[list[_Readable], list[tuple[Entry, 
     for entry in entries:
         callback = entry.callback
         if not entry.intact:
-            # Its amount may be another one now.
-            doubtful.append((entry, "body: the spool's disk has changed it"))
+            doubtful.append((entry, CHANGED))
             continue
         try:
             payment = parse_callback(callback.body, callback.source_address, callback.receive_time)

@@ -17,6 +17,9 @@ _ROW_BYTES, _INDEX_BYTES = 80, 96
 # The longest body with all that belongs to it, in whole pages.
 MAX_CALLBACK_BYTES = 80 * 1024
 
+# What is wrong with a callback that came back from the disk another than it went: its amount may be another one now.
+CHANGED = "body: the spool's disk has changed it"
+
 _CAUSES = {
     "UNAVAILABLE": "billing cannot be reached",
     "CANCELLED": "billing cannot be reached",

@@ -11,7 +11,6 @@ import sqlite3
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from itertools import count
 from pathlib import Path
 from typing import Any, Self
 
@@ -28,7 +27,7 @@ from gateway.spool.database import (
     transaction,
     translated,
 )
-from gateway.spool.errors import DiskFailed, SpoolInUse
+from gateway.spool.errors import DiskFailed
 from gateway.spool.recovery import open_sound
 from gateway.spool.rules import PAGE_BYTES, Entry, SpoolState, checksum, disk_bytes, microseconds, moment
 
@@ -74,17 +73,6 @@ class Store:
             os.close(lock)
             raise
         return store
-
-    @classmethod
-    def open_free(cls, directory: Path, max_bytes: int) -> Self:
-        """Own the first of the directories 1, 2, … in `directory` that no other gateway owns; raises as `open`.
-
-        So a gateway that is started again goes on with what one left that died.
-        """
-        for number in count(1):
-            with suppress(SpoolInUse):
-                return cls.open(directory / str(number), max_bytes)
-        raise AssertionError("numbers do not end")
 
     def close(self) -> None:
         """Let the directory go."""
