@@ -2,49 +2,18 @@
 
 import json
 import subprocess
-import threading
-import time
-from collections import Counter
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 
 import pymysql
 
-from tests.deploy.running import eventually, new_id
+from tests.deploy.load import load
+from tests.deploy.running import eventually
 
-REFERENCES = ("0949AQ", "0950AR", "0951AS", "ACC001", "SMS001")
-# The proxy lets one stranger have ten connections.
-AT_ONCE = 6
 # How much of an even share each replica must have had.
 FAIR = 0.5
 INSERTS = (
     "SELECT HOST, COUNT_STAR FROM performance_schema.events_statements_summary_by_host_by_event_name"
     " WHERE EVENT_NAME = 'statement/sql/insert' AND HOST IS NOT NULL"
 )
-
-
-@contextmanager
-def load(installation):
-    """Payments all the time; yields the ids of those that were answered 200, and the statuses of all."""
-    stop, accepted, statuses = threading.Event(), [], Counter()
-
-    def pay(number):
-        while not stop.is_set():
-            trans_id = new_id()
-            status = installation.pay(REFERENCES[number % len(REFERENCES)], trans_id).status_code
-            statuses[status] += 1
-            if status == 200:
-                accepted.append(trans_id)
-            time.sleep(0.1)  # a pace, not a wait
-
-    with ThreadPoolExecutor() as threads:
-        payers = [threads.submit(pay, number) for number in range(AT_ONCE)]
-        try:
-            yield accepted, statuses
-        finally:
-            stop.set()
-    for payer in payers:
-        payer.result()
 
 
 def inserts(installation):
@@ -81,8 +50,8 @@ def least_share(done, enough):
 
 
 def test_scaled_up_under_load_each_replica_gets_its_share_and_nothing_is_lost(installation):
-    with load(installation) as (accepted, statuses):
-        eventually(lambda: len(accepted) > 20)
+    with load(installation) as payments:
+        eventually(lambda: len(payments.accepted) > 20)
         scale = ("--scale", "billing=3", "--scale", "router-control=2", "--scale", "intake=2")
         installation.compose("up", "--detach", "--wait", "--no-recreate", *scale)
         # Each writes a row now and then to see whether it can: what is meant is the work of payments.
@@ -93,9 +62,9 @@ def test_scaled_up_under_load_each_replica_gets_its_share_and_nothing_is_lost(in
         eventually(lambda: least_share(since(of_billing, inserts(installation)), 300) > FAIR)
         eventually(lambda: least_share(since(of_routers, calls(installation)), 50) > FAIR)
         shares = since(of_billing, inserts(installation)), since(of_routers, calls(installation))
-    print(f"\n{len(accepted)} payments, of which billing and router-control then had", *shares)  # noqa: T201
-    assert set(statuses) == {200}
+    print(f"\n{len(payments.accepted)} payments, of which billing and router-control then had", *shares)  # noqa: T201
+    assert set(payments.statuses) == {"200"}
     eventually(lambda: installation.open_tasks() == 0)
-    eventually(lambda: set(accepted) <= installation.recorded())
+    eventually(lambda: set(payments.accepted) <= installation.recorded())
     installation.check_books()
     installation.compose("up", "--detach", "--wait", "--no-recreate")
