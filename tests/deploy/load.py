@@ -19,7 +19,7 @@ AT_ONCE = 6
 
 @dataclass
 class Load:
-    """What came of it: the TransIDs that were answered 200, how often each status and outcome, the longest answer in s."""
+    """What came of it: the TransIDs answered 200, how often each status and outcome, the longest wait (s)."""
 
     accepted: list[str] = field(default_factory=list)
     statuses: Counter[str] = field(default_factory=Counter)
