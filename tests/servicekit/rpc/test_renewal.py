@@ -1,6 +1,7 @@
 """A certificate is replaced while calls go on: none fails, and from then on the new one is shown."""
 
 import asyncio
+import os
 import socket
 import ssl
 import threading
@@ -162,6 +163,20 @@ def test_files_that_do_not_belong_together_are_left_aside_until_they_do(ours):
     assert certificate.current().chain == (other / certificates.CHAIN).read_bytes()
     (folder / certificates.CHAIN).unlink()
     assert certificate.current().key == (other / certificates.KEY).read_bytes()
+
+
+def test_files_that_become_usable_later_are_taken_although_nothing_was_written(ours):
+    """As where whoever writes them gives them to the process only afterwards."""
+    folder, other = ours.process("intake"), ours.process("intake", folder="other")
+    certificate, key = RenewedCertificate(folder), folder / certificates.KEY
+    first, right = certificate.current(), key.read_bytes()
+    key.write_bytes((other / certificates.KEY).read_bytes())
+    written = key.stat()
+    assert certificate.current() is first
+    key.write_bytes(right)
+    os.utime(key, ns=(written.st_atime_ns, written.st_mtime_ns))
+    assert key.stat().st_size == written.st_size
+    assert certificate.current() is not first
 
 
 def test_without_usable_files_nothing_starts(ours, tmp_path):

@@ -20,7 +20,8 @@ log = structlog.get_logger()
 # How long calls may go on on a channel that was replaced, in seconds: longer than any deadline of ours.
 _GRACE_SECONDS = 60
 
-Stamp = tuple[tuple[int, int, int], ...]
+# Of each file: its inode, when it was written, when its owner or mode was set, and its size.
+Stamp = tuple[tuple[int, int, int, int], ...]
 
 
 class RenewedCertificate:
@@ -60,12 +61,12 @@ class RenewedCertificate:
         )
 
 
-def _stamp_of(path: Path) -> tuple[int, int, int]:
+def _stamp_of(path: Path) -> tuple[int, int, int, int]:
     try:
         status = path.stat()
     except OSError:
-        return 0, 0, 0
-    return status.st_ino, status.st_mtime_ns, status.st_size
+        return 0, 0, 0, 0
+    return status.st_ino, status.st_mtime_ns, status.st_ctime_ns, status.st_size
 
 
 def for_server(certificate: RenewedCertificate) -> grpc.ServerCredentials:
