@@ -1,10 +1,10 @@
-"""What is posted to wallets and credits: each entry with the balance after it, a wallet that is missing made."""
+"""What is posted to wallets: each entry with the balance after it, a wallet that is missing made."""
 
 import pytest
 import sqlalchemy as sa
 from billing.ledger import store
-from billing.ledger.rules import CreditPurchase, EntryKind, WalletEntry
-from billing.schema import credit_transactions, isp_wallet, wallet_entries
+from billing.ledger.rules import EntryKind, WalletEntry
+from billing.schema import isp_wallet, wallet_entries
 from servicekit.writes import together
 from sqlalchemy.exc import IntegrityError
 
@@ -19,11 +19,11 @@ def entry(trans_id, cents, isp_id=1):
 def post(desk):
     """Posts in a transaction of its own; answers the wallet after each entry."""
 
-    def call(*entries, purchases=()):
+    def call(*entries):
         def work(connection):
             now = database.current_time(connection)
             with together(connection) as writes:
-                return store.post(connection, writes, entries, purchases, now)
+                return store.post(connection, writes, entries, now)
 
         return database.transact(desk.engine, work)
 
@@ -56,16 +56,3 @@ def test_no_payment_reaches_a_wallet_twice(post, desk):
     with pytest.raises(IntegrityError):
         post(entry("A1", 100))
     assert desk.wallet(1) == 100
-
-
-def test_bought_credits_are_added_by_their_kind_and_each_purchase_is_on_record(post, desk):
-    bought = [
-        CreditPurchase(1, "A1", "sms", 20, 50),
-        CreditPurchase(1, "A2", "sms", 1, 50),
-        CreditPurchase(1, "A3", "whatsapp", 5, 20),
-        CreditPurchase(2, "A4", "whatsapp", 2, 20),
-    ]
-    assert post(purchases=bought[:1]) == []
-    post(purchases=bought[1:])
-    assert (desk.credits(1), desk.credits(2)) == ((21, 5), (0, 2))
-    assert [row.total_amount for row in desk.rows(credit_transactions)] == [1000, 50, 100, 40]

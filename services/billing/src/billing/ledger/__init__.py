@@ -1,1 +1,1 @@
-"""Money and credits that payments move: the ISPs' wallets with their entries, and their credits."""
+"""Money that payments move: the ISPs' wallets with their entries."""

@@ -1,4 +1,4 @@
-"""What payments move on wallets and credits. Pure."""
+"""What payments move on wallets. Pure."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -21,14 +21,3 @@ class WalletEntry:
     trans_id: str
     kind: EntryKind
     amount_cents: int
-
-
-@dataclass(slots=True)
-class CreditPurchase:
-    """Credits bought: `credit_type` is the predecessor's "sms" or "whatsapp", `unit_cents` the price of one."""
-
-    isp_id: int
-    trans_id: str
-    credit_type: str
-    count: int
-    unit_cents: int

@@ -17,8 +17,8 @@ from servicekit.database import transact
 from servicekit.rpc import call
 from sqlalchemy import Engine
 
-from billing.locking import store
 from billing.locking.rules import Row, RowsLocked
+from billing.locking.store.held import find_held
 
 T = TypeVar("T")
 
@@ -160,4 +160,4 @@ class HeldRows:
         return held
 
     def _find(self, rows: Collection[Row]) -> frozenset[Row]:
-        return frozenset(transact(self._engine, lambda connection: store.find_held(connection, rows)))
+        return frozenset(transact(self._engine, lambda connection: find_held(connection, rows)))

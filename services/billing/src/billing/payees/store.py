@@ -8,8 +8,8 @@ import sqlalchemy as sa
 from servicekit.writes import Writes
 from sqlalchemy import Connection
 
-from billing.locking import store as locks
 from billing.locking.rules import RowKind
+from billing.locking.store import locks
 from billing.payees.rules import Customer, Isp, Payees
 from billing.schema import isps, pppoe_users
 

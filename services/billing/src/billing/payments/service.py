@@ -17,11 +17,13 @@ from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError
 
 from billing import calendar
+from billing.conflicts import service as conflicts
+from billing.credits import store as credit_store
 from billing.ledger import store as ledger
 from billing.locking.rules import Row, RowKind, RowsLocked
 from billing.locking.service import HeldRows, Locking
 from billing.payees import store as payees
-from billing.payments import conflicts, refusals, settlement, timeline
+from billing.payments import refusals, settlement, timeline
 from billing.payments import store as payments
 from billing.payments.rules import Content, Outcome, Payment, Receipt, normalise
 from billing.payments.settlement import Settlement
@@ -138,9 +140,10 @@ def apply(
     payees.move_due_dates(writes, _due_dates(settled))
     writes.send()
     on_wallets = [one.wallet_entry(one.isp) for one in settled if one.isp]
-    purchases = [one.credits for one in settled if one.credits]
     locking.queue(Row(RowKind.WALLET, entry.isp_id) for entry in on_wallets)
-    balances = iter(ledger.post(connection, writes, on_wallets, purchases, now, locking.seconds))
+    if purchases := [one.credits for one in settled if one.credits]:
+        credit_store.buy(connection, purchases, now, locking.seconds)
+    balances = iter(ledger.post(connection, writes, on_wallets, now, locking.seconds))
     entries: list[TimelineEntry] = []
     new_tasks: list[NewTask] = []
     for one in settled:

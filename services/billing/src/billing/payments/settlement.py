@@ -11,7 +11,8 @@ from functools import lru_cache
 
 from dateutil.relativedelta import relativedelta
 
-from billing.ledger.rules import CreditPurchase, EntryKind, WalletEntry
+from billing.credits.rules import CreditPurchase
+from billing.ledger.rules import EntryKind, WalletEntry
 from billing.payees.rules import Customer, Isp, IspAccount, Line, Payees
 from billing.payments.rules import Outcome, Payment, Receipt, UnmatchedReason, normalise
 

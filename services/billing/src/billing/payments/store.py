@@ -10,8 +10,6 @@ from servicekit.database import clock
 from servicekit.writes import Writes
 from sqlalchemy import Connection
 
-from billing.locking import store as locks
-from billing.locking.rules import RowKind
 from billing.payments.rules import Content, Outcome, Payment, Receipt, UnmatchedReason
 from billing.payments.settlement import Settlement
 from billing.payments.timeline import TimelineEntry
@@ -27,8 +25,6 @@ _FIND_RECORDED = sa.select(
 ).select_from(
     _always.outerjoin(paybill_payments, _p.trans_key.in_(sa.bindparam("trans_ids", expanding=True)))
 )  # fmt: skip
-
-_STORED = locks.UniqueLock(RowKind.PAYMENT, _p.TransAmount)
 
 
 def find_recorded(
@@ -125,23 +121,6 @@ def get_amounts(connection: Connection, trans_ids: Collection[str]) -> Mapping[s
     """The amounts in cents, by TransID."""
     rows = connection.execute(sa.select(_p.trans_key, _p.TransAmount).where(_p.trans_key.in_(trans_ids)))
     return {row.trans_key: row.TransAmount or 0 for row in rows}
-
-
-def lock(connection: Connection, trans_ids: Collection[str], seconds: float | None = None) -> None:
-    """Lock stored payments until the transaction ends.
-
-    `seconds`: how long it may wait for others; then RowsLocked.
-    """
-    _STORED.rows(connection, trans_ids, seconds)
-
-
-def find_conflicts(connection: Connection, trans_ids: Collection[str]) -> set[tuple[str, str]]:
-    """(TransID, content) of the conflicting deliveries that were reported before."""
-    deliveries = payment_deliveries.c
-    query = sa.select(deliveries.trans_id, deliveries.content).where(
-        deliveries.trans_id.in_(trans_ids), deliveries.conflicting.is_(True)
-    )
-    return {(row.trans_id, row.content) for row in connection.execute(query)}
 
 
 def insert_customer_transactions(writes: Writes, settlements: Iterable[Settlement], now: datetime) -> None:

@@ -1,7 +1,4 @@
-"""Keeps deliveries that contradict the first one of their TransID, and has the admins told.
-
-A module of its own: it only ever runs for a TransID that is stored already.
-"""
+"""Keeps deliveries that contradict the first one of their TransID, and has the admins told."""
 
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
@@ -12,6 +9,7 @@ import structlog
 from servicekit.writes import together
 from sqlalchemy import Connection
 
+from billing.conflicts import store
 from billing.locking.rules import Row, RowKind
 from billing.locking.service import Locking
 from billing.notices.rules import Notice
@@ -60,8 +58,8 @@ def report(
     trans_ids = {payment.trans_id for payment in contradicting}
     # Else two conflicts at once would get one number, and notify would take the second message for the first.
     locking.queue(Row(RowKind.PAYMENT, trans_id) for trans_id in trans_ids)
-    payments.lock(connection, trans_ids, locking.seconds)
-    new = list(_new(contradicting, first, payments.find_conflicts(connection, trans_ids)))
+    store.lock_payments(connection, trans_ids, locking.seconds)
+    new = list(_new(contradicting, first, store.find_reported(connection, trans_ids)))
     for one in new:
         facts = {"first": str(one.first), "second": str(one.second), "kept": one.is_kept}
         log.warning("payment_conflict", trans_id=one.payment.trans_id, **facts)

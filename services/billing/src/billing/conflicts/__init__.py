@@ -1,0 +1,1 @@
+"""Deliveries that contradict the first one of their TransID: kept beside it, and told."""

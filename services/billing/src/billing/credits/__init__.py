@@ -1,0 +1,1 @@
+"""Credits for messages, which ISPs buy by paying into accounts of their own."""

@@ -1,0 +1,58 @@
+"""Queries on the credits for messages that ISPs buy."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+import sqlalchemy as sa
+from sqlalchemy import Connection
+
+from billing.credits.rules import CreditPurchase
+from billing.locking.rules import RowKind
+from billing.locking.store import locks
+from billing.schema import credit_transactions, isp_credits
+
+_CREDITS = locks.UniqueLock(RowKind.CREDITS, isp_credits.c.sms_credits)
+
+
+def buy(connection: Connection, purchases: Sequence[CreditPurchase], now: datetime, seconds: float | None) -> None:
+    """Record purchases, and add them to the ISPs' credits.
+
+    These stay locked until the transaction ends. `seconds`: how long that may wait for others; then RowsLocked.
+    """
+    _CREDITS.rows(connection, {bought.isp_id for bought in purchases}, seconds)
+    connection.execute(sa.insert(credit_transactions), [_purchase(bought, now) for bought in purchases])
+    totals: dict[int, list[int]] = {}
+    for bought in purchases:
+        total = totals.setdefault(bought.isp_id, [0, 0])
+        total[bought.credit_type == "whatsapp"] += bought.count
+    for isp_id, (sms, whatsapp) in sorted(totals.items()):
+        _add(connection, isp_id, sms, whatsapp)
+
+
+def _purchase(bought: CreditPurchase, now: datetime) -> dict[str, object]:
+    return {
+        "isp_id": bought.isp_id,
+        "transaction_type": "purchase",
+        "credit_type": bought.credit_type,
+        "amount": bought.count,
+        "unit_price": bought.unit_cents,
+        "total_amount": bought.count * bought.unit_cents,
+        "reference": bought.trans_id,
+        "description": f"{bought.count} {bought.credit_type} credits by M-Pesa",
+        "created_at": now,
+    }
+
+
+def _add(connection: Connection, isp_id: int, sms: int, whatsapp: int) -> None:
+    columns = isp_credits.c
+    changed = connection.execute(
+        sa.update(isp_credits)
+        .where(columns.isp_id == isp_id)
+        .values(
+            sms_credits=sa.func.coalesce(columns.sms_credits, 0) + sms,
+            whatsapp_credits=sa.func.coalesce(columns.whatsapp_credits, 0) + whatsapp,
+        )
+    ).rowcount
+    if not changed:
+        row = {"isp_id": isp_id, "sms_credits": sms, "whatsapp_credits": whatsapp}
+        connection.execute(sa.insert(isp_credits), [row])
