@@ -15,7 +15,7 @@ import httpx
 import uvicorn
 from gateway.app import Lifecycle, Plan, create_app
 from gateway.clients.channels import Clients, Targets
-from gateway.connection_limits import Limits
+from gateway.connections import Limits
 from gateway.dispatcher.limits import DispatchLimits
 from gateway.dispatcher.service import Dispatcher
 from gateway.server import configuration

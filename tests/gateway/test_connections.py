@@ -10,7 +10,7 @@ from itertools import chain, repeat
 import pytest
 import structlog
 from gateway.callbacks.rules import Sources
-from gateway.connection_limits import Limits
+from gateway.connections import Limits
 from gateway_rig import Line, callback, head_of, run_gateway, until
 
 pytestmark = pytest.mark.anyio
@@ -210,7 +210,7 @@ async def insist(connection, data):
 
 
 async def test_over_the_limit_the_longest_waiting_goes_and_nobody_who_is_being_answered(world):
-    limits = Limits(connections=10)
+    limits = Limits(connections=10, wait=4)
     with structlog.testing.capture_logs() as events:
         async with run_gateway(world.plan(), limits=limits) as gateway:
             world.billing.fake.delay = 0.5
@@ -229,7 +229,7 @@ async def test_over_the_limit_the_longest_waiting_goes_and_nobody_who_is_being_a
 
 async def test_where_everybody_is_being_answered_a_new_one_is_refused_and_that_is_counted(world):
     with structlog.testing.capture_logs() as events:
-        async with run_gateway(world.plan(), limits=Limits(connections=3)) as gateway:
+        async with run_gateway(world.plan(), limits=Limits(connections=3, wait=4)) as gateway:
             world.billing.fake.delay = 0.5
             lines = [await Line.to(gateway) for _ in range(3)]
             for number, line in enumerate(lines):

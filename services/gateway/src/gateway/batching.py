@@ -9,17 +9,11 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Generic, TypeVar
 
 import structlog
-from servicekit.rpc.errors import (
-    Cancelled,
-    DeadlineExceeded,
-    NotFound,
-    ResourceExhausted,
-    ServiceError,
-    Unavailable,
-)
+from servicekit.rpc.errors import Cancelled, DeadlineExceeded, NotFound, ResourceExhausted, ServiceError, Unavailable
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
+Carry = Callable[[Sequence[Item]], Awaitable[Sequence[Result]]]
 
 log = structlog.get_logger()
 
@@ -38,17 +32,11 @@ _PATIENCE = 0.02
 class Batcher(Generic[Item, Result]):
     """Carries items in chained batches: the next one starts when one ends.
 
-    `carry` takes items and answers one result an item. `deadline` in seconds is how long a submitter waits at most,
-    queue included; `capacity` is how many may wait.
+    `carry`: as in carry_all. `deadline`: how long a submitter waits at most, queue included, in seconds. `capacity`:
+    how many may wait.
     """
 
-    def __init__(
-        self,
-        carry: Callable[[Sequence[Item]], Awaitable[Sequence[Result]]],
-        *,
-        deadline: float,
-        capacity: int = 10_000,
-    ) -> None:
+    def __init__(self, carry: Carry[Item, Result], *, deadline: float, capacity: int = 10_000) -> None:
         self._carry = carry
         self._deadline = deadline
         self._capacity = capacity
@@ -123,14 +111,11 @@ def _settle(answer: asyncio.Future[Result], result: Result | ServiceError) -> No
         answer.set_result(result)
 
 
-async def carry_all(
-    items: Sequence[Item], carry: Callable[[Sequence[Item]], Awaitable[Sequence[Result]]]
-) -> list[Result | ServiceError]:
+async def carry_all(items: Sequence[Item], carry: Carry[Item, Result]) -> list[Result | ServiceError]:
     """The result of each item, in order; of one that is to blame for a refusal, the error.
 
-    `carry` takes a batch and answers one result an item. When it refuses or breaks, the halves are tried apart,
-    down to the single item that is to blame. A service that is merely away raises through: asking it more often would
-    not help.
+    `carry` answers one result an item. When it refuses or breaks, the halves are tried apart, down to the item that is
+    to blame. A service that is merely away raises through: asking it more often would not help.
     """
     if not items:
         return []  # no service takes an empty batch

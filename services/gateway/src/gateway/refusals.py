@@ -4,6 +4,7 @@ Knows no routes.
 """
 
 from datetime import UTC, datetime
+from http import HTTPStatus
 from traceback import extract_tb
 
 import structlog
@@ -15,7 +16,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.types import Scope
 
-from gateway.callbacks.answers import Body, timestamp
+from gateway.callbacks.rules import Body, timestamp
 
 log = structlog.get_logger()
 
@@ -35,6 +36,13 @@ def rejected(error: str, now: datetime, *, quarantine_id: int | None = None) -> 
 def refusal(status: int, error: str, *, retry_after: int = 0) -> HTTPException:
     """What to raise to end a request with an answer that says no; `retry_after` in seconds."""
     return HTTPException(status, error, {"Retry-After": str(retry_after)} if retry_after else None)
+
+
+def refused_at_once(status: HTTPStatus, error: str) -> bytes:
+    """A whole answer that says no and ends the connection, where there is no application to answer."""
+    response = JSONResponse(rejected(error, datetime.now(UTC)), status, {"Connection": "close"})
+    head = b"".join(b"%b: %b\r\n" % header for header in response.raw_headers)
+    return b"HTTP/1.1 %d %b\r\n%b\r\n%b" % (status, status.phrase.encode(), head, bytes(response.body))
 
 
 def answer_errors(app: Starlette) -> None:

@@ -8,8 +8,7 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from gateway.app import Lifecycle
-from gateway.connection_limits import ConnectionLimiter, Limits
-from gateway.connections import connections_of
+from gateway.connections import Limits, connections_of
 
 # How long requests under way may take to end after a stop was asked for, in seconds.
 _GRACE = 10
@@ -41,7 +40,7 @@ def configuration(app: ASGIApp, host: str, port: int, limits: Limits) -> uvicorn
         host=host,
         port=port,
         loop="uvloop",
-        http=connections_of(ConnectionLimiter(limits)),
+        http=connections_of(limits),
         ws="none",
         lifespan="on",
         log_config=None,

@@ -5,7 +5,7 @@ from contextlib import suppress
 from datetime import UTC, datetime
 
 import structlog
-from servicekit.rpc.errors import DeadlineExceeded, RowLocked, ServiceError
+from servicekit.rpc.errors import DeadlineExceeded, InvalidArgument, RowLocked, ServiceError
 
 from gateway.batching import AWAY
 from gateway.callbacks.parsing import Payment, RawCallback
@@ -42,7 +42,7 @@ class Holding:
     ) -> Receipt:
         """Hold a payment that billing did not record; `successes` as they were counted before it was asked.
 
-        Raises `error` where billing breaks on a payment that is `quarantined` already.
+        Raises `error` where billing will never take it, or breaks on a payment that is `quarantined` already.
         """
         if isinstance(error, RowLocked):
             return await self.put_off(payment)
@@ -50,7 +50,7 @@ class Holding:
             # Done or not, handing it over once more is safe.
             self._note(error, successes)
             return await self.spool(payment)
-        if quarantined:
+        if quarantined or isinstance(error, InvalidArgument):
             raise error
         return await self._quarantine_payment(payment, error, successes)
 

@@ -17,10 +17,9 @@ from starlette.routing import Match, Route
 from starlette.types import Scope
 
 from gateway.callbacks import malformed, odd_bodies
-from gateway.callbacks.answers import recorded
 from gateway.callbacks.errors import MalformedCallback
 from gateway.callbacks.parsing import MAX_BODY_BYTES, RawCallback, parse_callback
-from gateway.callbacks.rules import Sources
+from gateway.callbacks.rules import Sources, recorded
 from gateway.callbacks.service import CallbackService
 from gateway.clients.billing import Receipt
 from gateway.refusals import refusal

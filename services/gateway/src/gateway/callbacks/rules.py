@@ -1,19 +1,35 @@
-"""Who may send callbacks. Pure.
+"""Who may send callbacks, and what a payment is answered. Pure: the clock is handed in.
 
-M-Pesa signs nothing, so a secret in the path and the sender's network are all there is to go by.
+M-Pesa signs nothing, so a secret in the path and the sender's network are all there is to go by. The keys of an answer
+are the predecessor's, with M-Pesa's ResultCode and ResultDesc beside them.
 """
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import lru_cache
 from hmac import compare_digest
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+from typing import Any
+
+from gateway.clients.billing import Receipt
 
 IpAddress = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
+Body = dict[str, Any]
 
 # Characters; what is longer is no address, even with a zone and a port, and must not fill the memory of addresses.
 _MAX_ADDRESS = 80
+
+# Outcomes after which the money is where it belongs; any other payment is held.
+_PLACED = {
+    "customer_paid",
+    "customer_partial",
+    "sms_credits",
+    "whatsapp_credits",
+    "service_payment",
+    "predecessor",
+}
 
 
 def networks(texts: Iterable[str]) -> tuple[Network, ...]:
@@ -73,3 +89,23 @@ def _read_ip_address(text: str) -> IpAddress | None:
     except ValueError:
         return None
     return getattr(address, "ipv4_mapped", None) or address
+
+
+def recorded(receipt: Receipt, now: datetime) -> Body:
+    """The payment is stored for good; `processingResult` says what became of it."""
+    result = {"outcome": receipt.outcome, "success": receipt.outcome in _PLACED, "repeated": receipt.repeated}
+    where = {"reason": receipt.reason, "ispId": receipt.isp_id, "customerId": receipt.customer_id}
+    return {
+        "ResultCode": 0,
+        "ResultDesc": "Accepted",
+        "success": True,
+        "processed": True,
+        "transactionId": receipt.trans_id,
+        "processingResult": result | {key: value for key, value in where.items() if value},
+        "timestamp": timestamp(now),
+    }
+
+
+def timestamp(moment: datetime) -> str:
+    """A moment as ISO 8601 in UTC with milliseconds: 2026-01-31T09:15:00.123Z."""
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -7,7 +7,7 @@ import asyncio
 from contextlib import suppress
 from weakref import WeakValueDictionary
 
-from servicekit.rpc.errors import InvalidArgument, ServiceError, Unavailable
+from servicekit.rpc.errors import ServiceError, Unavailable
 
 from gateway.batching import Batcher
 from gateway.callbacks.holding import Holding
@@ -60,9 +60,8 @@ class CallbackService:
     async def record(self, payment: Payment, *, quarantined: bool = False) -> Receipt:
         """What became of a payment that is now stored for good; outcome "spooled" when billing does not have it yet.
 
-        `quarantined`: its callback is in quarantine already, and is not put there again when billing breaks on it.
-        Raises InvalidArgument when billing will never take it, NotSpooled when nobody could store it, and ServiceError
-        when billing breaks on what is quarantined.
+        `quarantined`: its callback is in quarantine already, and is not put there again. Raises InvalidArgument when
+        billing will never take it, NotSpooled when nobody could store it, ServiceError when billing breaks on it.
         """
         async with self._locks.of(payment.trans_id):
             if payment.trans_id in self.spool.held:
@@ -76,8 +75,6 @@ class CallbackService:
         successes = self.breaker.successes
         try:
             receipt = await self._recorder.submit(payment)
-        except InvalidArgument:
-            raise
         except (ServiceError, TimeoutError) as error:
             return await self.holding.failed(payment, error, successes, quarantined=quarantined)
         if receipt.outcome == DEFERRED:

@@ -1,11 +1,12 @@
 """Asks router-control to switch lines. Protobuf stops here."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from rejesha.billing.v1 import task_service_pb2 as billing_pb
 from rejesha.router_control.v1 import router_control_service_pb2 as pb
+
+from gateway.clients.tasks import AccessTask, Report
 
 if TYPE_CHECKING:
     from rejesha.router_control.v1.router_control_service_pb2_grpc import RouterControlServiceAsyncStub
@@ -19,22 +20,6 @@ _OUTCOMES = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class LineResult:
-    """What became of one line: `outcome` as the protos name it, such as "CHANGED"; `detail` for the log."""
-
-    outcome: str
-    detail: str
-
-
-@dataclass(frozen=True, slots=True)
-class RouterAnswer:
-    """A router's name, "" when it has none, and what became of each user."""
-
-    router_name: str
-    results: Mapping[str, LineResult]
-
-
 class RouterControl:
     """`deadline`: of a call, in seconds."""
 
@@ -42,15 +27,22 @@ class RouterControl:
         self._stub = stub
         self._deadline = deadline
 
-    async def enable(self, router_id: int, usernames: Sequence[str]) -> RouterAnswer:
-        """Switch the lines of 1 to 1000 different users on, and read them back. Raises ServiceError."""
+    async def enable(self, tasks: Sequence[AccessTask]) -> list[Report]:
+        """Switch on the lines of one router, at most 1000, and read them back. Raises ServiceError."""
+        usernames = dict.fromkeys(task.username for task in tasks)
         changes = [pb.AccessChange(username=username, access=pb.ACCESS_ENABLED) for username in usernames]
-        request = pb.SetAccessRequest(router_id=router_id, changes=changes)
+        request = pb.SetAccessRequest(router_id=tasks[0].router_id, changes=changes)
         response = await self._stub.SetAccess(request, timeout=self._deadline)
-        return RouterAnswer(response.router_name, {result.username: _line(result) for result in response.results})
+        return list(_reports(tasks, response))
 
 
-def _line(result: pb.AccessResult) -> LineResult:
-    if outcome := _OUTCOMES.get(result.outcome):
-        return LineResult(outcome, result.detail)
-    return LineResult("ROUTER_ERROR", f"outcome {result.outcome}")
+def _reports(tasks: Sequence[AccessTask], response: pb.SetAccessResponse) -> Iterator[Report]:
+    results = {result.username: result for result in response.results}
+    for task in tasks:
+        result = results.get(task.username)
+        if result is None:
+            yield Report(task, "no result for this user", outcome="ROUTER_ERROR")
+        elif outcome := _OUTCOMES.get(result.outcome):
+            yield Report(task, result.detail, outcome=outcome, router_name=response.router_name)
+        else:
+            yield Report(task, f"outcome {result.outcome}", outcome="ROUTER_ERROR", router_name=response.router_name)

@@ -13,16 +13,13 @@ if TYPE_CHECKING:
 
 MAX_REPORTS = 1000
 _MAX_DETAIL = 500
-_MAX_OWNER = 100
 # In seconds: nothing waits in billing for a lease.
 _LEASE_DEADLINE = 5.0
 
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """A leased task. Its lease ends at `lease_end` by time.monotonic(): counted from before it was asked for, so never
-    too late.
-    """
+    """A leased task. `lease_end`: by time.monotonic(), counted from before it was asked for, so never too late."""
 
     task_id: int
     fencing_token: int
@@ -67,13 +64,13 @@ class Report:
 
 
 class Tasks:
-    """Leases go to `owner`, for `lease_seconds`."""
+    """Leases go to `owner`, of at most 100 characters, for `lease_seconds`."""
 
     def __init__(
         self, stub: "TaskServiceAsyncStub", owner: str, *, lease_seconds: float, report_deadline: float
     ) -> None:
         self._stub = stub
-        self._owner = owner[:_MAX_OWNER]
+        self._owner = owner
         self._lease_seconds = lease_seconds
         self._report_deadline = report_deadline
 
@@ -89,12 +86,10 @@ class Tasks:
     async def _lease(
         self, kind: pb.TaskKind.ValueType, max_tasks: int, busy_routers: Collection[int] = ()
     ) -> tuple[float, pb.LeaseTasksResponse]:
-        duration = Duration()
-        duration.FromMicroseconds(int(self._lease_seconds * 1e6))
         request = pb.LeaseTasksRequest(
             owner=self._owner,
             max_tasks=max_tasks,
-            lease_duration=duration,
+            lease_duration=Duration(seconds=int(self._lease_seconds), nanos=int(self._lease_seconds % 1 * 1e9)),
             busy_router_ids=sorted(busy_routers),
             kind=kind,
         )

@@ -14,8 +14,7 @@ class AccessWorker:
     """A router has at most one call at a time: `busy_routers` are those whose call is planned or under way."""
 
     def __init__(self, router_control: RouterControl, limits: DispatchLimits) -> None:
-        self.interval = limits.access_interval
-        self.busy_interval = limits.access_interval
+        self.interval = self.busy_interval = limits.access_interval
         self.calls_at_once = limits.max_routers_at_once
         self.deadline = limits.access_deadline
         self.busy_routers: set[int] = set()
@@ -31,18 +30,10 @@ class AccessWorker:
 
     async def call(self, tasks: Sequence[AccessTask]) -> list[Report]:
         """Switch the lines of one router on. Raises ServiceError."""
-        usernames = list(dict.fromkeys(task.username for task in tasks))
         try:
-            answer = await self._router_control.enable(tasks[0].router_id, usernames)
+            return await self._router_control.enable(tasks)
         except DeadlineExceeded:
             return [Report(task, "no answer in time", outcome="TIMED_OUT") for task in tasks]
-        reports = []
-        for task in tasks:
-            if line := answer.results.get(task.username):
-                reports.append(Report(task, line.detail, outcome=line.outcome, router_name=answer.router_name))
-            else:
-                reports.append(Report(task, "no result for this user", outcome="ROUTER_ERROR"))
-        return reports
 
     def refused(self, task: AccessTask, error: ServiceError) -> Report:
         """A line that router-control does not accept."""

@@ -1,5 +1,5 @@
-"""Leases due tasks of one kind, round by round, and has a worker carry them out: so many calls at once, and none that
-could outlast its lease. The next round does not wait for the work.
+"""Leases due tasks of one kind round by round, has a worker carry them out, and reports to billing. The next round does
+not wait for the work, nor the work for a report.
 """
 
 import asyncio
@@ -12,9 +12,8 @@ from servicekit.backoff import Backoff
 from servicekit.rpc.errors import ServiceError
 
 from gateway.batching import carry_all
-from gateway.clients.tasks import Leased, Report, Task
+from gateway.clients.tasks import MAX_REPORTS, Leased, Report, Task, Tasks
 from gateway.dispatcher.limits import DispatchLimits
-from gateway.dispatcher.reports import Reporter
 from gateway.waiting import wait_for
 
 log = structlog.get_logger()
@@ -26,13 +25,12 @@ _STOP_SECONDS = 0.25
 
 
 class Worker(Protocol[TaskT]):
-    """Carries out tasks of one kind, by calls to one service."""
+    """Carries out tasks of one kind: `calls_at_once` side by side, each for `deadline` seconds at most. While there is
+    work leases are `interval` seconds apart, `busy_interval` while payments come in so fast that it should wait.
+    """
 
-    # How far apart leases are asked for, in seconds, while there is work.
     interval: float
-    # And while payments come in so fast that whatever can wait should.
     busy_interval: float
-    # How many calls there may be side by side, and how long one may take, in seconds.
     calls_at_once: int
     deadline: float
 
@@ -68,7 +66,7 @@ class LeaseLoop(Generic[TaskT]):
         self,
         lease: Callable[[int, Collection[int]], Awaitable[Leased[TaskT]]],
         worker: Worker[TaskT],
-        reporter: Reporter,
+        reporter: "Reporter",
         limits: DispatchLimits,
         stopping: asyncio.Event,
         calm: asyncio.Event,
@@ -87,23 +85,18 @@ class LeaseLoop(Generic[TaskT]):
         self._no_answer = Backoff(limits.first_pause, limits.max_pause)
 
     async def run(self) -> None:
-        """Work until `stopping` is set, then wait for what is under way."""
+        """Work until `stopping` is set, then wait for what is under way and for its reports."""
         while not self._stopping.is_set():
             try:
                 await self._round()
-            except ServiceError as error:
-                await self._pause(error.reason)
-            except Exception:
-                # A loop that ended would leave paid lines off without a word.
-                log.exception("dispatcher_round_broken")
-                await self._pause("INTERNAL")
+            except Exception as error:  # a loop that ended would leave paid lines off without a word
+                pause, away = self._no_lease.failed(), isinstance(error, ServiceError)
+                reason = getattr(error, "reason", "INTERNAL")
+                log.warning("lease_failed", reason=reason, pause=round(pause, 2), exc_info=not away)
+                await wait_for(self._stopping, pause)
         while self._under_way:
             await asyncio.wait(self._under_way)
-
-    async def _pause(self, reason: str) -> None:
-        pause = self._no_lease.failed()
-        log.warning("lease_failed", reason=reason, pause=round(pause, 2))
-        await wait_for(self._stopping, pause)
+        await self._reporter.drain()
 
     async def _round(self) -> None:
         """Lease and start once, and wait until the next round shall begin."""
@@ -112,12 +105,10 @@ class LeaseLoop(Generic[TaskT]):
         started = await self._lease_and_start()
         if not self._calm.is_set():
             await self._wait_for_calm(began + self._worker.busy_interval)
-            return
-        if started >= self._limits.max_tasks:
-            return  # more is due
-        await wait_for(self._stopping, _until(began + self._worker.interval))
-        if not started:
-            await wait_for(self._freed, _until(began + self._limits.poll))
+        elif started < self._limits.max_tasks:  # otherwise more is due
+            await wait_for(self._stopping, _until(began + self._worker.interval))
+            if not started:
+                await wait_for(self._freed, _until(began + self._limits.poll))
 
     async def _wait_for_calm(self, moment: float) -> None:
         """Wait until payments come in more slowly, but not beyond a moment."""
@@ -137,30 +128,25 @@ class LeaseLoop(Generic[TaskT]):
         else:
             self._calm.set()
         for piece in self._worker.split(leased.tasks):
-            self._start(piece)
+            self._held += len(piece)
+            work = asyncio.create_task(self._carry_out(piece))
+            self._under_way.add(work)
+            work.add_done_callback(self._under_way.discard)
         return len(leased.tasks)
 
-    def _start(self, tasks: Sequence[TaskT]) -> None:
-        self._held += len(tasks)
-        work = asyncio.create_task(self._carry_out(tasks))
-        self._under_way.add(work)
-        work.add_done_callback(self._under_way.discard)
-
     async def _carry_out(self, tasks: Sequence[TaskT]) -> None:
-        reports: Sequence[Report] = ()
         try:
-            reports = await self._call_in_time(tasks)
+            self._reporter.add(await self._call_in_time(tasks))
         except ServiceError as error:
-            reports = await self._give_back(tasks, error)
+            self._reporter.add(await self._give_back(tasks, error))
         except Exception:
             # The leases run out, and the tasks are carried out again.
             log.exception("worker_broken")
         finally:
-            self._held -= len(tasks)
             # The next tasks need not wait for what billing makes of the report.
+            self._held -= len(tasks)
             self._worker.ended(tasks)
             self._freed.set()
-        self._reporter.add(reports)
 
     async def _call_in_time(self, tasks: Sequence[TaskT]) -> Sequence[Report]:
         """Carry out tasks of one lease, unless the call could outlast it. Raises ServiceError: the service is away."""
@@ -180,6 +166,62 @@ class LeaseLoop(Generic[TaskT]):
         log.warning("tasks_postponed", service=error.service, tasks=len(tasks), reason=error.reason)
         await wait_for(self._stopping, pause)
         return [Report(task, f"{error.service}: {error.reason}") for task in tasks]
+
+
+class Reporter:
+    """Sends reports in chained calls: what comes while a call is under way goes with the next one.
+
+    Reports that cannot be delivered are dropped: the lease runs out and the tasks are carried out again.
+    """
+
+    def __init__(self, tasks: Tasks, limits: DispatchLimits, stopping: asyncio.Event) -> None:
+        self._tasks = tasks
+        self._stopping = stopping
+        self._backoff = Backoff(limits.first_pause, limits.max_pause)
+        self._waiting: list[Report] = []
+        self._sender: asyncio.Task[None] | None = None
+
+    def add(self, reports: Sequence[Report]) -> None:
+        """Let them go with the next call. Does not wait."""
+        self._waiting.extend(reports)
+        if self._sender is None or self._sender.done():
+            self._sender = asyncio.create_task(self._send())
+
+    async def drain(self) -> None:
+        """Wait until all reports are delivered or dropped."""
+        if self._sender:
+            await self._sender
+
+    async def _send(self) -> None:
+        while batch := self._waiting[:MAX_REPORTS]:
+            del self._waiting[:MAX_REPORTS]
+            last_try = self._stopping.is_set()
+            try:
+                results = await carry_all(batch, self._complete)
+            except ServiceError as error:
+                await self._keep(batch, error, last_try=last_try)
+            except Exception:
+                log.exception("reports_broken", count=len(batch))
+            else:
+                self._backoff.succeeded()
+                for report, refusal in zip(batch, results, strict=True):
+                    if refusal:
+                        log.error("report_refused", task_id=report.task.task_id, reason=refusal.told)
+
+    async def _keep(self, batch: Sequence[Report], error: ServiceError, *, last_try: bool) -> None:
+        """Hold on to reports whose leases last longer than the pause, and drop the others."""
+        pause = self._backoff.failed()
+        kept = [] if last_try else [report for report in batch if report.task.lease_left > pause]
+        log.warning("reports_not_taken", kept=len(kept), dropped=len(batch) - len(kept), reason=error.reason)
+        self._waiting[:0] = kept
+        if kept:
+            await wait_for(self._stopping, pause)
+
+    async def _complete(self, reports: Sequence[Report]) -> Sequence[None]:
+        if stale := await self._tasks.complete(reports):
+            # Someone else has leased them since; what they report counts.
+            log.info("reports_stale", task_ids=stale)
+        return [None] * len(reports)
 
 
 def _until(moment: float) -> float:

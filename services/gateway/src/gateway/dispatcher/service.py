@@ -10,10 +10,9 @@ from gateway.clients.notify import Notify
 from gateway.clients.router_control import RouterControl
 from gateway.clients.tasks import AccessTask
 from gateway.dispatcher.access import AccessWorker
-from gateway.dispatcher.leases import LeaseLoop
+from gateway.dispatcher.leases import LeaseLoop, Reporter
 from gateway.dispatcher.limits import DispatchLimits
 from gateway.dispatcher.messages import MessageWorker
-from gateway.dispatcher.reports import Reporter
 
 
 def owner() -> str:
@@ -26,11 +25,10 @@ class Dispatcher:
 
     def __init__(self, clients: Clients, owner: str, stopping: asyncio.Event, limits: DispatchLimits) -> None:
         tasks = MessageTasks(clients.tasks, owner, lease_seconds=limits.lease, report_deadline=limits.report_deadline)
-        # A line that is on should not wait for hundreds of messages to be reported.
-        self._reporters = [Reporter(tasks, limits, stopping) for _ in range(2)]
-        on_lines, on_messages = self._reporters
         access = AccessWorker(RouterControl(clients.router_control, deadline=limits.access_deadline), limits)
         messages = MessageWorker(Notify(clients.notify, deadline=limits.message_deadline), limits)
+        # A line that is on should not wait for hundreds of messages to be reported.
+        on_lines, on_messages = (Reporter(tasks, limits, stopping) for _ in range(2))
         calm = asyncio.Event()
         calm.set()
         self._access = LeaseLoop[AccessTask](tasks.lease_access, access, on_lines, limits, stopping, calm)
@@ -39,4 +37,3 @@ class Dispatcher:
     async def run(self) -> None:
         """Work until `stopping` is set, then finish what is under way and give back what is not."""
         await asyncio.gather(self._access.run(), self._messages.run())
-        await asyncio.gather(*(reporter.drain() for reporter in self._reporters))

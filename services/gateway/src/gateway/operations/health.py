@@ -8,7 +8,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse
 from servicekit.rpc.errors import ServiceError
 
-from gateway.callbacks.answers import Body, timestamp
+from gateway.callbacks.rules import Body, timestamp
 from gateway.callbacks.service import CallbackService
 from gateway.clients import health as client
 from gateway.clients.operations import Operations, Waiting

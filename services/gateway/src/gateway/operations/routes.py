@@ -15,10 +15,10 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from servicekit.rpc.errors import InvalidArgument, NotFound, ServiceError
 from starlette.exceptions import HTTPException
 
-from gateway.callbacks.answers import Body, recorded, timestamp
 from gateway.callbacks.errors import MalformedCallback
 from gateway.callbacks.parsing import Payment, parse_callback
 from gateway.callbacks.routes import not_stored, receive
+from gateway.callbacks.rules import Body, recorded, timestamp
 from gateway.callbacks.service import CallbackService
 from gateway.clients.billing import Receipt
 from gateway.clients.notify import MAX_LISTED, Notify

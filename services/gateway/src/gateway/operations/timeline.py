@@ -8,7 +8,7 @@ from typing import Any
 import orjson
 from servicekit.money import in_shillings
 
-from gateway.callbacks.answers import Body, timestamp
+from gateway.callbacks.rules import Body, timestamp
 from gateway.clients.timeline import Delivery, MessageRecord, PaymentRecord, PaymentTimeline, TaskRecord, TimelineEntry
 
 Moment = tuple[datetime, Body]

@@ -1,6 +1,4 @@
-"""Which callbacks go to the spool without asking billing: all of them while billing is away, and meanwhile and later
-those of a payment that waits there already.
-"""
+"""What goes to the spool without asking billing: all while it is away, and callbacks of a payment that waits there."""
 
 import time
 from collections import Counter
@@ -14,33 +12,31 @@ log = structlog.get_logger()
 
 
 class CircuitBreaker:
-    """Remembers that billing is away, so that not every callback has to wait to find it out.
-
-    `on_trip` is called each time that it opens; `cause` says why it did, "" while it is closed. `successes` counts what
-    billing has stored since the process started.
+    """Remembers that billing is away, so that not every callback has to wait to find it out. `on_trip` is called each
+    time that it opens; `cause` says why it did, "" while it is closed; `successes` counts what billing has stored.
     """
 
     def __init__(self, on_trip: Callable[[str], None]) -> None:
         self.successes = 0
         self.cause = ""
         self._on_trip = on_trip
-        self._since: float | None = None
+        self._opened = 0.0
 
     @property
     def is_open(self) -> bool:
         """Whether callbacks should go to the spool without asking billing."""
-        return self._since is not None
+        return bool(self.cause)
 
     @property
     def open_for(self) -> float:
         """How long it has been open, in seconds; 0 when it is not."""
-        return time.monotonic() - self._since if self._since is not None else 0.0
+        return time.monotonic() - self._opened if self.cause else 0.0
 
     def trip(self, cause: str) -> None:
         """Billing did not answer, or said that it cannot store."""
-        self.cause = cause
-        if self._since is None:
-            self._since = time.monotonic()
+        was_open, self.cause = self.is_open, cause
+        if not was_open:
+            self._opened = time.monotonic()
             log.warning("billing_away", cause=cause)
             self._on_trip(cause)
 
@@ -56,9 +52,9 @@ class CircuitBreaker:
 
     def retry(self) -> None:
         """Let billing be asked again."""
-        if self._since is not None:
+        if self.cause:
             log.info("billing_asked_again", seconds=round(self.open_for, 1))
-            self._since, self.cause = None, ""
+            self.cause = ""
 
 
 class HeldTransIds:
