@@ -1,6 +1,8 @@
 """Who may call what: every RPC as every role, over real sockets, is allowed or refused as docs/security.md says."""
 
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -31,7 +33,8 @@ from servicekit.rpc.server import Server
 from servicekit import engines, migrate
 from tests.issuing import Authority
 
-DOCUMENT = Path(__file__).parents[2] / "docs" / "security.md"
+ROOT = Path(__file__).parents[2]
+DOCUMENT, PROTOS = ROOT / "docs" / "security.md", ROOT / "protos" / "rejesha"
 TABLES = {"billing": billing.roles.TABLE, "router-control": router_control.roles.TABLE, "notify": notify.roles.TABLE}
 SERVICES = tuple(TABLES)
 # How a call may end. Whoever is unknown to the authority does not come so far as to be told anything.
@@ -135,6 +138,11 @@ def short(method: str) -> str:
     return method.rpartition(".")[2].replace("/", ".")
 
 
+def test_no_service_is_left_out():
+    with_contract = {path.parts[-3] for path in PROTOS.glob("*/v1/*.proto") if "\nservice " in path.read_text()}
+    assert {name.replace("_", "-") for name in with_contract} == set(SERVICES)
+
+
 @pytest.mark.parametrize("service", SERVICES)
 def test_the_document_names_every_method_and_says_what_the_code_says(service):
     table = documented(service)
@@ -161,8 +169,10 @@ def test_another_system_may_call_what_its_certificate_names_of_what_any_system_m
 @pytest.mark.parametrize("may", ["notify.SendMessages", "router-control.GetAccess"])
 def test_another_system_may_call_nothing_else(server, ours, may):
     service, running = server
+    command = [sys.executable, "-m", "rejesha_cli", "certificate", "issue", "crm", "--may", may]
+    subprocess.run([*command, "--directory", ours.directory], check=True)
     wanted = {short(method): ALLOWED if identity.granted(method) == may else REFUSED for method in methods(service)}
-    assert outcomes(service, running, certificates.read(ours.system("crm", may))) == wanted
+    assert outcomes(service, running, certificates.read(ours.directory / "system-crm")) == wanted
 
 
 def test_whom_the_certificate_does_not_name_is_unknown(server, ours):
