@@ -71,6 +71,17 @@ def test_each_process_gets_a_certificate_of_its_own_and_a_new_one_before_that_en
     assert rejesha("init", str(home), "--yes").err == ""
 
 
+def test_all_processes_get_new_certificates_of_the_same_authority_when_that_is_asked(rejesha, home):
+    rejesha("init", str(home), "--try")
+    before = contents(home)
+    assert rejesha("init", str(home), "--renew", "--yes").code == 0
+    after = contents(home)
+    changed = {name for name in before if before[name] != after[name]}
+    roles = ("intake", "dispatcher", "billing", "router-control", "notify", "operator")
+    assert changed == {f"certificates/{role}/tls.{kind}" for role in roles for kind in ("crt", "key")}
+    assert before.keys() == after.keys()
+
+
 def test_what_is_missing_is_asked_or_named(rejesha, home, monkeypatch):
     refused = rejesha("init", str(home), "--yes")
     assert refused.code == 1

@@ -26,7 +26,7 @@ SETTINGS = ".env"
 _KEPT_SECRET, _SETTING = 0o640, 0o644
 # Whose processes run in containers, the operator's command among them.
 _HOLDERS = (Role.INTAKE, Role.DISPATCHER, Role.BILLING, Role.ROUTER_CONTROL, Role.NOTIFY, Role.OPERATOR)
-_RENEWED_BEFORE_END = timedelta(days=100)
+_RENEWED_BEFORE_END, _ALWAYS = timedelta(days=100), timedelta(days=100_000)
 
 # Simulators in place of the provider and the routers; the numbers are made up and reach nobody.
 TRYING = {
@@ -93,15 +93,15 @@ class Installation:
             if not (self._secret(each.secret).exists() if each.secret else known.get(each.variable))
         ]
 
-    def complete(self, answers: Mapping[str, str]) -> list[Path]:
-        """Make what is missing; the files that were made. Raises Unwritable."""
+    def complete(self, answers: Mapping[str, str], *, renew: bool = False) -> list[Path]:
+        """Make what is missing, and with `renew` all certificates; the files that were made. Raises Unwritable."""
         given = {each.secret: answers[each.variable] for each in QUESTIONS if each.secret and each.variable in answers}
         kept = {each.variable for each in QUESTIONS if each.secret}
         try:
             made = self._make_settings({name: value for name, value in answers.items() if name not in kept})
             made += self._make_secrets(given)
             made += self._make_certificate(self.settings().get("REJESHA_HOST", "localhost"))
-            made += self._make_identities()
+            made += self._make_identities(_ALWAYS if renew else _RENEWED_BEFORE_END)
         except OSError as error:
             raise Unwritable(f"{error.filename} cannot be written: {error.strerror}.") from error
         return made
@@ -142,17 +142,18 @@ class Installation:
         texts = self_signed(host)
         return [*self._keep(certificate, lambda: texts.certificate), *self._keep(key, lambda: texts.key)]
 
-    def _make_identities(self) -> list[Path]:
-        """The authority that all processes believe, and a certificate for each: see servicekit.rpc.identity."""
+    def _make_identities(self, before_end: timedelta) -> list[Path]:
+        """The authority that all processes believe, and a certificate for each: see servicekit.rpc.identity.
+
+        Those that end sooner than in so long are made anew.
+        """
         place = self.directory / "certificates"
         made = []
         if not (place / authority.FOLDER).exists():
             authority.create(place)
             _own_folder(place / authority.FOLDER, self._owner())
             made.append(place / authority.FOLDER)
-        fresh = {
-            one.folder for one in authority.issued(place) if one.not_after > datetime.now(UTC) + _RENEWED_BEFORE_END
-        }
+        fresh = {one.folder for one in authority.issued(place) if one.not_after > datetime.now(UTC) + before_end}
         for identity in (holders.of_process([role]) for role in _HOLDERS):
             if place / holders.folder_of(identity) not in fresh:
                 made.append(authority.issue(place, identity).folder)

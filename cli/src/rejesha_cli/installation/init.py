@@ -15,9 +15,10 @@ from rejesha_cli.tables import clean, remark
 @click.command
 @click.argument("directory", type=click.Path(path_type=Path, file_okay=False, exists=True), default=".")
 @click.option("--try", "trying", is_flag=True, help="With simulators and made-up customers; asks nothing.")
+@click.option("--renew", is_flag=True, help="Issue a new certificate to each process, however long the old one holds.")
 @with_yes
 @with_connections
-def init(connected: Connections, directory: Path, trying: bool, yes: bool) -> None:
+def init(connected: Connections, *, directory: Path, trying: bool, renew: bool, yes: bool) -> None:
     """Make what an installation in containers needs of its own.
 
     In DIRECTORY: settings in .env, secrets/ with a file each, and a certificate for the proxy. Asks what neither .env
@@ -28,7 +29,7 @@ def init(connected: Connections, directory: Path, trying: bool, yes: bool) -> No
         raise ForReal(f"{directory} has settings of its own: simulators would take the place of the provider.")
     wanted = installation.open_questions()
     answers = TRYING if trying else _answers(wanted, connected, ask=not yes)
-    for path in installation.complete(answers):
+    for path in installation.complete(answers, renew=renew):
         remark(f"made {clean(path.relative_to(directory))}")
 
 
