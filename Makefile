@@ -10,7 +10,7 @@ unexport PYTHONDONTWRITEBYTECODE
 export PYTHONPYCACHEPREFIX := $(CURDIR)/.venv/bytecode
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run up down images test check count chaos bench lint style types imports contract protos locks clean
+.PHONY: help setup run up upgrade down images test check count figures chaos bench lint style types imports contract protos locks clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -27,6 +27,10 @@ images: ## Build a container image for each service (IMAGES='billing notify': on
 up: images ## Start it in containers; asks what it must know (TRY=1: with simulators, asks nothing)
 	@sh deploy/up.sh $(if $(TRY),--try)
 
+upgrade: images ## As up, for what runs: one container after the other is replaced, and payments are taken all the while
+	@sh deploy/init.sh
+	@sh deploy/rolling.sh
+
 down: ## Stop the containers; what they keep stays
 	@cd deploy && docker compose --env-file "$${REJESHA_HOME:-.}/.env" --profile '*' down
 
@@ -39,6 +43,9 @@ check: lint ## Before a commit: lint, types, and the tests that need no server a
 
 count: setup ## Count the files on the way from a payment to its line, and each service's modules
 	@$(python) -m pytest -q -rP tests/system/test_files_on_the_way.py
+
+figures: setup ## Print how large the images and containers are, and how soon a new installation takes payments
+	@$(python) -m pytest -q -rP tests/deploy/test_figures.py
 
 bench: setup ## Measure us beside our peers (QUICK=1: short; CASE=name: only that one)
 	@$(python) -m benchmarks

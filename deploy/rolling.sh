@@ -1,12 +1,18 @@
 #!/bin/sh
-# Replaces containers one after the other while payments come in: all of our services', or those of the services that are
-# named. A new one serves before an old one is told to stop, and each service has as many as before.
+# Replaces containers one after the other while payments come in: those of the services that are named, or all of ours
+# once the migrations have run. A new one serves before an old one is told to stop; each service has as many as before.
 set -eu
 cd "$(dirname "$0")"
 export REJESHA_HOME="${REJESHA_HOME:-$PWD}"
 compose() { docker compose --env-file "$REJESHA_HOME/.env" "$@"; }
-# Those who are called before those who call them: what is new may then be called.
-[ $# -gt 0 ] || set -- billing router-control notify dispatcher intake
+
+if [ $# -eq 0 ]; then
+    for migration in $(compose config --services | grep '^migrate-'); do
+        compose run --rm --no-deps -T "$migration"
+    done
+    # Those who are called before those who call them: what is new may then be called.
+    set -- billing router-control notify dispatcher intake
+fi
 
 for service in "$@"; do
     replicas=$(compose ps --quiet "$service" | wc -l)

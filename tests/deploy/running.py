@@ -10,7 +10,7 @@ import time
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -39,14 +39,21 @@ def image(name: str) -> str:
 
 @dataclass(frozen=True)
 class Installation:
-    """`home`: where its settings and secrets are; `environment`: with which its compose file is read."""
+    """`home`: where its settings and secrets are; `environment`: with which its compose file is read.
+
+    `started_in`: from `make up` to the first accepted payment, in seconds.
+    """
 
     home: Path
     environment: dict[str, str]
+    started_in: float = 0.0
 
     def make(self, target: str, **variables: str) -> None:
         """`make up`, `make down`."""
-        command = ["make", target, *(f"{name}={value}" for name, value in variables.items())]
+        self.run("make", target, *(f"{name}={value}" for name, value in variables.items()))
+
+    def run(self, *command: str) -> None:
+        """A command as the operator gives it, from the checkout's root, but without a terminal."""
         subprocess.run(command, cwd=ROOT, env=self.environment, check=True, stdin=subprocess.DEVNULL)
 
     def compose(self, *arguments: str) -> str:
@@ -195,7 +202,10 @@ def trial(home: Path) -> Iterator[Installation]:
     }
     installation = Installation(home, environment)
     try:
+        installation.make("images")
+        began = time.monotonic()
         installation.make("up", TRY="1")
-        yield installation
+        eventually(lambda: installation.is_accepted("ACC001", new_id()))
+        yield replace(installation, started_in=time.monotonic() - began)
     finally:
         installation.compose("--profile", "*", "down", "--volumes", "--timeout", "5")
