@@ -134,9 +134,9 @@ def test_the_gateway_s_rules_are_pure(module):
 @pytest.mark.parametrize(
     "module",
     [
-        "accounts/rules", "calendar", "credits/rules", "ledger/rules", "lookup/rules", "notices/composing",
-        "notices/rules", "notices/throttle", "payees/rules", "payments/rules", "payments/settlement",
-        "payments/timeline", "policy", "quarantine/rules", "tasks/rules",
+        "accounts/rules", "calendar", "credits/rules", "failures/rules", "ledger/rules", "lookup/rules",
+        "notices/composing", "notices/rules", "notices/throttle", "payees/rules", "payments/rules",
+        "payments/settlement", "payments/timeline", "policy", "quarantine/rules", "tasks/rules",
     ],
 )  # fmt: skip
 def test_billing_s_rules_are_pure(module):

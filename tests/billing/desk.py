@@ -11,6 +11,7 @@ from typing import Any
 import sqlalchemy as sa
 from billing import calendar
 from billing.accounts import service as accounts
+from billing.failures import retrying
 from billing.locking.service import HeldRows
 from billing.payees.rules import Customer, Isp
 from billing.payments import assignment
@@ -30,7 +31,6 @@ from billing.schema import (
     user_transactions_in,
     wallet_entries,
 )
-from billing.tasks import retrying
 from billing.tasks import service as leasing
 from billing.tasks.rules import Report, TaskFilter, TaskKind
 

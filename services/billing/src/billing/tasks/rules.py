@@ -15,16 +15,12 @@ from billing.notices.composing import Message, compose
 from billing.notices.rules import Notice, Variant
 from billing.payees.rules import Line
 from billing.payments.settlement import Settlement
-from servicekit import backoff
 
 # How long the customer's message waits for the router, so that one SMS can tell the whole truth.
 MESSAGE_DELAY = timedelta(seconds=10)
 # What of it is left at least when the router is asked for the first time, however late that is.
 MIN_MESSAGE_DELAY = timedelta(seconds=5)
 MESSAGE_LIFETIME = timedelta(days=1)
-FIRST_PAUSE = timedelta(seconds=1)
-MAX_PAUSE = timedelta(seconds=60)
-MAX_PROBE_PAUSE = timedelta(seconds=3)
 _LESSEE_LENGTH = 100
 
 
@@ -64,8 +60,6 @@ CONFIRMED = frozenset({AccessOutcome.CHANGED, AccessOutcome.ALREADY_SO})
 ANSWERED = CONFIRMED | {AccessOutcome.NO_SUCH_SECRET}
 # The router is fine and says no: trying again does not help until someone changes a record.
 HOPELESS = frozenset({AccessOutcome.NO_SUCH_SECRET, AccessOutcome.NO_SUCH_ROUTER})
-# The router may be back any moment. One that refuses our login is there, and may lock out who tries too often.
-AWAY = frozenset({AccessOutcome.UNREACHABLE, AccessOutcome.TIMED_OUT})
 
 
 Work = Line | Notice
@@ -186,15 +180,6 @@ class Attempt:
         return {"router_id": self.task.router_id, "router": self.router_name, "result": self.outcome}
 
 
-@dataclass(slots=True)
-class Failed:
-    """A task that failed, why, and when it is due again."""
-
-    task: Task
-    error: str
-    due_time: datetime
-
-
 def of_settlement(
     settlement: Settlement, balance_cents: int, admins: Sequence[str], now: datetime
 ) -> Iterator[NewTask]:
@@ -211,14 +196,3 @@ def of_settlement(
 def message(trans_id: str, notice: Notice, now: datetime) -> NewTask:
     """A task for a notice that is true as it stands."""
     return NewTask(trans_id, notice, now, now + MESSAGE_LIFETIME)
-
-
-def pause(failures: int, max_pause: timedelta = MAX_PAUSE) -> timedelta:
-    """The back-off after so many failures in a row: doubling, capped, half of it random."""
-    first, bound = FIRST_PAUSE.total_seconds(), max_pause.total_seconds()
-    return timedelta(seconds=backoff.pause(failures, first=first, longest=bound))
-
-
-def pause_of(*tasks: Task) -> timedelta:
-    """How long tasks wait that failed together, and may have failed before."""
-    return pause(max(task.failures for task in tasks) + 1)

@@ -13,6 +13,8 @@ from servicekit.rpc.errors import RowLocked
 from servicekit.writes import together
 from sqlalchemy import Connection, Engine
 
+from billing.failures import expiring
+from billing.failures import service as failing
 from billing.locking.halving import by_halves
 from billing.locking.rules import Row, RowKind
 from billing.locking.service import HeldRows, Locking
@@ -24,14 +26,13 @@ from billing.payees.rules import Line
 from billing.payments import store as payments
 from billing.payments.timeline import TimelineEntry
 from billing.policy import Policy
-from billing.tasks import expiring, failing, rules, store, telling
+from billing.tasks import rules, store, telling
 from billing.tasks.rules import (
     ANSWERED,
     CONFIRMED,
     HOPELESS,
     AccessOutcome,
     Attempt,
-    Failed,
     NewTask,
     Report,
     Task,
@@ -135,14 +136,10 @@ def _complete(
             live[report.task_id] = task, report
     if stale:
         log.warning("stale_reports", task_ids=stale)
-    failed = [Failed(task, "customer_locked", now + rules.pause_of(task)) for task in _lock(connection, live, locking)]
-    failed += [
-        Failed(task, report.detail or "not accepted", now + rules.pause_of(task))
-        for task, report in live.values()
-        if report.accepted is False
-    ]
-    with together(connection) as writes:
-        store.fail(connection, writes, failed)
+    failed = [(task, "customer_locked") for task in _lock(connection, live, locking)]
+    failed += [(task, report.detail or "not accepted") for task, report in live.values() if report.accepted is False]
+    if failed:
+        failing.postpone(connection, failed, now)
     given_back = [report for _, report in live.values() if report.access is None and report.accepted is None]
     store.release(connection, [report.task_id for report in given_back])
     accepted = [report.task_id for _, report in live.values() if report.accepted]
@@ -181,7 +178,7 @@ def _take_access(connection: Connection, policy: Policy, reported: Sequence[Repo
     if hopeless := [one for one in attempts if one.outcome in HOPELESS]:
         failing.give_up(connection, policy, hopeless, now)
     if failed := [one for one in attempts if one.outcome not in CONFIRMED | HOPELESS]:
-        failing.postpone(connection, failed, now)
+        failing.postpone_lines(connection, failed, now)
 
 
 def _attempts(connection: Connection, reported: Sequence[Reported]) -> list[Attempt]:

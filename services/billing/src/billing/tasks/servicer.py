@@ -13,13 +13,14 @@ from rejesha.billing.v1 import task_service_pb2_grpc
 from servicekit.rpc import identity
 from sqlalchemy import Engine
 
+from billing.failures import retrying
 from billing.locking.service import HeldRows
 from billing.lookup import service as lookup
 from billing.notices.composing import Message
 from billing.payees.rules import Line
 from billing.policy import Policy
 from billing.precedence import Precedence
-from billing.tasks import retrying, service
+from billing.tasks import service
 from billing.tasks.errors import InvalidLease, InvalidReport, TasksBusy
 from billing.tasks.rules import AccessOutcome, Report, TaskFilter, TaskKind, TaskState, lessee
 

@@ -14,7 +14,7 @@ from billing.payees.rules import Line
 from billing.schema import router_names as names_table
 from billing.schema import tasks
 from billing.tasks import rules
-from billing.tasks.rules import Failed, NewTask, Task, TaskFilter, TaskKind, TaskState
+from billing.tasks.rules import NewTask, Task, TaskFilter, TaskKind, TaskState
 
 _t = tasks.c
 _r = names_table.c
@@ -51,7 +51,7 @@ _LEASE = (
     .where(_t.id.in_(_ids))
     .values(fencing_token=_t.fencing_token + 1, leased_by=sa.bindparam("owner"), lease_expire_time=_until)
 )
-_NOT_LEASED: dict[str, Any] = {"leased_by": None, "lease_expire_time": None}
+NOT_LEASED: dict[str, Any] = {"leased_by": None, "lease_expire_time": None}
 _LOCK = (
     sa.select(*_COLUMNS)
     .where(_t.id.in_(_ids))
@@ -59,10 +59,9 @@ _LOCK = (
     .with_for_update()
     .with_hint(tasks, "FORCE INDEX (PRIMARY)", "mysql")
 )
-_RELEASE = sa.update(tasks).where(_t.id.in_(_ids)).values(**_NOT_LEASED)
-_END = _RELEASE.values(state=sa.bindparam("end_state"), end_time=_now)
+RELEASE = sa.update(tasks).where(_t.id.in_(_ids)).values(**NOT_LEASED)
+_END = RELEASE.values(state=sa.bindparam("end_state"), end_time=_now)
 _END_TRIED = _END.values(attempts=_t.attempts + 1)
-_FAIL = _RELEASE.values(attempts=_t.attempts + 1, failures=_t.failures + 1)
 _MAKE_ROUTERS_DUE = (
     sa.update(tasks)
     .where(
@@ -72,22 +71,6 @@ _MAKE_ROUTERS_DUE = (
         _t.due_time > _now,
     )
     .values(due_time=_now)
-)
-_other = tasks.alias("other")
-# A question for each router that ends at the first task found: thousands may wait for one.
-_FIND_PROBED = sa.select(_t.id).where(
-    _t.id.in_(_ids),
-    sa.select(_other.c.id)
-    .where(
-        _other.c.router_id == _t.router_id,
-        _other.c.state == TaskState.OPEN,
-        _other.c.leased_by.is_(None),
-        _other.c.due_time <= _until,
-    )
-    .limit(1)
-    .correlate(tasks)
-    .scalar_subquery()
-    .is_not(None),
 )
 # Left to choose, MySQL walks through all open tasks sooner or later: half a second with a lock on each.
 _BY_PAYMENT = "/*+ INDEX(tasks ix_tasks_trans_id) */"
@@ -133,7 +116,7 @@ def _row(task: NewTask, now: datetime) -> dict[str, Any]:
         "attempts": 0,
         "failures": 0,
         "due_time": task.due_time,
-        **_NOT_LEASED,
+        **NOT_LEASED,
         "expire_time": task.expire_time,
         "last_error": "",
         "create_time": now,
@@ -194,32 +177,13 @@ def end(connection: Connection, task_ids: Iterable[int], state: TaskState, now: 
 def release(connection: Connection, task_ids: Iterable[int]) -> None:
     """End leases and nothing else: the tasks are due as they were."""
     if ids := sorted(task_ids):
-        connection.execute(_RELEASE, {"ids": ids})
-
-
-def note_errors(writes: Writes, errors: Mapping[int, str]) -> None:
-    """Note what went wrong last, by the tasks' ids."""
-    writes.update(_t.last_error, _t.id, {task_id: error[:255] for task_id, error in errors.items()})
-
-
-def fail(connection: Connection, writes: Writes, failed: Collection[Failed]) -> None:
-    """Count a failed attempt at each of these locked tasks, and let them be due again."""
-    if failed:
-        connection.execute(_FAIL, {"ids": sorted(one.task.task_id for one in failed)})
-    note_errors(writes, {one.task.task_id: one.error for one in failed})
-    writes.update(_t.due_time, _t.id, {one.task.task_id: one.due_time for one in failed})
+        connection.execute(RELEASE, {"ids": ids})
 
 
 def make_routers_due(connection: Connection, router_ids: Collection[int], now: datetime) -> None:
     """Routers answered: whoever else waits for them is due at once."""
     if router_ids:
         connection.execute(_MAKE_ROUTERS_DUE, {"routers": sorted(router_ids), "now": now})
-
-
-def find_probed(connection: Connection, task_ids: Collection[int], until: datetime) -> set[int]:
-    """Those of these tasks whose router another one, not leased now, is due to try until then."""
-    query = {"ids": sorted(task_ids), "until": until}
-    return set(connection.execute(_FIND_PROBED, query).scalars()) if task_ids else set()
 
 
 def set_variant(
@@ -235,16 +199,6 @@ def set_variant(
     writes.update(_t.variant, _t.id, dict.fromkeys(unsent, variant), {_t.due_time: now})
     writes.update(_t.variant, _t.id, {row.id: variant for row in rows if row.id not in unsent})
     return set(unsent.values())
-
-
-def reopen(
-    connection: Connection, task_ids: Collection[int], now: datetime, expire_time: datetime, line: Line | None = None
-) -> None:
-    """Open ended tasks again; an access task is for `line` from then on."""
-    values: dict[str, Any] = {"state": TaskState.OPEN, "due_time": now, "expire_time": expire_time, "end_time": None}
-    values |= {"router_id": line.router_id, "payload": rules.payload_of(line)} if line else {}
-    if ids := sorted(task_ids):
-        connection.execute(sa.update(tasks).where(_t.id.in_(ids)).values(failures=0, **values, **_NOT_LEASED))
 
 
 def router_names(connection: Connection, router_ids: Collection[int]) -> Mapping[int, str]:

@@ -1,7 +1,4 @@
-"""Opens a payment's ended tasks again, after an operator mended the cause: in a record or on a router.
-
-A module of its own: only an operator calls it, never a dispatcher.
-"""
+"""Opens a payment's ended tasks again, after an operator mended the cause: in a record or on a router."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -12,6 +9,7 @@ from servicekit.writes import together
 from sqlalchemy import Connection, Engine
 
 from billing import calendar
+from billing.failures import store
 from billing.lookup import store as lookup
 from billing.lookup.rules import StoredPayment, StoredTask
 from billing.notices.rules import Notice
@@ -19,7 +17,8 @@ from billing.payees import store as payees
 from billing.payees.rules import Line
 from billing.payments.errors import PaymentNotFound
 from billing.payments.rules import Outcome
-from billing.tasks import rules, store
+from billing.tasks import rules
+from billing.tasks import store as task_store
 from billing.tasks.rules import NewTask, TaskKind, TaskState
 
 _ENDED_EARLY = (TaskState.GIVEN_UP, TaskState.EXPIRED)
@@ -65,9 +64,9 @@ def _retry_line(
     line = customer.line
     store.reopen(connection, [task.task_id for task in tried], now, expire_time, line)
     with together(connection) as writes:
-        store.set_notices(writes, _naming(line, tasks))
+        task_store.set_notices(writes, _naming(line, tasks))
         if not tried:
-            store.insert(writes, [NewTask(payment.trans_id, line, now, expire_time, customer.customer_id)], now)
+            task_store.insert(writes, [NewTask(payment.trans_id, line, now, expire_time, customer.customer_id)], now)
     tasks = lookup.list_tasks(connection, payment.trans_id)
     return [task.task_id for task in tasks if task.kind is TaskKind.SET_ACCESS]
 

@@ -1,7 +1,4 @@
-"""What follows when a line could not be switched: given up and told, or due again after a back-off.
-
-A module of its own: a line that is switched at once never comes here.
-"""
+"""What follows when a task could not be done: given up and told, or due again after a back-off."""
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
@@ -11,12 +8,15 @@ import structlog
 from servicekit.writes import together
 from sqlalchemy import Connection
 
+from billing.failures import rules, store
+from billing.failures.rules import AWAY, Failed
 from billing.notices.rules import Notice, Variant
 from billing.payments import store as payments
 from billing.payments.timeline import TimelineEntry
 from billing.policy import Policy
-from billing.tasks import rules, store
-from billing.tasks.rules import AWAY, Attempt, Failed, NewTask, TaskState
+from billing.tasks import rules as task_rules
+from billing.tasks import store as tasks
+from billing.tasks.rules import Attempt, NewTask, Task, TaskState
 
 log = structlog.get_logger()
 
@@ -25,12 +25,12 @@ def give_up(connection: Connection, policy: Policy, attempts: Sequence[Attempt],
     """Nothing that waiting could mend: end the tasks, and have someone look at them."""
     for one in attempts:
         log.warning("line_given_up", trans_id=one.task.trans_id, router_id=one.task.router_id, result=one.outcome)
-    store.end(connection, [one.task.task_id for one in attempts], TaskState.GIVEN_UP, now, tried=True)
+    tasks.end(connection, [one.task.task_id for one in attempts], TaskState.GIVEN_UP, now, tried=True)
     with together(connection) as writes:
         store.note_errors(writes, {one.task.task_id: _error(one) for one in attempts})
-        store.set_variant(connection, writes, {one.task.trans_id for one in attempts}, Variant.GIVEN_UP, now)
+        tasks.set_variant(connection, writes, {one.task.trans_id for one in attempts}, Variant.GIVEN_UP, now)
         payments.insert_timeline(writes, [_failure(one) for one in attempts], now)
-        store.insert(writes, [_tell_given_up(policy, one, now) for one in attempts], now)
+        tasks.insert(writes, [_tell_given_up(policy, one, now) for one in attempts], now)
 
 
 def _error(one: Attempt) -> str:
@@ -42,7 +42,7 @@ def _tell_given_up(policy: Policy, one: Attempt, now: datetime) -> NewTask:
     text = f"{one.outcome} on router {router}: mend it, then retry the payment"
     facts = {"trans_id": one.task.trans_id, "error": text}
     notice = Notice(event=f"line_error:{one.task.fencing_token}", facts=facts, admins=policy.admin_phones)
-    return rules.message(one.task.trans_id, notice, now)
+    return task_rules.message(one.task.trans_id, notice, now)
 
 
 def _failure(one: Attempt) -> TimelineEntry:
@@ -50,7 +50,13 @@ def _failure(one: Attempt) -> TimelineEntry:
     return TimelineEntry(one.task.trans_id, "RECONNECTION_FAILED", message, one.facts | {"error": one.detail})
 
 
-def postpone(connection: Connection, attempts: Sequence[Attempt], now: datetime) -> None:
+def postpone(connection: Connection, errors: Sequence[tuple[Task, str]], now: datetime) -> None:
+    """Let tasks be due again, each after a pause of its own."""
+    with together(connection) as writes:
+        store.fail(connection, writes, [Failed(task, error, now + rules.pause_of(task)) for task, error in errors])
+
+
+def postpone_lines(connection: Connection, attempts: Sequence[Attempt], now: datetime) -> None:
     """Let each router's failed tasks wait together, and only one of them probe soon whether an absent router is back.
 
     The timeline gets an entry for each outcome that a payment had not met before: not one a minute for days, nor when

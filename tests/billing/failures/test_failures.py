@@ -3,9 +3,9 @@
 from datetime import timedelta
 
 import pytest
+from billing.failures.rules import FIRST_PAUSE, MAX_PAUSE, MAX_PROBE_PAUSE, pause
 from billing.schema import tasks
-from billing.tasks import rules as task_rules
-from billing.tasks.rules import MAX_PAUSE, MAX_PROBE_PAUSE, AccessOutcome, Report
+from billing.tasks.rules import AccessOutcome, Report
 
 from tests.billing.desk import payment
 from tests.billing.dispatching import failed, lines
@@ -13,9 +13,9 @@ from tests.billing.dispatching import failed, lines
 
 def test_pauses_grow_are_spread_and_have_a_longest():
     for failures in range(1, 2000):
-        full = min(task_rules.FIRST_PAUSE * 2 ** min(failures - 1, 30), MAX_PAUSE)
-        assert full / 2 <= task_rules.pause(failures) <= full
-    assert len({task_rules.pause(20) for _ in range(50)}) > 40
+        full = min(FIRST_PAUSE * 2 ** min(failures - 1, 30), MAX_PAUSE)
+        assert full / 2 <= pause(failures) <= full
+    assert len({pause(20) for _ in range(50)}) > 40
 
 
 def test_a_router_s_failed_lines_wait_together_and_longer_each_time(desk):

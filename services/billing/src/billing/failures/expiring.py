@@ -1,7 +1,4 @@
-"""Ends tasks whose time is over: never silently.
-
-A module of its own: a line that is switched in the paid time never comes here.
-"""
+"""Ends tasks whose time is over: never silently."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -11,6 +8,7 @@ from servicekit.writes import together
 from sqlalchemy import Connection
 
 from billing import calendar
+from billing.failures import store
 from billing.notices import rules as notices
 from billing.notices.rules import Notice
 from billing.payees import store as payees
@@ -18,22 +16,23 @@ from billing.payees.rules import Line
 from billing.payments import store as payments
 from billing.payments.timeline import TimelineEntry
 from billing.policy import Policy
-from billing.tasks import rules, store
+from billing.tasks import rules
+from billing.tasks import store as tasks
 from billing.tasks.rules import Task, TaskState
 
 log = structlog.get_logger()
 
 
-def expire(connection: Connection, policy: Policy, tasks: Sequence[Task], now: datetime) -> None:
+def expire(connection: Connection, policy: Policy, over: Sequence[Task], now: datetime) -> None:
     """End tasks whose time is over, and tell whom it concerns."""
-    for task in tasks:
+    for task in over:
         log.warning("task_expired", task_id=task.task_id, trans_id=task.trans_id, last_error=task.last_error)
-    store.end(connection, [task.task_id for task in tasks], TaskState.EXPIRED, now, tried=False)
-    lines = [task for task in tasks if isinstance(task.work, Line)]
+    tasks.end(connection, [task.task_id for task in over], TaskState.EXPIRED, now, tried=False)
+    lines = [task for task in over if isinstance(task.work, Line)]
     with together(connection) as writes:
-        store.note_errors(writes, dict.fromkeys((task.task_id for task in tasks), "its time ran out"))
-        payments.insert_timeline(writes, [_expired_entry(task) for task in tasks], now)
-        store.insert(writes, _tell_expired(connection, policy, lines, now), now)
+        store.note_errors(writes, dict.fromkeys((task.task_id for task in over), "its time ran out"))
+        payments.insert_timeline(writes, [_expired_entry(task) for task in over], now)
+        tasks.insert(writes, _tell_expired(connection, policy, lines, now), now)
 
 
 def _tell_expired(connection: Connection, policy: Policy, lines: Sequence[Task], now: datetime) -> list[rules.NewTask]:
