@@ -5,7 +5,7 @@ What runs outside an RPC, or in another thread, has no caller and no deadline.
 
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 
@@ -13,43 +13,34 @@ import grpc
 
 from servicekit.rpc.errors import Cancelled, DeadlineExceeded
 
+# The caller's deadline on the clock of time.monotonic, and whether the caller is still there.
+_Caller = tuple[float, Callable[[], bool]]
 
-class _Call:
-    """`ends`: the caller's deadline on the clock of time.monotonic."""
-
-    def __init__(self, context: grpc.ServicerContext) -> None:
-        left = context.time_remaining()
-        self.ends = math.inf if left is None else time.monotonic() + left
-        self.is_active = context.is_active
-
-
-_call: ContextVar[_Call | None] = ContextVar("call", default=None)
+_caller: ContextVar[_Caller] = ContextVar("caller", default=(math.inf, lambda: True))
 
 
 @contextmanager
 def answering(context: grpc.ServicerContext) -> Iterator[None]:
     """Let the work in the block know its caller."""
-    token = _call.set(_Call(context))
+    left = context.time_remaining()
+    ends = math.inf if left is None else time.monotonic() + left
+    token = _caller.set((ends, context.is_active))
     try:
         yield
     finally:
-        _call.reset(token)
+        _caller.reset(token)
 
 
 def remaining() -> float:
     """Seconds left until the caller's deadline, infinite without one; 0 or less when nobody waits any more."""
-    call = _call.get()
-    if call is None:
-        return math.inf
-    return call.ends - time.monotonic() if call.is_active() else 0
+    ends, is_active = _caller.get()
+    return ends - time.monotonic() if is_active() else 0
 
 
 def check() -> None:
     """Raise DeadlineExceeded or Cancelled if nobody waits any more."""
-    call = _call.get()
-    if call is None:
-        return
-    if call.ends <= time.monotonic():
+    ends, is_active = _caller.get()
+    if ends <= time.monotonic():
         raise DeadlineExceeded("nobody waits for it any more")
-    if not call.is_active():
+    if not is_active():
         raise Cancelled("the caller does not wait for it any more")

@@ -6,6 +6,7 @@ under way end on the old one.
 
 import asyncio
 from collections.abc import Callable
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -103,15 +104,12 @@ class RenewedChannel:
     def unary_stream(self, *method: Any, **options: Any) -> Callable[..., Any]:
         return self._calling(lambda channel: channel.unary_stream(*method, **options))
 
-    def _calling(self, made_on: Callable[[grpc.aio.Channel], Callable[..., Any]]) -> Callable[..., Any]:
-        made: dict[grpc.aio.Channel, Callable[..., Any]] = {}
+    def _calling(self, make: Callable[[grpc.aio.Channel], Callable[..., Any]]) -> Callable[..., Any]:
+        made_on = lru_cache(maxsize=1)(make)
+        made_on(self._channel)  # not while a first caller waits
 
         def call(*request: Any, **how: Any) -> Any:
-            channel = self._current()
-            if channel not in made:
-                made.clear()
-                made[channel] = made_on(channel)
-            return made[channel](*request, **how)
+            return made_on(self._current())(*request, **how)
 
         return call
 
