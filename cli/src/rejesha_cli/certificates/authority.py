@@ -13,17 +13,16 @@ from pathlib import Path
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+from cryptography.x509.oid import ExtendedKeyUsageOID
 from servicekit.rpc.certificates import AUTHORITY, CHAIN, KEY
 from servicekit.rpc.identity import Identity, of_uris
 
+from rejesha_cli.certificates.building import builder, named, new_key, pem_of
 from rejesha_cli.certificates.holders import CALLED, folder_of
 from rejesha_cli.errors import CommandFailed
 
 FOLDER, AUTHORITY_KEY = "authority", "ca.key"
 AUTHORITY_DAYS, DAYS = 3650, 365
-# Clocks differ: what is issued here must hold over there at once.
-_BEFORE = timedelta(hours=1)
 
 
 class NoAuthority(CommandFailed):
@@ -48,15 +47,15 @@ def create(directory: Path) -> None:
     folder = directory / FOLDER
     if (folder / AUTHORITY_KEY).exists():
         raise AuthorityExists(f"there is an authority in {folder} already.")
-    key, name = _new_key(), x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Rejesha")])
+    key, name = new_key(), named("Rejesha")
     certificate = (
-        _builder(name, name, key, timedelta(days=AUTHORITY_DAYS))
+        builder(name, name, key, timedelta(days=AUTHORITY_DAYS))
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
         .add_extension(_usage(signs=True), critical=True)
         .sign(key, hashes.SHA256())
     )
-    _write(folder / AUTHORITY_KEY, _pem_of(key))
-    _write(folder / AUTHORITY, certificate.public_bytes(serialization.Encoding.PEM))
+    _write(folder / AUTHORITY_KEY, pem_of(key))
+    _write(folder / AUTHORITY, pem_of(certificate))
 
 
 def issue(directory: Path, identity: Identity, days: int = DAYS, folder: str = "") -> Issued:
@@ -65,10 +64,10 @@ def issue(directory: Path, identity: Identity, days: int = DAYS, folder: str = "
     `folder`: where, if not where it belongs. Raises NoAuthority.
     """
     authority, signing = _read(directory)
-    key, name = _new_key(), x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, identity.name)])
+    key, name = new_key(), named(identity.name)
     lifetime = min(timedelta(days=days), authority.not_valid_after_utc - datetime.now(UTC))
     certificate = (
-        _builder(name, authority.subject, key, lifetime)
+        builder(name, authority.subject, key, lifetime)
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         .add_extension(_usage(signs=False), critical=True)
         .add_extension(x509.ExtendedKeyUsage(_purposes(identity)), critical=False)
@@ -77,9 +76,9 @@ def issue(directory: Path, identity: Identity, days: int = DAYS, folder: str = "
         .sign(signing, hashes.SHA256())
     )
     at = directory / (folder or folder_of(identity))
-    _write(at / AUTHORITY, authority.public_bytes(serialization.Encoding.PEM))
-    _write(at / KEY, _pem_of(key))
-    _write(at / CHAIN, certificate.public_bytes(serialization.Encoding.PEM))
+    _write(at / AUTHORITY, pem_of(authority))
+    _write(at / KEY, pem_of(key))
+    _write(at / CHAIN, pem_of(certificate))
     return Issued(at, identity, certificate.not_valid_after_utc)
 
 
@@ -104,22 +103,6 @@ def _read(directory: Path) -> tuple[x509.Certificate, ec.EllipticCurvePrivateKey
         raise NoAuthority(f"the authority in {folder} cannot be read.") from error
     assert isinstance(key, ec.EllipticCurvePrivateKey)
     return certificate, key
-
-
-def _builder(
-    subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePrivateKey, lifetime: timedelta
-) -> x509.CertificateBuilder:
-    now = datetime.now(UTC)
-    return (
-        x509.CertificateBuilder()
-        .subject_name(subject)
-        .issuer_name(issuer)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - _BEFORE)
-        .not_valid_after(now + lifetime)
-        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
-    )
 
 
 def _usage(*, signs: bool) -> x509.KeyUsage:
@@ -156,16 +139,6 @@ def _uris(certificate: x509.Certificate) -> list[str]:
     except x509.ExtensionNotFound:
         return []
     return names.get_values_for_type(x509.UniformResourceIdentifier)
-
-
-def _new_key() -> ec.EllipticCurvePrivateKey:
-    return ec.generate_private_key(ec.SECP256R1())
-
-
-def _pem_of(key: ec.EllipticCurvePrivateKey) -> bytes:
-    return key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
 
 
 def _write(path: Path, content: bytes) -> None:
