@@ -13,7 +13,7 @@ import notify.__main__
 import router_control.__main__
 import sqlalchemy as sa
 from billing.settings import BillingSettings
-from cryptography.fernet import Fernet
+from cryptography.fernet import Fernet, MultiFernet
 from notify.messages.servicer import NotifyServicer
 from rejesha.billing.v1 import account_service_pb2 as account
 from rejesha.billing.v1 import account_service_pb2_grpc as account_grpc
@@ -29,7 +29,6 @@ from rejesha.router_control.v1 import router_control_service_pb2 as router_pb
 from rejesha.router_control.v1 import router_control_service_pb2_grpc as router_grpc
 from router_control.routeros.pool import Pool
 from router_control.routers.targets import Defaults, Targets
-from router_control.routers.vault import Vault
 from servicekit.rpc.server import Server
 
 from servicekit import engines, migrate
@@ -188,13 +187,13 @@ class RouterControl:
 @contextmanager
 def serve_router_control(file: Path, directory: Path) -> Iterator[RouterControl]:
     with copied(file, directory) as engine:
-        pool, vault = Pool(), Vault([Fernet.generate_key().decode()])
+        pool, keys = Pool(), MultiFernet([Fernet(Fernet.generate_key())])
         defaults = Defaults("default", "default-word", 8728)
-        servicer = router_control.__main__.RouterControlServicer(engine, vault, defaults, pool)
+        servicer = router_control.__main__.RouterControlServicer(engine, keys, defaults, pool)
         server = Server("127.0.0.1:0", threads=4, probe=lambda: True)
         server.add(router_grpc.add_RouterControlServiceServicer_to_server, servicer)
         with listening(server) as target:
-            served = RouterControl(Targets(engine, vault, defaults), target)
+            served = RouterControl(Targets(engine, keys, defaults), target)
             yield served
             served.close()
         pool.close()

@@ -6,14 +6,13 @@ from contextlib import ExitStack
 from types import SimpleNamespace
 
 import pytest
-from cryptography.fernet import Fernet
+from cryptography.fernet import Fernet, MultiFernet
 from rejesha.router_control.v1 import router_control_service_pb2 as pb
 from rejesha.router_control.v1 import router_control_service_pb2_grpc as pb_grpc
 from router_control.__main__ import MIGRATIONS, THREADS, RouterControlServicer
 from router_control.routeros.pool import Pool
 from router_control.routers.service import Registry
 from router_control.routers.targets import Defaults, Targets
-from router_control.routers.vault import Vault
 from servicekit.rpc.channel import connect
 from servicekit.rpc.server import Server
 
@@ -103,7 +102,7 @@ def service(sqlite_url):
     engine = engines.create_engine(sqlite_url)
     make_tables(engine, "router_control", MIGRATIONS)
     pool = Pool()
-    servicer = RouterControlServicer(engine, Vault([Fernet.generate_key().decode()]), Defaults(), pool)
+    servicer = RouterControlServicer(engine, MultiFernet([Fernet(Fernet.generate_key())]), Defaults(), pool)
     server = Server("127.0.0.1:0", threads=THREADS, probe=lambda: True)
     server.add(pb_grpc.add_RouterControlServiceServicer_to_server, servicer)
     server.start()
@@ -171,15 +170,15 @@ def engine(database_url):
 
 
 @pytest.fixture
-def vault():
-    return Vault([Fernet.generate_key().decode()])
+def keys():
+    return MultiFernet([Fernet(Fernet.generate_key())])
 
 
 @pytest.fixture
-def registry(engine, vault):
-    return Registry(engine, vault, Defaults("apiuser", "default-word"))
+def registry(engine, keys):
+    return Registry(engine, keys, Defaults("apiuser", "default-word"))
 
 
 @pytest.fixture
-def targets(engine, vault):
-    return Targets(engine, vault, Defaults("apiuser", "default-word"))
+def targets(engine, keys):
+    return Targets(engine, keys, Defaults("apiuser", "default-word"))

@@ -3,7 +3,7 @@
 import pytest
 from billing.__main__ import MIGRATIONS as BILLING_MIGRATIONS
 from billing.accounts.servicer import AccountServicer
-from cryptography.fernet import Fernet
+from cryptography.fernet import Fernet, MultiFernet
 from rejesha.billing.v1 import account_service_pb2 as directory
 from rejesha.billing.v1 import account_service_pb2_grpc
 from rejesha.router_control.v1 import router_control_service_pb2_grpc
@@ -11,7 +11,6 @@ from router_control.__main__ import MIGRATIONS as ROUTER_MIGRATIONS
 from router_control.__main__ import RouterControlServicer
 from router_control.routeros.pool import Pool
 from router_control.routers.targets import Defaults
-from router_control.routers.vault import Vault
 from servicekit.rpc import channel
 from servicekit.rpc.errors import AlreadyExists
 from servicekit.rpc.server import Server
@@ -32,7 +31,7 @@ def account_target(database_url):
     migrate.upgrade(routers_engine, "router_control", ROUTER_MIGRATIONS)
     server = Server("127.0.0.1:0", threads=4, probe=lambda: True)
     server.add(account_service_pb2_grpc.add_AccountServiceServicer_to_server, AccountServicer(engine))
-    servicer = RouterControlServicer(routers_engine, Vault([Fernet.generate_key().decode()]), Defaults(), Pool())
+    servicer = RouterControlServicer(routers_engine, MultiFernet([Fernet(Fernet.generate_key())]), Defaults(), Pool())
     server.add(router_control_service_pb2_grpc.add_RouterControlServiceServicer_to_server, servicer)
     server.start()
     yield f"127.0.0.1:{server.port}"

@@ -20,10 +20,10 @@ def test_a_connection_that_nobody_uses_is_closed_and_made_again_when_needed(rout
     pool = Pool(idle_seconds=0)
     for round_ in (1, 2):
         introduction = Introduction()
-        pool.perform(1, introduction, target, TimeLimit.after(5))
+        pool.perform(1, introduction.carry_out, target, TimeLimit.after(5))
         assert introduction.identity == "router-1"
         assert router.connections_accepted == round_
-    pool.perform(2, Introduction(), target, TimeLimit.after(5))
+    pool.perform(2, Introduction().carry_out, target, TimeLimit.after(5))
     wait_until(lambda: router.connections_open == 1)
     pool.close()
 
@@ -32,7 +32,7 @@ def test_stopping_ends_every_connection_and_turns_nobody_away_who_is_being_serve
     pool = Pool()
     router.faults.set("delay", seconds=0.3, commands=("/system",))
     introduction = Introduction()
-    call = threading.Thread(target=pool.perform, args=(1, introduction, target, TimeLimit.after(5)))
+    call = threading.Thread(target=pool.perform, args=(1, introduction.carry_out, target, TimeLimit.after(5)))
     call.start()
     wait_until(lambda: router.count("/system/identity/print"))
     pool.close()
@@ -42,14 +42,13 @@ def test_stopping_ends_every_connection_and_turns_nobody_away_who_is_being_serve
 
 
 def test_a_fault_of_ours_reaches_the_caller_and_the_router_is_served_further(router, target):
-    class Broken:
-        def carry_out(self, connection, limit):
-            raise ZeroDivisionError
+    def broken(connection, limit):
+        raise ZeroDivisionError
 
     pool = Pool()
     with pytest.raises(ZeroDivisionError):
-        pool.perform(1, Broken(), target, TimeLimit.after(5))
+        pool.perform(1, broken, target, TimeLimit.after(5))
     introduction = Introduction()
-    pool.perform(1, introduction, target, TimeLimit.after(5))
+    pool.perform(1, introduction.carry_out, target, TimeLimit.after(5))
     assert introduction.identity == "router-1"
     pool.close()

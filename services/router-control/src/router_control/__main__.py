@@ -10,6 +10,7 @@ from pathlib import Path
 
 import sqlalchemy as sa
 import structlog
+from cryptography.fernet import MultiFernet
 from rejesha.router_control.v1 import router_control_service_pb2_grpc as pb_grpc
 from servicekit.rpc.server import Server, run_until_signal
 from servicekit.selftest import Readiness, SelfTest
@@ -25,9 +26,8 @@ from router_control.routers.reachability import Reachability
 from router_control.routers.service import Registry
 from router_control.routers.servicer import RoutersServicer
 from router_control.routers.targets import Defaults, Targets
-from router_control.routers.vault import Vault
 from router_control.schema import metadata
-from router_control.settings import MigrationSettings, RouterControlSettings, VaultSettings
+from router_control.settings import KeySettings, MigrationSettings, RouterControlSettings
 from servicekit import doctor, engines, logs, migrate
 
 log = structlog.get_logger()
@@ -41,9 +41,9 @@ THREADS = 128
 class RouterControlServicer(RoutersServicer, LinesServicer, pb_grpc.RouterControlServiceServicer):
     """All RPCs of the contract."""
 
-    def __init__(self, engine: sa.Engine, vault: Vault, defaults: Defaults, pool: Pool) -> None:
-        targets = Targets(engine, vault, defaults)
-        RoutersServicer.__init__(self, Registry(engine, vault, defaults), Reachability(targets, pool), pool)
+    def __init__(self, engine: sa.Engine, keys: MultiFernet, defaults: Defaults, pool: Pool) -> None:
+        targets = Targets(engine, keys, defaults)
+        RoutersServicer.__init__(self, Registry(engine, keys, defaults), Reachability(targets, pool), pool)
         LinesServicer.__init__(self, Lines(targets, pool))
 
 
@@ -58,7 +58,7 @@ def main() -> None:
         case ["doctor"]:
             sys.exit(examine(MigrationSettings.load()))
         case ["reencrypt"]:
-            reencrypt(VaultSettings.load())
+            reencrypt(KeySettings.load())
         case _:
             sys.exit("usage: python -m router_control [migrate [--check | --wait] | doctor | reencrypt]")
 
@@ -71,7 +71,7 @@ def selftest_of(engine: sa.Engine) -> SelfTest:
 def build(settings: RouterControlSettings, engine: sa.Engine, pool: Pool) -> Server:
     """The server with its one service."""
     defaults = Defaults(settings.routeros_user, settings.routeros_password, settings.routeros_port)
-    servicer = RouterControlServicer(engine, Vault(settings.router_control_keys), defaults, pool)
+    servicer = RouterControlServicer(engine, settings.keys(), defaults, pool)
     server = Server(
         settings.address(settings.router_control_port),
         threads=THREADS,
@@ -110,12 +110,12 @@ def examine(settings: MigrationSettings) -> int:
     return doctor.examine(selftest, doctor.of_settings(RouterControlSettings.faults()))
 
 
-def reencrypt(settings: VaultSettings) -> None:
+def reencrypt(settings: KeySettings) -> None:
     """Put all passwords under the first key, after which the other keys may go."""
     _log_as(settings)
     engine = engines.create_engine(settings.database_url)
     try:
-        count = Registry(engine, Vault(settings.router_control_keys), Defaults()).reencrypt()
+        count = Registry(engine, settings.keys(), Defaults()).reencrypt()
     except UnreadablePassword:
         sys.exit("rejesha: a stored password is under none of REJESHA_ROUTER_CONTROL_KEYS; nothing was changed")
     log.info("passwords_reencrypted", count=count)

@@ -2,10 +2,9 @@
 
 from typing import Self
 
+from cryptography.fernet import Fernet, MultiFernet
 from pydantic import model_validator
 from servicekit.settings import RpcSettings, Settings, Words, database_url
-
-from router_control.routers.vault import Vault
 
 
 class MigrationSettings(Settings):
@@ -14,21 +13,25 @@ class MigrationSettings(Settings):
     database_url: str = database_url("ROUTER_CONTROL")
 
 
-class VaultSettings(MigrationSettings):
-    """What `reencrypt` needs. `router_control_keys`: Fernet keys, the first encrypts, all decrypt."""
+class KeySettings(MigrationSettings):
+    """What `reencrypt` needs. `router_control_keys`: Fernet keys (32 bytes, URL-safe base64), see `keys`."""
 
     router_control_keys: Words
 
     @model_validator(mode="after")
     def _check_keys(self) -> Self:
         try:
-            Vault(self.router_control_keys)
+            self.keys()
         except ValueError as error:  # says what a key looks like, never the key
             raise ValueError(f"REJESHA_ROUTER_CONTROL_KEYS is wrong: {error}") from None
         return self
 
+    def keys(self) -> MultiFernet:
+        """The first key encrypts, all decrypt, so that keys can be changed."""
+        return MultiFernet([Fernet(key) for key in self.router_control_keys])
 
-class RouterControlSettings(RpcSettings, VaultSettings):
+
+class RouterControlSettings(RpcSettings, KeySettings):
     """What serving needs. `routeros_…`: the login and port of routers whose registration has none."""
 
     router_control_port: int = 50052

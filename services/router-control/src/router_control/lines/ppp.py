@@ -16,7 +16,7 @@ _CHUNK = 100
 # An asterisk and a hexadecimal number. Many are kept for as long as a call lasts, so none may be long.
 _MAX_ID = 32
 
-_BOOLEANS = {"true": True, "yes": True, "false": False, "no": False}
+_ENABLED = {"true": False, "yes": False, "false": True, "no": True}  # by what `disabled` says
 
 
 @dataclass(frozen=True)
@@ -47,11 +47,18 @@ class Ppp:
 
     def write(self, ids: Iterable[str], *, enabled: bool) -> None:
         """Enable or disable secrets by id with one command. Raises Trap when one is gone: some may be written."""
-        self._command(f"/ppp/secret/{'enable' if enabled else 'disable'}", f"=.id={','.join(ids)}")
+        self._command(f"/ppp/secret/{'enable' if enabled else 'disable'}", ids)
 
-    def end_session(self, *ids: str) -> None:
-        """Remove active sessions. Raises Trap when one has ended meanwhile: some may be removed."""
-        self._command("/ppp/active/remove", f"=.id={','.join(ids)}")
+    def end_sessions(self, ids: Sequence[str]) -> None:
+        """Remove active sessions, some of which may have ended meanwhile: that is as good."""
+        try:
+            self._command("/ppp/active/remove", ids)
+        except Trap as trap:
+            if not trap.no_such_item:
+                raise
+            if len(ids) > 1:
+                for one in ids:
+                    self.end_sessions([one])
 
     def _print(self, menu: str, names: Sequence[str], properties: str) -> list[Row]:
         # "The name is one of these", joined as they come so that the router's stack stays shallow.
@@ -62,8 +69,8 @@ class Ppp:
         # A router may send more than was asked for, such as rows without any property.
         return self._connection.command(*command, limit=self._limit, wanted=lambda row: row.get("name") in wanted)
 
-    def _command(self, *words: str) -> None:
-        self._connection.command(*words, limit=self._limit)
+    def _command(self, command: str, ids: Iterable[str]) -> None:
+        self._connection.command(command, f"=.id={','.join(ids)}", limit=self._limit)
 
 
 def chunks(names: Sequence[str]) -> Iterator[Sequence[str]]:
@@ -72,22 +79,11 @@ def chunks(names: Sequence[str]) -> Iterator[Sequence[str]]:
         yield names[start : start + _CHUNK]
 
 
-def end_sessions(ppp: Ppp, ids: Sequence[str]) -> None:
-    """Remove sessions, some of which may have ended meanwhile: that is as good."""
-    try:
-        ppp.end_session(*ids)
-    except Trap as trap:
-        if not trap.no_such_item:
-            raise
-        if len(ids) > 1:
-            for one in ids:
-                end_sessions(ppp, [one])
-
-
 def _enabled(row: Row) -> bool:
-    if (disabled := _BOOLEANS.get(row.get("disabled", ""))) is None:
-        raise Garbled("a secret is neither enabled nor disabled")
-    return not disabled
+    try:
+        return _ENABLED[row.get("disabled", "")]
+    except KeyError:
+        raise Garbled("a secret is neither enabled nor disabled") from None
 
 
 def _id(row: Row) -> str:

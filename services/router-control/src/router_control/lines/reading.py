@@ -7,12 +7,12 @@ from servicekit.rpc import call
 from router_control.lines.ppp import Ppp, chunks
 from router_control.lines.rules import AccessResult
 from router_control.routeros.connection import Connection
-from router_control.routeros.errors import AccessOutcome, RouterFailure, Trap
+from router_control.routeros.errors import AccessOutcome, Trap
 from router_control.routeros.protocol import TimeLimit
 
 
 class Reading:
-    """May be carried out again on a new connection after any failure."""
+    """May be carried out again on a new connection after any failure. `results`: by name, of those who have one."""
 
     def __init__(self, names: Sequence[str]) -> None:
         self.results: dict[str, AccessResult] = {}
@@ -26,12 +26,12 @@ class Reading:
             try:
                 self._read(ppp, names)
             except Trap as trap:
-                self.fail(trap, names)
+                self.fail(trap.outcome, str(trap), names)
 
-    def fail(self, failure: RouterFailure, names: Sequence[str] = ()) -> None:
-        """Give those of `names` (or of all) who have no result yet the one that `failure` means."""
+    def fail(self, outcome: AccessOutcome, detail: str = "", names: Sequence[str] = ()) -> None:
+        """Give this result to those of `names` (or of all) who have none yet."""
         for name in names or self._names:
-            self.results.setdefault(name, AccessResult(failure.outcome, detail=str(failure)))
+            self.results.setdefault(name, AccessResult(outcome, detail=detail))
 
     def _read(self, ppp: Ppp, names: Sequence[str]) -> None:
         secrets, sessions = ppp.secrets(names), ppp.sessions(names)

@@ -10,10 +10,10 @@ from collections.abc import Mapping, Sequence
 
 from servicekit.rpc import call
 
-from router_control.lines.ppp import Ppp, chunks, end_sessions
+from router_control.lines.ppp import Ppp, chunks
 from router_control.lines.rules import AccessResult
 from router_control.routeros.connection import Connection
-from router_control.routeros.errors import AccessOutcome, RouterFailure, Trap
+from router_control.routeros.errors import AccessOutcome, Trap
 from router_control.routeros.protocol import TimeLimit
 
 # An id can vanish between look-up and write, and a session that was being dialled can appear after we looked.
@@ -21,7 +21,7 @@ _ROUNDS = 4
 
 
 class Reconciliation:
-    """`wanted`: for each username whether its line shall be on."""
+    """`wanted`: for each username whether its line shall be on. `results`: by name, of those who have one."""
 
     def __init__(self, wanted: Mapping[str, bool]) -> None:
         self.results: dict[str, AccessResult] = {}
@@ -39,19 +39,21 @@ class Reconciliation:
             try:
                 self._settle(ppp, names)
             except Trap as trap:
-                self.fail(trap, names)
+                self.fail(trap.outcome, str(trap), names)
 
-    def fail(self, failure: RouterFailure, names: Sequence[str] = ()) -> None:
-        """Give those of `names` (or of all) who have no result yet the one that `failure` means."""
+    def fail(self, outcome: AccessOutcome, detail: str = "", names: Sequence[str] = ()) -> None:
+        """Give this result to those of `names` (or of all) who have none yet."""
         for name in names or self._wanted:
-            self.results.setdefault(name, AccessResult(failure.outcome, detail=str(failure)))
+            self.results.setdefault(name, AccessResult(outcome, detail=detail))
 
     def _settle(self, ppp: Ppp, names: Sequence[str]) -> None:
         different = self._compare(ppp, names)
         for _ in range(_ROUNDS):
             if not different:
                 break
-            self._write(ppp, different)
+            for enabled in (False, True):
+                if some := {name: id_ for name, id_ in different.items() if self._wanted[name] is enabled}:
+                    self._write(ppp, some, enabled=enabled)
             different = self._compare(ppp, list(different))
         for name in different:
             detail = "the router took the change and did not keep it"
@@ -79,19 +81,14 @@ class Reconciliation:
     def _success(self, name: str) -> AccessOutcome:
         return AccessOutcome.CHANGED if name in self._sent or self._ended[name] else AccessOutcome.ALREADY_SO
 
-    def _write(self, ppp: Ppp, ids: Mapping[str, str]) -> None:
-        for enabled in (False, True):
-            if some := {name: ids[name] for name in ids if self._wanted[name] is enabled}:
-                self._write_many(ppp, some, enabled=enabled)
-
-    def _write_many(self, ppp: Ppp, ids: Mapping[str, str], *, enabled: bool) -> None:
+    def _write(self, ppp: Ppp, ids: Mapping[str, str], *, enabled: bool) -> None:
         self._sent.update(ids)
         try:
             ppp.write(ids.values(), enabled=enabled)
         except Trap as trap:
             if len(ids) > 1 and not trap.not_permitted:  # that would be so for each of them
-                for name, secret_id in ids.items():
-                    self._write_many(ppp, {name: secret_id}, enabled=enabled)
+                for name, id_ in ids.items():
+                    self._write(ppp, {name: id_}, enabled=enabled)
             elif not trap.no_such_item:  # one that has another id by now is found by the next look-up
                 self._refused.update(dict.fromkeys(ids, trap))
 
@@ -103,13 +100,12 @@ class Reconciliation:
             time.sleep(pause * 0.1)  # a router may need a moment to take a session down
             for name, ids in sessions.items():
                 self._ended[name].update(ids)
-            end_sessions(ppp, [session for ids in sessions.values() for session in ids])
+            ppp.end_sessions([id_ for ids in sessions.values() for id_ in ids])
             sessions = ppp.sessions(names)
         for name in names:
             self.results[name] = self._result_off(name, len(sessions.get(name, ())))
 
     def _result_off(self, name: str, left: int) -> AccessResult:
-        """The result of a user whose secret is disabled, as wanted."""
         ended = len(self._ended[name])
         if left:
             detail = f"the secret is disabled, but {left} sessions stay up"

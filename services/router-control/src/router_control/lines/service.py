@@ -3,14 +3,14 @@
 Joins the registry with the connections. A router that cannot be reached is an answer, not an error.
 """
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 import structlog
 
 from router_control.lines.reading import Reading
 from router_control.lines.reconciliation import Reconciliation
-from router_control.lines.rules import AccessResult
+from router_control.lines.rules import AccessResults
 from router_control.routeros.errors import AccessOutcome, RouterFailure
 from router_control.routeros.pool import Pool
 from router_control.routeros.protocol import TimeLimit
@@ -18,14 +18,6 @@ from router_control.routers.errors import RouterNotFound
 from router_control.routers.targets import Targets
 
 log = structlog.get_logger()
-
-
-@dataclass(frozen=True)
-class AccessResults:
-    """`by_name`: one for each user. `router_name`: empty when there is no such router."""
-
-    by_name: Mapping[str, AccessResult]
-    router_name: str = ""
 
 
 class Lines:
@@ -36,31 +28,27 @@ class Lines:
 
     def set_access(self, router_id: int, wanted: Mapping[str, bool], limit: TimeLimit) -> AccessResults:
         """Make a router hold for each username of `wanted` whether its line is on. Raises RouterBusy, Cancelled."""
-        results = self._carry_out(router_id, Reconciliation(wanted), tuple(wanted), limit)
-        _log("access_set", router_id, results)
-        return results
+        return self._carry_out("access_set", router_id, Reconciliation(wanted), limit)
 
     def get_access(self, router_id: int, names: Sequence[str], limit: TimeLimit) -> AccessResults:
         """Read what a router holds for each name. Raises RouterBusy, Cancelled."""
-        results = self._carry_out(router_id, Reading(names), names, limit)
-        _log("access_read", router_id, results)
-        return results
+        return self._carry_out("access_read", router_id, Reading(names), limit)
 
     def _carry_out(
-        self, router_id: int, operation: Reconciliation | Reading, names: Sequence[str], limit: TimeLimit
+        self, event: str, router_id: int, operation: Reconciliation | Reading, limit: TimeLimit
     ) -> AccessResults:
+        router_name = ""
         try:
             registration = self._targets.registration(router_id)
-            self._pool.perform(router_id, operation, self._targets.of(registration), limit)
+            router_name = registration.name
+            self._pool.perform(router_id, operation.carry_out, self._targets.of(registration), limit)
         except RouterNotFound:  # perhaps only when its certificate was to be remembered
-            return AccessResults(dict.fromkeys(names, AccessResult(AccessOutcome.NO_SUCH_ROUTER)))
+            router_name = ""
+            operation.fail(AccessOutcome.NO_SUCH_ROUTER)
         except RouterFailure as failure:
-            operation.fail(failure)
-        return AccessResults(operation.results, registration.name)
-
-
-def _log(event: str, router_id: int, results: AccessResults) -> None:
-    outcomes = [result.outcome.name for result in results.by_name.values()]
-    details = {result.detail for result in results.by_name.values() if result.detail}
-    counts = {name.lower(): outcomes.count(name) for name in sorted(set(outcomes))}
-    log.info(event, router_id=router_id, outcomes=counts, details=sorted(details)[:3])
+            operation.fail(failure.outcome, str(failure))
+        found = operation.results.values()
+        outcomes = Counter(result.outcome.name.lower() for result in found)
+        details = sorted({result.detail for result in found if result.detail})
+        log.info(event, router_id=router_id, outcomes=dict(outcomes), details=details[:3])
+        return AccessResults(operation.results, router_name)

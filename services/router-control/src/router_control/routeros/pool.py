@@ -6,9 +6,8 @@ The thread that answers an RPC does the work itself.
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Protocol
 
 import structlog
 from servicekit.rpc import call
@@ -31,9 +30,9 @@ log = structlog.get_logger()
 
 _MAX_WAITING = 8
 _IDLE_SECONDS = 300.0
-_ATTEMPTS = 3
-# Each attempt but the last leaves time to connect anew and read back what a lost write has done.
-_SHARE = 0.6
+# How much of the time left each attempt gets: all but the last leave some to connect anew and read back what a lost
+# write has done.
+_SHARES = (0.6, 0.6, 1.0)
 # A call that came with less time than this and ran out of it says nothing about the router.
 _FAIR_SECONDS = 1.0
 # How long a router is left alone after a failure. Short, for one that returns must be served soon.
@@ -42,10 +41,8 @@ _PAUSE_SECONDS = 1.0
 _LOGIN_PAUSE_SECONDS = 30.0
 
 
-class Operation(Protocol):
-    """Something to do on a router. Must be fit to be carried out again after any failure but a Trap."""
-
-    def carry_out(self, connection: Connection, limit: TimeLimit) -> None: ...
+# Something to do on a router. Must be fit to be carried out again after any failure but a Trap.
+Work = Callable[[Connection, TimeLimit], None]
 
 
 class Link:
@@ -59,7 +56,7 @@ class Link:
         self._connection: Connection | None = None
         self._failed: tuple[Target, RouterFailure, float] | None = None
 
-    def perform(self, operation: Operation, target: Target, limit: TimeLimit, *, fresh: bool) -> None:
+    def perform(self, work: Work, target: Target, limit: TimeLimit, *, fresh: bool) -> None:
         """To be called by whoever has the turn. Raises RouterFailure, Cancelled."""
         if fresh:
             self.disconnect()
@@ -67,7 +64,7 @@ class Link:
             raise refusal
         time_given, self._failed = limit.remaining(), None
         try:
-            self._try_hard(operation, target, limit)
+            self._try_hard(work, target, limit)
         except RouterFailure as failure:
             log.info("router_failed", router_id=self.router_id, cause=type(failure).__name__, detail=str(failure))
             if not isinstance(failure, Trap) and (time_given >= _FAIR_SECONDS or limit.remaining()):
@@ -90,19 +87,18 @@ class Link:
         kind = type(failure) if lasting else Unreachable
         return kind(f"not tried again yet; the last attempt: {failure}")
 
-    def _try_hard(self, operation: Operation, target: Target, limit: TimeLimit) -> None:
-        """Carry out the operation; when the connection fails under it, again on a new one."""
-        for attempt in range(1, _ATTEMPTS + 1):
+    def _try_hard(self, work: Work, target: Target, limit: TimeLimit) -> None:
+        """Do the work; when the connection fails under it, again on a new one."""
+        for share in _SHARES:
             call.check()
             # A router that cannot be connected to is not asked twice.
             connection = self._connected(target, limit)
-            share = 1.0 if attempt == _ATTEMPTS else _SHARE
             try:
-                operation.carry_out(connection, limit.within(share * limit.remaining()))
+                work(connection, limit.within(share * limit.remaining()))
             except (Trap, AnswerTooLarge):
                 raise
             except RouterFailure as failure:
-                if attempt == _ATTEMPTS or not limit.remaining():
+                if share == _SHARES[-1] or not limit.remaining():
                     raise
                 log.info("router_tried_again", router_id=self.router_id, cause=type(failure).__name__)
             else:
@@ -123,15 +119,13 @@ class Pool:
         self._lock = threading.Lock()
         self._links: dict[int, Link] = {}
 
-    def perform(
-        self, router_id: int, operation: Operation, target: Target, limit: TimeLimit, *, fresh: bool = False
-    ) -> None:
-        """Carry out `operation` on a router within the limit, when all calls before it are done.
+    def perform(self, router_id: int, work: Work, target: Target, limit: TimeLimit, *, fresh: bool = False) -> None:
+        """Do `work` on a router within the limit, when all calls before it are done.
 
         `fresh`: connect anew, and even though the router is left alone. Raises RouterBusy, RouterFailure, Cancelled.
         """
         with self._turn(router_id, limit) as link:
-            link.perform(operation, target, limit, fresh=fresh)
+            link.perform(work, target, limit, fresh=fresh)
 
     def forget(self, router_id: int) -> None:
         """Drop a router's connection after what is under way, and how it failed: it may have been mended."""

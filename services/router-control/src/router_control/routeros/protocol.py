@@ -1,15 +1,15 @@
 """RouterOS' API protocol on a socket: one command and its answer, bounded in time and size.
 
-librouteros frames the words, and nothing else of it is used, because its time-out is one for each recv (a slow drip
-never ends), it takes words and sentences without end, drops bytes it cannot decode (which makes one name another),
-casts values ("yes" and "true" become the same), and logs passwords.
+librouteros frames the words, and no more of it is used: its time-out is one for each recv (a slow drip never ends), it
+takes words and sentences without end, drops bytes it cannot decode (which makes one name another), casts values ("yes"
+and "true" become the same), and logs passwords.
 """
 
 import contextlib
+import re
 import socket
 import ssl
 import time
-import unicodedata
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -19,15 +19,16 @@ from servicekit.rpc import call
 
 from router_control.routeros.errors import AnswerTooLarge, Garbled, SessionEnded, TimedOut, Trap, Unreachable
 
-# What we ask for are a few short properties of at most a hundred users; a row with all of its properties has some
-# twenty. Generous all the same: a router that answers with everything it holds, 20,000 secrets, is understood. What
-# is more is a fault or an attack, and is neither waited for nor given the memory.
+# We ask for a few short properties of at most a hundred users. Generous all the same: a router that answers with all of
+# its 20,000 secrets is understood. What is more is a fault or an attack, and gets neither time nor memory.
 MAX_SENTENCE_BYTES = 131_072
 MAX_ANSWER_BYTES = 16 * 1024 * 1024
 # Of the rows that are kept; a hundred users may have many sessions.
 MAX_ROW_CHARACTERS = 2_000_000
 # So much a sentence counts beside its letters, for what reading and keeping it takes.
 _OVERHEAD = 300
+# What could end or garble a line or a word.
+CONTROL_CHARACTERS = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 # Whoever reads them learns nothing from more.
 MAX_TEXT = 200
 
@@ -199,11 +200,6 @@ class Reply:
         if self._space < 0:
             raise AnswerTooLarge(f"more than {MAX_ROW_CHARACTERS} characters of what was asked for")
         self.rows.append(row)
-
-
-def has_control_characters(text: str) -> bool:
-    """Whether `text` holds a character that could end or garble a line or a word."""
-    return any(unicodedata.category(character) == "Cc" for character in text)
 
 
 def readable(text: str) -> str:

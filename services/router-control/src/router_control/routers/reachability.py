@@ -52,7 +52,7 @@ class Reachability:
         introduction, begun = Introduction(), time.monotonic()
         outcome, detail = AccessOutcome.ALREADY_SO, ""
         try:
-            self._pool.perform(router_id, introduction, self._targets.of(registration), limit, fresh=True)
+            self._pool.perform(router_id, introduction.carry_out, self._targets.of(registration), limit, fresh=True)
         except RouterFailure as failure:
             outcome, detail = failure.outcome, str(failure)
         else:

@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
-from router_control.routeros.protocol import has_control_characters
+from router_control.routeros.protocol import CONTROL_CHARACTERS
 from router_control.routers.errors import (
     CertificateNotRemembered,
     InvalidFingerprint,
@@ -54,7 +54,7 @@ def leads_elsewhere(wanted: Registration, present: Registration, port_of: Callab
 def checked(registration: Registration) -> Registration:
     """The registration without stray spaces. Raises InvalidRouter."""
     tidy = replace(registration, name=registration.name.strip(), address=registration.address.strip())
-    if not 1 <= len(tidy.name) <= 100 or has_control_characters(tidy.name):
+    if not 1 <= len(tidy.name) <= 100 or CONTROL_CHARACTERS.search(tidy.name):
         raise InvalidRouter("a router's name has 1 to 100 characters, none of them a control character")
     if not _is_address(tidy.address):
         raise InvalidRouter("a router's address is an IP address or a host name, without a port")
@@ -108,9 +108,9 @@ def checked_fingerprint(text: str) -> str:
 
 def _check_login(registration: Registration) -> None:
     password = registration.password or ""
-    if len(registration.username) > 100 or has_control_characters(registration.username):
+    if len(registration.username) > 100 or CONTROL_CHARACTERS.search(registration.username):
         raise InvalidRouter("a router's username has at most 100 characters, none of them a control character")
-    if len(password) > 200 or has_control_characters(password):
+    if len(password) > 200 or CONTROL_CHARACTERS.search(password):
         raise InvalidRouter("a router's password has at most 200 characters, none of them a control character")
     if password and not registration.username:
         raise InvalidRouter("a password needs a username")

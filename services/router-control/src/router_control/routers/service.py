@@ -6,10 +6,17 @@ Owns the transactions and the passwords' encryption. Talks to no router.
 from dataclasses import replace
 
 import sqlalchemy as sa
+from cryptography.fernet import InvalidToken, MultiFernet
 from servicekit.database import current_time, transact
 
 from router_control.routers import store
-from router_control.routers.errors import InvalidRouter, RouterIdTaken, RouterNameTaken, RouterNotFound
+from router_control.routers.errors import (
+    InvalidRouter,
+    RouterIdTaken,
+    RouterNameTaken,
+    RouterNotFound,
+    UnreadablePassword,
+)
 from router_control.routers.rules import (
     MAX_WANTED_ID,
     Registration,
@@ -21,14 +28,13 @@ from router_control.routers.rules import (
     leads_elsewhere,
 )
 from router_control.routers.targets import Defaults
-from router_control.routers.vault import Vault
 
 
 class Registry:
-    """The routers that this installation knows."""
+    """The routers that this installation knows. `keys`: the first encrypts their passwords, all decrypt."""
 
-    def __init__(self, engine: sa.Engine, vault: Vault, defaults: Defaults) -> None:
-        self._engine, self._vault, self._defaults = engine, vault, defaults
+    def __init__(self, engine: sa.Engine, keys: MultiFernet, defaults: Defaults) -> None:
+        self._engine, self._keys, self._defaults = engine, keys, defaults
 
     def create(self, registration: Registration) -> Registration:
         """Add a router, with the id that it wants if it wants one.
@@ -98,21 +104,29 @@ class Registry:
             raise RouterNotFound(f"there is no router {router_id}")
 
     def reencrypt(self) -> int:
-        """Put every stored password under the first key, so that older keys can go; how many. All or none."""
+        """Put every stored password under the first key, so that older keys can go; how many.
+
+        Raises UnreadablePassword: nothing was changed.
+        """
 
         def work(connection: sa.Connection) -> int:
             found = store.lock_those_with_passwords(connection)
             for router in found:
-                renewed = self._vault.reencrypt(router.password_encrypted)
-                store.set_password(connection, router.router_id, renewed)
+                store.set_password(connection, router.router_id, self._rotated(router.password_encrypted))
             return len(found)
 
         return transact(self._engine, work)
 
+    def _rotated(self, encrypted: str) -> str:
+        try:
+            return self._keys.rotate(encrypted).decode()
+        except InvalidToken:
+            raise UnreadablePassword from None
+
     def _encrypted(self, wanted: Registration, *, stored: str) -> str:
         """The password to keep: a new one, or the stored one where none is given and there is a login to go with it."""
         if wanted.password:
-            return self._vault.encrypt(wanted.password)
+            return self._keys.encrypt(wanted.password.encode()).decode()
         return stored if wanted.password is None and wanted.username else ""
 
 

@@ -6,14 +6,13 @@ Owns the transaction in which a router's first certificate is remembered. Talks 
 from dataclasses import dataclass
 
 import sqlalchemy as sa
+from cryptography.fernet import InvalidToken, MultiFernet
 from servicekit.database import transact
 
 from router_control.routeros.errors import LoginRefused
 from router_control.routeros.identity import Login, Target
 from router_control.routers import store
-from router_control.routers.errors import UnreadablePassword
 from router_control.routers.rules import Registration, leads_elsewhere
-from router_control.routers.vault import Vault
 
 
 @dataclass(frozen=True)
@@ -31,10 +30,10 @@ class Defaults:
 
 
 class Targets:
-    """The routers of the registry as connections need them."""
+    """The routers of the registry as connections need them. `keys`: what their passwords are encrypted with."""
 
-    def __init__(self, engine: sa.Engine, vault: Vault, defaults: Defaults) -> None:
-        self._engine, self._vault, self._defaults = engine, vault, defaults
+    def __init__(self, engine: sa.Engine, keys: MultiFernet, defaults: Defaults) -> None:
+        self._engine, self._keys, self._defaults = engine, keys, defaults
         self.port_of = defaults.port_of
 
     def registration(self, router_id: int) -> Registration:
@@ -62,8 +61,8 @@ class Targets:
 
     def _password(self, encrypted: str) -> str:
         try:
-            return self._vault.decrypt(encrypted) if encrypted else ""
-        except UnreadablePassword as error:
+            return self._keys.decrypt(encrypted).decode() if encrypted else ""
+        except InvalidToken as error:
             raise LoginRefused("no key of REJESHA_ROUTER_CONTROL_KEYS opens the stored password") from error
 
     def _remember(self, seen: Registration, shown: str) -> str:
