@@ -3,6 +3,7 @@
 import subprocess
 
 import pytest
+import sqlalchemy as sa
 
 from tests.deploy.running import eventually, new_id
 
@@ -48,6 +49,23 @@ def test_services_answer_the_command_and_nobody_who_shows_no_certificate(install
     with pytest.raises(subprocess.CalledProcessError) as refused:
         installation.compose(*run, *anonymous, "rejesha", "isp", "list")
     assert "billing cannot be reached" in f"{refused.value.stdout}{refused.value.stderr}"
+
+
+def test_the_database_is_talked_to_encrypted_and_nobody_who_serves_may_drop_a_table(installation):
+    host = installation.address("mysql", "data")
+    authority = {
+        "ssl_ca": str(installation.home / "certificates" / "billing" / "ca.crt"),
+        "ssl_check_hostname": "false",
+    }
+    for service in ("billing", "router-control", "notify"):
+        url = sa.make_url(installation.secret(f"{service}-database-url")).set(host=host, drivername="mysql+pymysql")
+        with sa.create_engine(url.update_query_dict(authority)).connect() as connection:
+            assert connection.exec_driver_sql("SHOW STATUS LIKE 'Ssl_cipher'").one()[1]
+            with pytest.raises(sa.exc.OperationalError, match="DROP command denied"):
+                connection.exec_driver_sql("DROP TABLE wallet_entries")
+    migrating = sa.make_url(installation.secret("database-url")).set(host=host, drivername="mysql+pymysql")
+    with pytest.raises(sa.exc.OperationalError, match="require_secure_transport"):
+        sa.create_engine(migrating, connect_args={"ssl_disabled": True}).connect()
 
 
 @pytest.mark.parametrize("service", SERVICES)

@@ -6,6 +6,7 @@ from contextlib import ExitStack
 import pytest
 
 from deploy.local import settings
+from tests import database_users
 from tests.databases import DATABASES, schema_on
 from tests.system.making_run import own_ports
 from tests.system.running import Running, run_system
@@ -20,5 +21,8 @@ def running(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
         if request.param != "sqlite":
             given[settings.DEMO] = "true"
             server = request.getfixturevalue(f"{request.param}_server")
-            given["REJESHA_DATABASE_URL"] = stack.enter_context(schema_on(server))
+            # Each service as its own user with the least rights: all that these tests do must be possible with them.
+            users = stack.enter_context(database_users.of(stack.enter_context(schema_on(server))))
+            given["REJESHA_DATABASE_MIGRATION_URL"] = users.admin
+            given |= {f"REJESHA_{service.upper()}_DATABASE_URL": url for service, url in users.services.items()}
         yield stack.enter_context(run_system(given, state))

@@ -109,6 +109,12 @@ def eventually(check: Callable[[], Any], seconds: float = 30) -> Any:
     return value
 
 
+def database_of(values: Mapping[str, str]) -> str:
+    """Where all tables are, as whoever may read all of them; on SQLite where billing's are."""
+    names = ("REJESHA_DATABASE_MIGRATION_URL", "REJESHA_DATABASE_URL", "REJESHA_BILLING_DATABASE_URL")
+    return next(values[name] for name in names if name in values)
+
+
 @contextmanager
 def run_system(
     given: Mapping[str, str], state: Path, prepare_start: Callable[[System], None] = lambda _system: None
@@ -117,7 +123,7 @@ def run_system(
     values = settings.complete(given)
     system = System(values)
     prepare_start(system)
-    engine = engines.create_engine(values.get("REJESHA_DATABASE_URL") or values["REJESHA_BILLING_DATABASE_URL"])
+    engine = engines.create_engine(database_of(values))
     http = httpx.Client(
         base_url=f"http://127.0.0.1:{values['REJESHA_GATEWAY_PORT']}",
         headers={"Authorization": f"Bearer {values['REJESHA_API_TOKEN']}"},

@@ -34,6 +34,7 @@ COMMANDS = {
         "installation.commands:migrate",
         "Bring the tables of the services installed here up to date.",
     ),
+    "database": ("database.commands:database", "The users of the services' database, and their rights."),
     "doctor": ("installation.commands:doctor", "Try all that an installation needs, and say what is wrong."),
 }
 

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Self
+from urllib.parse import urlencode
 
 from pydantic import AliasChoices, BeforeValidator, Field, ValidationError, field_validator, model_validator
 from pydantic.fields import FieldInfo
@@ -100,6 +101,50 @@ class Settings(BaseSettings):
     def variables(cls) -> set[str]:
         """All environment variables that are read, without the suffix _FILE that each may have."""
         return {each for name, field in cls.model_fields.items() for each in _variables(name, field)}
+
+
+class DatabaseSettings(Settings):
+    """What a process with tables has. `database_ca`: the authority that its server's certificate must be of."""
+
+    database_url: str
+    database_ca: Path | None = None
+
+    @field_validator("database_ca")
+    @classmethod
+    def _authority_is_readable(cls, path: Path | None) -> Path | None:
+        if path:
+            certificates.check_authority(path)
+        return path
+
+    @model_validator(mode="after")
+    def _server_is_known(self) -> Self:
+        for name in type(self).model_fields:
+            if name.startswith("database_") and name.endswith("_url"):
+                setattr(self, name, _with_authority(getattr(self, name), self.database_ca))
+        return self
+
+
+class MigrationSettings(DatabaseSettings):
+    """What `migrate` and `grants` have besides, and a process that serves must not have.
+
+    `database_migration_url`: who may change tables, where the service's own user may not; `database_admin_url`: who may
+    create users.
+    """
+
+    database_migration_url: str = ""
+    database_admin_url: str = ""
+
+    @property
+    def url_to_migrate(self) -> str:
+        return self.database_migration_url or self.database_url
+
+
+def _with_authority(url: str, authority: Path | None) -> str:
+    """A server's URL names its authority; what it says itself wins."""
+    query = url.rpartition("@")[2].partition("?")[2]
+    if authority is None or not url.startswith(("mysql", "mariadb")) or "ssl_ca=" in query:
+        return url
+    return f"{url}{'&' if query else '?'}{urlencode({'ssl_ca': authority})}"
 
 
 class ServerSettings(Settings):

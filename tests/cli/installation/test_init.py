@@ -5,8 +5,10 @@ import ssl
 import stat
 
 import pytest
+import sqlalchemy as sa
 from cryptography import x509
 from cryptography.fernet import Fernet
+from cryptography.x509.oid import ExtendedKeyUsageOID
 from rejesha_cli.installation.creation import CONTAINER_USER, QUESTIONS
 from rejesha_cli.settings import lines_of
 from servicekit.rpc import certificates
@@ -41,9 +43,13 @@ def test_what_the_environment_says_is_not_asked_and_secrets_stand_in_files_alone
     made = contents(home / "secrets")
     assert made["textsms-api-key"] == ANSWERS["REJESHA_TEXTSMS_API_KEY"]
     assert made["database-url"] == f"mysql://rejesha:{made['mysql-password']}@mysql/rejesha"
+    assert made["database-admin-url"] == f"mysql://root:{made['mysql-root-password']}@mysql/rejesha"
     Fernet(made["router-control-keys"])
-    drawn = [made[name] for name in ("api-token", "callback-secrets", "mysql-password", "mysql-root-password")]
-    assert len(set(drawn)) == 4
+    own = [sa.make_url(made[f"{service}-database-url"]) for service in ("billing", "router-control", "notify")]
+    assert [url.username for url in own] == ["billing", "router-control", "notify"]
+    tokens = [made[name] for name in ("api-token", "callback-secrets", "mysql-password", "mysql-root-password")]
+    drawn = [*tokens, *(str(url.password) for url in own)]
+    assert len(set(drawn)) == 7
     assert min(map(len, drawn)) >= 32
 
 
@@ -61,7 +67,7 @@ def test_each_process_gets_a_certificate_of_its_own_and_a_new_one_before_that_en
     before = contents(place)
     held = {name for name in before if name.endswith("/tls.crt")}
     roles = ("intake", "dispatcher", "billing", "router-control", "notify", "operator")
-    assert held == {f"{role}/tls.crt" for role in roles}
+    assert held == {f"{role}/tls.crt" for role in (*roles, "mysql")}
     assert certificates.read(place / "billing")
     assert {stat.S_IMODE(path.stat().st_mode) for path in place.glob("*/*.key")} == {0o600}
     rejesha("certificate", "issue", "billing", "--days", "90", "--directory", str(place))
@@ -128,3 +134,12 @@ def test_the_certificate_is_for_the_host_and_fits_its_key(rejesha, home):
     certificate = x509.load_pem_x509_certificate((files / "certificate.pem").read_bytes())
     names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     assert names.get_values_for_type(x509.DNSName) == ["localhost"]
+
+
+def test_the_database_s_certificate_is_for_its_host_and_proves_no_role(rejesha, home):
+    rejesha("init", str(home), "--try")
+    certificate = x509.load_pem_x509_certificate((home / "certificates" / "mysql" / "tls.crt").read_bytes())
+    names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    assert list(names) == [x509.DNSName("mysql")]
+    purposes = certificate.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
+    assert list(purposes) == [ExtendedKeyUsageOID.SERVER_AUTH]

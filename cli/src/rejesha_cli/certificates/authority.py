@@ -58,10 +58,11 @@ def create(directory: Path) -> None:
     _write(folder / AUTHORITY, pem_of(certificate))
 
 
-def issue(directory: Path, identity: Identity, days: int = DAYS, folder: str = "") -> Issued:
+def issue(directory: Path, identity: Identity, days: int = DAYS, folder: str = "", host: str = "") -> Issued:
     """Issue a certificate, in the place of an earlier one if there is one. It ends with the authority at the latest.
 
-    `folder`: where, if not where it belongs. Raises NoAuthority.
+    `folder`: where, if not where it belongs. `host`: of a server that is none of ours, such as the database; it has no
+    role. Raises NoAuthority.
     """
     authority, signing = _read(directory)
     key, name = new_key(), named(identity.name)
@@ -70,8 +71,8 @@ def issue(directory: Path, identity: Identity, days: int = DAYS, folder: str = "
         builder(name, authority.subject, key, lifetime)
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         .add_extension(_usage(signs=False), critical=True)
-        .add_extension(x509.ExtendedKeyUsage(_purposes(identity)), critical=False)
-        .add_extension(x509.SubjectAlternativeName(_names(identity)), critical=False)
+        .add_extension(x509.ExtendedKeyUsage(_purposes(identity, host)), critical=False)
+        .add_extension(x509.SubjectAlternativeName(_names(identity, host)), critical=False)
         .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(signing.public_key()), critical=False)
         .sign(signing, hashes.SHA256())
     )
@@ -119,18 +120,21 @@ def _usage(*, signs: bool) -> x509.KeyUsage:
     )
 
 
-def _purposes(identity: Identity) -> list[x509.ObjectIdentifier]:
+def _purposes(identity: Identity, host: str) -> list[x509.ObjectIdentifier]:
     """Who is only called cannot call, and who only calls cannot pretend to be a service."""
+    if host:
+        return [ExtendedKeyUsageOID.SERVER_AUTH]
     called = identity.roles & CALLED
     only_called = called and called == identity.roles
     is_called = [ExtendedKeyUsageOID.SERVER_AUTH] if called else []
     return is_called if only_called else [*is_called, ExtendedKeyUsageOID.CLIENT_AUTH]
 
 
-def _names(identity: Identity) -> list[x509.GeneralName]:
+def _names(identity: Identity, host: str) -> list[x509.GeneralName]:
     """What it proves to whom it calls, and, of a service, what callers look for."""
     uris = [x509.UniformResourceIdentifier(uri) for uri in identity.to_uris()]
-    return [*uris, *(x509.DNSName(role) for role in sorted(identity.roles & CALLED))]
+    hosts = [host] if host else sorted(identity.roles & CALLED)
+    return [*uris, *(x509.DNSName(each) for each in hosts)]
 
 
 def _uris(certificate: x509.Certificate) -> list[str]:

@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 
-from servicekit.rpc.identity import Role
+from servicekit.rpc.identity import Identity, Role
 
 from rejesha_cli.certificates import authority, holders
 from rejesha_cli.errors import CommandFailed
@@ -22,6 +22,9 @@ from rejesha_cli.settings import lines_of
 
 # As which the images' processes run; see deploy/Dockerfile.
 CONTAINER_USER = 10001
+# As which MySQL's image runs its server, and under which name the others reach it; it is none of ours.
+_MYSQL, _MYSQL_USER = Identity("mysql"), 999
+_WITH_DATABASE = (Role.BILLING, Role.ROUTER_CONTROL, Role.NOTIFY)
 SETTINGS = ".env"
 _KEPT_SECRET, _SETTING = 0o640, 0o644
 # Whose processes run in containers, the operator's command among them.
@@ -123,9 +126,9 @@ class Installation:
             "router-control-keys": _fernet_key,
             "mysql-root-password": _token,
             "mysql-password": _token,
-            "database-url": lambda: (
-                f"mysql://rejesha:{self._secret('mysql-password').read_text().strip()}@mysql/rejesha"
-            ),
+            "database-url": lambda: _url("rejesha", self._secret("mysql-password").read_text().strip()),
+            "database-admin-url": lambda: _url("root", self._secret("mysql-root-password").read_text().strip()),
+            **{f"{service}-database-url": partial(_own_url, service) for service in _WITH_DATABASE},
             "routeros-password": str,
             **{name: partial(str, value) for name, value in given.items()},
         }
@@ -158,6 +161,9 @@ class Installation:
             if place / holders.folder_of(identity) not in fresh:
                 made.append(authority.issue(place, identity).folder)
                 _own_folder(made[-1], CONTAINER_USER)
+        if place / _MYSQL.name not in fresh:
+            made.append(authority.issue(place, _MYSQL, host=_MYSQL.name).folder)
+            _own_folder(made[-1], _MYSQL_USER)
         return made
 
     def _secret(self, name: str) -> Path:
@@ -202,6 +208,14 @@ def _line(name: str, value: str) -> str:
     if "'" in value or not value.isprintable():
         raise Unwritable(f"{name} cannot hold quotes or line ends.")
     return f"{name}='{value}'\n"
+
+
+def _url(user: str, password: str) -> str:
+    return f"mysql://{user}:{password}@{_MYSQL.name}/rejesha"
+
+
+def _own_url(service: str) -> str:
+    return _url(service, _token())
 
 
 def _token() -> str:

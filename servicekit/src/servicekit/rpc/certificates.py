@@ -53,3 +53,13 @@ def check(directory: Path) -> None:
         context.load_verify_locations(directory / AUTHORITY)
     except OSError as error:  # as is SSLError
         raise CertificateUnusable(f"{KEY}, {CHAIN} and {AUTHORITY} in {directory} do not belong together") from error
+
+
+def check_authority(path: Path) -> None:
+    """Raise CertificateUnusable where a file of authorities' certificates cannot be read."""
+    import ssl  # noqa: PLC0415  # as above
+
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(path)
+    except OSError as error:  # as is SSLError
+        raise CertificateUnusable(f"{path} cannot be read, or holds no certificate: {error.strerror}") from error

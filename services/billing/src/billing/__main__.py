@@ -1,6 +1,6 @@
 """`python -m billing` serves, `… migrate` brings the tables up to date, `… doctor` tests the database.
 
-`python -m billing migrate --check` says what that would change, and what stands in its way.
+`… migrate --check` says what that would change, and what stands in its way; `… grants` what its user may do there.
 """
 
 import sys
@@ -14,11 +14,12 @@ from rejesha.billing.v1 import (
     task_service_pb2_grpc,
 )
 from servicekit.rpc.server import Server, run_until_signal
+from servicekit.schema import grants
 from servicekit.selftest import Readiness, SelfTest
 from sqlalchemy import Engine
 
 import billing
-from billing import adoption, roles
+from billing import adoption, rights, roles
 from billing.accounts.servicer import AccountServicer
 from billing.payments.servicer import PaymentServicer
 from billing.policy import Policy
@@ -76,10 +77,12 @@ def main() -> None:
             bring_up_to_date(MigrationSettings.load(), options)
         case ["migrate", "--wait"]:
             wait_for_tables(MigrationSettings.load())
+        case ["grants", *options] if options in ([], ["--apply"]):
+            grant(MigrationSettings.load(), options)
         case ["doctor"]:
             sys.exit(examine(MigrationSettings.load()))
         case _:
-            sys.exit("usage: python -m billing [migrate [--check | --wait] | doctor]")
+            sys.exit("usage: python -m billing [migrate [--check | --wait] | grants [--apply] | doctor]")
 
 
 def serve(settings: BillingSettings) -> None:
@@ -90,13 +93,17 @@ def serve(settings: BillingSettings) -> None:
 
 def bring_up_to_date(settings: MigrationSettings, options: Sequence[str]) -> None:
     logs.configure("billing", log_format=settings.log_format, level=settings.log_level)
-    engine = engines.create_engine(settings.database_url, answer_seconds=engines.PATIENT)
+    engine = engines.create_engine(settings.url_to_migrate, answer_seconds=engines.PATIENT)
     migrate.command_line(engine, "billing", MIGRATIONS, adoption.inspect, options)
 
 
 def wait_for_tables(settings: MigrationSettings) -> None:
     logs.configure("billing", log_format=settings.log_format, level=settings.log_level)
     migrate.wait(engines.create_engine(settings.database_url), "billing", MIGRATIONS)
+
+
+def grant(settings: MigrationSettings, options: Sequence[str]) -> None:
+    grants.command_line(settings, "billing", rights.WANTED, options)
 
 
 def examine(settings: MigrationSettings) -> int:

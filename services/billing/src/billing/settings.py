@@ -3,18 +3,23 @@
 from typing import Self
 
 from pydantic import NonNegativeInt, model_validator
-from servicekit.settings import RpcSettings, Settings, Words, database_url
+from servicekit.settings import RpcSettings, Words
 
 from billing import policy
+from servicekit import settings
 
 
-class MigrationSettings(Settings):
-    """What `migrate` needs."""
+class DatabaseSettings(settings.DatabaseSettings):
+    """Its database."""
 
-    database_url: str = database_url("BILLING")
+    database_url: str = settings.database_url("BILLING")
 
 
-class BillingSettings(RpcSettings, MigrationSettings):
+class MigrationSettings(DatabaseSettings, settings.MigrationSettings):
+    """What `migrate` and `grants` need."""
+
+
+class BillingSettings(RpcSettings, DatabaseSettings):
     """What serving needs. `shortcodes`: our paybills and tills; none named, in the sandbox only: all are ours.
 
     `…_per_hour`: how many messages of a kind go to a recipient one by one; a digest tells of the rest. 0: all.

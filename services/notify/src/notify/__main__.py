@@ -1,4 +1,7 @@
-"""`python -m notify` serves, `… migrate` brings the tables up to date, `… doctor` tests the database."""
+"""`python -m notify` serves, `… migrate` brings the tables up to date, `… doctor` tests the database.
+
+`… grants` says what its user may do there.
+"""
 
 import sys
 import threading
@@ -7,11 +10,12 @@ from pathlib import Path
 
 from rejesha.notify.v1 import notify_service_pb2_grpc as pb_grpc
 from servicekit.rpc.server import Server, run_until_signal
+from servicekit.schema import grants
 from servicekit.selftest import Readiness, SelfTest
 from sqlalchemy import Engine
 
 import notify
-from notify import roles
+from notify import rights, roles
 from notify.messages.servicer import NotifyServicer
 from notify.providers.console import Console
 from notify.providers.provider import Provider
@@ -41,21 +45,27 @@ def main() -> None:
             bring_up_to_date(MigrationSettings.load(), options)
         case ["migrate", "--wait"]:
             wait_for_tables(MigrationSettings.load())
+        case ["grants", *options] if options in ([], ["--apply"]):
+            grant(MigrationSettings.load(), options)
         case ["doctor"]:
             sys.exit(examine(MigrationSettings.load()))
         case _:
-            sys.exit("usage: python -m notify [migrate [--check | --wait] | doctor]")
+            sys.exit("usage: python -m notify [migrate [--check | --wait] | grants [--apply] | doctor]")
 
 
 def bring_up_to_date(settings: MigrationSettings, options: Sequence[str]) -> None:
     logs.configure("notify", log_format=settings.log_format, level=settings.log_level)
-    engine = engines.create_engine(settings.database_url, answer_seconds=engines.PATIENT)
+    engine = engines.create_engine(settings.url_to_migrate, answer_seconds=engines.PATIENT)
     migrate.command_line(engine, "notify", MIGRATIONS, adoption.inspect, options)
 
 
 def wait_for_tables(settings: MigrationSettings) -> None:
     logs.configure("notify", log_format=settings.log_format, level=settings.log_level)
     migrate.wait(engines.create_engine(settings.database_url), "notify", MIGRATIONS)
+
+
+def grant(settings: MigrationSettings, options: Sequence[str]) -> None:
+    grants.command_line(settings, "notify", rights.WANTED, options)
 
 
 def examine(settings: MigrationSettings) -> int:

@@ -9,13 +9,17 @@ from servicekit import settings
 _NEEDED = ("textsms_api_key", "textsms_partner_id", "textsms_shortcode")
 
 
-class MigrationSettings(settings.Settings):
-    """What `migrate` needs: no provider's credentials."""
+class DatabaseSettings(settings.DatabaseSettings):
+    """Its database."""
 
     database_url: str = settings.database_url("NOTIFY")
 
 
-class NotifySettings(settings.RpcSettings, MigrationSettings):
+class MigrationSettings(DatabaseSettings, settings.MigrationSettings):
+    """What `migrate` and `grants` need: no provider's credentials."""
+
+
+class NotifySettings(settings.RpcSettings, DatabaseSettings):
     """What serving needs. The TextSMS account may be left out only when the console is the sender."""
 
     notify_port: int = 50053

@@ -1,5 +1,5 @@
 """`python -m router_control` serves, `… migrate` brings the table up to date, `… doctor` tests the database,
-`… reencrypt` puts all passwords under the first key.
+`… grants` says what its user may do there, `… reencrypt` puts all passwords under the first key.
 
 `… migrate --check` says what that would change, and what stands in its way. The only module that reads settings.
 """
@@ -13,10 +13,11 @@ import structlog
 from cryptography.fernet import MultiFernet
 from rejesha.router_control.v1 import router_control_service_pb2_grpc as pb_grpc
 from servicekit.rpc.server import Server, run_until_signal
+from servicekit.schema import grants
 from servicekit.selftest import Readiness, SelfTest
 
 import router_control
-from router_control import roles
+from router_control import rights, roles
 from router_control.lines.service import Lines
 from router_control.lines.servicer import LinesServicer
 from router_control.routeros.pool import Pool
@@ -27,7 +28,7 @@ from router_control.routers.service import Registry
 from router_control.routers.servicer import RoutersServicer
 from router_control.routers.targets import Defaults, Targets
 from router_control.schema import metadata
-from router_control.settings import KeySettings, MigrationSettings, RouterControlSettings
+from router_control.settings import DatabaseSettings, KeySettings, MigrationSettings, RouterControlSettings
 from servicekit import doctor, engines, logs, migrate
 
 log = structlog.get_logger()
@@ -55,12 +56,16 @@ def main() -> None:
             bring_up_to_date(MigrationSettings.load(), options)
         case ["migrate", "--wait"]:
             wait_for_tables(MigrationSettings.load())
+        case ["grants", *options] if options in ([], ["--apply"]):
+            grant(MigrationSettings.load(), options)
         case ["doctor"]:
             sys.exit(examine(MigrationSettings.load()))
         case ["reencrypt"]:
             reencrypt(KeySettings.load())
         case _:
-            sys.exit("usage: python -m router_control [migrate [--check | --wait] | doctor | reencrypt]")
+            sys.exit(
+                "usage: python -m router_control [migrate [--check | --wait] | grants [--apply] | doctor | reencrypt]"
+            )
 
 
 def selftest_of(engine: sa.Engine) -> SelfTest:
@@ -95,13 +100,17 @@ def serve(settings: RouterControlSettings) -> None:
 
 def bring_up_to_date(settings: MigrationSettings, options: Sequence[str]) -> None:
     _log_as(settings)
-    engine = engines.create_engine(settings.database_url, answer_seconds=engines.PATIENT)
+    engine = engines.create_engine(settings.url_to_migrate, answer_seconds=engines.PATIENT)
     migrate.command_line(engine, "router_control", MIGRATIONS, adoption.inspect, options)
 
 
 def wait_for_tables(settings: MigrationSettings) -> None:
     _log_as(settings)
     migrate.wait(engines.create_engine(settings.database_url), "router_control", MIGRATIONS)
+
+
+def grant(settings: MigrationSettings, options: Sequence[str]) -> None:
+    grants.command_line(settings, "router_control", rights.WANTED, options)
 
 
 def examine(settings: MigrationSettings) -> int:
@@ -121,7 +130,7 @@ def reencrypt(settings: KeySettings) -> None:
     log.info("passwords_reencrypted", count=count)
 
 
-def _log_as(settings: MigrationSettings) -> None:
+def _log_as(settings: DatabaseSettings) -> None:
     logs.configure("router-control", log_format=settings.log_format, level=settings.log_level)
 
 

@@ -4,16 +4,22 @@ from typing import Self
 
 from cryptography.fernet import Fernet, MultiFernet
 from pydantic import model_validator
-from servicekit.settings import RpcSettings, Settings, Words, database_url
+from servicekit.settings import RpcSettings, Words
+
+from servicekit import settings
 
 
-class MigrationSettings(Settings):
-    """What `migrate` and `doctor` need: no key, no login."""
+class DatabaseSettings(settings.DatabaseSettings):
+    """Its database."""
 
-    database_url: str = database_url("ROUTER_CONTROL")
+    database_url: str = settings.database_url("ROUTER_CONTROL")
 
 
-class KeySettings(MigrationSettings):
+class MigrationSettings(DatabaseSettings, settings.MigrationSettings):
+    """What `migrate`, `grants` and `doctor` need: no key, no login."""
+
+
+class KeySettings(DatabaseSettings):
     """What `reencrypt` needs. `router_control_keys`: Fernet keys (32 bytes, URL-safe base64), see `keys`."""
 
     router_control_keys: Words
