@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 import grpc
 import pytest
+import structlog
 from gateway.callbacks.parsing import RawCallback
 from gateway.spool.service import Spool
 from gateway.spool.sharing import SharedDirectory, take_over
@@ -100,3 +101,12 @@ async def test_a_part_that_is_in_use_and_one_that_ours_has_no_room_for_are_left_
     store = shared.abandoned()
     assert drain(store) == names(left)
     store.close()
+
+
+def test_a_part_with_nothing_to_hand_over_is_passed_without_a_word(shared):
+    own = leave(shared, [])
+    (shared.path / "1" / "callbacks.db.damaged-1").touch()
+    with structlog.testing.capture_logs() as events:
+        assert shared.abandoned() is None
+    assert events == []
+    own.close()

@@ -50,6 +50,8 @@ class Spool:
         self.filled = asyncio.Event()
         self.counters = Counters()
         self._store = store
+        if self.state.waiting or self.state.rejected:
+            log.warning("spool_reopened", waiting=self.state.waiting, rejected=self.state.rejected)
         self.held = HeldTransIds(store.trans_ids())
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="spool")
         self._writer: Batcher[tuple[RawCallback, float], bool] = Batcher(self._write, deadline=_WRITE_SECONDS)

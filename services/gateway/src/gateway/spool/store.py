@@ -170,9 +170,6 @@ class Store:
             )
         except DiskFailed as error:  # they wait a little longer
             log.warning("spool_not_reset", cause=str(error))
-        if self.state.waiting or self.state.rejected:
-            waiting, rejected = self.state.waiting, self.state.rejected
-            log.warning("spool_reopened", waiting=waiting, rejected=rejected, bytes=self.state.size)
 
     def _bound(self) -> None:
         """Let SQLite refuse whatever our own arithmetic would let pass."""
