@@ -10,7 +10,7 @@ unexport PYTHONDONTWRITEBYTECODE
 export PYTHONPYCACHEPREFIX := $(CURDIR)/.venv/bytecode
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run up upgrade down images test check count figures chaos bench lint style types imports contract protos locks clean
+.PHONY: help setup run up upgrade down images test nightly check count figures chaos bench lint style types imports contract protos locks clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -36,7 +36,10 @@ down: ## Stop the containers; what they keep stays
 
 test: setup ## Run all tests, with a real MySQL where Docker is (ARGS='tests/gateway -k spool': only these, one after the other)
 	@$(python) -m pytest $(or $(ARGS),$(side_by_side) --ignore=tests/deploy)
-	@$(if $(ARGS),,$(python) -m pytest tests/deploy) # one installation for all of them, so in one process
+	@$(if $(ARGS),,$(python) -m pytest tests/deploy -m "not nightly") # one installation for all of them, so in one process
+
+nightly: setup ## The tests that take too long for every change: replicas that are added under load get their share
+	@$(python) -m pytest tests/deploy -m nightly -rP
 
 check: lint ## Before a commit: lint, types, and the tests that need no server and no process
 	@$(python) -m pytest $(side_by_side) -q -m "not mysql and not mariadb and not processes"

@@ -4,6 +4,7 @@ import json
 import subprocess
 
 import pymysql
+import pytest
 
 from tests.deploy.load import load
 from tests.deploy.running import eventually
@@ -49,6 +50,7 @@ def least_share(done, enough):
     return min(done.values()) * len(done) / total if total >= enough else 0
 
 
+@pytest.mark.nightly  # connections last for a minute, and only then has each replica its share
 def test_scaled_up_under_load_each_replica_gets_its_share_and_nothing_is_lost(installation):
     with load(installation) as payments:
         eventually(lambda: len(payments.accepted) > 20)
