@@ -10,10 +10,10 @@ unexport PYTHONDONTWRITEBYTECODE
 export PYTHONPYCACHEPREFIX := $(CURDIR)/.venv/bytecode
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run up upgrade down images test nightly check count figures chaos bench lint style types imports contract protos locks clean
+.PHONY: help setup run up upgrade down images test test-deploy nightly check count figures chaos bench lint style types imports contract protos locks clean
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup:
 	@sh deploy/local/setup.sh
@@ -34,9 +34,11 @@ upgrade: images ## As up, for what runs: one container after the other is replac
 down: ## Stop the containers; what they keep stays
 	@cd deploy && docker compose --env-file "$${REJESHA_HOME:-.}/.env" --profile '*' down
 
-test: setup ## Run all tests, with a real MySQL where Docker is (ARGS='tests/gateway -k spool': only these, one after the other)
+test: setup ## Run all tests but test-deploy's, with a real MySQL where Docker is (ARGS='tests/gateway -k spool': only these, one after the other)
 	@$(python) -m pytest $(or $(ARGS),$(side_by_side) --ignore=tests/deploy)
-	@$(if $(ARGS),,$(python) -m pytest tests/deploy -m "not nightly") # one installation for all of them, so in one process
+
+test-deploy: setup ## Build the images, start them with Compose and test what then runs
+	@$(python) -m pytest tests/deploy -m "not nightly" # one installation for all of them, so in one process
 
 nightly: setup ## The tests that take too long for every change: replicas that are added under load get their share
 	@$(python) -m pytest tests/deploy -m nightly -rP
