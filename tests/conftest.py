@@ -4,7 +4,9 @@ MySQL is started once a run with testcontainers, MariaDB as a plain process; REJ
 REJESHA_TEST_MARIADB_URL name servers that run already.
 """
 
+import gc
 import os
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -22,14 +24,31 @@ hypothesis.settings.load_profile("rejesha")
 MYSQL_IMAGE = "mysql:9.7"
 
 
+# SQLite waits for the disk at each commit, which takes longer than the test otherwise. No test pulls the plug.
+if (memory := mariadb.in_memory()) and "TMPDIR" not in os.environ:
+    os.environ["TMPDIR"] = tempfile.tempdir = str(memory)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Iterator[None]:
+    """What is collected stays to the end: the garbage collector need not look through it again and again."""
+    gc.disable()
+    yield
+    gc.freeze()
+    gc.enable()
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark the tests of real processes: in tests/system, tests/deploy, test_…process.py and test_main.py.
 
-    One that starts a service's process in another file carries the mark itself.
+    One that starts a service's process in another file carries the mark itself. Who asks for a server is marked with
+    its name; one that has it only for some of its parameters carries the mark on these.
     """
     for item in items:
         if {"system", "deploy"} & set(item.path.parts) or item.path.stem.endswith(("process", "main")):
             item.add_marker(pytest.mark.processes)
+        for server in {"mysql", "mariadb"} & {name.removesuffix("_server") for name in item.fixturenames}:
+            item.add_marker(getattr(pytest.mark, server))
 
 
 @pytest.fixture(scope="session")

@@ -28,6 +28,12 @@ def why_not() -> str:
     return f"{' and '.join(missing)} not found (apt-get install {PACKAGE})" if missing else ""
 
 
+def in_memory() -> Path | None:
+    """A directory in memory with room enough, where there is one."""
+    enough = os.access(_MEMORY, os.W_OK) and shutil.disk_usage(_MEMORY).free >= _ROOM
+    return _MEMORY if enough else None
+
+
 @contextmanager
 def running(certificate: Path | None = None, options: Sequence[str] = ()) -> Iterator[sa.URL]:
     """Start a server on a free port of loopback, with `options` of its own; stop it and remove its data at the end.
@@ -35,7 +41,7 @@ def running(certificate: Path | None = None, options: Sequence[str] = ()) -> Ite
     With a certificate, and its key in the same file, it takes no connection that is not encrypted.
     """
     # Not pytest's own directory: that one is closed to the user whom the server runs as.
-    home = Path(tempfile.mkdtemp(prefix="rejesha-mariadb-", dir=_in_memory()))
+    home = Path(tempfile.mkdtemp(prefix="rejesha-mariadb-", dir=in_memory()))
     try:
         url = sa.make_url(f"mysql+pymysql://root@127.0.0.1:{free_port()}/mysql")
         process = _start(home, url, certificate, options)
@@ -47,11 +53,6 @@ def running(certificate: Path | None = None, options: Sequence[str] = ()) -> Ite
             process.wait(timeout=60)
     finally:
         shutil.rmtree(home)
-
-
-def _in_memory() -> Path | None:
-    enough = os.access(_MEMORY, os.W_OK) and shutil.disk_usage(_MEMORY).free >= _ROOM
-    return _MEMORY if enough else None
 
 
 def _start(home: Path, url: sa.URL, certificate: Path | None, options: Sequence[str]) -> subprocess.Popen:
