@@ -1,11 +1,13 @@
 """AccountService through a real gRPC server: good rows are created, bad ones named."""
 
+from contextlib import suppress
 from datetime import UTC, datetime
 
 import pytest
 import sqlalchemy as sa
 from billing.schema import isp_wallet
 from rejesha.billing.v1 import account_service_pb2 as account_pb
+from servicekit.rpc.errors import RowLocked
 
 from tests.billing.desk import at_once
 from tests.billing.serving import pages, payment, refused
@@ -122,7 +124,14 @@ def test_a_batch_of_customers_has_1_to_1000(client, count):
 
 def test_the_same_customers_imported_ten_times_at_once_are_created_once(client, desk):
     rows = [customer(f"8{letter}{letter}") for letter in "ABCDEF"]
-    answers = at_once([lambda: client.create_customers(*rows)] * 10)
+
+    def create():
+        """Who has waited a second for the others is told so, and asks again."""
+        while True:
+            with suppress(RowLocked):
+                return client.create_customers(*rows)
+
+    answers = at_once([create] * 10)
     ids = [[result.customer_id for result in results] for results in answers]
     assert len({tuple(one) for one in ids}) == 1
     assert [desk.customer(row.account_name).id for row in rows] == ids[0]
