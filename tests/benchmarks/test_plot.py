@@ -5,7 +5,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from benchmarks import plot, results
+from benchmarks import results
 from benchmarks.cases import Case
 from benchmarks.report import Result
 from benchmarks.results import Measure, Ratio
@@ -40,16 +40,30 @@ def result():
     return run.as_json()
 
 
-def drawn(result, path):
-    plot.write(result, path, EXPECTED)
-    return path.read_bytes()
+@pytest.fixture(scope="module")
+def plot():
+    """Only here: with it all that draws is loaded, which each worker of the tests would do to no end."""
+    from benchmarks import plot
+
+    return plot
+
+
+@pytest.fixture
+def drawn(plot):
+    """Draws a result; answers the file's bytes."""
+
+    def draw(result, path):
+        plot.write(result, path, EXPECTED)
+        return path.read_bytes()
+
+    return draw
 
 
 def words(svg):
     return [text for element in ET.fromstring(svg).iter() if (text := (element.text or "").strip())]
 
 
-def test_right_is_better_whichever_way_a_requirement_goes(result):
+def test_right_is_better_whichever_way_a_requirement_goes(result, plot):
     placed = [(row.verdict, row.score.median, row.goal) for row in plot.requirements(result)]
     assert placed == [
         ("met", pytest.approx(22 / 15), 2),
@@ -59,7 +73,7 @@ def test_right_is_better_whichever_way_a_requirement_goes(result):
     ]
 
 
-def test_it_tells_every_figure_verdict_and_gap_in_words(result, tmp_path):
+def test_it_tells_every_figure_verdict_and_gap_in_words(result, tmp_path, drawn):
     told = words(drawn(result, tmp_path / "plot.svg"))
     for text in (
         "A SHORT RUN: it shows that the benchmarks work, not how fast Rejesha is.",
@@ -81,7 +95,7 @@ def test_it_tells_every_figure_verdict_and_gap_in_words(result, tmp_path):
         assert text in told
 
 
-def test_the_same_result_gives_the_same_bytes_without_a_trace_of_where_or_when(result, tmp_path):
+def test_the_same_result_gives_the_same_bytes_without_a_trace_of_where_or_when(result, tmp_path, drawn):
     first, second = drawn(result, tmp_path / "one.svg"), drawn(result, tmp_path / "two.svg")
     assert first == second
     assert len(first) < 150_000
@@ -89,14 +103,14 @@ def test_the_same_result_gives_the_same_bytes_without_a_trace_of_where_or_when(r
     assert b"somebody" not in first
 
 
-def test_without_any_figures_it_still_says_what_is_missing(result, tmp_path):
+def test_without_any_figures_it_still_says_what_is_missing(result, tmp_path, drawn):
     told = words(drawn(result | {"cases": []}, tmp_path / "plot.svg"))
     assert "No figures: hot wallet failed or was not run." in told
     assert "Not run: hot wallet, wallets, answer time, payment to line, memory" in told
 
 
 @pytest.mark.parametrize(("ours", "verdict"), [(0.0, "short"), (1e9, "goal")])
-def test_what_lies_beyond_the_scale_is_still_drawn(result, tmp_path, ours, verdict):
+def test_what_lies_beyond_the_scale_is_still_drawn(result, tmp_path, ours, verdict, drawn):
     rate = Measure("rate", "/s", {"ours": [ours], "peer": [1.0]}, [Ratio("ours", "peer", 1, 2)])
     result["cases"] = [{"name": "wallets", "what": "", "measures": [results.as_json(rate)]}]
     told = words(drawn(result, tmp_path / "plot.svg"))

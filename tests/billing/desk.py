@@ -145,8 +145,13 @@ class Desk:
 
     def insert_customer(self, account: str, **values) -> None:
         """Straight into the table, as the predecessor's screens do."""
-        defaults = {"isp_id": 1, "amount": 100_000, "status": "inactive", "full_name": f"Customer {account}"}
-        self.execute(sa.insert(pppoe_users).values(account_name=account, **(defaults | values)))
+        self.insert_customers({"account_name": account} | values)
+
+    def insert_customers(self, *customers: dict[str, Any]) -> None:
+        """The same, many with one statement; each with the same columns."""
+        defaults = {"isp_id": 1, "amount": 100_000, "status": "inactive"}
+        named = [{"full_name": f"Customer {one['account_name']}"} | one for one in customers]
+        self.execute(sa.insert(pppoe_users), [defaults | one for one in named])
 
     def pass_time(self, time: timedelta) -> None:
         """Move all moments that are to come towards us, as if `time` had passed."""

@@ -18,8 +18,12 @@ MANY = 100
 def desk(mysql_engine: sa.Engine) -> Desk:
     """With customers C0, C1, …, each on a router of its own. Round trips matter where the database is elsewhere."""
     desk = open_desk(mysql_engine)
-    for number in range(MANY):
-        desk.insert_customer(f"C{number}", router_id=100 + number, username=f"c{number}", phone="0712345678")
+    desk.insert_customers(
+        *(
+            {"account_name": f"C{n}", "router_id": 100 + n, "username": f"c{n}", "phone": "0712345678"}
+            for n in range(MANY)
+        )
+    )
     return desk
 
 
