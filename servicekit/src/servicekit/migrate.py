@@ -4,6 +4,7 @@ Every service keeps its own version table, so that one schema can hold the table
 before anything is changed; see `command_line`.
 """
 
+import signal
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -98,7 +99,16 @@ def upgrade(engine: sa.Engine, service: str, migrations: Path, revision: str = "
 
 
 def wait(engine: sa.Engine, service: str, migrations: Path) -> None:
-    """Return when others have migrated the tables; a database that is away is waited for as well."""
+    """Return when others have migrated the tables; a database that is away is waited for as well. SIGTERM ends it."""
+    # The first process of a container does not die of a signal that nobody handles.
+    before = signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    try:
+        _look_until_migrated(engine, service, migrations)
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _look_until_migrated(engine: sa.Engine, service: str, migrations: Path) -> None:
     told = ""
     while why := _why_not_yet(engine, service, migrations):
         if why != told:
@@ -118,15 +128,15 @@ def _why_not_yet(engine: sa.Engine, service: str, migrations: Path) -> str:
 
 def _is_migrated(connection: sa.Connection, service: str, migrations: Path) -> bool:
     """Whether the tables are at the last version of these migrations, or at one that only later ones know."""
-    from alembic.runtime.migration import MigrationContext  # noqa: PLC0415
     from alembic.script import ScriptDirectory  # noqa: PLC0415
 
     scripts = ScriptDirectory(str(migrations))
     earlier = {script.revision for script in scripts.walk_revisions()} - set(scripts.get_heads())
-    context = MigrationContext.configure(connection, opts={"version_table": version_table(service)})
-    versions = context.get_current_heads()
-    is_finished = sa.inspect(connection).has_table(selftest.table_of(service).name)
-    return is_finished and bool(versions) and earlier.isdisjoint(versions)
+    there = sa.inspect(connection)
+    if not all(there.has_table(name) for name in (version_table(service), selftest.table_of(service).name)):
+        return False
+    versions = connection.execute(sa.text(f"SELECT version_num FROM {version_table(service)}")).scalars().all()  # noqa: S608
+    return bool(versions) and earlier.isdisjoint(versions)
 
 
 def downgrade(engine: sa.Engine, service: str, migrations: Path, revision: str = "base") -> None:

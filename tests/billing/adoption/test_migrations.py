@@ -1,7 +1,12 @@
 """A new database: up, down and up again; the models are what the migrations make."""
 
+import os
+import signal
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 
+import pytest
 import sqlalchemy as sa
 from billing import adoption
 from billing.__main__ import MIGRATIONS
@@ -27,18 +32,32 @@ def test_whoever_waits_for_the_tables_goes_on_when_they_are_at_this_version_or_a
     monkeypatch.setattr(migrate, "_LOOK_SECONDS", 0.02)
     engine, others = engines.create_engine(database_url), engines.create_engine(database_url)
 
-    with ThreadPoolExecutor(1) as waiting:
-        waits = waiting.submit(migrate.wait, others, "billing", MIGRATIONS)
-        assert migrate._why_not_yet(engine, "billing", MIGRATIONS)
-        migrate.upgrade(engine, "billing", MIGRATIONS, "0001")
-        assert migrate._why_not_yet(engine, "billing", MIGRATIONS)
-        migrate.upgrade(engine, "billing", MIGRATIONS)
-        waits.result(timeout=60)
+    def migrating():
+        for revision in ("0001", "head"):
+            assert migrate._why_not_yet(engine, "billing", MIGRATIONS)
+            migrate.upgrade(engine, "billing", MIGRATIONS, revision)
+
+    with ThreadPoolExecutor(1) as another:
+        done = another.submit(migrating)
+        migrate.wait(others, "billing", MIGRATIONS)
+        assert "tasks" in layout(others)
+        done.result()
     with engine.begin() as connection:
         connection.exec_driver_sql("UPDATE alembic_version_billing SET version_num = '9999'")
     migrate.wait(others, "billing", MIGRATIONS)
     engine.dispose()
     others.dispose()
+
+
+@pytest.mark.processes
+def test_whoever_waits_ends_when_told_to(tmp_path):
+    environment = os.environ | {"REJESHA_DATABASE_URL": f"sqlite:///{tmp_path}/empty.db"}
+    command = (sys.executable, "-m", "billing", "migrate", "--wait")
+    with subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True) as waiting:
+        told = waiting.stderr.readline()
+        waiting.terminate()
+        assert waiting.wait(timeout=30) == 128 + signal.SIGTERM
+    assert "waiting_for_tables" in told
 
 
 # Every service has these, whatever its tables are.
