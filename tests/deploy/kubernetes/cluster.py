@@ -36,17 +36,18 @@ class Cluster:
 
     def start(self, workload: Workload) -> None:
         """Run a pod's containers in their order, without their probes; of a Job, until it has succeeded."""
+        if workload.kind == "Job":
+            for container in workload.containers:
+                self._until_it_succeeds(workload, container)
+            return
         for container in workload.pod.get("initContainers", []):
             self._run(workload, container, "--rm")
-        if workload.kind == "Job":
-            self._until_it_succeeds(workload)
-        else:
-            self._run(workload, workload.main, "--detach", "--name", self.container(workload.name))
+        self._run(workload, workload.main, "--detach", "--name", self.container(workload.name))
 
-    def _until_it_succeeds(self, workload: Workload) -> None:
+    def _until_it_succeeds(self, workload: Workload, container: Manifest) -> None:
         for last in (False,) * (_TRIES - 1) + (True,):
             try:
-                return self._run(workload, workload.main, "--rm")
+                return self._run(workload, container, "--rm")
             except subprocess.CalledProcessError as error:
                 if last:
                     raise AssertionError(f"{workload.name}: {error.stderr}") from None
@@ -108,8 +109,10 @@ class Cluster:
         if "csi" in volume:
             self._issue(source, workload)
         elif "secret" in volume:
-            for name, value in secret(volume["secret"]["secretName"]).items():
-                (source / name).write_text(value)
+            files = secret(volume["secret"]["secretName"])
+            chosen = volume["secret"].get("items", [{"key": name, "path": name} for name in files])
+            for item in chosen:
+                (source / item["path"]).write_text(files[item["key"]])
         # A database's image may want to own where it writes.
         os.chown(source, owner, group)
         source.chmod(0o2777 if "emptyDir" in volume else 0o2775)

@@ -99,6 +99,18 @@ class Workload:
         (found,) = [one for one in [*self.pod.get("volumes", []), *claims] if one["name"] == name]
         return found
 
+    def secret_files(self) -> set[tuple[str, str]]:
+        """The Secrets' files that settings of its containers name: of each its Secret and its key."""
+        found = set()
+        for container in self.containers:
+            paths = [value for name, value in variables(container).items() if name.endswith("_FILE")]
+            for mount in container.get("volumeMounts", []):
+                inside = [path for path in paths if path.rpartition("/")[0] == mount["mountPath"]]
+                secret = self.volume(mount["name"]).get("secret", {}).get("secretName", "")
+                found |= {(secret, path.rpartition("/")[2]) for path in inside}
+            assert len(paths) <= len(found)
+        return found
+
     def certificate(self) -> dict[str, str]:
         """What its certificate is asked with: the attributes without their prefix; empty where it has none."""
         for volume in self.pod.get("volumes", []):

@@ -97,14 +97,11 @@ def test_every_secret_that_a_process_reads_is_a_file_of_its_secret_and_the_docum
         row[0]: set(re.findall(r"`([a-z-]+)`", row[1]))
         for row in re.findall(r"^\| Secret `(.+?)` \| (.+) \|$", text, re.MULTILINE)
     }
-    for one in workloads(overlay):
-        paths = {variables(each)[name] for each in one.containers for name in variables(each) if name.endswith("_FILE")}
-        files = {path.removeprefix("/run/secrets/") for path in paths}
-        if files:
-            name = one.volume("secrets")["secret"]["secretName"]
-            assert files <= named("try", "Secret", name)["data"].keys()
-            if one.name != "mysql":
-                assert files <= documented[name if overlay != "try" else name.rpartition("-")[0]]
+    read = {file for one in workloads(overlay) if one.name != "mysql" for file in one.secret_files()}
+    assert read
+    for name, key in read:
+        assert key in named("try", "Secret", name)["data"]
+        assert key in documented[name if overlay != "try" else name.rpartition("-")[0]]
 
 
 @pytest.mark.parametrize(("overlay", "name"), OURS)
