@@ -1,14 +1,16 @@
 #!/bin/sh
 # Replaces containers one after the other while payments come in: those of the services that are named, or all of ours
-# once the migrations have run. A new one serves before an old one is told to stop; each service has as many as before.
+# once the tables, and the rights on them, are as these need them. A new one serves before an old one is told to stop;
+# each service has as many as before.
 set -eu
 cd "$(dirname "$0")"
 export REJESHA_HOME="${REJESHA_HOME:-$PWD}"
 compose() { docker compose --env-file "$REJESHA_HOME/.env" "$@"; }
 
 if [ $# -eq 0 ]; then
-    for migration in $(compose config --services | grep '^migrate-'); do
-        compose run --rm --no-deps -T "$migration"
+    for service in billing router-control notify; do
+        compose run --rm --no-deps -T "migrate-$service"
+        compose run --rm --no-deps -T "grants-$service"
     done
     # Those who are called before those who call them: what is new may then be called.
     set -- billing router-control notify dispatcher intake

@@ -83,8 +83,8 @@ def test_all_processes_get_new_certificates_of_the_same_authority_when_that_is_a
     assert rejesha("init", str(home), "--renew", "--yes").code == 0
     after = contents(home)
     changed = {name for name in before if before[name] != after[name]}
-    roles = ("intake", "dispatcher", "billing", "router-control", "notify", "operator")
-    assert changed == {f"certificates/{role}/tls.{kind}" for role in roles for kind in ("crt", "key")}
+    holders = ("intake", "dispatcher", "billing", "router-control", "notify", "operator", "mysql")
+    assert changed == {f"certificates/{role}/tls.{kind}" for role in holders for kind in ("crt", "key")}
     assert before.keys() == after.keys()
 
 

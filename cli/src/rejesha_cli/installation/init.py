@@ -15,7 +15,7 @@ from rejesha_cli.tables import clean, remark
 @click.command
 @click.argument("directory", type=click.Path(path_type=Path, file_okay=False, exists=True), default=".")
 @click.option("--try", "trying", is_flag=True, help="With simulators and made-up customers; asks nothing.")
-@click.option("--renew", is_flag=True, help="Issue a new certificate to each process, however long the old one holds.")
+@click.option("--renew", is_flag=True, help="Issue new certificates to all processes, however long theirs hold.")
 @with_yes
 @with_connections
 def init(connected: Connections, *, directory: Path, trying: bool, renew: bool, yes: bool) -> None:
