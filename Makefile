@@ -74,6 +74,7 @@ imports:
 
 contract:
 	@cd protos && ../$(buf) lint
+	@sh deploy/local/breaking.sh $(buf)
 	@sh deploy/local/protos.sh --check
 
 protos: setup ## Generate the code beside the protos

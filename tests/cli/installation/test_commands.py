@@ -3,6 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from rejesha_cli.certificates import authority, holders
 from rejesha_cli.installation import checks, programs
 
 WELL = "ok\tserver\nok\ttables"
@@ -129,3 +130,21 @@ def test_a_clock_may_be_off_by_as_long_as_asking_takes():
     assert checks.of_clock("billing", moment.isoformat(), ours - 1.5).well
     assert "3 s ahead of" in checks.of_clock("billing", moment.isoformat(), ours - 3).text
     assert checks.of_clock("billing", "noon", ours).well is None
+
+
+def test_a_certificate_that_ends_soon_is_warned_of_and_one_that_has_ended_is_wrong(tmp_path):
+    authority.create(tmp_path)
+    for role, days in (("operator", 20), ("billing", 200)):
+        authority.issue(tmp_path, holders.of_process([role]), days)
+    at = tmp_path / "operator"
+
+    def found(after=0):
+        moment = datetime.now(UTC) + timedelta(days=after)
+        return {one.name: (one.well, one.warns) for one in checks.of_certificates(str(at), moment)}
+
+    well = {"billing/tls.crt": (True, False), "operator/ca.crt": (True, False)}
+    assert found() == {**well, "operator/tls.crt": (True, True)}
+    assert found(after=21) == {**well, "operator/tls.crt": (False, False)}
+    (at / "tls.crt").write_text("no certificate")
+    assert found()["operator/tls.crt"] == (False, False)
+    assert list(checks.of_certificates("", datetime.now(UTC))) == []

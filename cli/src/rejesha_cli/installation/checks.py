@@ -4,9 +4,13 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from itertools import groupby
+from pathlib import Path
 from typing import Any
+
+from cryptography import x509
+from servicekit.rpc.certificates import AUTHORITY, CHAIN
 
 from rejesha_cli.channels import Service
 from rejesha_cli.context import Connections
@@ -15,6 +19,7 @@ from rejesha_cli.installation.programs import ALL, Ended, Program
 from servicekit import clocks
 
 _WELL = {"ok": True, "bad": False, "none": None}
+_FEW_DAYS = 30
 _SPOOL_FAULTS = {"full", "failing"}
 
 Run = Callable[..., Ended]
@@ -22,12 +27,16 @@ Run = Callable[..., Ended]
 
 @dataclass(frozen=True)
 class Checked:
-    """One thing that was tried. `of`: whose it is; `well`: None where there is nothing to test; `text`: for people."""
+    """One thing that was tried. `of`: whose it is; `well`: None where there is nothing to test; `text`: for people.
+
+    `warns`: it is well now, and somebody must act before long.
+    """
 
     of: str
     name: str
     well: bool | None
     text: str = ""
+    warns: bool = False
 
 
 def examine(connected: Connections, run: Run) -> list[Checked]:
@@ -38,7 +47,8 @@ def examine(connected: Connections, run: Run) -> list[Checked]:
         own = threads.map(lambda each: list(of_program(each, run)), ALL)
         running = threads.map(lambda each: list(of_service(connected, each)), services)
         gateway = threads.submit(lambda: list(of_gateway(connected)))
-        return [one for found in (*own, *running, gateway.result()) for one in found]
+        certificates = list(of_certificates(connected.settings.tls_directory, datetime.now(UTC)))
+        return [one for found in (*own, *running, gateway.result(), certificates) for one in found]
 
 
 def summed_up(found: Sequence[Checked]) -> Iterator[Checked]:
@@ -67,6 +77,28 @@ def of_program(program: Program, run: Run) -> Iterator[Checked]:
         # It came not so far as to test anything.
         faults = [line.removeprefix("rejesha: ") for line in ended.remarks.splitlines()] or [f"exit code {ended.code}"]
         yield from (Checked(program.name, "settings", False, fault) for fault in faults)
+
+
+def of_certificates(directory: str, now: datetime) -> Iterator[Checked]:
+    """When the command's own certificate ends, and those that stand in folders beside its own."""
+    own = Path(directory)
+    for path in sorted({own / CHAIN, own / AUTHORITY, *own.parent.glob(f"*/{CHAIN}")} if directory else ()):
+        name = f"{path.parent.name}/{path.name}"
+        try:
+            found = x509.load_pem_x509_certificates(path.read_bytes())
+        except (OSError, ValueError):
+            yield Checked("certificates", name, False, "cannot be read")
+            continue
+        yield _of_end(name, min(one.not_valid_after_utc for one in found), now)
+
+
+def _of_end(name: str, end: datetime, now: datetime) -> Checked:
+    advice = "`rejesha certificate issue`, or in containers `make up`, makes a new one"
+    if end <= now:
+        return Checked("certificates", name, False, f"ended on {end:%Y-%m-%d}: {advice}")
+    if (days := (end - now).days) < _FEW_DAYS:
+        return Checked("certificates", name, True, f"ends in {days} days: {advice}", warns=True)
+    return Checked("certificates", name, True)
 
 
 def of_service(connected: Connections, service: Service) -> Iterator[Checked]:

@@ -55,12 +55,15 @@ def doctor(connected: Connections, as_json: bool) -> None:
     found = checks.examine(connected, partial(_run, connected.settings))
     well = not any(one.well is False for one in found)
     if as_json:
-        listed = [{"of": one.of, "check": one.name, "well": one.well, "detail": one.text or None} for one in found]
+        listed = [
+            {"of": one.of, "check": one.name, "well": one.well, "warns": one.warns, "detail": one.text or None}
+            for one in found
+        ]
         print_json({"well": well, "settings": _source(connected.settings), "checks": listed})
     else:
         remark(_source(connected.settings))
         for one in checks.summed_up(found):
-            word, style = _LOOKS[one.well]
+            word, style = ("SOON", "yellow") if one.warns else _LOOKS[one.well]
             show(Text.assemble((f"{word:5}", style), f"  {one.of:14}  ", clean(f"{one.name}: {one.text}".strip(": "))))
     if not well:
         raise click.exceptions.Exit(1)
