@@ -17,6 +17,7 @@ from benchmarks.mysql_server import MySqlServer
 from benchmarks.ports import free_ports
 from deploy.local import settings
 from deploy.local.certificates import connected
+from deploy.local.environment import METRICS_PORTS
 from deploy.local.processes import Process, answering
 from deploy.local.system import System
 
@@ -43,11 +44,11 @@ class Ours:
         self, mysql: MySqlServer, state: Path, size: "accounts.Size", given: Mapping[str, str] = MappingProxyType({})
     ) -> None:
         self.mysql, self.size = mysql, size
-        self._ports = free_ports(7 + 1 + TOWERS + 1 + RETURNING)
+        self._ports = free_ports(7 + 1 + TOWERS + 1 + RETURNING + len(METRICS_PORTS))
         self.values = settings.complete({**self._settings(state), **given})
         self.system = System(self.values)
         self.towers = self._simulator("towers", self._ports[8 : 8 + TOWERS], self._ports[7], ("HW", "MW"))
-        returning = self._ports[8 + TOWERS + 1 :]
+        returning = self.returning_ports
         self.returning = self._simulator("returning", returning, self._ports[8 + TOWERS], ("RC",))
         self._textsms = self._process(
             "textsms", ["simulators.textsms", "--port", str(self._ports[6]), "--credits", "1000000000"],
@@ -66,7 +67,7 @@ class Ours:
 
     @property
     def returning_ports(self) -> list[int]:
-        return self._ports[8 + TOWERS + 1 :]
+        return self._ports[8 + TOWERS + 1 : -len(METRICS_PORTS)]
 
     def start(self) -> None:
         """Start everything and create ISPs, routers and customers through the RPCs that an operator uses."""
@@ -174,6 +175,7 @@ class Ours:
                 strict=False,
             )
         )
+        ports |= dict(zip(METRICS_PORTS.values(), map(str, self._ports[-len(METRICS_PORTS) :]), strict=True))
         return ports | {
             settings.STATE_DIRECTORY: str(state),
             settings.DEMO: "false",

@@ -24,13 +24,13 @@ from chaos.proxy import MysqlProxy
 from chaos.sender import Attempt, Doors, Sender
 from chaos.simulated import Routers, TextSms
 from deploy.local import certificates, settings
-from deploy.local.environment import of_service
+from deploy.local.environment import METRICS_PORTS, of_service
 from deploy.local.processes import Process, answering
 from deploy.local.system import System
 
 _PORTS = (
     "REJESHA_GATEWAY_PORT", settings.DISPATCHER_PORT, "REJESHA_BILLING_PORT", "REJESHA_ROUTER_CONTROL_PORT",
-    "REJESHA_NOTIFY_PORT",
+    "REJESHA_NOTIFY_PORT", *METRICS_PORTS.values(),
 )  # fmt: skip
 
 
@@ -137,6 +137,7 @@ class Stage:
             "REJESHA_GATEWAY_PORT": self._second_port,
             "REJESHA_GATEWAY_ROLE": self.plan.second_gateway,
             "REJESHA_GATEWAY_SPOOL": str(self.state / "spool-2"),
+            "REJESHA_METRICS_PORT": "",
             **certificates.own(system.values, "gateway-2"),
         }
         ready = answering(f"http://127.0.0.1:{self._second_port}/readyz")

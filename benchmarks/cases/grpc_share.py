@@ -44,6 +44,7 @@ def run(bench: Bench) -> list[Measure]:
         "REJESHA_DATABASE_URL": url,
         "REJESHA_PLAINTEXT": "true",  # what gRPC costs, not what TLS does
         TLS_DIRECTORY: "",
+        "REJESHA_METRICS_PORT": "",
     }
     target = f"127.0.0.1:{port}"
     ready = serving(lambda: connect(target, service="billing"))

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 from deploy.demo import DemoRefused
 from deploy.local import demo, ports, settings, state
+from deploy.local.environment import METRICS_PORTS
 from deploy.local.processes import NotReady
 from deploy.local.system import System
 from deploy.local.watching import Watch
@@ -82,6 +83,7 @@ def _banner(values: Mapping[str, str], directory: Path) -> str:
         f"  API          {gateway}/docs   health {gateway}/health",
         f"  API token    {values.get('REJESHA_API_TOKEN', '(in its file)')}",
         f"  database     {_databases(values)}",
+        f"  metrics      {_metrics_urls(values)}",
         f"  logs         {directory}/log/",
     ]
     if settings.is_sandbox(values):
@@ -92,6 +94,12 @@ def _banner(values: Mapping[str, str], directory: Path) -> str:
         lines.append(f"  SMS inbox    http://127.0.0.1:{values[settings.DEMO_TEXTSMS_PORT]}/inbox (simulated)")
     sample = _sample(callback) if settings.is_demo(values) else ["Try it: .venv/bin/rejesha status"]
     return "\n".join([*lines, "", *sample, ""])
+
+
+def _metrics_urls(values: Mapping[str, str]) -> str:
+    """Those of all processes, whose ports stand in a row unless they are set."""
+    ports = [values[name] for name in METRICS_PORTS.values()]
+    return f"http://{settings.url_host(values)}:{ports[0]}/metrics, and ports {', '.join(ports[1:])}"
 
 
 def _databases(values: Mapping[str, str]) -> str:

@@ -26,6 +26,15 @@ MIGRATIONS: Mapping[str, type[Settings]] = {
     "notify": notify.settings.MigrationSettings,
 }
 
+# Where Prometheus asks each process, by its name; a service reads its own as REJESHA_METRICS_PORT.
+METRICS_PORTS = {
+    "gateway": "REJESHA_GATEWAY_METRICS_PORT",
+    "dispatcher": "REJESHA_DISPATCHER_METRICS_PORT",
+    "billing": "REJESHA_BILLING_METRICS_PORT",
+    "router-control": "REJESHA_ROUTER_CONTROL_METRICS_PORT",
+    "notify": "REJESHA_NOTIFY_METRICS_PORT",
+}
+
 # A service that has a database of its own has no need of the others'.
 _OF_ONE_SERVICE = re.compile(r"REJESHA_\w+_DATABASE_URL(_FILE)?")
 _FOR_ALL_SERVICES = ("REJESHA_DATABASE_URL", "REJESHA_DATABASE_URL_FILE")
@@ -57,7 +66,7 @@ def basic() -> dict[str, str]:
 
 def of_service(name: str, values: Mapping[str, str]) -> dict[str, str]:
     """The settings of one service, such as "router-control"."""
-    own = _own(SERVICES[name], values) | certificates.own(values, name)
+    own = _own(SERVICES[name], values) | certificates.own(values, name) | _metrics(name, values)
     return own | (_proxies() if name == "notify" else {})
 
 
@@ -68,8 +77,12 @@ def of_dispatcher(values: Mapping[str, str], port: str) -> dict[str, str]:
         for name, value in of_service("gateway", values).items()
         if name.removesuffix("_FILE") not in _OF_THE_INTAKE
     }
-    own |= certificates.own(values, "dispatcher")
+    own |= certificates.own(values, "dispatcher") | _metrics("dispatcher", values)
     return own | {"REJESHA_GATEWAY_ROLE": "dispatcher", "REJESHA_GATEWAY_PORT": port}
+
+
+def _metrics(name: str, values: Mapping[str, str]) -> dict[str, str]:
+    return {"REJESHA_METRICS_PORT": values[METRICS_PORTS[name]]}
 
 
 def of_migration(name: str, values: Mapping[str, str]) -> dict[str, str]:

@@ -13,7 +13,7 @@ from cryptography.fernet import Fernet
 from servicekit.settings import PREFIX
 
 from deploy.local import certificates
-from deploy.local.environment import wrong_settings
+from deploy.local.environment import METRICS_PORTS, wrong_settings
 from deploy.local.state import kept
 
 # Our variables: what only a local run knows.
@@ -32,6 +32,7 @@ _SERVICE_PORTS = {
     "REJESHA_NOTIFY_PORT": "50053",
 }
 _DISPATCHER_PORTS = {DISPATCHER_PORT: "8082"}
+_METRICS_PORTS = {name: str(number) for number, name in enumerate(METRICS_PORTS.values(), 9180)}
 _ROUTER_PORTS = {DEMO_ROUTER_PORT: "18728", DEMO_ROUTER_CONTROL_PORT: "18080"}
 _TEXTSMS_PORTS = {DEMO_TEXTSMS_PORT: "18090"}
 _LOOPBACK = "127.0.0.1"
@@ -41,7 +42,7 @@ _PLAINTEXT = "REJESHA_PLAINTEXT"
 # Read here, and so not left to the services to read from a file.
 _READ_HERE = (
     STATE_DIRECTORY, DEMO, _SANDBOX, _BIND, _PLAINTEXT, _ROLE,
-    *_SERVICE_PORTS, *_DISPATCHER_PORTS, *_ROUTER_PORTS, *_TEXTSMS_PORTS,
+    *_SERVICE_PORTS, *_DISPATCHER_PORTS, *_METRICS_PORTS, *_ROUTER_PORTS, *_TEXTSMS_PORTS,
     *(f"REJESHA_{service}_TARGET" for service in _SERVICES),
 )  # fmt: skip
 
@@ -131,7 +132,9 @@ def addresses(values: Mapping[str, str]) -> dict[str, tuple[str, int]]:
 
 
 def _service_ports(values: Mapping[str, str]) -> list[str]:
-    return [*_SERVICE_PORTS, *(_DISPATCHER_PORTS if has_dispatcher(values) else ())]
+    dispatcher = [*_DISPATCHER_PORTS, METRICS_PORTS["dispatcher"]]
+    metrics = [port for name, port in METRICS_PORTS.items() if name != "dispatcher"]
+    return [*_SERVICE_PORTS, *metrics, *(dispatcher if has_dispatcher(values) else ())]
 
 
 def host(values: Mapping[str, str]) -> str:
@@ -163,7 +166,8 @@ def _content(path: str) -> str:
 def _choose_places(values: MutableMapping[str, str]) -> None:
     values.setdefault(STATE_DIRECTORY, "var")
     values.setdefault(_ROLE, "intake")
-    for name, port in {**_SERVICE_PORTS, **_DISPATCHER_PORTS, **_ROUTER_PORTS, **_TEXTSMS_PORTS}.items():
+    services = _SERVICE_PORTS | _DISPATCHER_PORTS | _METRICS_PORTS
+    for name, port in (services | _ROUTER_PORTS | _TEXTSMS_PORTS).items():
         values.setdefault(name, port)
     for service in _SERVICES:
         values.setdefault(f"REJESHA_{service}_TARGET", _own_target(values, service))

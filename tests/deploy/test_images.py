@@ -12,7 +12,7 @@ FOREIGN = {
     "billing": ["librouteros", "fastapi", "phonenumbers", "simulators", "rejesha_cli", "uv", "pip"],
     "router-control": ["fastapi", "phonenumbers", "dateutil", "rejesha_cli", "uv", "pip"],
     "notify": ["librouteros", "fastapi", "dateutil", "rejesha_cli", "uv", "pip"],
-    "gateway": ["sqlalchemy", "pymysql", "librouteros", "cryptography", "rejesha_cli", "uv", "pip"],
+    "gateway": ["sqlalchemy", "pymysql", "librouteros", "rejesha_cli", "uv", "pip"],
     "command": ["sqlalchemy", "pymysql", "librouteros", "billing", "gateway", "uv", "pip"],
 }
 _FOUND = "import sys, importlib.util as u; print(*(name for name in sys.argv[1:] if u.find_spec(name)))"

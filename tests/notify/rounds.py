@@ -20,6 +20,7 @@ def no_wake():
 class ScriptedProvider:
     """Answers with the next outcome of a script; `during` runs while the call is in flight."""
 
+    name = "scripted"
     deadline = 1.0
 
     def __init__(self, *script, during=lambda: None):

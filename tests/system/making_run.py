@@ -10,6 +10,7 @@ from pathlib import Path
 
 from chaos.ports import free_port
 from deploy.local import settings
+from deploy.local.environment import METRICS_PORTS
 
 PORTS = (
     "REJESHA_GATEWAY_PORT",
@@ -17,6 +18,7 @@ PORTS = (
     "REJESHA_BILLING_PORT",
     "REJESHA_ROUTER_CONTROL_PORT",
     "REJESHA_NOTIFY_PORT",
+    *METRICS_PORTS.values(),
     settings.DEMO_ROUTER_PORT,
     settings.DEMO_ROUTER_CONTROL_PORT,
     settings.DEMO_TEXTSMS_PORT,

@@ -15,6 +15,7 @@ from billing.schema import isp_wallet, paybill_payments, pppoe_users, tasks, wal
 
 from deploy.demo import ROUTER_PASSWORD
 from deploy.local import demo, settings
+from deploy.local.environment import METRICS_PORTS
 from deploy.local.system import System
 from servicekit import engines
 
@@ -73,6 +74,11 @@ class Running:
         port = self.system.values[settings.DEMO_TEXTSMS_PORT]
         messages = httpx.get(f"http://127.0.0.1:{port}/inbox").raise_for_status().json()
         return [message["message"] for message in messages if mobile in ("", message["mobile"])]
+
+    def scrape(self, name: str) -> str:
+        """What Prometheus reads of a process."""
+        port = self.system.values[METRICS_PORTS[name]]
+        return httpx.get(f"http://127.0.0.1:{port}/metrics").raise_for_status().text
 
     def one(self, table: sa.Table, **where):
         with self.engine.connect() as connection:

@@ -17,6 +17,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
 
+from servicekit import metrics
 from servicekit.database_errors import (
     describe,
     meaning,
@@ -66,6 +67,7 @@ def transact(engine: sa.Engine, work: Callable[[sa.Connection], T], *, once: boo
                 if refuses_a_row(error):
                     raise
                 raise meaning_of(error) from error
+            metrics.REPEATS.inc()
             if times := _told.times(f"repeated after {describe(error)}"):
                 log.info("transaction_repeated", cause=describe(error), lost_connection=lost, times=times)
             if lost:
@@ -80,13 +82,18 @@ def transact(engine: sa.Engine, work: Callable[[sa.Connection], T], *, once: boo
 def meaning_of(error: DBAPIError | sa.exc.TimeoutError) -> ServiceError:
     """The error for the caller; logged, though not each time."""
     said = meaning(error) if isinstance(error, DBAPIError) else DatabaseUnavailable("no database connection is free")
+    metrics.FAULTS.labels(said.reason).inc()
     if not isinstance(said, RowLocked) and (times := _told.times(str(said))):
         log.error("database_fault", cause=str(said), reason=said.reason, times=times)
     return said
 
 
 def rows_within(
-    connection: sa.Connection, query: sa.Select[Any], parameters: Mapping[str, Any], *, seconds: float | None = None
+    connection: sa.Connection,
+    query: sa.Select[*tuple[Any, ...]],
+    parameters: Mapping[str, Any],
+    *,
+    seconds: float | None = None,
 ) -> Sequence[Any]:
     """The rows of a query, which are locked until the transaction ends if it says FOR UPDATE.
 

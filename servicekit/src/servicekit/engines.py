@@ -4,13 +4,14 @@ Runs no statement of its own but those that set a session up; see `database` for
 """
 
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 
 import sqlalchemy as sa
 from pymysql.constants import CLIENT, FIELD_TYPE
 from pymysql.converters import conversions, convert_datetime, escape_datetime
 from pymysql.cursors import Cursor
 
+from servicekit import metrics
 from servicekit.database import before_statement, begin_in_sqlite
 from servicekit.database_errors import is_of_a_useless_connection
 
@@ -81,6 +82,17 @@ def create_engine(url: str, *, pool_size: int = 8, answer_seconds: int = 10) -> 
     )
     sa.event.listen(engine, "before_cursor_execute", before_statement, retval=True)
     sa.event.listen(engine, "handle_error", _leave_useless_connection)
+    return _measured(engine)
+
+
+def _measured(engine: sa.Engine) -> sa.Engine:
+    """Let Prometheus see this engine's pool, and no longer the one before: a process has one."""
+
+    def pool() -> sa.QueuePool:  # it is replaced when its connections turn out to be useless
+        return cast("sa.QueuePool", engine.pool)
+
+    metrics.CONNECTIONS.labels("in_use").set_function(lambda: pool().checkedout())
+    metrics.CONNECTIONS.labels("idle").set_function(lambda: pool().checkedin())
     return engine
 
 

@@ -12,7 +12,7 @@ from datetime import timedelta
 import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
-from servicekit import clusters
+from servicekit import clusters, metrics
 from servicekit.database import UtcDateTime, current_time, meaning_of, refused_at_once, transact
 from servicekit.database_errors import waited_too_long
 
@@ -242,6 +242,14 @@ class Readiness:
 
     def __call__(self) -> None:
         """Raises DatabaseUnavailable while the database is away or takes no writes, UnfitDatabase if it failed."""
+        try:
+            self._look()
+        except Exception:
+            metrics.WRITABLE.set(0)
+            raise
+        metrics.WRITABLE.set(1)
+
+    def _look(self) -> None:
         if not self._passed:
             if faults := [fault for _, fault in self._selftest.checks() if fault]:
                 raise UnfitDatabase(faults)

@@ -152,6 +152,7 @@ class ServerSettings(Settings):
 
     `tls_directory`: its certificate, with which it calls and is called; see servicekit.rpc.certificates. `plaintext`
     does without where there is none, and lets others reach a port that is not encrypted: both must be asked for.
+    `metrics_port`: where Prometheus may ask, by HTTP; nowhere unless it is set. `version`: what it is told then.
     """
 
     # Whether its port answers gRPC, which a certificate encrypts, or HTTP, which a proxy has to.
@@ -160,6 +161,8 @@ class ServerSettings(Settings):
     bind: str = "127.0.0.1"
     plaintext: bool = False
     tls_directory: Path | None = None
+    metrics_port: int | None = None
+    version: str = "unknown"
 
     @field_validator("bind")
     @classmethod

@@ -18,6 +18,8 @@ from tests.notify.rounds import accept, states
 class HeldProvider:
     """Keeps every call until `answer` is set; `deadline` in seconds."""
 
+    name = "held"
+
     def __init__(self, deadline=60.0):
         self.deadline = deadline
         self.answer = threading.Event()

@@ -21,6 +21,7 @@ from sqlalchemy import Engine
 import billing
 from billing import adoption, rights, roles
 from billing.accounts.servicer import AccountServicer
+from billing.figures.service import look_up
 from billing.payments.servicer import PaymentServicer
 from billing.policy import Policy
 from billing.precedence import Precedence
@@ -28,10 +29,12 @@ from billing.quarantine.servicer import QuarantineServicer
 from billing.schema import metadata
 from billing.settings import BillingSettings, MigrationSettings
 from billing.tasks.servicer import TaskServicer
-from servicekit import doctor, engines, logs, migrate
+from servicekit import doctor, engines, logs, metrics, migrate, scraping
 
 MIGRATIONS = Path(billing.__file__).parents[2] / "migrations"
 THREADS = 16
+# How old what Prometheus is told of the database may be.
+FIGURES_SECONDS = 10.0
 
 
 def build(settings: BillingSettings, engine: Engine) -> Server:
@@ -53,6 +56,7 @@ def build(settings: BillingSettings, engine: Engine) -> Server:
         certificate=settings.certificate(),
         table=roles.TABLE,
         health_address=settings.health_address,
+        observe=metrics.served,
     )
     server.add(
         payment_service_pb2_grpc.add_PaymentServiceServicer_to_server, PaymentServicer(engine, policy, precedence)
@@ -87,7 +91,9 @@ def main() -> None:
 
 def serve(settings: BillingSettings) -> None:
     logs.configure("billing", log_format=settings.log_format, level=settings.log_level)
-    engine = engines.create_engine(settings.database_url, pool_size=THREADS + 1)  # one for the probe
+    engine = engines.create_engine(settings.database_url, pool_size=THREADS + 2)  # one for the probe, one for figures
+    figures = scraping.Figures("billing", lambda: look_up(engine), FIGURES_SECONDS)
+    scraping.serve("billing", settings, figures)
     run_until_signal(build(settings, engine), "billing", after=engine.dispose)
 
 

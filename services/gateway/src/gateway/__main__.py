@@ -20,7 +20,7 @@ from gateway.settings import GatewaySettings, Role
 from gateway.spool.errors import DiskFailed, OldSpool, SpoolInUse
 from gateway.spool.sharing import SharedDirectory
 from gateway.spool.store import Store
-from servicekit import doctor
+from servicekit import doctor, scraping
 
 
 def main() -> None:
@@ -66,6 +66,7 @@ def serve(settings: GatewaySettings) -> None:
     # After a graceful stop uvicorn raises the signal once more; dying of it would look like a crash.
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: None)
+    scraping.serve(name, settings)
     collect_seldom()
     Server(config, lifecycle, settings.gateway_drain_seconds).run(sockets=[listener])
 

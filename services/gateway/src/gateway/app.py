@@ -26,7 +26,7 @@ from gateway.clients.operations import Operations
 from gateway.clients.quarantine import Quarantine
 from gateway.dispatcher.limits import DispatchLimits
 from gateway.dispatcher.service import Dispatcher, owner
-from gateway.operations import health, routes
+from gateway.operations import health, measuring, routes
 from gateway.operations.alarm import Alarm, AlarmPace
 from gateway.operations.health import WaitingCounts
 from gateway.refusals import answer_errors
@@ -168,6 +168,7 @@ def _take_in(app: Starlette, plan: Plan, clients: Clients, stopping: asyncio.Eve
     app.state.quarantine, app.state.operations = quarantine, Operations(clients.payments)
     app.state.counts = WaitingCounts(app.state.operations)
     drain = Drain(spool, billing, quarantine, callbacks.breaker, stopping, plan.drain_pace)
+    measuring.measure(spool, callbacks.breaker)
     alarm = Alarm(spool, callbacks.breaker, notify, plan.admin_phones, socket.gethostname(), plan.alarm_pace)
     others = [take_over(plan.shared, spool, stopping)] if plan.shared else []
     return [drain.run(), alarm.run(stopping), *others]

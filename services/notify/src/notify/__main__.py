@@ -15,7 +15,7 @@ from servicekit.selftest import Readiness, SelfTest
 from sqlalchemy import Engine
 
 import notify
-from notify import rights, roles
+from notify import figures, rights, roles
 from notify.messages.servicer import NotifyServicer
 from notify.providers.console import Console
 from notify.providers.provider import Provider
@@ -24,11 +24,13 @@ from notify.schema import adoption, metadata
 from notify.sending.sender import Sender
 from notify.sending.service import Sending
 from notify.settings import MigrationSettings, NotifySettings
-from servicekit import doctor, engines, logs, migrate
+from servicekit import doctor, engines, logs, metrics, migrate, scraping
 
 RPC_THREADS = 8
 # How many calls to the provider may hang before the other messages wait.
 CALLS_AT_ONCE = 16
+# How old what Prometheus is told may be.
+FIGURES_SECONDS, BALANCE_SECONDS = 10.0, 600.0
 MIGRATIONS = Path(notify.__file__).parents[2] / "migrations"
 
 
@@ -99,6 +101,7 @@ def build(settings: NotifySettings, engine: Engine, sender: Sender) -> Server:
         certificate=settings.certificate(),
         table=roles.TABLE,
         health_address=settings.health_address,
+        observe=metrics.served,
     )
     server.add(pb_grpc.add_NotifyServiceServicer_to_server, NotifyServicer(engine, sender.wake))
     return server
@@ -106,12 +109,21 @@ def build(settings: NotifySettings, engine: Engine, sender: Sender) -> Server:
 
 def serve(settings: NotifySettings) -> None:
     logs.configure("notify", log_format=settings.log_format, level=settings.log_level)
-    # Beside the RPCs: the sender, and what looks after health.
-    engine = engines.create_engine(settings.database_url, pool_size=RPC_THREADS + 3)
+    # Beside the RPCs: the sender, what looks after health, and figures.
+    engine = engines.create_engine(settings.database_url, pool_size=RPC_THREADS + 4)
     provider = make_provider(settings)
+    scraping.serve("notify", settings, *figures_of(engine, provider))
     stopping = threading.Event()
     sender = Sender(Sending(engine, provider, stopping), stopping, calls_at_once=CALLS_AT_ONCE)
     run_until_signal(build(settings, engine, sender), "notify", after=lambda: sender.stop(provider.deadline + 5))
+
+
+def figures_of(engine: Engine, provider: Provider) -> list[scraping.Figures]:
+    """What Prometheus is told of the messages and of the account; a provider is asked seldom."""
+    found = [scraping.Figures("notify", lambda: figures.waiting(engine), FIGURES_SECONDS)]
+    if isinstance(provider, TextSms):
+        found.append(scraping.Figures("balance", lambda: figures.balance(provider), BALANCE_SECONDS))
+    return found
 
 
 def make_provider(settings: NotifySettings) -> Provider:

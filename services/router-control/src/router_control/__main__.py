@@ -20,6 +20,7 @@ import router_control
 from router_control import rights, roles
 from router_control.lines.service import Lines
 from router_control.lines.servicer import LinesServicer
+from router_control.metrics import FAILING
 from router_control.routeros.pool import Pool
 from router_control.routers import adoption
 from router_control.routers.errors import UnreadablePassword
@@ -29,7 +30,7 @@ from router_control.routers.servicer import RoutersServicer
 from router_control.routers.targets import Defaults, Targets
 from router_control.schema import metadata
 from router_control.settings import DatabaseSettings, KeySettings, MigrationSettings, RouterControlSettings
-from servicekit import doctor, engines, logs, migrate
+from servicekit import doctor, engines, logs, metrics, migrate, scraping
 
 log = structlog.get_logger()
 
@@ -85,6 +86,7 @@ def build(settings: RouterControlSettings, engine: sa.Engine, pool: Pool) -> Ser
         certificate=settings.certificate(),
         table=roles.TABLE,
         health_address=settings.health_address,
+        observe=metrics.served,
     )
     server.add(pb_grpc.add_RouterControlServiceServicer_to_server, servicer)
     return server
@@ -94,6 +96,8 @@ def serve(settings: RouterControlSettings) -> None:
     """Serve until told to stop."""
     _log_as(settings)
     pool = Pool()
+    FAILING.set_function(lambda: pool.failing)
+    scraping.serve("router-control", settings)
     server = build(settings, engines.create_engine(settings.database_url), pool)
     run_until_signal(server, "router-control", after=pool.close)
 

@@ -1,5 +1,7 @@
 """PaymentService."""
 
+from collections import Counter
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 import grpc
@@ -8,6 +10,7 @@ from rejesha.billing.v1 import payment_service_pb2_grpc
 from servicekit.money import MAX_AMOUNT_CENTS
 from sqlalchemy import Engine
 
+from billing import metrics
 from billing.locking.service import HeldRows
 from billing.lookup import servicer as lookup
 from billing.lookup.servicer import OUTCOMES, REASONS
@@ -39,6 +42,7 @@ class PaymentServicer(payment_service_pb2_grpc.PaymentServiceServicer):
         batch = [_payment(message) for message in request.payments]
         with self._precedence.recording(len(batch)):
             receipts = service.record(self._engine, self._policy, batch, self._held_rows)
+        _measure(batch, receipts)
         return pb.RecordPaymentsResponse(receipts=[_receipt(receipt) for receipt in receipts])
 
     def ValidatePayments(
@@ -72,6 +76,17 @@ class PaymentServicer(payment_service_pb2_grpc.PaymentServiceServicer):
         trans_id = _trans_id(request.trans_id)
         receipt = assignment.assign(self._engine, self._policy, trans_id, request.account_reference, assigned_by)
         return pb.AssignPaymentResponse(receipt=_receipt(receipt))
+
+
+def _measure(batch: Sequence[Payment], receipts: Sequence[Receipt]) -> None:
+    metrics.BATCHES.observe(len(batch))
+    cents: Counter[str] = Counter()
+    for payment, receipt in zip(batch, receipts, strict=True):
+        metrics.DELIVERIES.labels(receipt.outcome, receipt.reason or "", str(receipt.repeated).lower()).inc()
+        if not receipt.repeated:
+            cents[receipt.outcome] += payment.amount_cents
+    for outcome, amount in cents.items():
+        metrics.AMOUNTS.labels(outcome).inc(amount / 100)
 
 
 def _trans_id(text: str) -> str:

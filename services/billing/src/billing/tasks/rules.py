@@ -164,6 +164,11 @@ class Report:
     router_name: str = ""
     accepted: bool | None = None
 
+    @property
+    def outcome(self) -> str:
+        """All three in one word."""
+        return self.access or {True: "accepted", False: "refused", None: "released"}[self.accepted]
+
 
 @dataclass(slots=True)
 class Attempt:

@@ -3,7 +3,7 @@
 A lease ends by report or by time; each lease raises the task's fencing token.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -13,6 +13,7 @@ from servicekit.rpc.errors import RowLocked
 from servicekit.writes import together
 from sqlalchemy import Connection, Engine
 
+from billing import metrics
 from billing.failures import expiring
 from billing.failures import service as failing
 from billing.locking.halving import by_halves
@@ -37,6 +38,7 @@ from billing.tasks.rules import (
     Report,
     Task,
     TaskFilter,
+    TaskKind,
     TaskState,
 )
 
@@ -111,9 +113,11 @@ def complete(
     """
 
     def take(some: Sequence[Report]) -> list[int]:
-        return held_rows.work_around(
+        stale, live, now = held_rows.work_around(
             lambda locking: transact(engine, lambda connection: _complete(connection, policy, some, locking, caller))
         )
+        _measure(live.values(), now)
+        return stale
 
     try:
         return take(reports)
@@ -123,7 +127,7 @@ def complete(
 
 def _complete(
     connection: Connection, policy: Policy, reports: Sequence[Report], locking: Locking, caller: str
-) -> list[int]:
+) -> tuple[list[int], Live, datetime]:
     now = current_time(connection)
     tasks = store.lock(connection, {report.task_id for report in reports})
     live: Live = {}
@@ -146,7 +150,15 @@ def _complete(
     store.end(connection, accepted, TaskState.DONE, now, tried=True)
     if on_lines := [one for one in live.values() if one[1].access]:
         _take_access(connection, policy, on_lines, now)
-    return stale
+    return stale, live, now
+
+
+def _measure(live: Iterable[Reported], now: datetime) -> None:
+    for task, report in live:
+        kind = TaskKind.SET_ACCESS if isinstance(task.work, Line) else TaskKind.SEND_MESSAGES
+        metrics.REPORTS.labels(kind, report.outcome).inc()
+        if report.access in CONFIRMED:
+            metrics.PAYMENT_TO_LINE.observe((now - task.create_time).total_seconds())
 
 
 def _lock(connection: Connection, live: Live, locking: Locking) -> list[Task]:

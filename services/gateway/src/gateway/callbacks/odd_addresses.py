@@ -96,6 +96,7 @@ class OddAddressRoute(BaseRoute):
         return live[0] if live else ""
 
 
+@routes.measured(UNCLEAR)
 async def hold(request: Request) -> JSONResponse:
     """Keeps what comes to an unknown address with a live secret: there may be money in it, paid or not yet."""
     callback = await routes.receive(request, routes.admit(request))

@@ -5,6 +5,7 @@ what comes to any other address, or with another secret.
 """
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Iterable
 from datetime import UTC, datetime
 
@@ -16,6 +17,7 @@ from starlette.responses import JSONResponse
 from starlette.routing import Match, Route
 from starlette.types import Scope
 
+from gateway import metrics
 from gateway.callbacks import malformed, odd_bodies
 from gateway.callbacks.errors import MalformedCallback
 from gateway.callbacks.parsing import MAX_BODY_BYTES, RawCallback, parse_callback
@@ -27,6 +29,8 @@ from gateway.spool.errors import NotSpooled
 
 log = structlog.get_logger()
 
+Endpoint = Callable[[Request], Awaitable[JSONResponse]]
+
 PATHS = ("/callbackprocess", "/c2b/confirmation")
 
 # A longer body is read this far and thrown away, so that its sender gets to see the answer.
@@ -37,7 +41,7 @@ _READ_SECONDS = 10.0
 class CallbackRoute(Route):
     """Takes posts to one address; where secrets are set, only with a live one behind it."""
 
-    def __init__(self, path: str, endpoint: Callable[[Request], Awaitable[JSONResponse]], sources: Sources) -> None:
+    def __init__(self, path: str, endpoint: Endpoint, sources: Sources) -> None:
         super().__init__(path, endpoint, methods=["POST"])
         self._sources = sources
 
@@ -49,13 +53,34 @@ class CallbackRoute(Route):
         return Match.NONE, {}
 
 
-def routes_of(
-    paths: Iterable[str], endpoint: Callable[[Request], Awaitable[JSONResponse]], sources: Sources
-) -> list[CallbackRoute]:
+def routes_of(paths: Iterable[str], endpoint: Endpoint, sources: Sources) -> list[CallbackRoute]:
     """A route for each path, and one for a secret behind it."""
     return [CallbackRoute(path + secret, endpoint, sources) for path in paths for secret in ("", "/{secret}")]
 
 
+def measured(kind: str) -> Callable[[Endpoint], Endpoint]:
+    """Let the answers of an endpoint be timed."""
+
+    def around(endpoint: Endpoint) -> Endpoint:
+        async def answer(request: Request) -> JSONResponse:
+            began, status = time.monotonic(), 500
+            try:
+                response = await endpoint(request)
+                status = response.status_code
+            except HTTPException as refused:
+                status = refused.status_code
+                raise
+            else:
+                return response
+            finally:
+                metrics.ANSWERS.labels(kind, status).observe(time.monotonic() - began)
+
+        return answer
+
+    return around
+
+
+@measured("confirmation")
 async def confirm(request: Request) -> JSONResponse:
     """Takes a confirmation: 200 means that the payment is stored for good, whatever became of it."""
     callback = await receive(request, admit(request))
@@ -64,6 +89,7 @@ async def confirm(request: Request) -> JSONResponse:
         receipt = await _record(service, callback)
     except MalformedCallback as fault:
         return await malformed.keep(service, callback, fault)
+    metrics.LAST_CONFIRMATION.set_to_current_time()
     return JSONResponse(recorded(receipt, datetime.now(UTC)))
 
 

@@ -9,7 +9,7 @@ from starlette.responses import JSONResponse
 
 from gateway.callbacks.errors import MalformedCallback
 from gateway.callbacks.parsing import parse_callback
-from gateway.callbacks.routes import admit, receive
+from gateway.callbacks.routes import admit, measured, receive
 from gateway.callbacks.service import CallbackService
 
 log = structlog.get_logger()
@@ -27,6 +27,7 @@ _REJECTIONS = {
 _INVALID_AMOUNT = "C2B00013"
 
 
+@measured("validation")
 async def validate(request: Request) -> JSONResponse:
     """Says whether M-Pesa should take a payment. In doubt yes: money held beats money refused."""
     callback = await receive(request, admit(request))

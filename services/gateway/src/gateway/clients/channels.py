@@ -10,6 +10,7 @@ from rejesha.billing.v1.quarantine_service_pb2_grpc import QuarantineServiceStub
 from rejesha.billing.v1.task_service_pb2_grpc import TaskServiceStub
 from rejesha.notify.v1.notify_service_pb2_grpc import NotifyServiceStub
 from rejesha.router_control.v1.router_control_service_pb2_grpc import RouterControlServiceStub
+from servicekit.metrics import called
 from servicekit.rpc.channel import connect_async
 from servicekit.rpc.renewal import RenewedCertificate
 
@@ -48,9 +49,11 @@ class Clients:
     def connect(cls, targets: Targets) -> Self:
         """Open the channels. Does not wait: a service that is down may come later."""
         ours = targets.certificate
-        billing = connect_async(targets.billing, service="billing", certificate=ours)
-        router_control = connect_async(targets.router_control, service="router-control", certificate=ours)
-        notify = connect_async(targets.notify, service="notify", certificate=ours)
+        billing = connect_async(targets.billing, service="billing", certificate=ours, observe=called)
+        router_control = connect_async(
+            targets.router_control, service="router-control", certificate=ours, observe=called
+        )
+        notify = connect_async(targets.notify, service="notify", certificate=ours, observe=called)
         return cls(
             payments=PaymentServiceStub(billing),
             quarantine=QuarantineServiceStub(billing),

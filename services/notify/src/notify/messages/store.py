@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
-from servicekit.database import clock
+from servicekit.database import clock, rows_within
 from servicekit.writes import together
 
 from notify.messages.rules import LIFETIME, MessageState, NewMessage
@@ -57,6 +57,8 @@ class DueMessage:
 _columns = messages.c
 _MESSAGES = sa.select(*(_columns[field.name] for field in fields(Message)))
 _FIND = _MESSAGES.where(_columns.message_id.in_(sa.bindparam("message_ids", expanding=True)))
+_WAITING_SECONDS = 2.0
+
 # Those that another transaction holds are passed over: that one deals with them.
 _DUE = (
     sa.select(*(_columns[field.name] for field in fields(DueMessage)), clock().label("now"))
@@ -107,6 +109,23 @@ def due(connection: sa.Connection, state: MessageState, limit: int) -> tuple[Seq
     """At most `limit` due messages of a state, oldest first, locked; and the time, if there is one."""
     rows = connection.execute(_DUE, {"wanted": state, "most": limit}).all()
     return [DueMessage(*row[:-1]) for row in rows], rows[0].now if rows else None
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """How many messages are due, and since when the first one is."""
+
+    count: int
+    since: datetime | None
+    now: datetime
+
+
+def waiting(connection: sa.Connection) -> Waiting:
+    """What is due and queued: bounded in time, for nothing depends on it."""
+    due = _columns.state == MessageState.QUEUED, _columns.due_time <= clock()
+    query = sa.select(sa.func.count(), sa.func.min(_columns.due_time), clock()).where(*due)
+    ((count, since, now),) = rows_within(connection, query, {}, seconds=_WAITING_SECONDS)
+    return Waiting(count, since, now)
 
 
 def _message(row: sa.Row[Any]) -> Message:

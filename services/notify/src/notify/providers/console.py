@@ -12,6 +12,7 @@ log = structlog.get_logger()
 class Console:
     """Logs every text with its number masked, and calls it sent."""
 
+    name = "console"
     deadline = 5.0
 
     def send(self, batch: Sequence[Sms]) -> list[Outcome]:

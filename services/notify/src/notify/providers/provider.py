@@ -33,15 +33,23 @@ class Sms:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What an attempt came to, with what the provider said and its own id of the message, where it gave one."""
+    """What an attempt came to, with what the provider said and its own id of the message, where it gave one.
+
+    `code`: its response code, where that is one of those documented.
+    """
 
     kind: OutcomeKind
     detail: str = ""
     provider_message_id: str = ""
+    code: int | None = None
 
 
 class Provider(Protocol):
     """Hands messages over; one call, no retries, no memory."""
+
+    @property
+    def name(self) -> str:
+        """What it is called in settings and metrics."""
 
     @property
     def deadline(self) -> float:

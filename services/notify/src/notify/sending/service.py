@@ -8,7 +8,7 @@ may do this at once.
 import random
 import threading
 import time
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -18,6 +18,7 @@ import structlog
 from servicekit.database import current_time, transact
 from servicekit.rpc.errors import Unavailable
 
+from notify import metrics
 from notify.messages import store, templates
 from notify.messages.rules import MessageState
 from notify.messages.store import DueMessage
@@ -79,6 +80,7 @@ class Sending:
     def claim(self, limit: int) -> Claim:
         """Mark at most `limit` due messages SENDING, durably. Their calls must begin at once: the claim is running."""
         claim = transact(self._engine, lambda connection: self._claim(connection, limit))
+        metrics.EXPIRED.inc(len(claim.expired))
         for message in claim.expired:
             log.warning("message_expired", message_id=message.message_id, last=message.detail)
         return claim
@@ -116,7 +118,8 @@ class Sending:
         """Hand the messages of one call over. Does not raise."""
         batch = [Sms(reference=str(message.id), phone=message.phone, text=message.text) for message in messages]
         try:
-            return EndedCall(messages, self._provider.send(batch))
+            with metrics.CALLS.labels(self._provider.name).time():
+                return EndedCall(messages, self._provider.send(batch))
         except Exception:  # a fault of ours must neither lose a message nor stop the sender
             log.exception("provider_call_failed", messages=len(batch))
             return unanswered(messages, "the call failed by a fault of ours")
@@ -137,8 +140,14 @@ class Sending:
                 self._record_apart(calls)
                 return
             else:
+                self._measure(calls)
                 _tell(calls, ignored)
                 return
+
+    def _measure(self, calls: Sequence[EndedCall]) -> None:
+        counts = Counter((outcome.kind, outcome.code) for _, outcome in _each(calls))
+        for (kind, code), count in counts.items():
+            metrics.ATTEMPTS.labels(self._provider.name, kind, "" if code is None else code).inc(count)
 
     def _record_apart(self, calls: Sequence[EndedCall]) -> None:
         """One by one, so that an outcome that cannot be written down does not take its neighbours with it."""

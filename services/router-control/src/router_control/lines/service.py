@@ -3,11 +3,13 @@
 Joins the registry with the connections. A router that cannot be reached is an answer, not an error.
 """
 
+import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
 import structlog
 
+from router_control import metrics
 from router_control.lines.reading import Reading
 from router_control.lines.reconciliation import Reconciliation
 from router_control.lines.rules import AccessResults
@@ -37,7 +39,7 @@ class Lines:
     def _carry_out(
         self, event: str, router_id: int, operation: Reconciliation | Reading, limit: TimeLimit
     ) -> AccessResults:
-        router_name = ""
+        router_name, began, failed = "", time.monotonic(), "ok"
         try:
             registration = self._targets.registration(router_id)
             router_name = registration.name
@@ -46,9 +48,13 @@ class Lines:
             router_name = ""
             operation.fail(AccessOutcome.NO_SUCH_ROUTER)
         except RouterFailure as failure:
+            failed = failure.outcome.name.lower()
             operation.fail(failure.outcome, str(failure))
+        metrics.CALLS.labels(failed).observe(time.monotonic() - began)
         found = operation.results.values()
         outcomes = Counter(result.outcome.name.lower() for result in found)
+        for outcome, count in outcomes.items():
+            metrics.LINES.labels(event, outcome).inc(count)
         details = sorted({result.detail for result in found if result.detail})
         log.info(event, router_id=router_id, outcomes=dict(outcomes), details=details[:3])
         return AccessResults(operation.results, router_name)

@@ -71,6 +71,11 @@ class Link:
                 self._failed = target, failure, time.monotonic()
             raise
 
+    @property
+    def is_failing(self) -> bool:
+        """Whether the last call failed by the router's or the way's fault."""
+        return self._failed is not None
+
     def disconnect(self) -> None:
         if self._connection is not None:
             self._connection.close()
@@ -126,6 +131,12 @@ class Pool:
         """
         with self._turn(router_id, limit) as link:
             link.perform(work, target, limit, fresh=fresh)
+
+    @property
+    def failing(self) -> int:
+        """How many routers failed when they were asked last, of those asked within the last minutes."""
+        with self._lock:
+            return sum(link.is_failing for link in self._links.values())
 
     def forget(self, router_id: int) -> None:
         """Drop a router's connection after what is under way, and how it failed: it may have been mended."""

@@ -1,0 +1,1 @@
+"""What Prometheus is told of the state of the business: what is held, what is due, what is low."""
