@@ -1,0 +1,52 @@
+"""The alerts are sound, tried, explained, and ask for nothing that nobody measures."""
+
+import os
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+FOLDER = ROOT / "deploy/monitoring"
+RULES = (FOLDER / "alerts.yaml").read_text()
+ALERTS = re.findall(r"- alert: (\w+)", RULES)
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "promtool check rules alerts.yaml",
+        "promtool check config prometheus.yaml",
+        "promtool test rules alerts_test.yaml",
+        "amtool check-config alertmanager.yaml",
+    ],
+)
+def test_prometheus_own_tools_find_no_fault(command):
+    tool, *arguments = command.split()
+    if shutil.which(tool) is None and not os.environ.get("CI"):
+        pytest.skip(f"{tool} is not installed: Debian's prometheus and prometheus-alertmanager have it")
+    done = subprocess.run([tool, *arguments], cwd=FOLDER, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_each_alert_is_tried_firing_and_not():
+    tried = (FOLDER / "alerts_test.yaml").read_text()
+    assert ALERTS
+    for alert in ALERTS:
+        assert f"name: {alert} fires\n" in tried
+        assert f"name: {alert} does not fire\n" in tried
+
+
+def test_each_alert_has_its_paragraph_in_the_runbooks():
+    headings = re.findall(r"^## (\w+)$", (ROOT / "docs/runbooks.md").read_text(), re.MULTILINE)
+    assert headings == ALERTS
+    assert re.findall(r"runbook_url: docs/runbooks.md#(\w+)", RULES) == [alert.lower() for alert in ALERTS]
+
+
+def test_alerts_ask_only_for_what_is_measured():
+    """test_monitoring.py holds the document against the running system."""
+    measured = set(re.findall(r"^\| `(rejesha_\w+)`", (ROOT / "docs/monitoring.md").read_text(), re.MULTILINE))
+    asked = {re.sub(r"_(bucket|count|sum)$", "", name) for name in re.findall(r"rejesha_\w+", RULES)}
+    assert asked <= measured
