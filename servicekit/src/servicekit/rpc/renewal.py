@@ -30,6 +30,8 @@ class RenewedCertificate:
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
+        # Put together once: a channel looks at each call.
+        self._files = [directory / name for name in (certificates.KEY, certificates.CHAIN, certificates.AUTHORITY)]
         self._stamp = self._look()
         self._read = self._usable()
 
@@ -57,9 +59,7 @@ class RenewedCertificate:
         return certificates.read(self._directory)
 
     def _look(self) -> Stamp:
-        return tuple(
-            _stamp_of(self._directory / name) for name in (certificates.KEY, certificates.CHAIN, certificates.AUTHORITY)
-        )
+        return tuple(map(_stamp_of, self._files))
 
 
 def _stamp_of(path: Path) -> tuple[int, int, int, int]:
