@@ -8,7 +8,7 @@ from rejesha_cli.installation.migration import chosen
 from rejesha_cli.tables import remark, say
 
 
-@click.group(help="The database of the services installed here.")
+@click.group(help="The users of the services' database, and their rights.")
 def database() -> None:
     """Only holds its commands."""
 
