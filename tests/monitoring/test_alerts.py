@@ -1,5 +1,6 @@
 """The alerts are sound, tried, explained, and ask for nothing that nobody measures."""
 
+import json
 import os
 import re
 import shutil
@@ -45,8 +46,16 @@ def test_each_alert_has_its_paragraph_in_the_runbooks():
     assert re.findall(r"runbook_url: docs/runbooks.md#(\w+)", RULES) == [alert.lower() for alert in ALERTS]
 
 
-def test_alerts_ask_only_for_what_is_measured():
+def queries_of_the_dashboard():
+    dashboard = json.loads((FOLDER / "dashboard.json").read_text())
+    return [target["expr"] for panel in dashboard["panels"] for target in panel["targets"]]
+
+
+@pytest.mark.parametrize("queries", [[RULES], queries_of_the_dashboard()], ids=["alerts", "dashboard"])
+def test_queries_name_only_what_is_measured(queries):
     """test_monitoring.py holds the document against the running system."""
     measured = set(re.findall(r"^\| `(rejesha_\w+)`", (ROOT / "docs/monitoring.md").read_text(), re.MULTILINE))
-    asked = {re.sub(r"_(bucket|count|sum)$", "", name) for name in re.findall(r"rejesha_\w+", RULES)}
-    assert asked <= measured
+    for query in queries:
+        asked = {re.sub(r"_(bucket|count|sum)$", "", name) for name in re.findall(r"rejesha_\w+", query)}
+        assert asked
+        assert asked <= measured
