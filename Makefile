@@ -1,8 +1,9 @@
 # Every target sets up what it needs; on a fresh machine python3, make and git are enough.
 SHELL := /bin/sh
 python := .venv/bin/python
-# Most tests wait for a server, a process or a clock: twice as many workers as cores keep the cores busy.
-side_by_side := -n $(or $(WORKERS),$(shell expr 2 \* $$(nproc))) --dist worksteal
+# Most tests wait for a server, a process or a clock: more workers than cores keep the cores busy. Each worker of `test` has
+# database servers of its own, which take memory.
+side_by_side = -n $(or $(WORKERS),$(shell expr $(1) \* $$(nproc))) --dist worksteal
 buf := .venv/buf/node_modules/.bin/buf
 # What Python compiles is kept, away from the sources, whatever the caller wants elsewhere: without that each process
 # that a test starts compiles all that it imports anew, which takes longer than all else that it does.
@@ -35,7 +36,7 @@ down: ## Stop the containers; what they keep stays
 	@cd deploy && docker compose --env-file "$${REJESHA_HOME:-.}/.env" --profile '*' down
 
 test: setup ## Run all tests but test-deploy's, with a real MySQL where Docker is (ARGS='tests/gateway -k spool': only these, one after the other)
-	@$(python) -m pytest $(or $(ARGS),$(side_by_side) --ignore=tests/deploy)
+	@$(python) -m pytest $(or $(ARGS),$(call side_by_side,2) --ignore=tests/deploy)
 
 test-deploy: setup ## Build the images, start them with Compose and test what then runs
 	@$(python) -m pytest tests/deploy -m "not nightly" # one installation for all of them, so in one process
@@ -44,7 +45,7 @@ nightly: setup ## The tests that take too long for every change: replicas that a
 	@$(python) -m pytest tests/deploy -m nightly -rP
 
 check: lint ## Before a commit: lint, types, and the tests that need no server and no process
-	@$(python) -m pytest $(side_by_side) -q -m "not mysql and not mariadb and not processes"
+	@$(python) -m pytest $(call side_by_side,3) -q -m "not mysql and not mariadb and not processes"
 
 count: setup ## Count the files on the way from a payment to its line, and each service's modules
 	@$(python) -m pytest -q -rP tests/system/test_files_on_the_way.py

@@ -110,12 +110,14 @@ def _lots(tuples: Iterable[str]) -> Iterator[list[str]]:
 
 
 def _sqlite_literal(value: Any) -> str:
-    """A value for SQLite, whose driver escapes none. A text may hold what ends one, so it goes as its bytes."""
+    """A value for SQLite, whose driver escapes none. A text with a NUL, which would end it, goes as its bytes."""
     match value:
         case None:
             return "NULL"
         case bytes() | memoryview():
             return f"X'{value.hex()}'"
+        case str() if "\0" not in value:
+            return "'" + value.replace("'", "''") + "'"
         case str():
             return f"CAST(X'{value.encode().hex()}' AS TEXT)"
         case _:
