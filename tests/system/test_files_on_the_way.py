@@ -13,7 +13,7 @@ from tests.system.making_run import own_ports
 from tests.system.running import eventually, run_system
 
 MAX_FILES = 45
-MAX_LINES = 5_516
+MAX_LINES = 5_520
 OTHERS = {"router", "textsms", "notify"}
 # Messages and log lines are ways of their own.
 QUIET = {"REJESHA_ADMIN_PHONES": "", "REJESHA_LOG_LEVEL": "WARNING"}
@@ -41,9 +41,10 @@ def test_few_files_are_on_the_way_from_a_payment_to_its_line(tmp_path):
 
     with run_system(own_ports() | {"REJESHA_VAR": str(tmp_path / "state")}, tmp_path / "state", record) as running:
         _forget_phones(running.engine)
-        called()
+        # A pool may open one more connection meanwhile; that is done for no payment.
+        connecting = {one for one in called() if one[0].name == "engines.py"}
         time.sleep(IDLE_SECONDS)
-        idle = called()
+        idle = called() | connecting
         assert running.pay("0949AQ").status_code == 200
         eventually(lambda: running.customer("0949AQ").status == "active")
         ran, named = files_on_the_way.files_of(called() - idle)
