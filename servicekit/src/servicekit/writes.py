@@ -54,9 +54,11 @@ class Writes:
             keys[value].append(one)
         if not keys:
             return
-        literals = zip(keys.values(), self._literals(column, list(keys)), strict=True)
-        cases = " ".join(f"WHEN {self._among(key, some)} THEN {literal}" for some, literal in literals)
-        new = {column: f"CASE {cases} END"} | {other: self._literals(other, [one])[0] for other, one in also.items()}
+        groups = list(zip(keys.values(), self._literals(column, list(keys)), strict=True))
+        cases = " ".join(f"WHEN {self._among(key, some)} THEN {literal}" for some, literal in groups)
+        # One value for all needs no look at each row's key: MySQL would look for it among all of them.
+        new = {column: f"CASE {cases} END" if len(groups) > 1 else groups[0][1]}
+        new |= {other: self._literals(other, [one])[0] for other, one in also.items()}
         assignments = ", ".join(f"{self._quote(one.name)} = {literal}" for one, literal in new.items())
         table = self._quote(column.table.name)
         self._add(f"UPDATE {table} SET {assignments} WHERE {self._among(key, values)}")  # noqa: S608
