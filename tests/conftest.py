@@ -14,15 +14,12 @@ import hypothesis
 import pytest
 import sqlalchemy as sa
 
-from tests import mariadb
+from tests import mariadb, mysql
 from tests.databases import DATABASES, SERVERS, schema_on
 
 # How long an example takes says more of the machine than of us.
 hypothesis.settings.register_profile("rejesha", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
 hypothesis.settings.load_profile("rejesha")
-
-MYSQL_IMAGE = "mysql:9.7"
-
 
 # SQLite waits for the disk at each commit, which takes longer than the test otherwise. No test pulls the plug.
 if (memory := mariadb.in_memory()) and "TMPDIR" not in os.environ:
@@ -57,14 +54,9 @@ def mysql_server() -> Iterator[sa.URL]:
     if given := os.environ.get("REJESHA_TEST_MYSQL_URL"):
         yield sa.make_url(given)
         return
-    _do_without("MySQL", _why_no_docker())
-    os.environ.setdefault("TESTCONTAINERS_RYUK_DISABLED", "true")
-    from testcontainers.community.mysql import MySqlContainer
-
-    # In memory: thousands of tables are made, and each waits for a disk otherwise. No test pulls the plug.
-    server = MySqlContainer(MYSQL_IMAGE, dialect="pymysql", username="root", root_password="root")
-    with server.with_tmpfs_mount("/var/lib/mysql") as container:
-        yield sa.make_url(container.get_connection_url())
+    do_without("MySQL", mysql.why_not())
+    with mysql.running() as server:
+        yield server.url
 
 
 @pytest.fixture(scope="session")
@@ -73,27 +65,17 @@ def mariadb_server() -> Iterator[sa.URL]:
     if given := os.environ.get("REJESHA_TEST_MARIADB_URL"):
         yield sa.make_url(given).set(drivername="mysql+pymysql")
         return
-    _do_without("MariaDB", mariadb.why_not())
+    do_without("MariaDB", mariadb.why_not())
     with mariadb.running() as url:
         yield url
 
 
-def _do_without(server: str, reason: str) -> None:
+def do_without(server: str, reason: str) -> None:
+    """Skip what needs a server where there is a reason that it cannot be had; in CI that is a failure."""
     if reason and os.environ.get("CI"):
         pytest.fail(f"CI must have {server}: {reason}")
     if reason:
         pytest.skip(f"no {server}: {reason}")
-
-
-def _why_no_docker() -> str:
-    import docker
-    from docker.errors import DockerException
-
-    try:
-        docker.from_env().ping()
-    except DockerException as error:
-        return str(error)
-    return ""
 
 
 @pytest.fixture

@@ -1,6 +1,5 @@
 """Whether a process counts as ready, and what it does while its database is away, read only, or not fit."""
 
-import os
 import time
 from contextlib import contextmanager
 
@@ -15,8 +14,7 @@ from servicekit.rpc.errors import DatabaseUnavailable, ServiceError
 from servicekit.rpc.server import Server
 from servicekit.selftest import Readiness, SelfTest, table_of
 
-from tests import mariadb
-from tests.conftest import MYSQL_IMAGE
+from tests import mariadb, mysql
 from tests.databases import SERVERS
 from tests.switchboard import switchboard
 
@@ -63,11 +61,8 @@ def started(kind):
         with mariadb.running() as root:
             yield OwnServer(root, "read_only")
     else:
-        os.environ.setdefault("TESTCONTAINERS_RYUK_DISABLED", "true")
-        from testcontainers.community.mysql import MySqlContainer
-
-        with MySqlContainer(MYSQL_IMAGE, dialect="pymysql", username="root", root_password="root") as container:
-            yield OwnServer(sa.make_url(container.get_connection_url()), "super_read_only")
+        with mysql.running() as server:
+            yield OwnServer(server.url, "super_read_only")
 
 
 @pytest.fixture(scope="module", params=SERVERS)

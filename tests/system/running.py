@@ -54,13 +54,24 @@ class Running:
 
     def is_enabled(self, username: str) -> bool:
         """Read back from the router by a client that is not ours."""
+        with self._secrets() as there:
+            (secret,) = there.get(name=username)
+        return secret["disabled"] == "false"
+
+    def switch_off(self, username: str) -> None:
+        """As somebody does at the router itself."""
+        with self._secrets() as there:
+            (secret,) = there.get(name=username)
+            there.set(id=secret["id"], disabled="yes")
+
+    @contextmanager
+    def _secrets(self) -> Iterator[Any]:
         port = int(self.system.values[settings.DEMO_ROUTER_PORT])
         pool = routeros_api.RouterOsApiPool("127.0.0.1", "rejesha", ROUTER_PASSWORD, port=port, plaintext_login=True)
         try:
-            (secret,) = pool.get_api().get_resource("/ppp/secret").get(name=username)
+            yield pool.get_api().get_resource("/ppp/secret")
         finally:
             pool.disconnect()
-        return secret["disabled"] == "false"
 
     def break_router(self, mode: str, **options) -> None:
         port = self.system.values[settings.DEMO_ROUTER_CONTROL_PORT]
@@ -92,6 +103,12 @@ class Running:
         with self.engine.connect() as connection:
             query = sa.select(sa.func.count()).select_from(tasks).where(tasks.c.state == "open")
             return connection.execute(query).scalar_one()
+
+    def is_all_done(self) -> bool:
+        """Whether no payment's task is left; digests belong to none, and wait for the hour's end."""
+        left = sa.select(sa.func.count()).where(tasks.c.state == "open", tasks.c.trans_id != "")
+        with self.engine.connect() as connection:
+            return connection.execute(left).scalar_one() == 0
 
     def check_books(self) -> None:
         """Entries sum to wallets, and every payment has one outcome."""

@@ -4,8 +4,6 @@ import re
 from pathlib import Path
 
 import pytest
-import sqlalchemy as sa
-from billing.schema import tasks
 from prometheus_client.parser import text_string_to_metric_families
 
 from deploy.local.environment import METRICS_PORTS
@@ -44,13 +42,6 @@ def value(running, process, sample_name, **labels):
             if sample.name == sample_name and sample.labels.items() >= labels.items():
                 return sample.value
     return None
-
-
-def nothing_is_left_to_do(running):
-    """But for digests, which belong to no payment and wait for the hour's end."""
-    left = sa.select(sa.func.count()).where(tasks.c.state == "open", tasks.c.trans_id != "")
-    with running.engine.connect() as connection:
-        return connection.execute(left).scalar_one() == 0
 
 
 def pay_of_each_kind(running, count, name):
@@ -96,11 +87,11 @@ def test_what_is_held_is_told_with_its_money(running):
 def test_more_payments_make_no_more_series_and_no_payer_is_named(running):
     for name in ("FIRST", "SECOND"):  # a line that is on already has an outcome of its own
         pay_of_each_kind(running, 1, name)
-        eventually(lambda: nothing_is_left_to_do(running))
+        eventually(running.is_all_done)
     eventually(lambda: value(running, "billing", "rejesha_isp_credits", channel="sms"))
     before = series(running)
     trans_ids = pay_of_each_kind(running, 3, "THIRD")
-    eventually(lambda: nothing_is_left_to_do(running))
+    eventually(running.is_all_done)
     assert series(running) - before == set()
     read = "".join(map(running.scrape, PROCESSES))
     assert not [word for word in (*trans_ids, *ADMINS, ISP_PHONE, "0949AQ", "JANE") if word in read]
