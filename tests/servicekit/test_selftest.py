@@ -8,6 +8,8 @@ from servicekit.engines import create_engine
 from servicekit.rpc.errors import DatabaseRefuses, DatabaseUnavailable
 from servicekit.selftest import SelfTest, table_of
 
+from servicekit import doctor
+
 metadata = sa.MetaData()
 things = sa.Table(
     "things",
@@ -133,3 +135,11 @@ def test_a_database_that_cannot_be_asked_is_no_unfit_one(server_engine):
         faults(create_engine(url.set(port=1).render_as_string(hide_password=False)))
     with pytest.raises(DatabaseRefuses, match="1045 Access denied"):
         faults(create_engine(url.set(username="nobody", password="wrong").render_as_string(hide_password=False)))
+
+
+def test_the_doctor_says_how_mysql_writes_its_log_and_mariadb_has_no_choice(server_engine):
+    checks = doctor.of_database(SelfTest(server_engine, "example", metadata))
+    said = [one.found for one in checks if one.name == "innodb_log_writer_threads"]
+    with server_engine.connect() as connection:
+        there = connection.exec_driver_sql("SHOW GLOBAL VARIABLES LIKE 'innodb_log_writer_threads'").all()
+    assert [words.partition(":")[0] for words in said] == [value for _, value in there]

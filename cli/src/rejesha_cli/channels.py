@@ -153,17 +153,18 @@ class _CallDetails(NamedTuple):
 
 
 class _Caller(grpc.UnaryUnaryClientInterceptor):
-    """Gives every call of a service its deadline, and every failure its sentence."""
+    """Gives every call that has none its service's deadline, and every failure its sentence."""
 
     def __init__(self, service: Service) -> None:
         self._service = service
 
     def intercept_unary_unary(self, continuation: Callable[..., Any], client_call_details: Any, request: Any) -> Any:
         asked = client_call_details
+        service = replace(self._service, deadline_seconds=asked.timeout or self._service.deadline_seconds)
         call = continuation(
             _CallDetails(
                 method=asked.method,
-                timeout=self._service.deadline_seconds,
+                timeout=service.deadline_seconds,
                 metadata=asked.metadata,
                 credentials=asked.credentials,
                 wait_for_ready=asked.wait_for_ready,
@@ -173,7 +174,7 @@ class _Caller(grpc.UnaryUnaryClientInterceptor):
         )
         error = call.exception()
         if isinstance(error, ServiceError):
-            raise explain(self._service, error)
+            raise explain(service, error)
         return call
 
 

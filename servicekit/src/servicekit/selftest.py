@@ -104,6 +104,18 @@ class SelfTest:
             raise meaning_of(error) from error
         return answer - (asked + answered) / 2
 
+    def log_writer(self) -> str:
+        """innodb_log_writer_threads: "ON", "OFF", or "" where there is none. Raises DatabaseUnavailable."""
+        if self._on_sqlite:
+            return ""
+        try:
+            with self._engine.connect() as connection:
+                found = connection.exec_driver_sql("SHOW GLOBAL VARIABLES LIKE 'innodb_log_writer_threads'").first()
+                connection.rollback()
+        except (DBAPIError, sa.exc.TimeoutError) as error:
+            raise meaning_of(error) from error
+        return str(found[1]) if found else ""
+
     def _server(self) -> str:
         if self._on_sqlite:
             return ""

@@ -1,10 +1,14 @@
 """`rejesha migrate` and `rejesha doctor`, with the real services as programs and with programs told what to say."""
 
+import socket
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from rejesha.router_control.v1 import router_control_service_pb2 as router_pb
 from rejesha_cli.certificates import authority, holders
 from rejesha_cli.installation import checks, programs
+
+from simulators.routeros import Router, RouterServer, User
 
 WELL = "ok\tserver\nok\ttables"
 
@@ -88,20 +92,30 @@ def test_what_is_not_installed_here_is_said(rejesha, say, only_billing, monkeypa
     assert "none of billing, router-control, notify is installed here" in rejesha("migrate").err
 
 
-def test_the_doctor_says_what_is_well_in_few_lines_and_what_is_wrong_in_one_each(installation, say, httpserver):
+@pytest.fixture
+def reachable(installation, router_control):
+    """The installation, whose one router lets us in."""
+    router_control.stub.DeleteRouter(router_pb.DeleteRouterRequest(router_id=1))
+    with RouterServer(Router(User("api", "word"))) as server:
+        router_control.add("Hill", "127.0.0.1", port=server.port, password="word")
+        yield installation
+
+
+def test_the_doctor_says_what_is_well_in_few_lines_and_what_is_wrong_in_one_each(reachable, say, httpserver):
     health = {"status": "healthy", "timestamp": datetime.now(UTC).isoformat(), "spool": {"state": "ok", "waiting": 0}}
     httpserver.expect_request("/health").respond_with_json(health)
     for program in programs.ALL:
         say.told[program.name, "doctor"] = (0, WELL, "")
-    ended = installation("doctor")
+    ended = reachable("doctor")
     assert ended.code == 0, ended.out
     assert "well   billing         server, tables\n" in ended.out
     assert "well   notify          health: serving at" in ended.out
-    clocks = [one["well"] for one in installation("doctor", "--json").document["checks"] if one["check"] == "clock"]
+    assert "well   routers         reachable: 1 of 1 let us in\n" in ended.out
+    clocks = [one["well"] for one in reachable("doctor", "--json").document["checks"] if one["check"] == "clock"]
     assert clocks == [True] * 4  # of the three running services and the gateway
     say.told["notify", "doctor"] = (1, f"{WELL}\nbad\tclock: 60 s behind this machine's: let both be set by NTP", "")
     say.told["billing", "doctor"] = (2, "", "rejesha: REJESHA_BILLING_DATABASE_URL is missing and has no default.")
-    ended = installation("doctor")
+    ended = reachable("doctor")
     assert ended.code == 1
     assert "WRONG  notify          clock: 60 s behind this machine's: let both be set by NTP\n" in ended.out
     assert "WRONG  billing         settings: REJESHA_BILLING_DATABASE_URL is missing and has no default.\n" in ended.out
@@ -116,12 +130,30 @@ def test_the_doctor_says_what_is_well_in_few_lines_and_what_is_wrong_in_one_each
         ({"spool": {"state": "draining", "waiting": 7}}, "spool", "7 callbacks wait"),
     ],
 )
-def test_what_is_wrong_with_the_gateway_is_named(installation, say, httpserver, changes, name, why):
+def test_what_is_wrong_with_the_gateway_is_named(reachable, say, httpserver, changes, name, why):
     health = {"status": "healthy", "spool": {"state": "ok", "waiting": 0}} | changes
     httpserver.expect_request("/health").respond_with_json(health)
-    wrong = [one for one in installation("doctor", "--json").document["checks"] if one["well"] is False]
+    wrong = [one for one in reachable("doctor", "--json").document["checks"] if one["well"] is False]
     assert [(one["of"], one["check"]) for one in wrong] == [("gateway", name)]
     assert why in wrong[0]["detail"]
+
+
+def test_the_doctor_names_each_router_that_does_not_let_us_in_and_waits_for_none_for_long(
+    reachable, router_control, monkeypatch
+):
+    monkeypatch.setattr(checks, "_ROUTER_SECONDS", 2.0)
+    monkeypatch.setattr(programs.Program, "is_installed", False)
+    hill = router_control.get(2)
+    router_control.add("Wrong", hill.address, port=hill.port, password="another")
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        router_control.add("Silent", "127.0.0.1", port=silent.getsockname()[1], password="word")
+        found = reachable("doctor", "--json").document["checks"]
+    routers = {one["check"]: (one["well"], one["detail"]) for one in found if one["of"] == "routers"}
+    assert routers.pop("reachable") == (True, "1 of 3 let us in")
+    assert {name: well for name, (well, _) in routers.items()} == {"3 Wrong": False, "4 Silent": False}
+    monkeypatch.setattr(checks, "_ROUTERS_SECONDS", 0.0)
+    found = reachable("doctor", "--json").document["checks"]
+    assert [one["well"] for one in found if one["of"] == "routers"] == [None] * 4
 
 
 def test_a_clock_may_be_off_by_as_long_as_asking_takes():

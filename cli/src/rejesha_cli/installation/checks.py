@@ -10,6 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from cryptography import x509
+from rejesha.router_control.v1.router_control_service_pb2 import (
+    AccessOutcome,
+    CheckRouterRequest,
+    ListRoutersRequest,
+    Router,
+)
 from servicekit.rpc.certificates import AUTHORITY, CHAIN
 
 from rejesha_cli.channels import Service
@@ -21,6 +27,8 @@ from servicekit import clocks
 _WELL = {"ok": True, "bad": False, "none": None}
 _FEW_DAYS = 30
 _SPOOL_FAULTS = {"full", "failing"}
+# How long one router is tried, how many are at once, and after how long no other one is begun.
+_ROUTER_SECONDS, _ROUTERS_AT_ONCE, _ROUTERS_SECONDS = 10.0, 32, 30.0
 
 Run = Callable[..., Ended]
 
@@ -47,8 +55,9 @@ def examine(connected: Connections, run: Run) -> list[Checked]:
         own = threads.map(lambda each: list(of_program(each, run)), ALL)
         running = threads.map(lambda each: list(of_service(connected, each)), services)
         gateway = threads.submit(lambda: list(of_gateway(connected)))
+        routers = threads.submit(lambda: list(of_routers(connected)))
         certificates = list(of_certificates(connected.settings.tls_directory, datetime.now(UTC)))
-        return [one for found in (*own, *running, gateway.result(), certificates) for one in found]
+        return [one for found in (*own, *running, gateway.result(), routers.result(), certificates) for one in found]
 
 
 def summed_up(found: Sequence[Checked]) -> Iterator[Checked]:
@@ -114,6 +123,35 @@ def of_service(connected: Connections, service: Service) -> Iterator[Checked]:
     yield Checked(service.name, "health", serving, f"{health.state.replace('_', ' ')} at {service.target}{advice}")
     if health.time:
         yield of_clock(service.name, health.time, (asked + time.time()) / 2)
+
+
+def of_routers(connected: Connections) -> Iterator[Checked]:
+    """Whether router-control can log in at the routers: how many let it, and a line for each of the others."""
+    try:
+        routers = connected.channels.routers.ListRouters(ListRoutersRequest()).routers
+    except CommandFailed:
+        return  # what is wrong with router-control is said where that is asked
+    end = time.monotonic() + _ROUTERS_SECONDS
+    with ThreadPoolExecutor(_ROUTERS_AT_ONCE) as threads:
+        found = list(threads.map(lambda each: _of_router(connected, each, end), routers))
+    let_in = sum(one.well is True for one in found)
+    yield Checked("routers", "reachable", True if let_in else None, f"{let_in} of {len(found)} let us in")
+    yield from (one for one in found if one.text)
+
+
+def _of_router(connected: Connections, router: Router, end: float) -> Checked:
+    name = f"{router.router_id} {router.name}"
+    if (left := end - time.monotonic()) <= 0:
+        return Checked(
+            "routers", name, None, f"not tried, as others took too long: `rejesha router check {router.router_id}`"
+        )
+    request = CheckRouterRequest(router_id=router.router_id)
+    try:
+        answer = connected.channels.routers.CheckRouter(request, timeout=min(_ROUTER_SECONDS, left + 1))
+    except CommandFailed as error:  # somebody else is busy with it, for one
+        return Checked("routers", name, None, str(error))
+    lets_in = answer.outcome == AccessOutcome.ACCESS_OUTCOME_ALREADY_SO
+    return Checked("routers", name, lets_in, answer.detail, warns=lets_in and bool(answer.detail))
 
 
 def of_gateway(connected: Connections) -> Iterator[Checked]:

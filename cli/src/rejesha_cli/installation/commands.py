@@ -50,7 +50,8 @@ def doctor(connected: Connections, as_json: bool) -> None:
     """Try all that an installation needs, and say what is wrong.
 
     And what to do about it: settings, databases and clocks of the services installed here; whether all services can be
-    reached and are healthy; the spool's disk; what is left of the TextSMS account. Exit code 1 when anything is wrong.
+    reached and are healthy; whether the routers let us in; the spool's disk; what is left of the TextSMS account. Exit
+    code 1 when anything is wrong.
     """
     found = checks.examine(connected, partial(_run, connected.settings))
     well = not any(one.well is False for one in found)
