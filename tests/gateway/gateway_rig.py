@@ -109,8 +109,7 @@ async def run_gateway(plan, lifecycle=None, limits=LIMITS):
     port = server.servers[0].sockets[0].getsockname()[1]
     pool = httpx.Limits(max_connections=None)
     url = f"http://127.0.0.1:{port}"
-    # It reads the authorities' certificates otherwise, which takes longer than most tests.
-    async with httpx.AsyncClient(base_url=url, limits=pool, timeout=30, verify=False) as client:
+    async with httpx.AsyncClient(base_url=url, limits=pool, timeout=30) as client:
         try:
             yield client
         finally:
