@@ -30,11 +30,13 @@ def schema_on(server: sa.URL) -> Iterator[str]:
 
 
 def make_tables(engine: sa.Engine, service: str, migrations: Path) -> None:
-    """Make a service's tables in an empty database; in SQLite by a copy of what was migrated once."""
+    """Make a service's tables in an empty database, by a copy of what was migrated once."""
     if engine.dialect.name == "sqlite":
         Path(engine.url.database).write_bytes(_migrated_file(service, migrations))
-    else:
-        migrate.upgrade(engine, service, migrations)
+        return
+    with engine.begin() as connection:
+        for statement in _migrated_schema(engine.url.set(database="mysql"), service, migrations):
+            connection.exec_driver_sql(statement)
 
 
 @functools.cache
@@ -45,3 +47,20 @@ def _migrated_file(service: str, migrations: Path) -> bytes:
         migrate.upgrade(engine, service, migrations)
         engine.dispose()
         return path.read_bytes()
+
+
+@functools.cache
+def _migrated_schema(server: sa.URL, service: str, migrations: Path) -> list[str]:
+    """What makes the tables, and their rows, which are those that say how far they are migrated."""
+    with schema_on(server) as url:
+        engine = engines.create_engine(url)
+        migrate.upgrade(engine, service, migrations)
+        with engine.connect() as connection:
+            names = sa.inspect(connection).get_table_names()
+            made = [connection.exec_driver_sql(f"SHOW CREATE TABLE {name}").one()[1] for name in names]
+            filled = [name for name in names if connection.exec_driver_sql(f"SELECT count(*) FROM {name}").scalar()]
+            version = migrate.version_table(service)
+            assert filled == [version]
+            at = connection.exec_driver_sql(f"SELECT version_num FROM {version}").scalar_one()
+        engine.dispose()
+    return [*made, f"INSERT INTO {version} VALUES ('{at}')"]
