@@ -1,8 +1,7 @@
 # Every target sets up what it needs; on a fresh machine python3, make and git are enough.
 SHELL := /bin/sh
 python := .venv/bin/python
-# Most tests wait for a server, a process or a clock: more workers than cores keep the cores busy. Each worker of `test` has
-# database servers of its own, which take memory.
+# Most tests wait for a server, a process or a clock: more workers than cores keep the cores busy.
 side_by_side = -n $(or $(WORKERS),$(shell expr $(1) \* $$(nproc))) --dist worksteal
 buf := .venv/buf/node_modules/.bin/buf
 # What Python compiles is kept, away from the sources, whatever the caller wants elsewhere: without that each process
@@ -36,7 +35,7 @@ down: ## Stop the containers; what they keep stays
 	@cd deploy && docker compose --env-file "$${REJESHA_HOME:-.}/.env" --profile '*' down
 
 test: setup ## Run all tests but test-deploy's, with a real MySQL where Docker is (ARGS='tests/gateway -k spool': only these, one after the other)
-	@$(python) -m pytest $(or $(ARGS),$(call side_by_side,2) --ignore=tests/deploy)
+	@$(python) -m pytest $(or $(ARGS),$(call side_by_side,2) --share-servers --ignore=tests/deploy)
 
 test-deploy: setup ## Build the images, start them with Compose and test what then runs
 	@$(python) -m pytest tests/deploy -m "not nightly" # one installation for all of them, so in one process

@@ -1,20 +1,22 @@
 """Databases for tests: an embedded SQLite, a real MySQL and a real MariaDB, each test in a schema of its own.
 
-MySQL is started once a run with testcontainers, MariaDB as a plain process; REJESHA_TEST_MYSQL_URL and
-REJESHA_TEST_MARIADB_URL name servers that run already.
+MySQL is started with testcontainers, MariaDB as a plain process: once for each worker, or with --share-servers once for
+all of them. REJESHA_TEST_MYSQL_URL and REJESHA_TEST_MARIADB_URL name servers that run already.
 """
 
 import gc
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import hypothesis
 import pytest
 import sqlalchemy as sa
 
-from tests import mariadb, mysql
+from tests import mariadb, mysql, sharing
 from tests.databases import DATABASES, SERVERS, schema_on
 
 # How long an example takes says more of the machine than of us.
@@ -52,25 +54,56 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(getattr(pytest.mark, server))
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--share-servers", action="store_true", help="one MySQL and one MariaDB for all workers of xdist")
+
+
+@contextmanager
+def _running_mysql(options: Sequence[str] = ()) -> Iterator[sa.URL]:
+    with mysql.running(options) as server:
+        yield server.url
+
+
+# Why a server cannot be had, and how it is started.
+_STARTS = {"mysql": (mysql.why_not, _running_mysql), "mariadb": (mariadb.why_not, mariadb.running)}
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_setupnodes(config: pytest.Config) -> None:
+    """Start the servers that the workers share; what cannot be started here is missed by its tests."""
+    if not config.option.share_servers:
+        return
+    stack = ExitStack()
+    config.add_cleanup(stack.close)
+    os.environ[sharing.DIRECTORY] = stack.enter_context(TemporaryDirectory())
+    for name, (why_not, running) in _STARTS.items():
+        if f"REJESHA_TEST_{name.upper()}_URL" not in os.environ and not why_not():
+            server = running(options=[sharing.CONNECTIONS])
+            stack.enter_context(sharing.beside(server, name, Path(os.environ[sharing.DIRECTORY])))
+
+
 @pytest.fixture(scope="session")
 def mysql_server() -> Iterator[sa.URL]:
     """A MySQL 9.7 server with default durability; as root, so that tests can make schemas."""
-    if given := os.environ.get("REJESHA_TEST_MYSQL_URL"):
-        yield sa.make_url(given)
-        return
-    do_without("MySQL", mysql.why_not())
-    with mysql.running() as server:
-        yield server.url
+    yield from _server("mysql")
 
 
 @pytest.fixture(scope="session")
 def mariadb_server() -> Iterator[sa.URL]:
     """A MariaDB 10.11 server with its defaults, latin1 among them; as root, so that tests can make schemas."""
-    if given := os.environ.get("REJESHA_TEST_MARIADB_URL"):
+    yield from _server("mariadb")
+
+
+def _server(name: str) -> Iterator[sa.URL]:
+    why_not, running = _STARTS[name]
+    if given := os.environ.get(f"REJESHA_TEST_{name.upper()}_URL"):
         yield sa.make_url(given).set(drivername="mysql+pymysql")
         return
-    do_without("MariaDB", mariadb.why_not())
-    with mariadb.running() as url:
+    do_without(name, why_not())
+    if common := sharing.shared(name):
+        yield common
+        return
+    with running() as url:
         yield url
 
 

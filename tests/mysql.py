@@ -2,7 +2,7 @@
 
 import os
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import IO
@@ -39,12 +39,12 @@ def why_not() -> str:
 
 
 @contextmanager
-def running() -> Iterator[Server]:
-    """A server with its defaults; everything in it is gone at the end."""
+def running(options: Sequence[str] = ()) -> Iterator[Server]:
+    """A server with its defaults, but for `options`; everything in it is gone at the end."""
     os.environ.setdefault("TESTCONTAINERS_RYUK_DISABLED", "true")
     from testcontainers.community.mysql import MySqlContainer
 
     # In memory: thousands of tables are made, and each waits for a disk otherwise. No test pulls the plug.
-    server = MySqlContainer(IMAGE, dialect="pymysql", username="root", password=_PASSWORD)
+    server = MySqlContainer(IMAGE, dialect="pymysql", username="root", password=_PASSWORD, command=list(options))
     with server.with_tmpfs_mount("/var/lib/mysql") as container:
         yield Server(sa.make_url(container.get_connection_url()), container.get_wrapped_container().id)
