@@ -3,6 +3,7 @@ SHELL := /bin/sh
 python := .venv/bin/python
 # Most tests wait for a server, a process or a clock: more workers than cores keep the cores busy.
 side_by_side = -n $(or $(WORKERS),$(shell expr $(1) \* $$(nproc))) --dist worksteal
+all_at_once = $(MAKE) --no-print-directory --jobs --keep-going $(if $(filter output-sync,$(.FEATURES)),--output-sync)
 buf := .venv/buf/node_modules/.bin/buf
 # What Python compiles is kept, away from the sources, whatever the caller wants elsewhere: without that each process
 # that a test starts compiles all that it imports anew, which takes longer than all else that it does.
@@ -10,7 +11,7 @@ unexport PYTHONDONTWRITEBYTECODE
 export PYTHONPYCACHEPREFIX := $(CURDIR)/.venv/bytecode
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run up upgrade down images test test-deploy nightly check count figures chaos bench lint style types imports contract protos locks clean
+.PHONY: help setup run up upgrade down images test test-deploy nightly check quick count figures chaos bench lint style types imports contract protos locks clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -43,7 +44,10 @@ test-deploy: setup ## Build the images, start them with Compose and test what th
 nightly: setup ## The tests that take too long for every change: replicas that are added under load get their share
 	@$(python) -m pytest tests/deploy -m nightly -rP
 
-check: lint ## Before a commit: lint, types, and the tests that need no server and no process
+check: setup $(buf) ## Before a commit: lint, types, and the tests that need no server and no process
+	@$(all_at_once) types style imports contract quick
+
+quick:
 	@$(python) -m pytest $(call side_by_side,3) -q -m "not mysql and not mariadb and not processes"
 
 count: setup ## Count the files on the way from a payment to its line, and each service's modules
@@ -59,8 +63,7 @@ chaos: setup ## Kill, cut and starve the running system, and check that the prom
 	@$(python) -m chaos $(if $(QUICK),--quick) $(if $(SCENARIO),--scenario $(SCENARIO)) $(if $(SEED),--seed $(SEED)) --lanes $(or $(LANES),$(if $(QUICK),3,1))
 
 lint: setup $(buf) ## Check style, types, import directions and the protos
-	@$(MAKE) --no-print-directory --jobs --keep-going $(if $(filter output-sync,$(.FEATURES)),--output-sync) \
-	    style types imports contract
+	@$(all_at_once) types style imports contract
 
 style:
 	@.venv/bin/ruff check .

@@ -15,6 +15,7 @@ RULES = (FOLDER / "alerts.yaml").read_text()
 ALERTS = re.findall(r"- alert: (\w+)", RULES)
 
 
+@pytest.mark.processes
 @pytest.mark.parametrize(
     "command",
     [
