@@ -23,6 +23,6 @@ def running(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
             server = request.getfixturevalue(f"{request.param}_server")
             # Each service as its own user with the least rights: all that these tests do must be possible with them.
             users = stack.enter_context(database_users.of(stack.enter_context(schema_on(server))))
-            given["REJESHA_DATABASE_MIGRATION_URL"] = users.admin
+            given["REJESHA_DATABASE_MIGRATION_URL"] = users.migrating
             given |= {f"REJESHA_{service.upper()}_DATABASE_URL": url for service, url in users.services.items()}
         yield stack.enter_context(run_system(given, state))

@@ -1,0 +1,107 @@
+"""Each of the operator's commands, beside services whose database users have the least rights (see conftest)."""
+
+import json
+import shlex
+
+import click
+import pytest
+from rejesha_cli.__main__ import COMMANDS, load, main
+
+from tests.databases import SERVERS
+from tests.system.running import eventually
+
+pytestmark = pytest.mark.parametrize("running", SERVERS, indirect=True, scope="module")
+
+# They ask no service and no database.
+OF_FILES = {"init", "certificate init", "certificate issue", "certificate show"}
+# Needs a router with TLS, and is tried in tests/cli; what it writes `router update` writes as well.
+OF_TLS = {"router trust"}
+
+
+@pytest.fixture
+def rejesha(running, monkeypatch, capsys, tmp_path):
+    """Runs a command that must end well; its answer. `rejesha.ran`: the commands, as words without their arguments."""
+    for name, value in running.system.values.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("REJESHA_GATEWAY_URL", str(running.http.base_url))
+    monkeypatch.chdir(tmp_path)
+
+    def run(line):
+        words = shlex.split(line)
+        run.ran |= {" ".join(words[:1]), " ".join(words[:2])} & KNOWN
+        with pytest.raises(SystemExit) as ended:
+            main(words)
+        out, err = capsys.readouterr()
+        assert not ended.value.code, (line, out, err)
+        return out
+
+    run.ran = set()
+    return run
+
+
+def leaves():
+    """All commands, such as "status" and "payment show"."""
+    for word in COMMANDS:
+        command = load(word)
+        subcommands = command.commands if isinstance(command, click.Group) else {"": None}
+        yield from (f"{word} {name}".strip() for name in subcommands)
+
+
+KNOWN = set(leaves())
+
+
+def test_the_doctor_sees_with_the_least_rights_all_that_it_looks_at(running, rejesha):
+    looked = json.loads(rejesha("doctor --json"))["checks"]
+    databases = {(one["of"], one["check"]) for one in looked if one["well"]}
+    for service in ("billing", "router-control", "notify"):
+        assert {(service, check) for check in ("tables", "writes", "row locks", "clock")} <= databases
+    assert {("notify", "TextSMS balance"), ("gateway", "spool's disk")} <= databases
+
+
+def test_every_command_works_beside_services_with_the_least_rights(running, rejesha, tmp_path):
+    (tmp_path / "word").write_text("word")
+    (tmp_path / "isps.csv").write_text("id,name,pay_account_number\n77,Nyota,ACC077\n")
+    (tmp_path / "routers.csv").write_text("id,name,address,username,password\n77,Pole,10.0.0.7,api,word\n")
+    (tmp_path / "customers.csv").write_text("id,account_name,package,isp,router\n77,NYOTA1,1000,Nyota,Pole\n")
+    (tmp_path / "mended.json").write_text(json.dumps({"TransID": "MENDED0001", "TransAmount": "10.00",
+        "BusinessShortCode": "600100", "BillRefNumber": "ACC001"}))  # fmt: skip
+    running.http.post("/callbackprocess", content=b"no callback")
+    running.http.post("/callbackprocess", content=b"nor is this")
+
+    rejesha("migrate")
+    rejesha("database grants")
+    rejesha("isp add Pwani --sms-account SMS088 --contact-phone 0711000088")
+    rejesha("isp import isps.csv")
+    assert "Nyota" in rejesha("isp list")
+    rejesha("router add Hill 127.0.0.1 --username api --password-file word")
+    rejesha("router update Hill --name Top --address 10.0.0.8 --username api --password-file word")
+    rejesha("router import routers.csv")
+    assert "Top" in rejesha("router list")
+    rejesha("router delete Top --yes")
+    rejesha("router check 1")
+    rejesha("access disable 1 0949AQ")
+    rejesha("access enable 1 0949AQ")
+    assert "enabled" in rejesha("access show 1 0949AQ").lower()
+    rejesha("customer add PWANI1 --isp Pwani --package 500 --phone 0712000088")
+    rejesha("customer import customers.csv")
+    assert "NYOTA1" in rejesha("customer list --isp Nyota")
+    assert "PWANI1" in rejesha("customer show pwani1")
+
+    rejesha("payment send-sample --account 0950AR --trans-id SAMPLE0001")
+    rejesha("payment send-sample --account NOBODY --trans-id SAMPLE0002")
+    assert "SAMPLE0001" in rejesha("payment list")
+    assert "SAMPLE0002" in rejesha("payment unmatched")
+    rejesha("payment assign SAMPLE0002 NYOTA1 --by Asha")
+    rejesha("payment retry SAMPLE0001")
+    (replayed, dismissed) = (one["callback_id"] for one in json.loads(rejesha("quarantine list --json"))["callbacks"])
+    rejesha(f"quarantine show {replayed}")
+    rejesha(f"quarantine replay {replayed} --body mended.json")
+    rejesha(f"quarantine dismiss {dismissed} --note junk --by Asha")
+    eventually(lambda: "The line is on" in rejesha("payment show SAMPLE0001"))
+    rejesha("message templates")
+    (message, *_) = json.loads(rejesha("message list --subject SAMPLE0001 --json"))["messages"]
+    rejesha(f"message show {message['message_id']}")
+    rejesha("status")
+    rejesha("spool")
+    rejesha("customer list --paid-but-not-on")
+    assert KNOWN - rejesha.ran - OF_FILES - OF_TLS == {"doctor"}
