@@ -33,14 +33,15 @@ class Users:
     migrating: str
     services: Mapping[str, str]
 
-    def grant(self, service: str, url: str = "") -> None:
-        """As `python -m <service> grants --apply`. `url`: to another user than the service's own."""
+    def grant(self, service: str, url: str = "", more: grants.Wanted = MappingProxyType({})) -> None:
+        """As `python -m <service> grants --apply`. `url`: to another user than the service's own; `more`: its rights
+        on tables that are not in its rights.py yet."""
         settings = MigrationSettings(
             database_url=url or self.services[service],
             database_migration_url=self.migrating,
             database_admin_url=self.admin,
         )
-        grants.command_line(settings, service, SERVICES[service][1], ["--apply"])
+        grants.command_line(settings, service, {**SERVICES[service][1], **more}, ["--apply"])
 
 
 @contextmanager

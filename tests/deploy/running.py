@@ -141,8 +141,9 @@ class Installation:
         return dict(answer.json())
 
     @contextmanager
-    def tables(self) -> Iterator[sa.Connection]:
-        url = self.secret("database-url").replace("@mysql/", f"@{self.address('mysql', 'data')}/")
+    def tables(self, whose: str = "database-url") -> Iterator[sa.Connection]:
+        """A connection of the user whom a secret names."""
+        url = self.secret(whose).replace("@mysql/", f"@{self.address('mysql', 'data')}/")
         engine = engines.create_engine(url)
         try:
             with engine.connect() as connection:

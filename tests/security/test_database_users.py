@@ -9,7 +9,7 @@ import pytest
 import router_control.schema
 import sqlalchemy as sa
 from servicekit.engines import create_engine
-from servicekit.schema import rights
+from servicekit.schema import grants, rights
 from servicekit.selftest import SelfTest
 
 from servicekit import migrate
@@ -94,6 +94,15 @@ def test_granting_again_changes_nothing_and_takes_back_what_is_not_needed_any_mo
     assert grants_of(url) != before
     users.grant("notify")
     assert grants_of(url) == before
+
+
+def test_a_table_that_a_migration_adds_is_for_its_service_once_granted_again(users):
+    run(users.migrating, "CREATE TABLE later (id INT)")
+    assert refuses(users.services["notify"], "INSERT INTO later VALUES (1)")
+    users.grant("notify", more={"later": grants.ADD})
+    run(users.services["notify"], "INSERT INTO later VALUES (1)")
+    assert refuses(users.services["notify"], "DELETE FROM later")
+    assert refuses(users.services["billing"], "SELECT * FROM later")
 
 
 def test_a_user_of_a_whole_schema_or_the_administrator_loses_nothing(users):
