@@ -4,7 +4,7 @@
 """
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator
 from pathlib import Path
 
 from rejesha.billing.v1 import (
@@ -13,8 +13,8 @@ from rejesha.billing.v1 import (
     quarantine_service_pb2_grpc,
     task_service_pb2_grpc,
 )
+from servicekit.commands import Commands
 from servicekit.rpc.server import Server, run_until_signal
-from servicekit.schema import grants
 from servicekit.selftest import Readiness, SelfTest
 from sqlalchemy import Engine
 
@@ -29,7 +29,7 @@ from billing.quarantine.servicer import QuarantineServicer
 from billing.schema import metadata
 from billing.settings import BillingSettings, MigrationSettings
 from billing.tasks.servicer import TaskServicer
-from servicekit import doctor, engines, logs, metrics, migrate, scraping
+from servicekit import doctor, engines, logs, metrics, scraping
 
 MIGRATIONS = Path(billing.__file__).parents[2] / "migrations"
 THREADS = 16
@@ -73,20 +73,19 @@ def selftest_of(engine: Engine) -> SelfTest:
     return SelfTest(engine, "billing", metadata)
 
 
+def checks() -> Iterator[doctor.Check]:
+    """What the doctor tries beside the database."""
+    return doctor.of_settings(BillingSettings.faults())
+
+
+COMMANDS = Commands("billing", MigrationSettings.load, MIGRATIONS, adoption.inspect, rights.WANTED, selftest_of, checks)
+
+
 def main() -> None:
-    match sys.argv[1:]:
-        case []:
-            serve(BillingSettings.load())
-        case ["migrate", *options] if options in ([], ["--check"]):
-            bring_up_to_date(MigrationSettings.load(), options)
-        case ["migrate", "--wait"]:
-            wait_for_tables(MigrationSettings.load())
-        case ["grants", *options] if options in ([], ["--apply"]):
-            grant(MigrationSettings.load(), options)
-        case ["doctor"]:
-            sys.exit(examine(MigrationSettings.load()))
-        case _:
-            sys.exit("usage: python -m billing [migrate [--check | --wait] | grants [--apply] | doctor]")
+    if words := sys.argv[1:]:
+        COMMANDS.run(words)
+    else:
+        serve(BillingSettings.load())
 
 
 def serve(settings: BillingSettings) -> None:
@@ -95,27 +94,6 @@ def serve(settings: BillingSettings) -> None:
     figures = scraping.Figures("billing", lambda: look_up(engine), FIGURES_SECONDS)
     scraping.serve("billing", settings, figures)
     run_until_signal(build(settings, engine), "billing", after=engine.dispose)
-
-
-def bring_up_to_date(settings: MigrationSettings, options: Sequence[str]) -> None:
-    logs.configure("billing", log_format=settings.log_format, level=settings.log_level)
-    engine = engines.create_engine(settings.url_to_migrate, answer_seconds=engines.PATIENT)
-    migrate.command_line(engine, "billing", MIGRATIONS, adoption.inspect, options)
-
-
-def wait_for_tables(settings: MigrationSettings) -> None:
-    logs.configure("billing", log_format=settings.log_format, level=settings.log_level)
-    migrate.wait(engines.create_engine(settings.database_url), "billing", MIGRATIONS)
-
-
-def grant(settings: MigrationSettings, options: Sequence[str]) -> None:
-    grants.command_line(settings, "billing", rights.WANTED, options)
-
-
-def examine(settings: MigrationSettings) -> int:
-    logs.configure("billing", log_format=settings.log_format, level=settings.log_level)
-    selftest = selftest_of(engines.create_engine(settings.database_url))
-    return doctor.examine(selftest, doctor.of_settings(BillingSettings.faults()))
 
 
 if __name__ == "__main__":

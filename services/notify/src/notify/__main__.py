@@ -5,12 +5,12 @@
 
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator
 from pathlib import Path
 
 from rejesha.notify.v1 import notify_service_pb2_grpc as pb_grpc
+from servicekit.commands import Commands
 from servicekit.rpc.server import Server, run_until_signal
-from servicekit.schema import grants
 from servicekit.selftest import Readiness, SelfTest
 from sqlalchemy import Engine
 
@@ -24,7 +24,7 @@ from notify.schema import adoption, metadata
 from notify.sending.sender import Sender
 from notify.sending.service import Sending
 from notify.settings import MigrationSettings, NotifySettings
-from servicekit import doctor, engines, logs, metrics, migrate, scraping
+from servicekit import doctor, engines, logs, metrics, scraping
 
 RPC_THREADS = 8
 # How many calls to the provider may hang before the other messages wait.
@@ -39,43 +39,22 @@ def selftest_of(engine: Engine) -> SelfTest:
     return SelfTest(engine, "notify", metadata)
 
 
-def main() -> None:
-    match sys.argv[1:]:
-        case []:
-            serve(NotifySettings.load())
-        case ["migrate", *options] if options in ([], ["--check"]):
-            bring_up_to_date(MigrationSettings.load(), options)
-        case ["migrate", "--wait"]:
-            wait_for_tables(MigrationSettings.load())
-        case ["grants", *options] if options in ([], ["--apply"]):
-            grant(MigrationSettings.load(), options)
-        case ["doctor"]:
-            sys.exit(examine(MigrationSettings.load()))
-        case _:
-            sys.exit("usage: python -m notify [migrate [--check | --wait] | grants [--apply] | doctor]")
-
-
-def bring_up_to_date(settings: MigrationSettings, options: Sequence[str]) -> None:
-    logs.configure("notify", log_format=settings.log_format, level=settings.log_level)
-    engine = engines.create_engine(settings.url_to_migrate, answer_seconds=engines.PATIENT)
-    migrate.command_line(engine, "notify", MIGRATIONS, adoption.inspect, options)
-
-
-def wait_for_tables(settings: MigrationSettings) -> None:
-    logs.configure("notify", log_format=settings.log_format, level=settings.log_level)
-    migrate.wait(engines.create_engine(settings.database_url), "notify", MIGRATIONS)
-
-
-def grant(settings: MigrationSettings, options: Sequence[str]) -> None:
-    grants.command_line(settings, "notify", rights.WANTED, options)
-
-
-def examine(settings: MigrationSettings) -> int:
-    logs.configure("notify", log_format=settings.log_format, level=settings.log_level)
+def checks() -> Iterator[doctor.Check]:
+    """What the doctor tries beside the database."""
     faults = NotifySettings.faults()
-    balance = [] if faults else [check_balance(make_provider(NotifySettings.load()))]
-    selftest = selftest_of(engines.create_engine(settings.database_url))
-    return doctor.examine(selftest, [*doctor.of_settings(faults), *balance])
+    yield from doctor.of_settings(faults)
+    if not faults:
+        yield check_balance(make_provider(NotifySettings.load()))
+
+
+COMMANDS = Commands("notify", MigrationSettings.load, MIGRATIONS, adoption.inspect, rights.WANTED, selftest_of, checks)
+
+
+def main() -> None:
+    if words := sys.argv[1:]:
+        COMMANDS.run(words)
+    else:
+        serve(NotifySettings.load())
 
 
 def check_balance(provider: Provider) -> doctor.Check:

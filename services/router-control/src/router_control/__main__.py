@@ -5,15 +5,15 @@
 """
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator
 from pathlib import Path
 
 import sqlalchemy as sa
 import structlog
 from cryptography.fernet import MultiFernet
 from rejesha.router_control.v1 import router_control_service_pb2_grpc as pb_grpc
+from servicekit.commands import Commands
 from servicekit.rpc.server import Server, run_until_signal
-from servicekit.schema import grants
 from servicekit.selftest import Readiness, SelfTest
 
 import router_control
@@ -30,7 +30,7 @@ from router_control.routers.servicer import RoutersServicer
 from router_control.routers.targets import Defaults, Targets
 from router_control.schema import metadata
 from router_control.settings import DatabaseSettings, KeySettings, MigrationSettings, RouterControlSettings
-from servicekit import doctor, engines, logs, metrics, migrate, scraping
+from servicekit import doctor, engines, logs, metrics, scraping
 
 log = structlog.get_logger()
 
@@ -49,29 +49,30 @@ class RouterControlServicer(RoutersServicer, LinesServicer, pb_grpc.RouterContro
         LinesServicer.__init__(self, Lines(targets, pool))
 
 
+def selftest_of(engine: sa.Engine) -> SelfTest:
+    """The self-test of router-control's database."""
+    return SelfTest(engine, "router_control", metadata)
+
+
+def checks() -> Iterator[doctor.Check]:
+    """What the doctor tries beside the database."""
+    return doctor.of_settings(RouterControlSettings.faults())
+
+
+COMMANDS = Commands(
+    "router_control", MigrationSettings.load, MIGRATIONS, adoption.inspect, rights.WANTED, selftest_of, checks,
+    others=" | reencrypt",
+)  # fmt: skip
+
+
 def main() -> None:
     match sys.argv[1:]:
         case []:
             serve(RouterControlSettings.load())
-        case ["migrate", *options] if options in ([], ["--check"]):
-            bring_up_to_date(MigrationSettings.load(), options)
-        case ["migrate", "--wait"]:
-            wait_for_tables(MigrationSettings.load())
-        case ["grants", *options] if options in ([], ["--apply"]):
-            grant(MigrationSettings.load(), options)
-        case ["doctor"]:
-            sys.exit(examine(MigrationSettings.load()))
         case ["reencrypt"]:
             reencrypt(KeySettings.load())
-        case _:
-            sys.exit(
-                "usage: python -m router_control [migrate [--check | --wait] | grants [--apply] | doctor | reencrypt]"
-            )
-
-
-def selftest_of(engine: sa.Engine) -> SelfTest:
-    """The self-test of router-control's database."""
-    return SelfTest(engine, "router_control", metadata)
+        case words:
+            COMMANDS.run(words)
 
 
 def build(settings: RouterControlSettings, engine: sa.Engine, pool: Pool) -> Server:
@@ -100,27 +101,6 @@ def serve(settings: RouterControlSettings) -> None:
     scraping.serve("router-control", settings)
     server = build(settings, engines.create_engine(settings.database_url), pool)
     run_until_signal(server, "router-control", after=pool.close)
-
-
-def bring_up_to_date(settings: MigrationSettings, options: Sequence[str]) -> None:
-    _log_as(settings)
-    engine = engines.create_engine(settings.url_to_migrate, answer_seconds=engines.PATIENT)
-    migrate.command_line(engine, "router_control", MIGRATIONS, adoption.inspect, options)
-
-
-def wait_for_tables(settings: MigrationSettings) -> None:
-    _log_as(settings)
-    migrate.wait(engines.create_engine(settings.database_url), "router_control", MIGRATIONS)
-
-
-def grant(settings: MigrationSettings, options: Sequence[str]) -> None:
-    grants.command_line(settings, "router_control", rights.WANTED, options)
-
-
-def examine(settings: MigrationSettings) -> int:
-    _log_as(settings)
-    selftest = selftest_of(engines.create_engine(settings.database_url))
-    return doctor.examine(selftest, doctor.of_settings(RouterControlSettings.faults()))
 
 
 def reencrypt(settings: KeySettings) -> None:
