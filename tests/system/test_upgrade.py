@@ -1,7 +1,8 @@
 """An upgrade replaces one service after the other: each of the previous release works beside today's, and each of
-today's beside the previous ones, on the tables before and after today's migrations.
+today's beside the previous ones.
 
-`protos/PREVIOUS` names that release's commit. Its services run with the packages that are installed now.
+The previous ones work on the tables before and after today's migrations; today's refuse what is not migrated, see
+test_start. `protos/PREVIOUS` names that release's commit. Its services run with the packages that are installed now.
 """
 
 import io
