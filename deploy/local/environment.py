@@ -50,7 +50,7 @@ _EVERYBODY_S = (
     "PATH", "HOME", "USER", "LOGNAME", "LANG", "LANGUAGE", "TZ", "TMPDIR", "VIRTUAL_ENV", "LD_LIBRARY_PATH",
     "SSL_CERT_FILE", "SSL_CERT_DIR",
 )  # fmt: skip
-_EVERYBODY_S_PREFIXES = ("LC_", "PYTHON", "GRPC_", "MALLOC_")
+_EVERYBODY_S_PREFIXES = ("LC_", "PYTHON", "GRPC_", "MALLOC_", "OTEL_")
 # Only notify calls the internet; gRPC would send even what stays on this machine through a proxy.
 _PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY")
 

@@ -17,7 +17,12 @@ ROOT = Path(__file__).parents[2]
 @pytest.fixture(scope="module")
 def running(tmp_path_factory):
     state = tmp_path_factory.mktemp("monitored")
-    with run_system(own_ports() | {"REJESHA_VAR": str(state)}, state) as system:
+
+    def log_imports(system):
+        for process in system.processes.values():
+            process.environment = {**process.environment, "PYTHONPROFILEIMPORTTIME": "1"}
+
+    with run_system(own_ports() | {"REJESHA_VAR": str(state)}, state, log_imports) as system:
         yield system
 
 
@@ -108,3 +113,16 @@ def test_the_document_names_each_metric_and_no_other(running):
     eventually(lambda: "rejesha_provider_balance" in names(running))
     told = re.findall(r"^\| `(rejesha_\w+)`", (ROOT / "docs/monitoring.md").read_text(), re.MULTILINE)
     assert sorted(told) == sorted(names(running))
+
+
+def test_without_a_collector_nothing_of_opentelemetry_is_loaded(running):
+    assert running.pay("0949AQ").status_code == 200
+    eventually(running.is_all_done)
+    for name in PROCESSES:
+        log = running[name].log.read_text()
+        imported = set(re.findall(r"^import time:.*\| +(\S+)$", log, re.MULTILINE))
+        assert "servicekit.tracing" in imported
+        loaded = {module for module in imported if module.startswith("opentelemetry")}
+        if name in ("gateway", "dispatcher"):  # FastAPI imports the interface by itself, which does nothing
+            loaded = {module for module in loaded if module.startswith(("opentelemetry.sdk", "opentelemetry.exporter"))}
+        assert not loaded

@@ -12,6 +12,7 @@ import structlog
 
 from servicekit.masking import mask
 from servicekit.tracebacks import format_exception
+from servicekit.tracing import name_trace
 
 # Chatty, or able to print a password word for word.
 _QUIET = ("librouteros", "httpx", "httpcore", "uvicorn.access", "alembic.runtime.plugins", "asyncio")
@@ -24,6 +25,7 @@ def configure(service: str, *, log_format: str = "json", level: str = "INFO") ->
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         format_exception,
+        name_trace,
         mask,
     ]
     last: structlog.types.Processor = (

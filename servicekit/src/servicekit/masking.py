@@ -15,7 +15,7 @@ _SECRET_KEYS = re.compile(
 )
 _PHONE_KEYS = re.compile(r"phone|msisdn|mobile|recipient", re.IGNORECASE)
 # What this process puts into each line itself.
-_OURS = {"timestamp", "level"}
+_OURS = {"timestamp", "level", "trace_id"}
 _MAX_DEPTH = 8
 _LEFT_OUT = "***"
 

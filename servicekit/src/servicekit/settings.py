@@ -153,6 +153,7 @@ class ServerSettings(Settings):
     `tls_directory`: its certificate, with which it calls and is called; see servicekit.rpc.certificates. `plaintext`
     does without where there is none, and lets others reach a port that is not encrypted: both must be asked for.
     `metrics_port`: where Prometheus may ask, by HTTP; nowhere unless it is set. `version`: what it is told then.
+    `otlp_endpoint`: the collector that gets spans; none are made without.
     """
 
     # Whether its port answers gRPC, which a certificate encrypts, or HTTP, which a proxy has to.
@@ -163,6 +164,8 @@ class ServerSettings(Settings):
     tls_directory: Path | None = None
     metrics_port: int | None = None
     version: str = "unknown"
+    # OpenTelemetry's own name, as every collector's manual has it.
+    otlp_endpoint: str = Field("", validation_alias=AliasChoices("OTEL_EXPORTER_OTLP_ENDPOINT"))
 
     @field_validator("bind")
     @classmethod

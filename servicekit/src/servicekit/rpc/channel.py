@@ -14,6 +14,7 @@ import grpc
 from google.protobuf.descriptor import ServiceDescriptor
 from google.protobuf.descriptor_pb2 import MethodOptions
 
+from servicekit import tracing
 from servicekit.rpc import telemetry
 from servicekit.rpc.certificates import Certificate
 from servicekit.rpc.errors import ServiceError, of_call
@@ -191,7 +192,7 @@ class _RaisesAsync(grpc.aio.UnaryUnaryClientInterceptor):
     ) -> Any:
         began, reason = time.monotonic(), ""
         try:
-            call = await continuation(client_call_details, request)
+            call = await continuation(_within_span(client_call_details), request)
             await call
         except grpc.aio.AioRpcError as error:
             failure = of_call(error, self._service, self._known)
@@ -203,3 +204,10 @@ class _RaisesAsync(grpc.aio.UnaryUnaryClientInterceptor):
             method = client_call_details.method
             name = method.decode() if isinstance(method, bytes) else method
             self._observe(telemetry.Answered(name, reason, time.monotonic() - began))
+
+
+def _within_span(details: Any) -> Any:
+    """An RPC's details, which tell the callee of the span that we are in, if we are in one."""
+    if (header := tracing.header()) is None:
+        return details
+    return details._replace(metadata=grpc.aio.Metadata(*(details.metadata or ()), ("traceparent", header)))

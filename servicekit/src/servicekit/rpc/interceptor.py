@@ -3,7 +3,8 @@ and how an error becomes a status. A module of its own because it is an intercep
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
@@ -11,7 +12,7 @@ import grpc
 import structlog
 from grpc_health.v1 import health_pb2
 
-from servicekit import clocks
+from servicekit import clocks, tracing
 from servicekit.rpc import call, identity, telemetry
 from servicekit.rpc.errors import (
     Cancelled,
@@ -66,11 +67,11 @@ class Around(grpc.ServerInterceptor):
     def _answer(self, behave: Behave, method: str, request: Any, context: grpc.ServicerContext) -> Any:
         began, reason = time.monotonic(), ""
         try:
-            with call.answering(context):
+            spans = tracing.span(method[1:], caller=context.invocation_metadata())
+            with call.answering(context), spans, _refusing(method):
                 self._admit(method, context)
                 return behave(request, context)
-        except Exception as error:  # noqa: BLE001  # whatever it is, the caller gets a status
-            refusal = _refusal(method, error)
+        except ServiceError as refusal:
             reason = refusal.reason
             abort(context, refusal)
         finally:
@@ -85,6 +86,15 @@ class Around(grpc.ServerInterceptor):
             identity.admit(identity.of(context), method, self._table)
         if self.fault:
             raise self.fault
+
+
+@contextmanager
+def _refusing(method: str) -> Iterator[None]:
+    """Whatever is raised in the block, the caller gets a status."""
+    try:
+        yield
+    except Exception as error:  # noqa: BLE001
+        raise _refusal(method, error) from None
 
 
 def _refusal(method: str, error: Exception) -> ServiceError:

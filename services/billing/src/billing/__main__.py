@@ -29,7 +29,7 @@ from billing.quarantine.servicer import QuarantineServicer
 from billing.schema import metadata
 from billing.settings import BillingSettings, MigrationSettings
 from billing.tasks.servicer import TaskServicer
-from servicekit import doctor, engines, logs, metrics, scraping
+from servicekit import doctor, engines, logs, metrics, scraping, tracing
 
 MIGRATIONS = Path(billing.__file__).parents[2] / "migrations"
 THREADS = 16
@@ -93,7 +93,8 @@ def serve(settings: BillingSettings) -> None:
     engine = engines.create_engine(settings.database_url, pool_size=THREADS + 2)  # one for the probe, one for figures
     figures = scraping.Figures("billing", lambda: look_up(engine), FIGURES_SECONDS)
     scraping.serve("billing", settings, figures)
-    run_until_signal(build(settings, engine), "billing", after=engine.dispose)
+    with tracing.exporting("billing", settings):
+        run_until_signal(build(settings, engine), "billing", after=engine.dispose)
 
 
 if __name__ == "__main__":

@@ -20,7 +20,7 @@ from gateway.settings import GatewaySettings, Role
 from gateway.spool.errors import DiskFailed, OldSpool, SpoolInUse
 from gateway.spool.sharing import SharedDirectory
 from gateway.spool.store import Store
-from servicekit import doctor, scraping
+from servicekit import doctor, scraping, tracing
 
 
 def main() -> None:
@@ -68,7 +68,8 @@ def serve(settings: GatewaySettings) -> None:
         signal.signal(number, lambda *_: None)
     scraping.serve(name, settings)
     collect_seldom()
-    Server(config, lifecycle, settings.gateway_drain_seconds).run(sockets=[listener])
+    with tracing.exporting(name, settings):
+        Server(config, lifecycle, settings.gateway_drain_seconds).run(sockets=[listener])
 
 
 def _listen(settings: GatewaySettings) -> socket.socket:

@@ -24,7 +24,7 @@ from notify.schema import adoption, metadata
 from notify.sending.sender import Sender
 from notify.sending.service import Sending
 from notify.settings import MigrationSettings, NotifySettings
-from servicekit import doctor, engines, logs, metrics, scraping
+from servicekit import doctor, engines, logs, metrics, scraping, tracing
 
 RPC_THREADS = 8
 # How many calls to the provider may hang before the other messages wait.
@@ -94,7 +94,8 @@ def serve(settings: NotifySettings) -> None:
     scraping.serve("notify", settings, *figures_of(engine, provider))
     stopping = threading.Event()
     sender = Sender(Sending(engine, provider, stopping), stopping, calls_at_once=CALLS_AT_ONCE)
-    run_until_signal(build(settings, engine, sender), "notify", after=lambda: sender.stop(provider.deadline + 5))
+    with tracing.exporting("notify", settings):
+        run_until_signal(build(settings, engine, sender), "notify", after=lambda: sender.stop(provider.deadline + 5))
 
 
 def figures_of(engine: Engine, provider: Provider) -> list[scraping.Figures]:

@@ -30,7 +30,7 @@ from router_control.routers.servicer import RoutersServicer
 from router_control.routers.targets import Defaults, Targets
 from router_control.schema import metadata
 from router_control.settings import DatabaseSettings, KeySettings, MigrationSettings, RouterControlSettings
-from servicekit import doctor, engines, logs, metrics, scraping
+from servicekit import doctor, engines, logs, metrics, scraping, tracing
 
 log = structlog.get_logger()
 
@@ -100,7 +100,8 @@ def serve(settings: RouterControlSettings) -> None:
     FAILING.set_function(lambda: pool.failing)
     scraping.serve("router-control", settings)
     server = build(settings, engines.create_engine(settings.database_url), pool)
-    run_until_signal(server, "router-control", after=pool.close)
+    with tracing.exporting("router-control", settings):
+        run_until_signal(server, "router-control", after=pool.close)
 
 
 def reencrypt(settings: KeySettings) -> None:

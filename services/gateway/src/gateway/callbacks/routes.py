@@ -1,7 +1,6 @@
 """The routes that M-Pesa posts confirmations to, and what all of a callback's routes begin with.
 
-gateway.callbacks.schemas describes them in OpenAPI; gateway.callbacks.odd_addresses takes
-what comes to any other address, or with another secret.
+`schemas` describes them in OpenAPI; `odd_addresses` takes what comes to any other address, or with another secret.
 """
 
 import asyncio
@@ -26,6 +25,7 @@ from gateway.callbacks.service import CallbackService
 from gateway.clients.billing import Receipt
 from gateway.refusals import refusal
 from gateway.spool.errors import NotSpooled
+from servicekit import tracing
 
 log = structlog.get_logger()
 
@@ -140,7 +140,8 @@ async def _record(service: CallbackService, callback: RawCallback) -> Receipt:
         raise MalformedCallback("body", f"body: longer than {MAX_BODY_BYTES} bytes")
     payment = parse_callback(callback.body, callback.source_address, callback.receive_time)
     try:
-        return await service.record(payment)
+        with tracing.span("callback", trans_ids=[payment.trans_id], calls=False):
+            return await service.record(payment)
     except InvalidArgument as error:
         raise MalformedCallback("payment", f"payment: {str(error) or error.reason}") from None
     except NotSpooled as error:

@@ -2,11 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from rejesha.billing.v1 import payment_service_pb2 as pb
 
 from gateway.callbacks.parsing import Payment
+from servicekit import tracing
 
 if TYPE_CHECKING:
     from rejesha.billing.v1.payment_service_pb2_grpc import PaymentServiceAsyncStub
@@ -48,9 +49,10 @@ class Billing:
     async def record(self, payments: Sequence[Payment]) -> list[Receipt]:
         """Store, route and apply payments; durable when this returns. At most 500."""
         request = pb.RecordPaymentsRequest(payments=[_payment(payment) for payment in payments])
-        # Waiting for the connection lets a restart of billing pass without losing a callback.
-        call = self._stub.RecordPayments(request, timeout=self._intake_deadline, wait_for_ready=True)
-        return [_receipt(receipt) for receipt in (await call).receipts]
+        with tracing.span("record_payments", trans_ids=[payment.trans_id for payment in payments]):
+            # Waiting for the connection lets a restart of billing pass without losing a callback.
+            answer = await self._stub.RecordPayments(request, timeout=self._intake_deadline, wait_for_ready=True)
+        return [_receipt(receipt) for receipt in answer.receipts]
 
     async def validate(self, payments: Sequence[Payment]) -> list[ValidationVerdict]:
         """What would become of payments; stores nothing. At most 500."""
@@ -78,14 +80,10 @@ def _receipt(receipt: pb.PaymentReceipt) -> Receipt:
     )
 
 
-class _Enum(Protocol):
-    def Name(self, number: Any) -> str: ...  # noqa: N802
-
-
-def name_of(enum: _Enum, prefix: str, number: int) -> str:
-    """PAYMENT_OUTCOME_CUSTOMER_PAID with the prefix PAYMENT_OUTCOME_ as "customer_paid"."""
+def name_of(enum: Any, prefix: str, number: int) -> str:
+    """Of an enum of protobuf: PAYMENT_OUTCOME_CUSTOMER_PAID with the prefix PAYMENT_OUTCOME_ as "customer_paid"."""
     try:
-        return enum.Name(number).removeprefix(prefix).lower()
+        return str(enum.Name(number)).removeprefix(prefix).lower()
     except ValueError:  # the other side is newer than we are
         return f"number_{number}"
 

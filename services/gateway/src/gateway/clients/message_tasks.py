@@ -21,9 +21,8 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class MessageTask(Task):
-    """Messages about a payment, which must not be sent after `expire_time`."""
+    """Messages which must not be sent after `expire_time`."""
 
-    trans_id: str
     expire_time: datetime | None
     messages: Sequence[Message]
 

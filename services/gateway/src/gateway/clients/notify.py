@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from rejesha.notify.v1 import notify_service_pb2 as pb
 
 from gateway.clients.timeline import MessageRecord, read_message
+from servicekit import tracing
 
 if TYPE_CHECKING:
     from rejesha.notify.v1.notify_service_pb2_grpc import NotifyServiceAsyncStub
@@ -43,7 +44,8 @@ class Notify:
         """Hand over 1 to MAX_MESSAGES messages; when it returns, notify has them for good. Raises ServiceError."""
         # A customer's bad number must not keep the others from their messages, and must be seen.
         request = pb.SendMessagesRequest(messages=map(_outgoing, messages), keep_invalid=True)
-        await self._stub.SendMessages(request, timeout=self._deadline)
+        with tracing.span("send_messages", trans_ids=[message.subject for message in messages]):
+            await self._stub.SendMessages(request, timeout=self._deadline)
 
     async def list_messages(self, subject: str) -> tuple[list[MessageRecord], bool]:
         """The MAX_LISTED newest messages about a subject, newest first; whether there are more. Raises ServiceError."""

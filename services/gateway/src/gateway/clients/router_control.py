@@ -7,6 +7,7 @@ from rejesha.billing.v1 import task_service_pb2 as billing_pb
 from rejesha.router_control.v1 import router_control_service_pb2 as pb
 
 from gateway.clients.tasks import AccessTask, Report
+from servicekit import tracing
 
 if TYPE_CHECKING:
     from rejesha.router_control.v1.router_control_service_pb2_grpc import RouterControlServiceAsyncStub
@@ -32,7 +33,8 @@ class RouterControl:
         usernames = dict.fromkeys(task.username for task in tasks)
         changes = [pb.AccessChange(username=username, access=pb.ACCESS_ENABLED) for username in usernames]
         request = pb.SetAccessRequest(router_id=tasks[0].router_id, changes=changes)
-        response = await self._stub.SetAccess(request, timeout=self._deadline)
+        with tracing.span("set_access", trans_ids=[task.trans_id for task in tasks]):
+            response = await self._stub.SetAccess(request, timeout=self._deadline)
         return list(_reports(tasks, response))
 
 

@@ -24,6 +24,7 @@ class Task:
     task_id: int
     fencing_token: int
     lease_end: float
+    trans_id: str
 
     @property
     def lease_left(self) -> float:
@@ -77,21 +78,14 @@ class Tasks:
     async def lease_access(self, max_tasks: int, busy_routers: Collection[int]) -> Leased[AccessTask]:
         """Due lines of all but the busy routers. Raises ServiceError."""
         lease_end, response = await self._lease(pb.TASK_KIND_SET_ACCESS, max_tasks, busy_routers)
-        tasks = [
-            AccessTask(task.task_id, task.fencing_token, lease_end, task.access.router_id, task.access.username)
-            for task in response.tasks
-        ]
-        return Leased(tasks, response.busy)
+        return Leased([_access_task(task, lease_end) for task in response.tasks], response.busy)
 
     async def _lease(
         self, kind: pb.TaskKind.ValueType, max_tasks: int, busy_routers: Collection[int] = ()
     ) -> tuple[float, pb.LeaseTasksResponse]:
+        term = Duration(seconds=int(self._lease_seconds), nanos=int(self._lease_seconds % 1 * 1e9))
         request = pb.LeaseTasksRequest(
-            owner=self._owner,
-            max_tasks=max_tasks,
-            lease_duration=Duration(seconds=int(self._lease_seconds), nanos=int(self._lease_seconds % 1 * 1e9)),
-            busy_router_ids=sorted(busy_routers),
-            kind=kind,
+            owner=self._owner, max_tasks=max_tasks, lease_duration=term, busy_router_ids=sorted(busy_routers), kind=kind
         )
         lease_end = time.monotonic() + self._lease_seconds
         response = await self._stub.LeaseTasks(request, timeout=_LEASE_DEADLINE)
@@ -107,10 +101,14 @@ class Tasks:
         return list(response.stale_task_ids)
 
 
+def _access_task(task: pb.Task, lease_end: float) -> AccessTask:
+    line = task.access
+    return AccessTask(task.task_id, task.fencing_token, lease_end, task.trans_id, line.router_id, line.username)
+
+
 def _report(report: Report) -> pb.TaskReport:
-    message = pb.TaskReport(
-        task_id=report.task.task_id, fencing_token=report.task.fencing_token, detail=report.detail[:_MAX_DETAIL]
-    )
+    task = report.task
+    message = pb.TaskReport(task_id=task.task_id, fencing_token=task.fencing_token, detail=report.detail[:_MAX_DETAIL])
     if report.outcome:
         outcome = pb.AccessOutcome.Value(f"ACCESS_OUTCOME_{report.outcome}")
         message.access.CopyFrom(pb.AccessReport(outcome=outcome, router_name=report.router_name))

@@ -46,6 +46,7 @@ class DueMessage:
     phone: str
     text: str
     template: str
+    subject: str
     detail: str
     provider_message_id: str
     attempts: int

@@ -24,6 +24,7 @@ from notify.messages.rules import MessageState
 from notify.messages.store import DueMessage
 from notify.providers.provider import Outcome, OutcomeKind, Provider, Sms
 from notify.sending import rules
+from servicekit import tracing
 
 # TextSMS takes no more in one call.
 CALL_SIZE = 20
@@ -118,7 +119,8 @@ class Sending:
         """Hand the messages of one call over. Does not raise."""
         batch = [Sms(reference=str(message.id), phone=message.phone, text=message.text) for message in messages]
         try:
-            with metrics.CALLS.labels(self._provider.name).time():
+            spans = tracing.span(self._provider.name, trans_ids=[message.subject for message in messages])
+            with metrics.CALLS.labels(self._provider.name).time(), spans:
                 return EndedCall(messages, self._provider.send(batch))
         except Exception:  # a fault of ours must neither lose a message nor stop the sender
             log.exception("provider_call_failed", messages=len(batch))

@@ -25,6 +25,7 @@ from router_control.routeros.errors import (
 )
 from router_control.routeros.identity import Target
 from router_control.routeros.protocol import TimeLimit
+from servicekit import tracing
 
 log = structlog.get_logger()
 
@@ -129,7 +130,7 @@ class Pool:
 
         `fresh`: connect anew, and even though the router is left alone. Raises RouterBusy, RouterFailure, Cancelled.
         """
-        with self._turn(router_id, limit) as link:
+        with tracing.span("router", router_id=router_id), self._turn(router_id, limit) as link:
             link.perform(work, target, limit, fresh=fresh)
 
     @property
