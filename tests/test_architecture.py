@@ -164,3 +164,16 @@ def test_functions_stay_small():
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.end_lineno - node.lineno > 60
     ]
     assert not long
+
+
+def test_a_log_line_about_a_task_or_a_message_names_its_payment():
+    """Whoever looks for a TransID in the logs finds all that concerns it, under one key."""
+    lines = 0
+    for path in SOURCES:
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Call) and getattr(getattr(node.func, "value", None), "id", "") == "log":
+                keys = {keyword.arg for keyword in node.keywords}
+                lines += bool(keys & {"trans_id", "trans_ids"})
+                for one, payment in (("task_id", "trans_id"), ("message_id", "trans_id"), ("task_ids", "trans_ids")):
+                    assert one not in keys or payment in keys, f"{name(path)}:{node.lineno} names no payment"
+    assert lines > 10

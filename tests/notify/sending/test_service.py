@@ -158,13 +158,14 @@ def test_wrong_credentials_keep_the_message_and_it_goes_once_they_are_right(sqli
 
 def test_an_expired_message_is_never_sent_and_is_told(engine, sms, make_provider):
     past = datetime(2026, 1, 1, tzinfo=UTC)
-    accept(engine, "late", expire_time=past)
+    accept(engine, "late", expire_time=past, subject="TKE1")
     accept(engine, "in time")
     with capture_logs() as logged:
         sender(engine, make_provider()).send_due()
     assert states(engine) == {"late": MessageState.EXPIRED, "in time": MessageState.SENT}
     assert len(sms.inbox()) == 1
-    assert [line["message_id"] for line in logged if line["event"] == "message_expired"] == ["late"]
+    (line,) = [line for line in logged if line["event"] == "message_expired"]
+    assert (line["trans_id"], line["message_id"]) == ("TKE1", "late")
 
 
 def test_a_waiting_message_is_due_when_it_expires_at_the_latest(engine):

@@ -139,7 +139,7 @@ def _complete(
         else:
             live[report.task_id] = task, report
     if stale:
-        log.warning("stale_reports", task_ids=stale)
+        log.warning("stale_reports", task_ids=stale, trans_ids=[tasks[one].trans_id for one in stale if one in tasks])
     failed = [(task, "customer_locked") for task in _lock(connection, live, locking)]
     failed += [(task, report.detail or "not accepted") for task, report in live.values() if report.accepted is False]
     if failed:

@@ -206,7 +206,7 @@ class Reporter:
                 self._backoff.succeeded()
                 for report, refusal in zip(batch, results, strict=True):
                     if refusal:
-                        log.error("report_refused", task_id=report.task.task_id, reason=refusal.told)
+                        log.error("report_refused", trans_id=report.task.trans_id, reason=refusal.told)
 
     async def _keep(self, batch: Sequence[Report], error: ServiceError, *, last_try: bool) -> None:
         """Hold on to reports whose leases last longer than the pause, and drop the others."""
@@ -220,7 +220,7 @@ class Reporter:
     async def _complete(self, reports: Sequence[Report]) -> Sequence[None]:
         if stale := await self._tasks.complete(reports):
             # Someone else has leased them since; what they report counts.
-            log.info("reports_stale", task_ids=stale)
+            log.info("reports_stale", trans_ids=[one.task.trans_id for one in reports if one.task.task_id in stale])
         return [None] * len(reports)
 
 

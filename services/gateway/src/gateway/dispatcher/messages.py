@@ -45,7 +45,7 @@ class MessageWorker:
 
     def refused(self, task: MessageTask, error: ServiceError) -> Report:
         """Messages that notify does not accept."""
-        log.error("messages_refused", task_id=task.task_id, reason=error.reason, detail=str(error))
+        log.error("messages_refused", trans_id=task.trans_id, reason=error.reason, detail=str(error))
         return Report(task, f"{error.service}: {error.told}", accepted=False)
 
     def ended(self, tasks: Sequence[MessageTask]) -> None:

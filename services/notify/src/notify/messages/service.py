@@ -56,7 +56,7 @@ def accept(
     new = {message.message_id: message for message in reversed(composed)}  # the first of a doubled id stays
     receipts = transact(engine, lambda connection: _hold(connection, new))
     wake()
-    _tell(receipts.values())
+    _tell(receipts.values(), new)
     return list(_in_order(drafts, receipts))
 
 
@@ -93,14 +93,15 @@ def _in_order(drafts: Sequence[Draft], receipts: Mapping[str, Receipt]) -> Itera
         seen.add(draft.message_id)
 
 
-def _tell(receipts: Collection[Receipt]) -> None:
+def _tell(receipts: Collection[Receipt], composed: Mapping[str, NewMessage]) -> None:
     new = [receipt for receipt in receipts if not receipt.repeated]
     failed = [receipt for receipt in new if receipt.state is MessageState.FAILED]
     repeated = len(receipts) - len(new)
     log.info("messages_accepted", messages=len(new) - len(failed), failed=len(failed), repeated=repeated)
     log.debug("messages_held", message_ids=", ".join(receipt.message_id for receipt in new))
     for receipt in failed:
-        log.warning("message_failed", message_id=receipt.message_id, detail=receipt.detail)
+        about = composed[receipt.message_id].subject
+        log.warning("message_failed", trans_id=about, message_id=receipt.message_id, detail=receipt.detail)
 
 
 def get(engine: sa.Engine, message_id: str) -> Message:

@@ -83,7 +83,7 @@ class Sending:
         claim = transact(self._engine, lambda connection: self._claim(connection, limit))
         metrics.EXPIRED.inc(len(claim.expired))
         for message in claim.expired:
-            log.warning("message_expired", message_id=message.message_id, last=message.detail)
+            log.warning("message_expired", trans_id=message.subject, message_id=message.message_id, last=message.detail)
         return claim
 
     def _claim(self, connection: sa.Connection, limit: int) -> Claim:
@@ -103,7 +103,12 @@ class Sending:
         """Move messages whose sender died on, up to MAX_ABANDONED; answers how many."""
         abandoned = transact(self._engine, self._settle)
         for message in abandoned:
-            log.warning("message_outcome_unknown", message_id=message.message_id, detail="the sender died meanwhile")
+            log.warning(
+                "message_outcome_unknown",
+                trans_id=message.subject,
+                message_id=message.message_id,
+                detail="the sender died meanwhile",
+            )
         return len(abandoned)
 
     def _settle(self, connection: sa.Connection) -> Sequence[DueMessage]:
@@ -213,23 +218,22 @@ def _expiry(message: DueMessage, now: datetime) -> store.Move:
 
 def _tell(calls: Sequence[EndedCall], ignored: int) -> None:
     """A line for all that was sent and one for each way in which messages were not, with their ids."""
-    unsent: dict[tuple[OutcomeKind, str], list[str]] = defaultdict(list)
+    unsent: dict[tuple[OutcomeKind, str], list[DueMessage]] = defaultdict(list)
     for message, outcome in _each(calls):
         if outcome.kind is not OutcomeKind.SENT:
-            unsent[outcome.kind, outcome.detail].append(message.message_id)
+            unsent[outcome.kind, outcome.detail].append(message)
     sent = sum(len(call.messages) for call in calls) - sum(map(len, unsent.values()))
     log.info("messages_sent", messages=sent, calls=len(calls), ignored=ignored)
-    log.debug("calls_recorded", message_ids=_joined(message.message_id for message, _ in _each(calls)))
-    for (kind, detail), message_ids in unsent.items():
-        log.warning("messages_not_sent", outcome=kind, detail=detail, message_ids=_joined(message_ids))
+    log.debug("calls_recorded", **_named(message for message, _ in _each(calls)))
+    for (kind, detail), messages in unsent.items():
+        log.warning("messages_not_sent", outcome=kind, detail=detail, **_named(messages))
         if kind is OutcomeKind.ACCOUNT_REFUSED:
             remedy = "check REJESHA_TEXTSMS_API_KEY, _PARTNER_ID and _SHORTCODE; messages wait until they expire"
             log.error("provider_refuses_our_account", detail=detail, remedy=remedy)
 
 
 def _tell_unrecorded(calls: Sequence[EndedCall]) -> None:
-    message_ids = _joined(message.message_id for call in calls for message in call.messages)
-    log.error("outcomes_not_recorded", message_ids=message_ids)
+    log.error("outcomes_not_recorded", **_named(message for call in calls for message in call.messages))
 
 
 def _each(calls: Sequence[EndedCall]) -> Iterator[tuple[DueMessage, Outcome]]:
@@ -237,5 +241,10 @@ def _each(calls: Sequence[EndedCall]) -> Iterator[tuple[DueMessage, Outcome]]:
         yield from zip(call.messages, call.outcomes, strict=True)
 
 
-def _joined(message_ids: Iterable[str]) -> str:
-    return ", ".join(message_ids)  # as one text: a number in it is masked
+def _named(messages: Iterable[DueMessage]) -> dict[str, str]:
+    """What a log line calls them; as texts, so that a number in them is masked."""
+    ids = [(message.message_id, message.subject) for message in messages]
+    return {
+        "message_ids": ", ".join(message_id for message_id, _ in ids),
+        "trans_ids": ", ".join(dict.fromkeys(subject for _, subject in ids if subject)),
+    }
