@@ -14,8 +14,7 @@ from billing.locking.rules import Row, RowKind
 from billing.locking.service import Locking
 from billing.notices.rules import Notice
 from billing.payments import store as payments
-from billing.payments.rules import Content, Payment
-from billing.payments.timeline import TimelineEntry
+from billing.payments.rules import Content, Payment, TimelineEntry
 from billing.policy import Policy
 from billing.tasks import rules as task_rules
 from billing.tasks import store as tasks

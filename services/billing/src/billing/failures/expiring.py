@@ -14,7 +14,7 @@ from billing.notices.rules import Notice
 from billing.payees import store as payees
 from billing.payees.rules import Line
 from billing.payments import store as payments
-from billing.payments.timeline import TimelineEntry
+from billing.payments.rules import TimelineEntry
 from billing.policy import Policy
 from billing.tasks import rules
 from billing.tasks import store as tasks

@@ -12,7 +12,7 @@ from billing.failures import rules, store
 from billing.failures.rules import AWAY, Failed
 from billing.notices.rules import Notice, Variant
 from billing.payments import store as payments
-from billing.payments.timeline import TimelineEntry
+from billing.payments.rules import TimelineEntry
 from billing.policy import Policy
 from billing.tasks import rules as task_rules
 from billing.tasks import store as tasks
@@ -63,7 +63,7 @@ def postpone_lines(connection: Connection, attempts: Sequence[Attempt], now: dat
     two alternate, as a silent router's "timed_out" and the "unreachable" of those who did not try it again yet.
     """
     changed = [one for one in attempts if one.task.last_error != str(one.outcome)]
-    news = payments.missing_from_timeline(connection, [_failure(one) for one in changed])
+    news = store.missing_from_timeline(connection, [_failure(one) for one in changed])
     failed = _failed_lines(attempts, now)
     _schedule_probes(connection, failed, {one.task.task_id for one in attempts if one.outcome in AWAY}, now)
     with together(connection) as writes:

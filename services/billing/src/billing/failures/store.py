@@ -10,7 +10,8 @@ from sqlalchemy import Connection
 
 from billing.failures.rules import Failed
 from billing.payees.rules import Line
-from billing.schema import tasks
+from billing.payments.rules import TimelineEntry
+from billing.schema import payment_debug_log, tasks
 from billing.tasks import rules
 from billing.tasks.rules import TaskState
 from billing.tasks.store import NOT_LEASED, RELEASE
@@ -63,3 +64,14 @@ def reopen(
     values |= {"router_id": line.router_id, "payload": rules.payload_of(line)} if line else {}
     if ids := sorted(task_ids):
         connection.execute(sa.update(tasks).where(_t.id.in_(ids)).values(failures=0, **values, **NOT_LEASED))
+
+
+def missing_from_timeline(connection: Connection, entries: Collection[TimelineEntry]) -> list[TimelineEntry]:
+    """Those of these entries that no timeline has yet with the same message."""
+    columns = payment_debug_log.c
+    query = sa.select(columns.transaction_id, columns.category, columns.message).where(
+        columns.transaction_id.in_({entry.trans_id for entry in entries}),
+        columns.category.in_({entry.category for entry in entries}),
+    )
+    written = {tuple(row) for row in connection.execute(query)} if entries else set()
+    return [entry for entry in entries if (entry.trans_id, entry.category, entry.message) not in written]

@@ -13,6 +13,7 @@ from functools import lru_cache
 from servicekit.money import grouped
 from servicekit.phones import is_mobile
 
+from billing.notices import others
 from billing.payees.rules import Customer
 from billing.payments.rules import Outcome
 from billing.payments.settlement import Settlement
@@ -60,7 +61,7 @@ def of_settlement(settlement: Settlement, balance_cents: int, admins: Sequence[s
             router_id=settlement.customer.router_id,
         )
         return notice, _first_variant(settlement)
-    event, facts = _other_facts(settlement, balance_cents)
+    event, facts = others.facts_of(settlement, balance_cents)
     return Notice(event=event, facts=facts, isp=isp, admins=admins), None
 
 
@@ -86,20 +87,6 @@ def _customer_facts(settlement: Settlement, balance_cents: int) -> dict[str, str
         "due_date": day(settlement.due_date),
         "wallet": grouped(balance_cents),
     }
-
-
-def _other_facts(settlement: Settlement, balance_cents: int) -> tuple[str, dict[str, str]]:
-    payment, isp = settlement.payment, settlement.isp
-    facts = {"trans_id": payment.trans_id, "amount": grouped(payment.amount_cents)}
-    if isp is None:
-        reason = (settlement.reason or "").replace("_", " ")
-        reference = payment.bill_ref_number.strip() or "-"
-        return "unmatched", facts | {"reference": reference, "reason": reason, "name": payment.first_name or "-"}
-    facts |= {"isp": isp.name, "wallet": grouped(balance_cents)}
-    if settlement.credits:
-        kind = {"sms": "SMS", "whatsapp": "WhatsApp"}[settlement.credits.credit_type]
-        return "credits", facts | {"kind": kind, "credits": f"{settlement.credits.count:,}"}
-    return "service", facts
 
 
 def phone_of(customer: Customer, msisdn: str = "") -> str:

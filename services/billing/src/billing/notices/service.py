@@ -18,7 +18,7 @@ from billing.notices import store, throttle
 from billing.notices.rules import Notice
 from billing.notices.throttle import ADMINS, Share, Tally, Topic
 from billing.payments import store as payments
-from billing.payments.timeline import TimelineEntry
+from billing.payments.rules import TimelineEntry
 from billing.policy import Policy
 from billing.tasks import rules as task_rules
 from billing.tasks import store as tasks
@@ -88,7 +88,7 @@ def _count(
 def _leave_to_digests(
     connection: Connection, writes: Writes, held: Sequence[_Held], until: datetime, now: datetime
 ) -> None:
-    amounts = payments.get_amounts(connection, {one.task.trans_id for one in held})
+    amounts = store.get_amounts(connection, {one.task.trans_id for one in held})
     _forget_digests_under_way(connection, {one.tally.tally_id: one.tally for one in held}.values())
     told: dict[int, tuple[Tally, Notice]] = {}
     for one in held:

@@ -1,6 +1,6 @@
 """Queries on how many messages were sent to whom, and on the digests of the rest."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -9,7 +9,7 @@ from servicekit.writes import Writes
 from sqlalchemy import Connection
 
 from billing.notices.throttle import DigestTask, Tally, Topic
-from billing.schema import notice_tallies, tasks
+from billing.schema import notice_tallies, paybill_payments, tasks
 from billing.tasks.rules import TaskState
 
 Key = tuple[Topic, str]
@@ -79,3 +79,10 @@ def lock_digests(connection: Connection, task_ids: Collection[int | None]) -> di
         row.id: DigestTask(row.state == TaskState.OPEN and row.fencing_token == 0, row.end_time or row.due_time)
         for row in connection.execute(query.order_by(_t.id).with_for_update())
     }
+
+
+def get_amounts(connection: Connection, trans_ids: Collection[str]) -> Mapping[str, int]:
+    """The amounts in cents, by TransID."""
+    columns = paybill_payments.c
+    query = sa.select(columns.trans_key, columns.TransAmount).where(columns.trans_key.in_(trans_ids))
+    return {row.trans_key: row.TransAmount or 0 for row in connection.execute(query)}

@@ -1,8 +1,9 @@
 """What a payment is, and what may become of it. Pure: no database, no protobuf, no clock."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 
 from servicekit.money import grouped
 from servicekit.rpc.errors import BatchTooLarge
@@ -108,6 +109,17 @@ class Content:
 
     def __str__(self) -> str:
         return f"KES {grouped(self.amount_cents)} to {self.business_short_code} for {self.reference or '(none)'}"
+
+
+@dataclass(slots=True)
+class TimelineEntry:
+    """One row of payment_debug_log: a category, a sentence for people, the facts. `create_time`: None is now."""
+
+    trans_id: str
+    category: str
+    message: str
+    details: dict[str, Any] = field(default_factory=dict)
+    create_time: datetime | None = None
 
 
 def normalise(reference: str) -> str:

@@ -25,9 +25,8 @@ from billing.locking.service import HeldRows, Locking
 from billing.payees import store as payees
 from billing.payments import refusals, settlement, timeline
 from billing.payments import store as payments
-from billing.payments.rules import Content, Outcome, Payment, Receipt, normalise
+from billing.payments.rules import Content, Outcome, Payment, Receipt, TimelineEntry, normalise
 from billing.payments.settlement import Settlement
-from billing.payments.timeline import TimelineEntry
 from billing.policy import Policy
 from billing.tasks import rules as task_rules
 from billing.tasks import store as tasks

@@ -10,9 +10,8 @@ from servicekit.database import clock
 from servicekit.writes import Writes
 from sqlalchemy import Connection
 
-from billing.payments.rules import Content, Outcome, Payment, Receipt, UnmatchedReason
+from billing.payments.rules import Content, Outcome, Payment, Receipt, TimelineEntry, UnmatchedReason
 from billing.payments.settlement import Settlement
-from billing.payments.timeline import TimelineEntry
 from billing.schema import paybill_payments, payment_debug_log, payment_deliveries, user_transactions_in
 
 _p = paybill_payments.c
@@ -117,12 +116,6 @@ def get_msisdns(connection: Connection, trans_ids: Collection[str]) -> Mapping[s
     return {row.trans_key: row.MSISDN or "" for row in rows}
 
 
-def get_amounts(connection: Connection, trans_ids: Collection[str]) -> Mapping[str, int]:
-    """The amounts in cents, by TransID."""
-    rows = connection.execute(sa.select(_p.trans_key, _p.TransAmount).where(_p.trans_key.in_(trans_ids)))
-    return {row.trans_key: row.TransAmount or 0 for row in rows}
-
-
 def insert_customer_transactions(writes: Writes, settlements: Iterable[Settlement], now: datetime) -> None:
     """The predecessor's one row for each customer payment."""
     rows = [
@@ -153,14 +146,3 @@ def insert_timeline(writes: Writes, entries: Collection[TimelineEntry], now: dat
         for entry in entries
     ]
     writes.insert(payment_debug_log, rows)
-
-
-def missing_from_timeline(connection: Connection, entries: Collection[TimelineEntry]) -> list[TimelineEntry]:
-    """Those of these entries that no timeline has yet with the same message."""
-    columns = payment_debug_log.c
-    query = sa.select(columns.transaction_id, columns.category, columns.message).where(
-        columns.transaction_id.in_({entry.trans_id for entry in entries}),
-        columns.category.in_({entry.category for entry in entries}),
-    )
-    written = {tuple(row) for row in connection.execute(query)} if entries else set()
-    return [entry for entry in entries if (entry.trans_id, entry.category, entry.message) not in written]

@@ -4,47 +4,19 @@ A module of its own: the one place that words for people what the rules decided.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 from servicekit.money import grouped
 
-from billing.payees.rules import IspAccount
-from billing.payments.rules import Outcome, Payment, UnmatchedReason, normalise
+from billing.payments import unmatched
+from billing.payments.rules import Outcome, Payment, TimelineEntry
 from billing.payments.settlement import Settlement
-
-
-@dataclass(slots=True)
-class TimelineEntry:
-    """One row of payment_debug_log: a category, a sentence for people, the facts. `create_time`: None is now."""
-
-    trans_id: str
-    category: str
-    message: str
-    details: dict[str, Any] = field(default_factory=dict)
-    create_time: datetime | None = None
-
 
 _ISP_CATEGORY = {
     Outcome.SMS_CREDITS: "SMS_PROCESSING",
     Outcome.WHATSAPP_CREDITS: "WHATSAPP_PROCESSING",
     Outcome.SERVICE_PAYMENT: "ISP_SERVICE_PAYMENT",
-}
-
-_NOT_FOUND_CATEGORY = {
-    IspAccount.SMS: "SMS_ISP_NOT_FOUND",
-    IspAccount.WHATSAPP: "WHATSAPP_ISP_NOT_FOUND",
-    IspAccount.SERVICE: "ISP_SERVICE_NOT_FOUND",
-}
-
-_WHY_UNMATCHED = {
-    UnmatchedReason.UNKNOWN_REFERENCE: "has the shape of no account",
-    UnmatchedReason.USER_NOT_FOUND: "is no customer's account",
-    UnmatchedReason.ISP_NOT_FOUND: "leads to no ISP",
-    UnmatchedReason.UNKNOWN_SHORTCODE: "was paid to a shortcode that is not ours",
-    UnmatchedReason.AMBIGUOUS_REFERENCE: "is the account of more than one",
-    UnmatchedReason.PACKAGE_NOT_SET: "belongs to a customer whose package has no amount",
 }
 
 
@@ -68,28 +40,11 @@ def received(payment: Payment, at: datetime) -> TimelineEntry:
 def settled(settlement: Settlement, balance_cents: int | None, assigned_by: str = "") -> Iterator[TimelineEntry]:
     """The entries of placing a payment. `balance_cents`: the wallet after it; None when it got nothing."""
     if settlement.outcome is Outcome.UNMATCHED:
-        yield _unmatched(settlement)
+        yield unmatched.held(settlement)
     elif settlement.customer:
         yield from _customer_entries(settlement, balance_cents, assigned_by)
     else:
         yield from _isp_entries(settlement, balance_cents, assigned_by)
-
-
-def _unmatched(settlement: Settlement) -> TimelineEntry:
-    payment, reason = settlement.payment, settlement.reason
-    assert reason
-    message = f"Held: {payment.bill_ref_number or '(no reference)'} {_WHY_UNMATCHED[reason]}"
-    details = {"reason": reason, "reference": payment.bill_ref_number, "amount": grouped(payment.amount_cents)}
-    return TimelineEntry(payment.trans_id, _unmatched_category(reason, payment.bill_ref_number), message, details)
-
-
-def _unmatched_category(reason: UnmatchedReason, reference: str) -> str:
-    if reason is UnmatchedReason.USER_NOT_FOUND:
-        return "USER_NOT_FOUND"
-    if reason is UnmatchedReason.ISP_NOT_FOUND:
-        by_prefix = (name for account, name in _NOT_FOUND_CATEGORY.items() if normalise(reference).startswith(account))
-        return next(by_prefix, "ISP_SERVICE_NOT_FOUND")
-    return "UNKNOWN_REFERENCE"
 
 
 def _customer_entries(settlement: Settlement, balance_cents: int | None, assigned_by: str) -> Iterator[TimelineEntry]:

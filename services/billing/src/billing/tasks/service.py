@@ -25,7 +25,7 @@ from billing.notices.rules import Notice, Variant
 from billing.payees import store as payees
 from billing.payees.rules import Line
 from billing.payments import store as payments
-from billing.payments.timeline import TimelineEntry
+from billing.payments.rules import TimelineEntry
 from billing.policy import Policy
 from billing.tasks import rules, store, telling
 from billing.tasks.rules import (

@@ -1,12 +1,9 @@
-"""What goes to the spool without asking billing: all while it is away, and callbacks of a payment that waits there."""
+"""What goes to the spool without asking billing: all while it is away."""
 
 import time
-from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 
 import structlog
-
-from gateway.callbacks.parsing import RawCallback
 
 log = structlog.get_logger()
 
@@ -55,25 +52,3 @@ class CircuitBreaker:
         if self.cause:
             log.info("billing_asked_again", seconds=round(self.open_for, 1))
             self.cause = ""
-
-
-class HeldTransIds:
-    """The TransIDs of the payments that wait in the spool."""
-
-    def __init__(self, trans_ids: Iterable[str]) -> None:
-        self._counts = Counter(trans_ids)
-
-    def __contains__(self, trans_id: str) -> bool:
-        return trans_id in self._counts
-
-    def add(self, callbacks: Iterable[RawCallback]) -> None:
-        """Payments among these wait from now on."""
-        self._counts.update(callback.trans_id for callback in callbacks if not callback.malformed)
-
-    def remove(self, callbacks: Iterable[RawCallback]) -> None:
-        """These wait no longer."""
-        for callback in callbacks:
-            if not callback.malformed:
-                self._counts[callback.trans_id] -= 1
-                if not self._counts[callback.trans_id]:
-                    del self._counts[callback.trans_id]

@@ -1,5 +1,7 @@
 """What the spool keeps of a callback, what that takes on disk, how the spool stands, why callbacks wait. Pure."""
 
+from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from zlib import crc32
@@ -146,3 +148,19 @@ def why_rejected(state: SpoolState) -> Trouble | None:
     if not state.rejected:
         return None
     return Trouble("neither billing nor its quarantine takes them", state.rejected, lasting=True)
+
+
+class HeldTransIds(Counter[str]):
+    """The TransIDs of the payments that wait in the spool, and how many callbacks of each."""
+
+    def add(self, callbacks: Iterable[RawCallback]) -> None:
+        """Payments among these wait from now on."""
+        self.update(callback.trans_id for callback in callbacks if not callback.malformed)
+
+    def remove(self, callbacks: Iterable[RawCallback]) -> None:
+        """These wait no longer."""
+        for callback in callbacks:
+            if not callback.malformed:
+                self[callback.trans_id] -= 1
+                if not self[callback.trans_id]:
+                    del self[callback.trans_id]

@@ -14,9 +14,8 @@ from servicekit.rpc.errors import ServiceError
 
 from gateway.batching import Batcher
 from gateway.callbacks.parsing import RawCallback
-from gateway.spool.breaker import HeldTransIds
 from gateway.spool.errors import DiskFailed, NotSpooled
-from gateway.spool.rules import SpoolState
+from gateway.spool.rules import HeldTransIds, SpoolState
 from gateway.spool.store import Store
 
 Result = TypeVar("Result")

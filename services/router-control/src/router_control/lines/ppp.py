@@ -1,4 +1,4 @@
-"""The router's PPP menus: secrets and active sessions, many at a time.
+"""The router's PPP menus, many users at a time; and of them the secrets.
 
 Everything is looked up by name on the router and compared as text. Ids live no longer than one command:
 a reboot or another operator may change them.
@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from router_control.routeros.connection import Connection
-from router_control.routeros.errors import Garbled, Trap
+from router_control.routeros.errors import Garbled
 from router_control.routeros.protocol import Row, TimeLimit
 
 # So many names go into one command. A router evaluates them for each row of the table.
@@ -35,32 +35,15 @@ class Ppp:
 
     def secrets(self, names: Sequence[str]) -> dict[str, Secret]:
         """The secrets with these names; who has none is absent."""
-        rows = self._print("secret", names, ".id,name,disabled")
-        return {row["name"]: Secret(_id(row), _enabled(row)) for row in rows}
-
-    def sessions(self, names: Sequence[str]) -> dict[str, list[str]]:
-        """The ids of the active sessions of each name that has any; a name may have several."""
-        found: dict[str, list[str]] = {}
-        for row in self._print("active", names, ".id,name"):
-            found.setdefault(row["name"], []).append(_id(row))
-        return found
+        rows = self.print("secret", names, ".id,name,disabled")
+        return {row["name"]: Secret(id_of(row), _enabled(row)) for row in rows}
 
     def write(self, ids: Iterable[str], *, enabled: bool) -> None:
-        """Enable or disable secrets by id with one command. Raises Trap when one is gone: some may be written."""
-        self._command(f"/ppp/secret/{'enable' if enabled else 'disable'}", ids)
+        """Enable or disable secrets by id with one command. Raises Trap."""
+        self.command(f"/ppp/secret/{'enable' if enabled else 'disable'}", ids)
 
-    def end_sessions(self, ids: Sequence[str]) -> None:
-        """Remove active sessions, some of which may have ended meanwhile: that is as good."""
-        try:
-            self._command("/ppp/active/remove", ids)
-        except Trap as trap:
-            if not trap.no_such_item:
-                raise
-            if len(ids) > 1:
-                for one in ids:
-                    self.end_sessions([one])
-
-    def _print(self, menu: str, names: Sequence[str], properties: str) -> list[Row]:
+    def print(self, menu: str, names: Sequence[str], properties: str) -> list[Row]:
+        """The rows of a menu with these names."""
         # "The name is one of these", joined as they come so that the router's stack stays shallow.
         query = [word for name in names for word in (f"?=name={name}", "?#|")]
         del query[1]
@@ -69,7 +52,8 @@ class Ppp:
         # A router may send more than was asked for, such as rows without any property.
         return self._connection.command(*command, limit=self._limit, wanted=lambda row: row.get("name") in wanted)
 
-    def _command(self, command: str, ids: Iterable[str]) -> None:
+    def command(self, command: str, ids: Iterable[str]) -> None:
+        """Do something to the rows with these ids. Raises Trap when one is gone: some may be done."""
         self._connection.command(command, f"=.id={','.join(ids)}", limit=self._limit)
 
 
@@ -86,7 +70,8 @@ def _enabled(row: Row) -> bool:
         raise Garbled("a secret is neither enabled nor disabled") from None
 
 
-def _id(row: Row) -> str:
+def id_of(row: Row) -> str:
+    """A row's id. Raises Garbled."""
     if not 1 <= len(row_id := row.get(".id", "")) <= _MAX_ID:
         raise Garbled("a row without an id, or with a longer one than any has")
     return row_id

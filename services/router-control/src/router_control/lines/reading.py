@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from servicekit.rpc import call
 
+from router_control.lines import sessions
 from router_control.lines.ppp import Ppp, chunks
 from router_control.lines.rules import AccessResult
 from router_control.routeros.connection import Connection
@@ -34,10 +35,10 @@ class Reading:
             self.results.setdefault(name, AccessResult(outcome, detail=detail))
 
     def _read(self, ppp: Ppp, names: Sequence[str]) -> None:
-        secrets, sessions = ppp.secrets(names), ppp.sessions(names)
+        secrets, found = ppp.secrets(names), sessions.find(ppp, names)
         for name in names:
             if secret := secrets.get(name):
-                count = len(sessions.get(name, ()))
+                count = len(found.get(name, ()))
                 self.results[name] = AccessResult(AccessOutcome.ALREADY_SO, secret.enabled, count)
             else:
                 self.results[name] = AccessResult(AccessOutcome.NO_SUCH_SECRET)

@@ -4,12 +4,12 @@ It may be carried out again on a new connection after any failure: what was sent
 as our change, and what was sent and not read back is not known.
 """
 
-import time
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
 from servicekit.rpc import call
 
+from router_control.lines import sessions
 from router_control.lines.ppp import Ppp, chunks
 from router_control.lines.rules import AccessResult
 from router_control.routeros.connection import Connection
@@ -60,7 +60,8 @@ class Reconciliation:
             self.results[name] = AccessResult(AccessOutcome.ROUTER_ERROR, not self._wanted[name], detail=detail)
         # Only now that they cannot dial in again.
         if disabled := [name for name in names if name not in self.results]:
-            self._end_sessions(ppp, disabled)
+            for name, left in sessions.end(ppp, disabled, self._ended).items():
+                self.results[name] = self._result_off(name, left)
 
     def _compare(self, ppp: Ppp, names: Sequence[str]) -> dict[str, str]:
         """The ids of the secrets to be written. Others get a result, save who is off as wanted: they may be online."""
@@ -91,19 +92,6 @@ class Reconciliation:
                     self._write(ppp, {name: id_}, enabled=enabled)
             elif not trap.no_such_item:  # one that has another id by now is found by the next look-up
                 self._refused.update(dict.fromkeys(ids, trap))
-
-    def _end_sessions(self, ppp: Ppp, names: Sequence[str]) -> None:
-        sessions = ppp.sessions(names)
-        for pause in range(_ROUNDS):
-            if not sessions:
-                break
-            time.sleep(pause * 0.1)  # a router may need a moment to take a session down
-            for name, ids in sessions.items():
-                self._ended[name].update(ids)
-            ppp.end_sessions([id_ for ids in sessions.values() for id_ in ids])
-            sessions = ppp.sessions(names)
-        for name in names:
-            self.results[name] = self._result_off(name, len(sessions.get(name, ())))
 
     def _result_off(self, name: str, left: int) -> AccessResult:
         ended = len(self._ended[name])

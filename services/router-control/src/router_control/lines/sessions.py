@@ -1,0 +1,49 @@
+"""Active sessions on a router: who has some, and ending those of users who are to be off.
+
+A module of its own: who is switched on keeps the sessions.
+"""
+
+import time
+from collections.abc import Mapping, Sequence
+
+from router_control.lines.ppp import Ppp, id_of
+from router_control.routeros.errors import Trap
+
+_ROUNDS = 4
+
+
+def find(ppp: Ppp, names: Sequence[str]) -> dict[str, list[str]]:
+    """The ids of the active sessions of each name that has any; a name may have several."""
+    found: dict[str, list[str]] = {}
+    for row in ppp.print("active", names, ".id,name"):
+        found.setdefault(row["name"], []).append(id_of(row))
+    return found
+
+
+def end(ppp: Ppp, names: Sequence[str], ended: Mapping[str, set[str]]) -> dict[str, int]:
+    """End all of these users' sessions; answers how many of each stay up all the same.
+
+    Into `ended` go the ids before they are sent, because the answer can get lost when all is done.
+    """
+    sessions = find(ppp, names)
+    for pause in range(_ROUNDS):
+        if not sessions:
+            break
+        time.sleep(pause * 0.1)  # a router may need a moment to take a session down
+        for name, ids in sessions.items():
+            ended[name].update(ids)
+        _remove(ppp, [id_ for ids in sessions.values() for id_ in ids])
+        sessions = find(ppp, names)
+    return {name: len(sessions.get(name, ())) for name in names}
+
+
+def _remove(ppp: Ppp, ids: Sequence[str]) -> None:
+    """Some may have ended meanwhile: that is as good."""
+    try:
+        ppp.command("/ppp/active/remove", ids)
+    except Trap as trap:
+        if not trap.no_such_item:
+            raise
+        if len(ids) > 1:
+            for one in ids:
+                _remove(ppp, [one])
