@@ -5,6 +5,7 @@ import time
 from collections.abc import Iterator, Sequence
 
 import sqlalchemy as sa
+from servicekit.database_errors import worth_repeating
 
 from chaos import answers
 from chaos.callbacks import OTHER_ISP, Callback
@@ -49,6 +50,19 @@ def _stream(stage: Stage) -> Iterator[Callback]:
 
 
 def _hold(stage: Stage, holder: sa.Connection) -> None:
+    """Take the rows, and begin again where MySQL chose us to end a deadlock with a batch."""
+    while True:
+        try:
+            _take(stage, holder)
+        except sa.exc.OperationalError as error:
+            if not worth_repeating(error):
+                raise
+            holder.rollback()
+        else:
+            return
+
+
+def _take(stage: Stage, holder: sa.Connection) -> None:
     account = stage.customers[_HELD_CUSTOMER].account
     customer = holder.exec_driver_sql(f"SELECT id FROM pppoe_users WHERE account_name = '{account}'").scalar_one()  # noqa: S608
     holder.exec_driver_sql(f"SELECT * FROM pppoe_users WHERE id = {customer} FOR UPDATE")  # noqa: S608
