@@ -61,10 +61,10 @@ def missing_right(installation):
     user = sa.make_url(installation.secret("router-control-database-url"))
     delete = f"DELETE ON `{user.database}`.`routers`"
     with installation.tables("database-admin-url") as connection:
-        connection.exec_driver_sql(f"REVOKE {delete} FROM {user.username}")
+        connection.exec_driver_sql(f"REVOKE {delete} FROM '{user.username}'")
     yield
     with installation.tables("database-admin-url") as connection:
-        granted = connection.exec_driver_sql(f"SHOW GRANTS FOR {user.username}").scalars().all()
+        granted = connection.exec_driver_sql(f"SHOW GRANTS FOR '{user.username}'").scalars().all()
     assert [line for line in granted if delete in line]
 
 
