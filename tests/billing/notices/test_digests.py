@@ -1,6 +1,7 @@
 """Messages to staff cost no more than so many an hour, whatever a stranger pays; a digest tells the rest."""
 
 from collections import Counter
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
@@ -13,6 +14,7 @@ from billing.quarantine.errors import QuarantineFull
 from billing.quarantine.rules import NewCallback
 from billing.schema import notice_tallies, payment_debug_log, tasks
 from billing.schema import quarantine as quarantine_table
+from servicekit.rpc.errors import RowLocked
 
 from tests.billing import serving
 from tests.billing.desk import ADMINS, CUSTOMER_PHONE, ISP_1, ISP_2, at_once, payment
@@ -206,8 +208,13 @@ def test_callbacks_that_cannot_be_read_are_told_soon_and_then_each_ten_minutes_a
 
 
 def test_many_gateways_at_once_have_one_message_sent(desk, dispatcher):
-    answers = at_once([lambda: keep(desk, 5)] * 16)
-    assert answers == [None] * 16
+    def keep_five():
+        """Who has waited a second for the others is told so, and asks again."""
+        while True:
+            with suppress(RowLocked):
+                return keep(desk, 5)
+
+    assert at_once([keep_five] * 16) == [None] * 16
     dispatcher.run()
     assert dispatcher.told() == {"admins": ["unreadable_digest"]}
     assert dispatcher.facts("unreadable_digest")["count"] == "80"
