@@ -199,6 +199,8 @@ def trial(home: Path) -> Iterator[Installation]:
         "REJESHA_HOME": str(home),
         "REJESHA_VERSION": TAG,
         "REJESHA_PORT": f"{free_port()}",
+        "REJESHA_PROMETHEUS_PORT": f"{free_port()}",
+        "REJESHA_ALERTMANAGER_PORT": f"{free_port()}",
         "REJESHA_FRONT": f"10.214.{secrets.randbelow(256)}",
     }
     installation = Installation(home, environment)

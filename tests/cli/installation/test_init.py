@@ -108,6 +108,14 @@ def test_an_installation_with_settings_of_its_own_gets_no_simulators(rejesha, ho
     assert contents(home) == {".env": "REJESHA_SHORTCODES='600300'\n"}
 
 
+def test_one_for_trying_may_have_more_profiles(rejesha, home):
+    rejesha("init", str(home), "--try")
+    settings = (home / ".env").read_text()
+    (home / ".env").write_text(settings.replace("COMPOSE_PROFILES='try'", "COMPOSE_PROFILES='try,monitoring'"))
+    assert rejesha("init", str(home), "--try").code == 0
+    assert lines_of(home / ".env")["COMPOSE_PROFILES"] == "try,monitoring"
+
+
 def test_a_value_that_a_file_of_settings_cannot_hold_is_refused(rejesha, home, monkeypatch):
     for name, value in (ANSWERS | {"REJESHA_HOST": "pay'; rm"}).items():
         monkeypatch.setenv(name, value)
@@ -125,6 +133,7 @@ def test_secrets_are_for_the_containers_and_the_directory_s_group(rejesha, home)
     (home / "secrets" / "api-token").write_text("of the operator's own, from an editor")
     rejesha("init", str(home))
     assert (home / "secrets" / "api-token").stat().st_uid == CONTAINER_USER
+    assert (home / "secrets" / "alertmanager-password").stat().st_uid == 65534  # nobody, as its image's process
 
 
 def test_the_certificate_is_for_the_host_and_fits_its_key(rejesha, home):

@@ -24,6 +24,8 @@ from rejesha_cli.settings import lines_of
 CONTAINER_USER = 10001
 # As which MySQL's image runs its server, and under which name the others reach it; it is none of ours.
 _MYSQL, _MYSQL_USER = Identity("mysql"), 999
+# As which the images of Prometheus' makers run, and what one of their containers reads.
+_OWNERS = {"alertmanager-password": 65534}
 _WITH_DATABASE = (Role.BILLING, Role.ROUTER_CONTROL, Role.NOTIFY)
 SETTINGS = ".env"
 _KEPT_SECRET, _SETTING = 0o640, 0o644
@@ -85,7 +87,7 @@ class Installation:
     def is_for_trying(self) -> bool:
         """Whether simulators harm nothing: it has no settings yet, or those for trying out."""
         known = self.settings()
-        return not known or known.get("COMPOSE_PROFILES") == TRYING["COMPOSE_PROFILES"]
+        return not known or TRYING["COMPOSE_PROFILES"] in known.get("COMPOSE_PROFILES", "").split(",")
 
     def open_questions(self) -> list[Question]:
         """What it does not know yet."""
@@ -130,9 +132,14 @@ class Installation:
             "database-admin-url": lambda: _url("root", self._secret("mysql-root-password").read_text().strip()),
             **{f"{service}-database-url": partial(_own_url, service) for service in _WITH_DATABASE},
             "routeros-password": str,
+            "alertmanager-password": str,
             **{name: partial(str, value) for name, value in given.items()},
         }
-        return [path for name, make in makers.items() for path in self._keep(self._secret(name), make)]
+        return [
+            path
+            for name, make in makers.items()
+            for path in self._keep(self._secret(name), make, _OWNERS.get(name, CONTAINER_USER))
+        ]
 
     def _make_certificate(self, host: str) -> list[Path]:
         certificate, key = (
@@ -169,10 +176,10 @@ class Installation:
     def _secret(self, name: str) -> Path:
         return self.directory / "secrets" / name
 
-    def _keep(self, path: Path, make: Callable[[], str]) -> list[Path]:
+    def _keep(self, path: Path, make: Callable[[], str], owner: int = CONTAINER_USER) -> list[Path]:
         """Make the file where it is missing; in any case let the containers read it."""
         made = [] if path.exists() else [path]
-        _write(path, make() if made else path.read_text(), _KEPT_SECRET, CONTAINER_USER)
+        _write(path, make() if made else path.read_text(), _KEPT_SECRET, owner)
         return made
 
     def _owner(self) -> int:
