@@ -8,6 +8,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+import yaml
 
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "deploy/monitoring"
@@ -26,11 +27,36 @@ ALERTS = re.findall(r"- alert: (\w+)", RULES)
     ],
 )
 def test_prometheus_own_tools_find_no_fault(command):
-    tool, *arguments = command.split()
-    if shutil.which(tool) is None and not os.environ.get("CI"):
-        pytest.skip(f"{tool} is not installed: Debian's prometheus and prometheus-alertmanager have it")
-    done = subprocess.run([tool, *arguments], cwd=FOLDER, capture_output=True, text=True, check=False)
+    tool(command, FOLDER)
+
+
+def tool(command, folder):
+    """What one of Prometheus' own tools prints, where it finds no fault."""
+    name, *arguments = command.split()
+    if shutil.which(name) is None and not os.environ.get("CI"):
+        pytest.skip(f"{name} is not installed: Debian's prometheus and prometheus-alertmanager have it")
+    done = subprocess.run([name, *arguments], cwd=folder, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def a_pod(port, name, phase="Running"):
+    """A port of a pod, as Prometheus finds it by asking Kubernetes."""
+    found = {"name": "billing-1", "container_port_name": name, "phase": phase}
+    found["label_app_kubernetes_io_name"] = "billing"
+    labels = {f"__meta_kubernetes_pod_{name}": value for name, value in found.items()}
+    return {"targets": [f"10.0.0.1:{port}"], "labels": labels}
+
+
+def test_in_kubernetes_each_pod_is_read_at_its_port_for_that_and_called_by_its_process_name(tmp_path):
+    config = yaml.safe_load((FOLDER / "kubernetes.yaml").read_text())
+    (job,) = config["scrape_configs"]
+    assert job.pop("kubernetes_sd_configs")[0]["role"] == "pod"  # whom to ask; Debian's tools do not know how
+    job["static_configs"] = [a_pod(9180, "metrics"), a_pod(50051, "grpc"), a_pod(9180, "metrics", "Succeeded")]
+    (tmp_path / "prometheus.yaml").write_text(yaml.safe_dump(config))
+    asked = tool("promtool check service-discovery --timeout=1s prometheus.yaml rejesha", tmp_path)
+    (read,) = [found["labels"] for found in json.loads(asked) if found["labels"]]
+    assert (read["__address__"], read["job"], read["instance"]) == ("10.0.0.1:9180", "billing", "billing-1")
 
 
 def test_each_alert_is_tried_firing_and_not():

@@ -17,7 +17,7 @@ import grpc
 import httpx
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from rejesha_cli.certificates import authority
-from servicekit.rpc.identity import of_uris
+from servicekit.rpc.identity import Identity, of_uris
 
 from tests.deploy.kubernetes.manifests import Manifest, Workload, manifests, named, variables, workloads
 from tests.deploy.running import image
@@ -41,20 +41,21 @@ class Cluster:
                 self._until_it_succeeds(workload, container)
             return
         for container in workload.pod.get("initContainers", []):
-            self._run(workload, container, "--rm")
-        self._run(workload, workload.main, "--detach", "--name", self.container(workload.name))
+            self.run(workload, container, "--rm")
+        self.run(workload, workload.main, "--detach", "--name", self.container(workload.name))
 
     def _until_it_succeeds(self, workload: Workload, container: Manifest) -> None:
         for last in (False,) * (_TRIES - 1) + (True,):
             try:
-                return self._run(workload, container, "--rm")
+                return self.run(workload, container, "--rm")
             except subprocess.CalledProcessError as error:
                 if last:
                     raise AssertionError(f"{workload.name}: {error.stderr}") from None
             time.sleep(1)
         return None
 
-    def _run(self, workload: Workload, container: Manifest, *how: str) -> None:
+    def run(self, workload: Workload, container: Manifest, *how: str) -> None:
+        """A container of a pod, with these options of Docker's."""
         command = ["docker", "run", *how, *self._place(workload), *self._confined(workload, container)]
         entry, *more = container.get("command", [""])
         command += ["--entrypoint", entry] if entry else []
@@ -109,7 +110,7 @@ class Cluster:
         if "csi" in volume:
             self._issue(source, workload)
         elif "secret" in volume:
-            files = secret(volume["secret"]["secretName"])
+            files = self._files(volume["secret"]["secretName"], source.name)
             chosen = volume["secret"].get("items", [{"key": name, "path": name} for name in files])
             for item in chosen:
                 (source / item["path"]).write_text(files[item["key"]])
@@ -124,6 +125,15 @@ class Cluster:
         """What `rejesha certificate issue` gives for the names that cert-manager is asked for."""
         uris = workload.certificate()["uri-sans"].replace("${POD_NAME}", f"{workload.name}-0")
         authority.issue(self.folder, of_uris(uris.split(",")), folder=source.name)
+
+    def _files(self, name: str, mounted: str) -> dict[str, str]:
+        """Of a Secret: those in its manifest, or those that cert-manager makes for a server that is none of ours."""
+        asked = [one["spec"] for one in manifests("try", "Certificate") if one["spec"]["secretName"] == name]
+        if not asked:
+            return secret(name)
+        (host,) = asked[0]["dnsNames"]
+        issued = authority.issue(self.folder, Identity(host), folder=f"{mounted}-issued", host=host)
+        return {path.name: path.read_text() for path in issued.folder.iterdir()}
 
     def container(self, name: str) -> str:
         return f"{self.network}-{name}"
@@ -181,9 +191,7 @@ def _is_ours(image_name: str) -> bool:
 
 
 def _port(workload: Workload, port: str | int) -> int:
-    return (
-        port if isinstance(port, int) else {one["name"]: one["containerPort"] for one in workload.main["ports"]}[port]
-    )
+    return port if isinstance(port, int) else workload.ports[port]
 
 
 def _answers(url: str, seconds: float) -> bool:

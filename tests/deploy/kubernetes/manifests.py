@@ -90,6 +90,11 @@ class Workload:
         (container,) = self.pod["containers"]
         return dict(container)
 
+    @property
+    def ports(self) -> dict[str, int]:
+        """Where its main container listens, by name."""
+        return {one["name"]: one["containerPort"] for one in self.main.get("ports", [])}
+
     def volume(self, name: str) -> Manifest:
         """A volume, claimed ones among them."""
         claims = [

@@ -2,10 +2,13 @@
 
 import subprocess
 from contextlib import contextmanager
+from dataclasses import replace
 
 import httpx
 import pymysql
 import pytest
+from rejesha_cli.certificates import authority
+from servicekit.rpc.certificates import AUTHORITY
 
 from tests.deploy.kubernetes.cluster import applied, secret
 from tests.deploy.kubernetes.manifests import manifests, workloads
@@ -70,12 +73,31 @@ def test_while_the_database_is_away_its_services_are_not_ready_and_nobody_restar
     eventually(lambda: "0950AR" in lines(trying))
 
 
+def test_prometheus_reads_each_process_at_the_port_that_is_named_for_it(trying):
+    for pod in pods(trying, "intake", "dispatcher", *SERVICES):
+        url = f"http://{trying.address(pod.name)}:{pod.ports['metrics']}/metrics"
+        assert "rejesha_build_info{" in httpx.get(url, trust_env=False).text
+
+
+def test_a_database_of_another_authority_is_told_nothing(trying, tmp_path):
+    authority.create(tmp_path)
+    believing_another = replace(trying, folder=tmp_path)
+    for job in pods(trying, *(f"migrate-{service}" for service in SERVICES)):
+        for container in job.containers:
+            with pytest.raises(subprocess.CalledProcessError) as refused:
+                believing_another.run(job, container, "--rm")
+            assert "CERTIFICATE_VERIFY_FAILED" in refused.value.stderr
+
+
 def test_the_tasks_that_keda_counts_are_those_that_are_due(trying):
     (scaled,) = manifests("production with keda", "ScaledObject")
     (trigger,) = scaled["spec"]["triggers"]
     password = secret("mysql")["mysql-password"]
     address = trying.address("mysql")
-    with pymysql.connect(host=address, user="rejesha", password=password, database="rejesha") as connection:
+    encrypted = {"ca": str(trying.folder / authority.FOLDER / AUTHORITY), "check_hostname": False}
+    with pymysql.connect(
+        host=address, user="rejesha", password=password, database="rejesha", ssl=encrypted
+    ) as connection:
         cursor = connection.cursor()
 
         def counted():

@@ -5,6 +5,7 @@ import tomllib
 
 import kubernetes_validate
 import pytest
+import yaml
 from billing.settings import BillingSettings
 from gateway.settings import GatewaySettings
 from notify.settings import NotifySettings
@@ -20,10 +21,12 @@ VERSIONS = ("1.29", kubernetes_validate.latest_version())
 # Whose schemas are not among Kubernetes' own: of these the fields that their documentation has, of those that we use.
 CUSTOM = {
     "Issuer": {"selfSigned", "ca"},
-    "Certificate": {"isCA", "commonName", "secretName", "duration", "privateKey", "issuerRef"},
+    "Certificate": {
+        "isCA", "commonName", "secretName", "duration", "privateKey", "issuerRef", "dnsNames", "usages"
+    },
     "ScaledObject": {"scaleTargetRef", "pollingInterval", "minReplicaCount", "maxReplicaCount", "triggers"},
     "TriggerAuthentication": {"secretTargetRef"},
-}
+}  # fmt: skip
 ASKED_OF_CERT_MANAGER = {
     "issuer-name", "common-name", "uri-sans", "dns-names", "key-usages", "key-encoding", "fs-group",
 }  # fmt: skip
@@ -35,6 +38,9 @@ SETTINGS = {
     "notify": NotifySettings,
 }
 OURS = [(overlay, name) for overlay in ("try", "production") for name in SETTINGS]
+
+
+MONITORING = ROOT / "deploy" / "monitoring"
 
 
 def workload(overlay, name):
@@ -102,6 +108,33 @@ def test_every_secret_that_a_process_reads_is_a_file_of_its_secret_and_the_docum
     for name, key in read:
         assert key in named("try", "Secret", name)["data"]
         assert key in documented[name if overlay != "try" else name.rpartition("-")[0]]
+
+
+@pytest.mark.parametrize("overlay", OVERLAYS)
+def test_whoever_has_a_database_believes_the_authority_in_its_secret_alone_and_sees_nothing_else_of_that(overlay):
+    connected = [
+        (one, container)
+        for one in workloads(overlay)
+        for container in one.containers
+        if "REJESHA_DATABASE_URL_FILE" in variables(container)
+    ]
+    assert connected
+    for one, container in connected:
+        folder, _, file = variables(container)["REJESHA_DATABASE_CA"].rpartition("/")
+        (mount,) = [each for each in container["volumeMounts"] if each["mountPath"] == folder]
+        mounted = one.volume(mount["name"])["secret"]
+        assert (mounted["secretName"], mounted["items"]) == ("database", [{"key": file, "path": file}])
+
+
+@pytest.mark.parametrize(("overlay", "name"), OURS)
+def test_prometheus_finds_each_process_by_the_name_of_its_port_and_calls_it_as_the_alerts_do(overlay, name):
+    one = workload(overlay, name)
+    (job,) = yaml.safe_load((MONITORING / "kubernetes.yaml").read_text())["scrape_configs"]
+    (discovery,), (kept, *_) = job["kubernetes_sd_configs"], job["relabel_configs"]
+    assert discovery["namespaces"] == {"names": [one.manifest["metadata"]["namespace"]]}
+    assert str(one.ports[kept["regex"]]) == variables(one.main)["REJESHA_METRICS_PORT"]
+    (called,) = re.findall(r'up\{job=~"(.+?)"\}', (MONITORING / "alerts.yaml").read_text())
+    assert re.fullmatch(called, one.labels["app.kubernetes.io/name"])
 
 
 @pytest.mark.parametrize(("overlay", "name"), OURS)

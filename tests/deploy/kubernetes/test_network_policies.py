@@ -15,15 +15,18 @@ SERVICES = {
     "router-control": (50052, router_control.roles.TABLE),
     "notify": (50053, notify.roles.TABLE),
 }
-# Beside us: the cluster's names, the proxy in front, another system of the provider's, and one that is nobody to us.
+# Beside us: the cluster's names, the proxy in front, another system of the provider's, who reads figures and who does
+# not, and one that is nobody to us.
 DNS = Peer("dns", "kube-system", {"k8s-app": "kube-dns"})
 PROXY = Peer("proxy", "ingress-nginx", {"app.kubernetes.io/component": "controller"})
 SYSTEM = Peer("crm", "crm", {"rejesha-role": "system"})
+PROMETHEUS = Peer("prometheus", "monitoring", {"app.kubernetes.io/name": "prometheus"})
+GRAFANA = Peer("grafana", "monitoring", {"app.kubernetes.io/name": "grafana"})
 STRANGER = Peer("stranger", "default", {"app.kubernetes.io/name": "intake"})
 # Addresses: of a router or provider anywhere, of a router in a private network, and of the provider's own MySQL.
 PUBLIC, PRIVATE = Peer("public", address="197.248.1.1"), Peer("private", address="10.9.8.7")
 MYSQL = Peer("mysql", address="203.0.113.10")
-OUTSIDE = [DNS, PROXY, SYSTEM, STRANGER, PUBLIC, PRIVATE, MYSQL]
+OUTSIDE = [DNS, PROXY, SYSTEM, PROMETHEUS, GRAFANA, STRANGER, PUBLIC, PRIVATE, MYSQL]
 
 
 def pods(overlay):
@@ -77,7 +80,8 @@ def by_name(overlay):
     ours = {("intake", "router-control", 50052)} | {
         (one.name, "intake", 8080) for one in workloads(overlay) if Role.OPERATOR in one.roles()
     }
-    return names | ours | {(name, "mysql", 3306) for name in with_database}
+    measured = {("prometheus", one.name, one.ports["metrics"]) for one in workloads(overlay) if "metrics" in one.ports}
+    return names | ours | measured | {(name, "mysql", 3306) for name in with_database}
 
 
 TRYING = {("router-control", "router", 8728), ("notify", "textsms", 8090)}
