@@ -92,15 +92,16 @@ def running(collector, tmp_path_factory):
         yield system
 
 
-def whole(collector, trans_id):
-    """A payment's trace, once all that belongs to it is there."""
+def trace_of_lone(running, collector, trans_id):
+    """The trace of a payment that shares no call with another, once all that belongs to it is there."""
+    eventually(running.is_all_done)
+    assert running.pay("0949AQ", trans_id=trans_id).status_code == 200
     eventually(lambda: OF_A_PAYMENT.keys() <= {name for name, _ in collector.trace(trans_id)})
     return collector.trace(trans_id)
 
 
 def test_a_payment_s_trace_goes_from_the_callback_to_the_router_and_the_sms(running, collector):
-    assert running.pay("0949AQ", trans_id="TRACED1").status_code == 200
-    spans = whole(collector, "TRACED1")
+    spans = trace_of_lone(running, collector, "TRACED1")
     names = {span.span_id: name for name, span in spans}
     assert {name: names.get(span.parent_span_id) for name, span in spans} == OF_A_PAYMENT
 
@@ -134,8 +135,7 @@ def test_a_log_line_about_a_payment_names_its_trace(running, collector):
 
 
 def test_no_span_holds_a_name_or_a_number(running, collector):
-    assert running.pay("0949AQ", trans_id="TRACED4").status_code == 200
-    spans = [span for _, span in whole(collector, "TRACED4")]
+    spans = [span for _, span in trace_of_lone(running, collector, "TRACED4")]
     said = "".join(f"{span.name} {span.attributes} {span.events} {span.status}" for span in spans)
     assert "TRACED4" in said
     for private in ("JANE", "2547", "0949AQ", running.customer("0949AQ").phone[3:]):
