@@ -16,7 +16,7 @@ from router_control.routeros.connection import Connection
 from router_control.routeros.errors import AccessOutcome, Trap
 from router_control.routeros.protocol import TimeLimit
 
-# An id can vanish between look-up and write, and a session that was being dialled can appear after we looked.
+# An id can vanish between look-up and write.
 _ROUNDS = 4
 
 
@@ -28,7 +28,7 @@ class Reconciliation:
         self._wanted = wanted
         # Both noted before they are sent, because the answer can get lost when all is done.
         self._sent: set[str] = set()
-        self._ended: dict[str, set[str]] = defaultdict(set)
+        self._ended: defaultdict[str, set[str]] = defaultdict(set)
         self._refused: dict[str, Trap] = {}
 
     def carry_out(self, connection: Connection, limit: TimeLimit) -> None:

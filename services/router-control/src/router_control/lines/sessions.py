@@ -4,11 +4,13 @@ A module of its own: who is switched on keeps the sessions.
 """
 
 import time
-from collections.abc import Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Sequence
 
 from router_control.lines.ppp import Ppp, id_of
 from router_control.routeros.errors import Trap
 
+# A session that was being dialled can appear after we looked.
 _ROUNDS = 4
 
 
@@ -20,7 +22,7 @@ def find(ppp: Ppp, names: Sequence[str]) -> dict[str, list[str]]:
     return found
 
 
-def end(ppp: Ppp, names: Sequence[str], ended: Mapping[str, set[str]]) -> dict[str, int]:
+def end(ppp: Ppp, names: Sequence[str], ended: defaultdict[str, set[str]]) -> dict[str, int]:
     """End all of these users' sessions; answers how many of each stay up all the same.
 
     Into `ended` go the ids before they are sent, because the answer can get lost when all is done.
