@@ -99,7 +99,9 @@ def test_every_command_works_beside_services_with_the_least_rights(running, reje
     rejesha(f"quarantine dismiss {dismissed} --note junk --by Asha")
     eventually(lambda: "The line is on" in rejesha("payment show SAMPLE0001"))
     rejesha("message templates")
-    (message, *_) = json.loads(rejesha("message list --subject SAMPLE0001 --json"))["messages"]
+    # Its messages follow the line, a moment later.
+    listed = "message list --subject SAMPLE0001 --json"
+    (message, *_) = eventually(lambda: json.loads(rejesha(listed))["messages"])
     rejesha(f"message show {message['message_id']}")
     rejesha("status")
     rejesha("spool")
