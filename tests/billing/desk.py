@@ -16,6 +16,7 @@ from billing.locking.service import HeldRows
 from billing.payees.rules import Customer, Isp
 from billing.payments import assignment
 from billing.payments import service as intake
+from billing.payments.assignment import Target
 from billing.payments.rules import Payment, Receipt
 from billing.policy import Policy
 from billing.schema import (
@@ -62,8 +63,8 @@ class Desk:
     def pay_batch(self, *batch: Payment) -> list[Receipt]:
         return intake.record(self.engine, self.policy, batch, self.held_rows)
 
-    def assign(self, trans_id: str, reference: str) -> Receipt:
-        return assignment.assign(self.engine, self.policy, trans_id, reference, "Asha")
+    def assign(self, trans_id: str, reference: str = "", **target: int) -> Receipt:
+        return assignment.assign(self.engine, self.policy, trans_id, Target(reference, **target), "Asha")
 
     def lease(
         self, limit: int = 100, *, owner: str = "test", seconds: float = 30, busy=frozenset(), kinds=tuple(TaskKind)

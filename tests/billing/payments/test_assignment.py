@@ -1,12 +1,15 @@
 """A held payment is placed afterwards: once, and with all that a direct payment does."""
 
 import pytest
+import sqlalchemy as sa
 from billing.payees.rules import Line
 from billing.payments.rules import Outcome
 from billing.schema import (
     credit_transactions,
+    isps,
     paybill_payments,
     payment_debug_log,
+    pppoe_users,
     tasks,
     wallet_entries,
 )
@@ -142,3 +145,91 @@ def test_credits_keep_the_predecessor_s_record_of_the_purchase(desk):
     assert (row.transaction_type, row.credit_type, row.amount) == ("purchase", "sms", 21)
     assert (row.unit_price, row.total_amount, row.reference, row.isp_id) == (50, 1050, "A1", 1)
     assert desk.one(wallet_entries).kind == "credit_remainder"
+
+
+def held(desk, reference, **fields):
+    assert desk.pay("A1", reference, **fields).outcome is Outcome.UNMATCHED
+    return desk.payment("A1").unmatched_reason
+
+
+def refusal(desk, reference="", **target):
+    with pytest.raises(ServiceError) as refused:
+        desk.assign("A1", reference, **target)
+    desk.check_books()
+    return refused.value.reason, str(refused.value)
+
+
+def test_one_of_two_customers_with_the_same_account_is_named_by_id(desk, dispatcher):
+    first = desk.customer("0949AQ").id
+    desk.insert_customer("0949 aq", isp_id=2, full_name="The Twin", router_id=2, username="twin")
+    twin = desk.customer("0949 aq").id
+    assert held(desk, "0949AQ") == "ambiguous_reference"
+    reason, sentence = refusal(desk, "0949AQ")
+    assert reason == "ACCOUNT_AMBIGUOUS"
+    assert f"{first} (" in sentence
+    assert f"{twin} (The Twin, ISP 2)" in sentence
+    receipt = desk.assign("A1", customer_id=twin)
+    assert (receipt.outcome, receipt.customer_id, receipt.isp_id) == (Outcome.CUSTOMER_PAID, twin, 2)
+    assert desk.assign("A1", customer_id=twin).repeated
+    with pytest.raises(ServiceError) as other:
+        desk.assign("A1", customer_id=first)
+    assert other.value.reason == "PAYMENT_ALREADY_PLACED"
+    assert desk.payment("A1").assigned_reference == "0949 aq"
+    dispatcher.run()
+    assert dispatcher.switched == [(2, "twin")]
+    assert (desk.wallet(1), desk.wallet(2)) == (0, 100_000)
+    desk.check_books()
+
+
+def test_of_two_isps_with_the_same_account_one_is_named(desk):
+    desk.execute(sa.update(isps).where(isps.c.id == 2).values(smsaccount="sms 001"))
+    assert held(desk, "SMS001") == "ambiguous_reference"
+    reason, sentence = refusal(desk, "SMS001")
+    assert reason == "ACCOUNT_AMBIGUOUS"
+    assert "1 (Demo Networks), 2 (Pwani Fibre)" in sentence
+    assert refusal(desk, "SMS001", isp_id=3)[0] == "ACCOUNT_NOT_FOUND"
+    assert desk.assign("A1", "SMS001", isp_id=2).outcome is Outcome.SMS_CREDITS
+    assert desk.assign("A1", "SMS001", isp_id=2).repeated
+    assert (desk.credits(1), desk.credits(2)) == ((0, 0), (2000, 0))
+    desk.check_books()
+
+
+@pytest.mark.parametrize("on_record", [None, 77], ids=["none", "one that is not on record"])
+@pytest.mark.parametrize("by_id", [True, False], ids=["by id", "by account"])
+def test_a_customer_without_isp_pays_into_the_wallet_of_the_isp_that_is_named(desk, dispatcher, on_record, by_id):
+    desk.insert_customer("5555ZZ", isp_id=on_record, router_id=1, username="u5")
+    customer_id = desk.customer("5555ZZ").id
+    assert held(desk, "5555ZZ") == "isp_not_found"
+    target = {"customer_id": customer_id} if by_id else {"reference": "5555zz"}
+    assert refusal(desk, **target)[0] == "CUSTOMER_WITHOUT_ISP"
+    receipt = desk.assign("A1", **target, isp_id=2)
+    assert (receipt.outcome, receipt.customer_id, receipt.isp_id) == (Outcome.CUSTOMER_PAID, customer_id, 2)
+    assert desk.wallet(2) == 100_000
+    dispatcher.run()
+    assert dispatcher.switched == [(1, "u5")]
+    desk.check_books()
+
+
+def test_a_customer_s_money_does_not_go_to_another_isp(desk):
+    assert held(desk, "HELLO") == "unknown_reference"
+    assert refusal(desk, customer_id=desk.customer("77XY").id, isp_id=1)[0] == "ACCOUNT_NOT_FOUND"
+    assert refusal(desk, "77XY", isp_id=1)[0] == "ACCOUNT_NOT_FOUND"
+    assert refusal(desk, customer_id=4711)[0] == "ACCOUNT_NOT_FOUND"
+
+
+def test_a_customer_without_account_is_paid_by_id(desk):
+    desk.insert_customer(None, full_name="Nameless")
+    customer_id = desk.one(pppoe_users, full_name="Nameless").id
+    assert held(desk, "HELLO")
+    assert desk.assign("A1", customer_id=customer_id).outcome is Outcome.CUSTOMER_PAID
+    assert desk.assign("A1", customer_id=customer_id).repeated
+    assert desk.payment("A1").assigned_reference == f"customer {customer_id}"
+
+
+def test_a_package_that_is_not_set_is_named_until_it_is(desk):
+    desk.insert_customer("5555ZZ", amount=None)
+    assert held(desk, "5555ZZ") == "package_not_set"
+    for target in ({"reference": "5555ZZ"}, {"customer_id": desk.customer("5555ZZ").id}):
+        assert refusal(desk, **target)[0] == "PACKAGE_NOT_SET"
+    desk.set_customer("5555ZZ", amount=100_000)
+    assert desk.assign("A1", "5555ZZ").outcome is Outcome.CUSTOMER_PAID

@@ -1,28 +1,26 @@
 """`rejesha payment …`: what became of the money, and putting it where it belongs."""
 
 import click
-from rejesha.billing.v1.payment_service_pb2 import (
-    AssignPaymentRequest,
-    ListPaymentsRequest,
-    PaymentOutcome,
-)
+from rejesha.billing.v1.payment_service_pb2 import ListPaymentsRequest, PaymentOutcome
 from rejesha.billing.v1.task_service_pb2 import RetryTasksRequest
 
 from rejesha_cli.context import (
     Connections,
     ReadAs,
     value_of,
-    with_author,
     with_connections,
     with_json,
     with_limit,
 )
 from rejesha_cli.errors import GatewayRefused
 from rejesha_cli.money import parse_cents
+from rejesha_cli.payments.advice import advice
+from rejesha_cli.payments.arguments import CODE, with_code
 from rejesha_cli.payments.callback import sample
+from rejesha_cli.payments.held import assign
 from rejesha_cli.payments.rules import Timeline
 from rejesha_cli.payments.views import show_timeline
-from rejesha_cli.records import Record, read_pages, record
+from rejesha_cli.records import Record, read_pages
 from rejesha_cli.tables import Column, moment, money, print_json, remark, say, show_list, state
 
 COLUMNS = (
@@ -39,15 +37,6 @@ COLUMNS = (
 _TEST_SHORTCODE = "600984"
 
 OUTCOME = value_of("OUTCOME", PaymentOutcome.DESCRIPTOR)
-
-
-def _code(trans_id: str) -> str:
-    return "".join(trans_id.split()).upper()
-
-
-# The M-Pesa code from the customer's SMS.
-CODE = ReadAs("TRANSID", _code)
-with_code = click.argument("code", metavar="TRANSID", type=CODE)
 
 
 @click.group(help="Payments and what became of them. TRANSID is the M-Pesa code from the customer's SMS.")
@@ -86,28 +75,12 @@ def unmatched(connected: Connections, limit: int, as_json: bool) -> None:
     """List the payments that are held because nobody knows whose they are."""
     found = _payments(connected, PaymentOutcome.PAYMENT_OUTCOME_UNMATCHED, limit)
     show_list("payments", COLUMNS, found, as_json=as_json)
-    if found[0] and not as_json:
-        remark("`rejesha payment assign CODE ACCOUNT` puts one where it belongs.")
+    if not as_json:
+        for reason, one in {str(one["unmatched_reason"]): one for one in reversed(found[0])}.items():
+            remark(f"{_spaced(reason)}: {advice(one['trans_id'], reason, one['bill_ref_number'])}")
 
 
-@payment.command("assign")
-@with_code
-@click.argument("account", metavar="ACCOUNT")
-@with_author
-@with_json
-@with_connections
-def assign(connected: Connections, code: str, account: str, by: str, as_json: bool) -> None:
-    """Place an unmatched payment; everything follows as if it had been paid there at once.
-
-    ACCOUNT is a customer's account, or an ISP's SMS, WA or ACC account.
-    """
-    request = AssignPaymentRequest(trans_id=code, account_reference=account, assigned_by=by)
-    receipt = record(connected.channels.payments.AssignPayment(request).receipt)
-    if as_json:
-        print_json(receipt)
-    else:
-        say(f"{receipt['trans_id']} is placed on {account}: {_spaced(receipt['outcome'])}.")
-        remark(f"`rejesha payment show {receipt['trans_id']}` tells how it goes on.")
+payment.add_command(assign)
 
 
 @payment.command("retry")

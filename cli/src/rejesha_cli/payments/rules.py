@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal, Self
 
+from rejesha_cli.payments.advice import advice
 from rejesha_cli.records import Record, local_time
 
 Level = Literal["good", "wait", "bad"]
@@ -89,9 +90,9 @@ def judge(timeline: Timeline) -> Verdict:
         what = f": {timeline.missing}" if timeline.missing else ""
         return Verdict("wait", f"Paid too little for the package{what}.", "The money is in the wallet, the line stays.")
     if outcome == "unmatched":
-        reason = str(timeline.payment.get("reason") or "no reason given").replace("_", " ")
-        advice = f"Find out whose it is, then: rejesha payment assign {timeline.code} ACCOUNT"
-        return Verdict("bad", f"Held: nobody got this money ({reason}).", advice)
+        reason = str(timeline.payment.get("reason") or "no reason given")
+        what_to_do = advice(timeline.code, reason, str(timeline.payment.get("reference") or ""))
+        return Verdict("bad", f"Held: nobody got this money ({_spaced(reason)}).", what_to_do)
     return _OTHERS.get(outcome, Verdict("wait", f"Its outcome is {outcome.replace('_', ' ')}."))
 
 

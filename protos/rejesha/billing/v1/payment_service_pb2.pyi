@@ -630,29 +630,39 @@ Global___ListPaymentsResponse: _TypeAlias = ListPaymentsResponse  # noqa: Y015
 
 @_typing.final
 class AssignPaymentRequest(_message.Message):
-    """Where an unmatched payment belongs."""
+    """Where an unmatched payment belongs: an account or a customer, one of the two."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
     TRANS_ID_FIELD_NUMBER: _builtins.int
     ACCOUNT_REFERENCE_FIELD_NUMBER: _builtins.int
     ASSIGNED_BY_FIELD_NUMBER: _builtins.int
+    CUSTOMER_ID_FIELD_NUMBER: _builtins.int
+    ISP_ID_FIELD_NUMBER: _builtins.int
     trans_id: _builtins.str
     """The TransID of an unmatched payment."""
     account_reference: _builtins.str
-    """The right account: a customer's account_name, or an ISP's SMS, WA or ACC account."""
+    """The right account: a customer's account_name, or an ISP's SMS, WA or ACC account; empty with `customer_id`."""
     assigned_by: _builtins.str
     """Who says so, for the log; 1 to 100 characters."""
+    customer_id: _builtins.int
+    """The right customer, whatever account it has, and however many have the same; 0 with `account_reference`."""
+    isp_id: _builtins.int
+    """The ISP meant, where several have the account; the one that gets the money, where the customer has no ISP on
+    record. 0: what is on record tells.
+    """
     def __init__(
         self,
         *,
         trans_id: _builtins.str = ...,
         account_reference: _builtins.str = ...,
         assigned_by: _builtins.str = ...,
+        customer_id: _builtins.int = ...,
+        isp_id: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["account_reference", b"account_reference", "assigned_by", b"assigned_by", "trans_id", b"trans_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["account_reference", b"account_reference", "assigned_by", b"assigned_by", "customer_id", b"customer_id", "isp_id", b"isp_id", "trans_id", b"trans_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -124,8 +124,10 @@ class PaymentServiceServicer:
         """Places an unmatched payment on an account afterwards; does everything that a direct payment does.
         May be repeated: assigning again to the same account answers the first receipt again.
 
-        NOT_FOUND `PAYMENT_NOT_FOUND`; FAILED_PRECONDITION `PAYMENT_ALREADY_PLACED`, or
-        `ACCOUNT_NOT_FOUND` when the reference leads nowhere (the payment stays held).
+        NOT_FOUND `PAYMENT_NOT_FOUND`; FAILED_PRECONDITION `PAYMENT_ALREADY_PLACED`, or, and then the payment
+        stays held: `ACCOUNT_NOT_FOUND` when the account leads nowhere, `ACCOUNT_AMBIGUOUS` when several have it
+        (the message names them), `CUSTOMER_WITHOUT_ISP` when `isp_id` must say who gets the money,
+        `PACKAGE_NOT_SET` when the customer's package has no amount.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -25,3 +25,21 @@ class AccountNotFound(FailedPrecondition):
     """The reference leads nowhere; the payment stays held."""
 
     reason = "ACCOUNT_NOT_FOUND"
+
+
+class AccountAmbiguous(FailedPrecondition):
+    """More than one have the account; the payment stays held until somebody says which of them."""
+
+    reason = "ACCOUNT_AMBIGUOUS"
+
+
+class CustomerWithoutIsp(FailedPrecondition):
+    """Nobody's wallet could get the money; the payment stays held."""
+
+    reason = "CUSTOMER_WITHOUT_ISP"
+
+
+class PackageNotSet(FailedPrecondition):
+    """Full and partial cannot be told apart; the payment stays held."""
+
+    reason = "PACKAGE_NOT_SET"

@@ -14,7 +14,7 @@ from billing import metrics
 from billing.locking.service import HeldRows
 from billing.lookup import servicer as lookup
 from billing.lookup.servicer import OUTCOMES, REASONS
-from billing.payments import assignment, service, validation
+from billing.payments import service, validation
 from billing.payments.errors import InvalidPayment
 from billing.payments.rules import Payment, Receipt, check_batch
 from billing.policy import Policy
@@ -27,7 +27,7 @@ _FIRST_MOMENT, _LAST_MOMENT = datetime(2020, 1, 1, tzinfo=UTC), datetime(3000, 1
 
 
 class PaymentServicer(payment_service_pb2_grpc.PaymentServiceServicer):
-    """See the proto for what each RPC does."""
+    """See the proto for what each RPC does; those on held payments are in billing.held.servicer."""
 
     def __init__(self, engine: Engine, policy: Policy, precedence: Precedence) -> None:
         self._engine = engine
@@ -43,7 +43,7 @@ class PaymentServicer(payment_service_pb2_grpc.PaymentServiceServicer):
         with self._precedence.recording(len(batch)):
             receipts = service.record(self._engine, self._policy, batch, self._held_rows)
         _measure(batch, receipts)
-        return pb.RecordPaymentsResponse(receipts=[_receipt(receipt) for receipt in receipts])
+        return pb.RecordPaymentsResponse(receipts=[receipt_of(receipt) for receipt in receipts])
 
     def ValidatePayments(
         self, request: pb.ValidatePaymentsRequest, context: grpc.ServicerContext
@@ -59,23 +59,13 @@ class PaymentServicer(payment_service_pb2_grpc.PaymentServiceServicer):
         )
 
     def GetPayment(self, request: pb.GetPaymentRequest, context: grpc.ServicerContext) -> pb.GetPaymentResponse:
-        return lookup.get_payment(self._engine, _trans_id(request.trans_id))
+        return lookup.get_payment(self._engine, trans_id_of(request.trans_id))
 
     def ListPayments(self, request: pb.ListPaymentsRequest, context: grpc.ServicerContext) -> pb.ListPaymentsResponse:
         return lookup.list_payments(self._engine, request)
 
     def CountWaiting(self, request: pb.CountWaitingRequest, context: grpc.ServicerContext) -> pb.CountWaitingResponse:
         return lookup.count_waiting(self._engine, request)
-
-    def AssignPayment(
-        self, request: pb.AssignPaymentRequest, context: grpc.ServicerContext
-    ) -> pb.AssignPaymentResponse:
-        assigned_by = request.assigned_by.strip()
-        if not 1 <= len(assigned_by) <= 100 or len(request.account_reference) > 100:
-            raise InvalidPayment("assigned_by: 1 to 100 characters; account_reference: at most 100")
-        trans_id = _trans_id(request.trans_id)
-        receipt = assignment.assign(self._engine, self._policy, trans_id, request.account_reference, assigned_by)
-        return pb.AssignPaymentResponse(receipt=_receipt(receipt))
 
 
 def _measure(batch: Sequence[Payment], receipts: Sequence[Receipt]) -> None:
@@ -89,13 +79,14 @@ def _measure(batch: Sequence[Payment], receipts: Sequence[Receipt]) -> None:
         metrics.AMOUNTS.labels(outcome).inc(amount / 100)
 
 
-def _trans_id(text: str) -> str:
+def trans_id_of(text: str) -> str:
+    """A TransID as a request spells it, as it is stored."""
     # Longer than any that is stored, but not without end: it comes back in the error's text.
     return text.strip().upper()[:100]
 
 
 def checked_trans_id(text: str) -> str:
-    trans_id = _trans_id(text)
+    trans_id = trans_id_of(text)
     if not (1 <= len(trans_id) <= 50 and trans_id.isascii() and trans_id.isalnum()):
         raise InvalidPayment("trans_id: 1 to 50 letters and digits")
     return trans_id
@@ -147,7 +138,8 @@ def _balance(message: pb.Payment) -> int | None:
     return cents if cents is not None and abs(cents) <= MAX_BALANCE_CENTS else None
 
 
-def _receipt(receipt: Receipt) -> pb.PaymentReceipt:
+def receipt_of(receipt: Receipt) -> pb.PaymentReceipt:
+    """A receipt as the contract has it."""
     return pb.PaymentReceipt(
         trans_id=receipt.trans_id,
         outcome=OUTCOMES[receipt.outcome],

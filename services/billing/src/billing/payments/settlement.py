@@ -76,7 +76,7 @@ def settle(payment: Payment, bill_ref_number: str, payees: Payees, today: date) 
     if account and isps:
         return _of_isp(payment, isps[0], account)
     if customers:
-        return _of_customer(payment, customers[0], payees.isps.get(customers[0].isp_id or 0), today)
+        return of_customer(payment, customers[0], payees.isps.get(customers[0].isp_id or 0), today)
     return _held(payment, _why_nobody(reference, account))
 
 
@@ -106,7 +106,7 @@ def _of_isp(payment: Payment, isp: Isp, account: IspAccount) -> Settlement:
     )
 
 
-def _of_customer(payment: Payment, customer: Customer, isp: Isp | None, today: date) -> Settlement:
+def of_customer(payment: Payment, customer: Customer, isp: Isp | None, today: date) -> Settlement:
     """A customer pays for the line; the money is the ISP's."""
     package_cents = customer.package_cents or 0
     if isp is None:

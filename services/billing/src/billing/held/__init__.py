@@ -1,0 +1,1 @@
+"""Payments that are held, and what operators do about them."""
