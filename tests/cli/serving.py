@@ -125,12 +125,14 @@ class Billing:
         request = quarantine.GetQuarantinedCallbackRequest(callback_id=callback_id)
         return self.quarantined.GetQuarantinedCallback(request).callback
 
-    def fail_lines(self) -> int:
-        """Report of all lines that are to be switched that the router has no such secret; how many that were."""
+    def fail_lines(
+        self, outcome: task.AccessOutcome.ValueType = task.ACCESS_OUTCOME_NO_SUCH_SECRET, router_name: str = ""
+    ) -> int:
+        """Report of all lines that are to be switched that they could not be; how many that were."""
         request = task.LeaseTasksRequest(owner="test", max_tasks=100)
         request.lease_duration.FromSeconds(30)
         lines = [one for one in self.tasks.LeaseTasks(request).tasks if one.HasField("access")]
-        failed = task.AccessReport(outcome=task.ACCESS_OUTCOME_NO_SUCH_SECRET)
+        failed = task.AccessReport(outcome=outcome, router_name=router_name)
         reports = [
             task.TaskReport(task_id=one.task_id, fencing_token=one.fencing_token, access=failed) for one in lines
         ]

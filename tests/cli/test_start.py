@@ -52,8 +52,8 @@ def test_status_imports_only_what_it_asks_with(tmp_path):
     modules = imported(tmp_path, "status")
     assert "rejesha_cli.status.commands" in modules
     assert not modules & (NEVER | SERVICES)
-    # Health has a protocol of its own: of router-control and notify nothing else is asked.
-    assert {name.split(".")[1] for name in protobufs(modules) if name.count(".") > 1} == {"billing"}
+    # Health has a protocol of its own: of router-control nothing else is asked.
+    assert {name.split(".")[1] for name in protobufs(modules) if name.count(".") > 1} == {"billing", "notify"}
     assert {name for name in modules if name.startswith("rejesha_cli.") and name.endswith(".commands")} == {
         "rejesha_cli.status.commands",
         "rejesha_cli.spool.commands",

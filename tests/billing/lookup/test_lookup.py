@@ -1,9 +1,10 @@
 """What operators read back: a payment with its timeline, lists, and what waits."""
 
 import json
-from datetime import UTC
+from datetime import UTC, timedelta
 
 import pytest
+import sqlalchemy as sa
 from billing.lookup import service as lookup
 from billing.schema import quarantine as quarantine_table
 from billing.schema import tasks
@@ -60,7 +61,9 @@ def test_a_page_token_that_was_never_given_out_is_refused(client, token):
 
 
 def test_what_waits_for_a_person_is_counted(client, desk):
-    assert client.payments.CountWaiting(pb.CountWaitingRequest(count_lines=True)) == pb.CountWaitingResponse()
+    assert client.payments.CountWaiting(pb.CountWaitingRequest(count_lines=True)) == pb.CountWaitingResponse(
+        untellable_customers=1  # 77XY
+    )
     client.record(payment("A1", "HELLO"), payment("A2", "ACC001"), payment("A3", "NOBODY"), payment("A4"))
     callbacks = [quarantine_pb.QuarantinedCallback(idempotency_key=key, callback_body=b"{") for key in ("one", "two")]
     request = quarantine_pb.QuarantineCallbacksRequest(callbacks=callbacks)
@@ -92,4 +95,29 @@ def test_counts_tell_what_is_open_and_what_was_given_up(desk):
     (line, _) = lines(desk)
     desk.report(failed(line, AccessOutcome.NO_SUCH_ROUTER))
     counts = lookup.count_tasks(desk.engine)
-    assert counts == {("set_access", "open"): 1, ("set_access", "given_up"): 1, ("send_messages", "open"): 3}
+    assert (counts.open, counts.given_up) == ({"set_access": 1, "send_messages": 3}, 1)
+    assert counts.given_up_since == desk.one(tasks, id=line.task_id).create_time
+    desk.pass_time(timedelta(minutes=1))
+    due = min(row.due_time for row in desk.rows(tasks, kind="set_access", state="open"))
+    assert lookup.count_tasks(desk.engine).due_since["set_access"] == due
+    expired = sa.update(tasks).where(tasks.c.state == "given_up")
+    desk.execute(expired.values(expire_time=desk.one(tasks, id=line.task_id).create_time))
+    assert lookup.count_tasks(desk.engine).given_up == 0  # its paid time is over: there is no point in it any more
+
+
+def test_routers_with_customers_waiting_are_told_worst_first(client, desk, dispatcher):
+    client.record(payment("A1"), payment("A2", "WAIRIMU1"), payment("B1", "77XY"))
+    assert not client.payments.CountWaiting(pb.CountWaitingRequest(count_lines=True)).waiting_routers  # nobody tried
+    dispatcher.script = {1: [AccessOutcome.UNREACHABLE], 2: [AccessOutcome.LOGIN_REFUSED]}
+    dispatcher.carry_out()
+    routers = client.payments.CountWaiting(pb.CountWaitingRequest(count_lines=True)).waiting_routers
+    assert [(one.router_id, one.lines) for one in routers] == [(1, 2), (2, 1)]
+    assert routers[1].last_error.startswith("login_refused")
+    assert routers[1].oldest_line_time.ToDatetime(UTC) == desk.one(tasks, trans_id="B1", kind="set_access").create_time
+
+
+def test_customers_to_whom_nothing_can_be_sent_are_counted(client, desk):
+    for number, phone in enumerate([None, "", "N/A", "0712 000 009", "+254712000009", "0201234567", "0712000009/0722"]):
+        desk.insert_customer(f"P{number}", phone=phone)
+    counted = client.payments.CountWaiting(pb.CountWaitingRequest(count_lines=True))
+    assert counted.untellable_customers == 5 + 1  # 77XY has none

@@ -173,3 +173,25 @@ def test_a_page_token_of_nobodys_is_refused(engine, token):
 def test_an_unknown_message_is_not_found(engine):
     with pytest.raises(MessageNotFound):
         service.get(engine, "nobody")
+
+
+def test_what_is_due_and_what_was_not_sent_is_counted_by_state_since_its_first(engine):
+    service.accept(engine, no_wake, [draft(f"m{number}") for number in range(5)])
+    moment = datetime(2026, 1, 2, 3, 4, 5, 678_901, tzinfo=UTC)
+    with engine.begin() as connection:
+        for message_id, state, hours in (
+            ("m0", "FAILED", 2),
+            ("m1", "FAILED", 1),
+            ("m2", "SENT", 0),
+            ("m3", "UNKNOWN", 9),
+        ):
+            change = sa.update(table).where(table.c.message_id == message_id)
+            connection.execute(change.values(state=state, due_time=moment + timedelta(hours=hours)))
+    counts = {one.state: (one.count, one.since) for one in service.count(engine, None)}
+    assert counts.pop(MessageState.QUEUED)[0] == 1
+    assert counts == {
+        MessageState.FAILED: (2, moment + timedelta(hours=1)),
+        MessageState.UNKNOWN: (1, moment + timedelta(hours=9)),
+    }
+    later = {one.state: one.count for one in service.count(engine, moment + timedelta(hours=2))}
+    assert later == {MessageState.QUEUED: 1, MessageState.FAILED: 1, MessageState.UNKNOWN: 1}

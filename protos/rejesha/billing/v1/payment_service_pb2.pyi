@@ -726,6 +726,8 @@ class CountWaitingResponse(_message.Message):
     OLDEST_CALLBACK_TIME_FIELD_NUMBER: _builtins.int
     OLDEST_UNMATCHED_TIME_FIELD_NUMBER: _builtins.int
     OLDEST_LINE_TIME_FIELD_NUMBER: _builtins.int
+    WAITING_ROUTERS_FIELD_NUMBER: _builtins.int
+    UNTELLABLE_CUSTOMERS_FIELD_NUMBER: _builtins.int
     open_callbacks: _builtins.int
     """Callbacks in quarantine that nobody has replayed or dismissed."""
     unmatched_payments: _builtins.int
@@ -733,6 +735,10 @@ class CountWaitingResponse(_message.Message):
     paid_but_not_on: _builtins.int
     """Customers who have paid beyond today and whose line is not confirmed on, as ListCustomers lists them with
     `paid_but_not_on`. 0 without `count_lines`.
+    """
+    untellable_customers: _builtins.int
+    """Customers without a mobile number on record: nothing can be sent to them, unless a payment brings a number. 0 without
+    `count_lines`.
     """
     @_builtins.property
     def oldest_callback_time(self) -> _timestamp_pb2.Timestamp:
@@ -748,6 +754,12 @@ class CountWaitingResponse(_message.Message):
         time lasts. Not set without `count_lines`.
         """
 
+    @_builtins.property
+    def waiting_routers(self) -> _containers.RepeatedCompositeFieldContainer[Global___WaitingRouter]:
+        """The routers on which paid lines were tried in vain, those with most of them first, at most 50. None without
+        `count_lines`.
+        """
+
     def __init__(
         self,
         *,
@@ -757,11 +769,53 @@ class CountWaitingResponse(_message.Message):
         oldest_callback_time: _datetime.datetime | _timestamp_pb2.Timestamp | None = ...,
         oldest_unmatched_time: _datetime.datetime | _timestamp_pb2.Timestamp | None = ...,
         oldest_line_time: _datetime.datetime | _timestamp_pb2.Timestamp | None = ...,
+        waiting_routers: _abc.Iterable[Global___WaitingRouter] | None = ...,
+        untellable_customers: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["oldest_callback_time", b"oldest_callback_time", "oldest_line_time", b"oldest_line_time", "oldest_unmatched_time", b"oldest_unmatched_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["oldest_callback_time", b"oldest_callback_time", "oldest_line_time", b"oldest_line_time", "oldest_unmatched_time", b"oldest_unmatched_time", "open_callbacks", b"open_callbacks", "paid_but_not_on", b"paid_but_not_on", "unmatched_payments", b"unmatched_payments"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["oldest_callback_time", b"oldest_callback_time", "oldest_line_time", b"oldest_line_time", "oldest_unmatched_time", b"oldest_unmatched_time", "open_callbacks", b"open_callbacks", "paid_but_not_on", b"paid_but_not_on", "unmatched_payments", b"unmatched_payments", "untellable_customers", b"untellable_customers", "waiting_routers", b"waiting_routers"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___CountWaitingResponse: _TypeAlias = CountWaitingResponse  # noqa: Y015
+
+@_typing.final
+class WaitingRouter(_message.Message):
+    """A router for which paid customers wait."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ROUTER_ID_FIELD_NUMBER: _builtins.int
+    ROUTER_NAME_FIELD_NUMBER: _builtins.int
+    LINES_FIELD_NUMBER: _builtins.int
+    OLDEST_LINE_TIME_FIELD_NUMBER: _builtins.int
+    LAST_ERROR_FIELD_NUMBER: _builtins.int
+    router_id: _builtins.int
+    """The router."""
+    router_name: _builtins.str
+    """Its name as reports last called it; may be empty."""
+    lines: _builtins.int
+    """How many lines were tried in vain and are tried again."""
+    last_error: _builtins.str
+    """What stood in the way, such as "unreachable"; of several, any."""
+    @_builtins.property
+    def oldest_line_time(self) -> _timestamp_pb2.Timestamp:
+        """When the first of them was paid for."""
+
+    def __init__(
+        self,
+        *,
+        router_id: _builtins.int = ...,
+        router_name: _builtins.str = ...,
+        lines: _builtins.int = ...,
+        oldest_line_time: _datetime.datetime | _timestamp_pb2.Timestamp | None = ...,
+        last_error: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["oldest_line_time", b"oldest_line_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["last_error", b"last_error", "lines", b"lines", "oldest_line_time", b"oldest_line_time", "router_id", b"router_id", "router_name", b"router_name"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___WaitingRouter: _TypeAlias = WaitingRouter  # noqa: Y015

@@ -597,22 +597,42 @@ class GetTaskCountsResponse(_message.Message):
     OPEN_ACCESS_TASKS_FIELD_NUMBER: _builtins.int
     OPEN_MESSAGE_TASKS_FIELD_NUMBER: _builtins.int
     GIVEN_UP_TASKS_FIELD_NUMBER: _builtins.int
+    OLDEST_ACCESS_DUE_TIME_FIELD_NUMBER: _builtins.int
+    OLDEST_MESSAGE_DUE_TIME_FIELD_NUMBER: _builtins.int
+    OLDEST_GIVEN_UP_TIME_FIELD_NUMBER: _builtins.int
     open_access_tasks: _builtins.int
     """Lines that are to be switched."""
     open_message_tasks: _builtins.int
     """Message tasks that are to be handed over."""
     given_up_tasks: _builtins.int
-    """Tasks that were given up and wait for an operator."""
+    """Tasks that were given up and wait for an operator, while there is a point in it: the paid time of a line, a day of a
+    message.
+    """
+    @_builtins.property
+    def oldest_access_due_time(self) -> _timestamp_pb2.Timestamp:
+        """Since when the longest due line is; a line that is tried again in vain is due anew each time. Unset when none is."""
+
+    @_builtins.property
+    def oldest_message_due_time(self) -> _timestamp_pb2.Timestamp:
+        """Since when the longest due message task is. Unset when none is."""
+
+    @_builtins.property
+    def oldest_given_up_time(self) -> _timestamp_pb2.Timestamp:
+        """When the oldest of the given-up tasks was created. Unset when there is none."""
+
     def __init__(
         self,
         *,
         open_access_tasks: _builtins.int = ...,
         open_message_tasks: _builtins.int = ...,
         given_up_tasks: _builtins.int = ...,
+        oldest_access_due_time: _datetime.datetime | _timestamp_pb2.Timestamp | None = ...,
+        oldest_message_due_time: _datetime.datetime | _timestamp_pb2.Timestamp | None = ...,
+        oldest_given_up_time: _datetime.datetime | _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["oldest_access_due_time", b"oldest_access_due_time", "oldest_given_up_time", b"oldest_given_up_time", "oldest_message_due_time", b"oldest_message_due_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["given_up_tasks", b"given_up_tasks", "open_access_tasks", b"open_access_tasks", "open_message_tasks", b"open_message_tasks"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["given_up_tasks", b"given_up_tasks", "oldest_access_due_time", b"oldest_access_due_time", "oldest_given_up_time", b"oldest_given_up_time", "oldest_message_due_time", b"oldest_message_due_time", "open_access_tasks", b"open_access_tasks", "open_message_tasks", b"open_message_tasks"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -430,6 +430,86 @@ class ListMessagesResponse(_message.Message):
 Global___ListMessagesResponse: _TypeAlias = ListMessagesResponse  # noqa: Y015
 
 @_typing.final
+class CountMessagesRequest(_message.Message):
+    """Which messages to count."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ENDED_SINCE_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def ended_since(self) -> _timestamp_pb2.Timestamp:
+        """Of those that ended without being sent: only what ended since then. Unset counts all."""
+
+    def __init__(
+        self,
+        *,
+        ended_since: _datetime.datetime | _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["ended_since", b"ended_since"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["ended_since", b"ended_since"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CountMessagesRequest: _TypeAlias = CountMessagesRequest  # noqa: Y015
+
+@_typing.final
+class CountMessagesResponse(_message.Message):
+    """How many there are."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    COUNTS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def counts(self) -> _containers.RepeatedCompositeFieldContainer[Global___MessageCount]:
+        """One for each state of which there is any; SENT is left out."""
+
+    def __init__(
+        self,
+        *,
+        counts: _abc.Iterable[Global___MessageCount] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["counts", b"counts"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CountMessagesResponse: _TypeAlias = CountMessagesResponse  # noqa: Y015
+
+@_typing.final
+class MessageCount(_message.Message):
+    """The messages of one state."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    STATE_FIELD_NUMBER: _builtins.int
+    COUNT_FIELD_NUMBER: _builtins.int
+    OLDEST_TIME_FIELD_NUMBER: _builtins.int
+    state: Global___MessageState.ValueType
+    """QUEUED: only those that are due; FAILED, UNKNOWN and EXPIRED: see `ended_since`."""
+    count: _builtins.int
+    """How many."""
+    @_builtins.property
+    def oldest_time(self) -> _timestamp_pb2.Timestamp:
+        """Of QUEUED: since when the longest due is; else when the first of them came into this state."""
+
+    def __init__(
+        self,
+        *,
+        state: Global___MessageState.ValueType = ...,
+        count: _builtins.int = ...,
+        oldest_time: _datetime.datetime | _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["oldest_time", b"oldest_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["count", b"count", "oldest_time", b"oldest_time", "state", b"state"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___MessageCount: _TypeAlias = MessageCount  # noqa: Y015
+
+@_typing.final
 class ListTemplatesRequest(_message.Message):
     """All templates."""
 

@@ -50,6 +50,11 @@ class NotifyServiceStub:
                 request_serializer=rejesha_dot_notify_dot_v1_dot_notify__service__pb2.ListMessagesRequest.SerializeToString,
                 response_deserializer=rejesha_dot_notify_dot_v1_dot_notify__service__pb2.ListMessagesResponse.FromString,
                 _registered_method=True)
+        self.CountMessages = channel.unary_unary(
+                '/rejesha.notify.v1.NotifyService/CountMessages',
+                request_serializer=rejesha_dot_notify_dot_v1_dot_notify__service__pb2.CountMessagesRequest.SerializeToString,
+                response_deserializer=rejesha_dot_notify_dot_v1_dot_notify__service__pb2.CountMessagesResponse.FromString,
+                _registered_method=True)
         self.ListTemplates = channel.unary_unary(
                 '/rejesha.notify.v1.NotifyService/ListTemplates',
                 request_serializer=rejesha_dot_notify_dot_v1_dot_notify__service__pb2.ListTemplatesRequest.SerializeToString,
@@ -95,6 +100,13 @@ class NotifyServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def CountMessages(self, request, context):
+        """Counts what waits and what did not arrive, by state.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ListTemplates(self, request, context):
         """Lists the templates by name, with the facts that each needs.
         """
@@ -119,6 +131,11 @@ def add_NotifyServiceServicer_to_server(servicer, server):
                     servicer.ListMessages,
                     request_deserializer=rejesha_dot_notify_dot_v1_dot_notify__service__pb2.ListMessagesRequest.FromString,
                     response_serializer=rejesha_dot_notify_dot_v1_dot_notify__service__pb2.ListMessagesResponse.SerializeToString,
+            ),
+            'CountMessages': grpc.unary_unary_rpc_method_handler(
+                    servicer.CountMessages,
+                    request_deserializer=rejesha_dot_notify_dot_v1_dot_notify__service__pb2.CountMessagesRequest.FromString,
+                    response_serializer=rejesha_dot_notify_dot_v1_dot_notify__service__pb2.CountMessagesResponse.SerializeToString,
             ),
             'ListTemplates': grpc.unary_unary_rpc_method_handler(
                     servicer.ListTemplates,
@@ -208,6 +225,33 @@ class NotifyService:
             '/rejesha.notify.v1.NotifyService/ListMessages',
             rejesha_dot_notify_dot_v1_dot_notify__service__pb2.ListMessagesRequest.SerializeToString,
             rejesha_dot_notify_dot_v1_dot_notify__service__pb2.ListMessagesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CountMessages(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/rejesha.notify.v1.NotifyService/CountMessages',
+            rejesha_dot_notify_dot_v1_dot_notify__service__pb2.CountMessagesRequest.SerializeToString,
+            rejesha_dot_notify_dot_v1_dot_notify__service__pb2.CountMessagesResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -55,6 +55,8 @@ class NotifyServiceStub:
 
     INVALID_ARGUMENT `INVALID_PAGE_TOKEN`.
     """
+    CountMessages: _grpc.UnaryUnaryMultiCallable[_notify_service_pb2.CountMessagesRequest, _notify_service_pb2.CountMessagesResponse]
+    """Counts what waits and what did not arrive, by state."""
     ListTemplates: _grpc.UnaryUnaryMultiCallable[_notify_service_pb2.ListTemplatesRequest, _notify_service_pb2.ListTemplatesResponse]
     """Lists the templates by name, with the facts that each needs."""
 
@@ -85,6 +87,8 @@ class NotifyServiceAsyncStub(NotifyServiceStub):
 
     INVALID_ARGUMENT `INVALID_PAGE_TOKEN`.
     """
+    CountMessages: _aio.UnaryUnaryMultiCallable[_notify_service_pb2.CountMessagesRequest, _notify_service_pb2.CountMessagesResponse]  # type: ignore[assignment]
+    """Counts what waits and what did not arrive, by state."""
     ListTemplates: _aio.UnaryUnaryMultiCallable[_notify_service_pb2.ListTemplatesRequest, _notify_service_pb2.ListTemplatesResponse]  # type: ignore[assignment]
     """Lists the templates by name, with the facts that each needs."""
 
@@ -130,6 +134,14 @@ class NotifyServiceServicer(metaclass=_abc_1.ABCMeta):
 
         INVALID_ARGUMENT `INVALID_PAGE_TOKEN`.
         """
+
+    @_abc_1.abstractmethod
+    def CountMessages(
+        self,
+        request: _notify_service_pb2.CountMessagesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_notify_service_pb2.CountMessagesResponse, _abc.Awaitable[_notify_service_pb2.CountMessagesResponse]]:
+        """Counts what waits and what did not arrive, by state."""
 
     @_abc_1.abstractmethod
     def ListTemplates(

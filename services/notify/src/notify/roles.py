@@ -12,5 +12,6 @@ TABLE: Table = {
     "NotifyService.SendMessages": frozenset({Role.INTAKE, Role.DISPATCHER, Role.SYSTEM}),
     "NotifyService.GetMessage": _OPERATOR_OR_SYSTEM,
     "NotifyService.ListMessages": _OPERATOR_OR_SYSTEM | {Role.INTAKE},  # for the payment's timeline
+    "NotifyService.CountMessages": _OPERATOR_OR_SYSTEM,
     "NotifyService.ListTemplates": _OPERATOR_OR_SYSTEM,
 }

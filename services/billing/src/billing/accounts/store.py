@@ -6,6 +6,7 @@ from datetime import date, datetime
 from typing import Any
 
 import sqlalchemy as sa
+from servicekit.phones import is_mobile
 from sqlalchemy import Connection
 
 from billing.accounts.rules import StoredCustomer, StoredIsp
@@ -14,6 +15,8 @@ from billing.payees.store import get_customers, get_isps
 from billing.schema import isp_credits, isp_wallet, isps, pppoe_users
 
 _c = pppoe_users.c
+# What most numbers look like, and nothing else does.
+_PLAIN_NUMBER = "^(254|0)[17][0-9]{8}$"
 _LISTED = sa.select(_c.id, _c.status, _c.last_reconnected_at).order_by(_c.id)
 
 
@@ -135,6 +138,13 @@ def list_customers(
 def count_paid_but_not_on(connection: Connection, today: date) -> int:
     """How many customers have paid beyond today and are not confirmed on."""
     return connection.execute(sa.select(sa.func.count()).where(*_paid_but_not_on(today))).scalar_one()
+
+
+def count_untellable(connection: Connection) -> int:
+    """How many customers have no mobile number on record. SQL leaves few for the one rule of what a number is."""
+    phone = sa.func.coalesce(_c.phone, "")
+    odd = connection.execute(sa.select(phone).where(~phone.regexp_match(_PLAIN_NUMBER))).scalars()
+    return sum(not is_mobile(written) for written in odd)
 
 
 def _paid_but_not_on(today: date) -> "tuple[sa.ColumnElement[bool], ...]":

@@ -1,6 +1,6 @@
 """Payments, timelines and tasks as they are on record. Pure."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -87,6 +87,27 @@ class Timeline:
 
 
 @dataclass(frozen=True, slots=True)
+class WaitingRouter:
+    """A router on which paid lines were tried in vain; `since`: when the first of them was paid for."""
+
+    router_id: int
+    name: str
+    lines: int
+    since: datetime
+    last_error: str
+
+
+@dataclass(frozen=True, slots=True)
+class TaskCounts:
+    """How many tasks are open or given up, and since when the longest of them is due, or was created."""
+
+    open: Mapping[TaskKind, int]
+    given_up: int
+    due_since: Mapping[TaskKind, datetime]
+    given_up_since: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
 class Waiting:
     """What waits for a person: how much of each, and since when."""
 
@@ -96,3 +117,5 @@ class Waiting:
     oldest_callback_time: datetime | None
     oldest_unmatched_time: datetime | None
     oldest_line_time: datetime | None
+    routers: Sequence[WaitingRouter]
+    untellable_customers: int

@@ -1,18 +1,18 @@
 """Reads back what became of payments and their tasks, and counts what waits for a person. Changes nothing."""
 
-from collections.abc import Mapping
-
 from servicekit.database import current_time, transact
 from sqlalchemy import Connection, Engine
 
 from billing import calendar
 from billing.accounts import store as accounts
 from billing.lookup import store
-from billing.lookup.rules import StoredPayment, Timeline, Waiting
+from billing.lookup.rules import StoredPayment, TaskCounts, Timeline, Waiting
 from billing.payments.errors import PaymentNotFound
 from billing.payments.rules import Outcome
 from billing.quarantine import store as quarantine
-from billing.tasks.rules import TaskKind, TaskState
+
+# A status is told of so many: those that are worst off.
+MOST_ROUTERS = 50
 
 
 def get_payment(engine: Engine, trans_id: str) -> Timeline:
@@ -49,11 +49,13 @@ def count_waiting(engine: Engine, *, count_lines: bool) -> Waiting:
             quarantine.oldest_open_time(connection),
             store.oldest_unmatched_time(connection),
             store.oldest_line_time(connection, now) if count_lines else None,
+            store.waiting_routers(connection, MOST_ROUTERS) if count_lines else (),
+            accounts.count_untellable(connection) if count_lines else 0,
         )
 
     return transact(engine, work)
 
 
-def count_tasks(engine: Engine) -> Mapping[tuple[TaskKind, TaskState], int]:
-    """How many tasks are open or given up, by (kind, state)."""
-    return transact(engine, store.count_tasks)
+def count_tasks(engine: Engine) -> TaskCounts:
+    """How many tasks are open or given up, and since when."""
+    return transact(engine, lambda connection: store.count_tasks(connection, current_time(connection)))

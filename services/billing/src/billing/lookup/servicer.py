@@ -5,7 +5,7 @@ from rejesha.billing.v1 import task_service_pb2 as task_pb
 from sqlalchemy import Engine
 
 from billing.lookup import service
-from billing.lookup.rules import Delivery, StoredEntry, StoredPayment, StoredTask
+from billing.lookup.rules import Delivery, StoredEntry, StoredPayment, StoredTask, WaitingRouter
 from billing.paging import last_id, next_token, page_size
 from billing.payments.rules import Outcome, UnmatchedReason
 from billing.tasks.rules import TaskState, handed_out
@@ -48,6 +48,18 @@ def count_waiting(engine: Engine, request: pb.CountWaitingRequest) -> pb.CountWa
         oldest_callback_time=waiting.oldest_callback_time,
         oldest_unmatched_time=waiting.oldest_unmatched_time,
         oldest_line_time=waiting.oldest_line_time,
+        waiting_routers=[_router(one) for one in waiting.routers],
+        untellable_customers=waiting.untellable_customers,
+    )
+
+
+def _router(waiting: WaitingRouter) -> pb.WaitingRouter:
+    return pb.WaitingRouter(
+        router_id=waiting.router_id,
+        router_name=waiting.name,
+        lines=waiting.lines,
+        oldest_line_time=waiting.since,
+        last_error=waiting.last_error,
     )
 
 

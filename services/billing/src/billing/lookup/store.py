@@ -7,7 +7,14 @@ import sqlalchemy as sa
 from servicekit.database import current_time
 from sqlalchemy import Connection
 
-from billing.lookup.rules import Delivery, StoredEntry, StoredPayment, StoredTask
+from billing.lookup.rules import (
+    Delivery,
+    StoredEntry,
+    StoredPayment,
+    StoredTask,
+    TaskCounts,
+    WaitingRouter,
+)
 from billing.notices.rules import Variant
 from billing.payments.rules import Outcome, UnmatchedReason
 from billing.schema import paybill_payments, payment_debug_log, payment_deliveries, tasks
@@ -110,14 +117,31 @@ def _task(row: "sa.Row[Any]", work: rules.Work, router_name: str, now: datetime)
     )  # fmt: skip
 
 
-def count_tasks(connection: Connection) -> dict[tuple[TaskKind, TaskState], int]:
-    """How many tasks are open or given up, by (kind, state)."""
-    states = (TaskState.OPEN, TaskState.GIVEN_UP)
-    query = sa.select(_t.kind, _t.state, sa.func.count().label("n")).where(_t.state.in_(states))
-    return {
-        (TaskKind(row.kind), TaskState(row.state)): row.n
-        for row in connection.execute(query.group_by(_t.kind, _t.state))
-    }
+def count_tasks(connection: Connection, now: datetime) -> TaskCounts:
+    """How many tasks are open, or given up though there is a point in them yet; the open ones from the index alone."""
+    of_each_kind = _t.kind.in_(list(TaskKind))  # without it the index, which begins with the kind, is read as a whole
+    is_open = sa.select(_t.kind, sa.func.count().label("n"), sa.func.min(_t.due_time).label("since"))
+    rows = connection.execute(is_open.where(of_each_kind, _t.state == TaskState.OPEN).group_by(_t.kind)).all()
+    given_up = sa.select(sa.func.count(), sa.func.min(_t.create_time))
+    useful = of_each_kind, _t.state == TaskState.GIVEN_UP, _t.expire_time > now
+    ((count, since),) = connection.execute(given_up.where(*useful))
+    return TaskCounts(
+        {TaskKind(row.kind): row.n for row in rows},
+        count,
+        {TaskKind(row.kind): row.since for row in rows if row.since <= now},
+        since,
+    )
+
+
+def waiting_routers(connection: Connection, limit: int) -> list[WaitingRouter]:
+    """The routers on which paid lines were tried in vain, those with most of them first."""
+    count = sa.func.count()
+    columns = _t.router_id, count, sa.func.min(_t.create_time), sa.func.max(_t.last_error)
+    failed = _t.kind == TaskKind.SET_ACCESS, _t.state == TaskState.OPEN, _t.failures > 0
+    query = sa.select(*columns).where(*failed).group_by(_t.router_id).order_by(count.desc(), _t.router_id).limit(limit)
+    rows = connection.execute(query).all()
+    names = router_names(connection, {row.router_id for row in rows})
+    return [WaitingRouter(id_, names.get(id_, ""), lines, since, error) for id_, lines, since, error in rows]
 
 
 def oldest_line_time(connection: Connection, now: datetime) -> datetime | None:

@@ -22,7 +22,7 @@ from billing.policy import Policy
 from billing.precedence import Precedence
 from billing.tasks import service
 from billing.tasks.errors import InvalidLease, InvalidReport, TasksBusy
-from billing.tasks.rules import AccessOutcome, Report, TaskFilter, TaskKind, TaskState, lessee
+from billing.tasks.rules import AccessOutcome, Report, TaskFilter, TaskKind, lessee
 
 MAX_REPORTS = 1000
 MAX_BUSY_ROUTERS = 1000
@@ -85,9 +85,12 @@ class TaskServicer(task_service_pb2_grpc.TaskServiceServicer):
     ) -> pb.GetTaskCountsResponse:
         counts = lookup.count_tasks(self._engine)
         return pb.GetTaskCountsResponse(
-            open_access_tasks=counts.get((TaskKind.SET_ACCESS, TaskState.OPEN), 0),
-            open_message_tasks=counts.get((TaskKind.SEND_MESSAGES, TaskState.OPEN), 0),
-            given_up_tasks=sum(n for (_, state), n in counts.items() if state == TaskState.GIVEN_UP),
+            open_access_tasks=counts.open.get(TaskKind.SET_ACCESS, 0),
+            open_message_tasks=counts.open.get(TaskKind.SEND_MESSAGES, 0),
+            given_up_tasks=counts.given_up,
+            oldest_access_due_time=counts.due_since.get(TaskKind.SET_ACCESS),
+            oldest_message_due_time=counts.due_since.get(TaskKind.SEND_MESSAGES),
+            oldest_given_up_time=counts.given_up_since,
         )
 
 

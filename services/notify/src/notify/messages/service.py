@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 
 import sqlalchemy as sa
 import structlog
@@ -12,7 +13,7 @@ from servicekit.rpc.errors import BatchTooLarge, InvalidPageToken
 from notify.messages import store
 from notify.messages.errors import InvalidMessage, InvalidMessageId, MessageNotFound
 from notify.messages.rules import Draft, MessageState, NewMessage, compose
-from notify.messages.store import Message
+from notify.messages.store import Message, StateCount
 
 MAX_BATCH = 1000
 _MESSAGE_ID = re.compile(r"[ -~]{1,100}")
@@ -122,6 +123,11 @@ def list_page(engine: sa.Engine, *, subject: str, state: str, size: int, token: 
     )
     more = len(found) > wanted
     return Page(found[:wanted], str(found[wanted - 1].id) if more else "")
+
+
+def count(engine: sa.Engine, ended_since: datetime | None) -> Sequence[StateCount]:
+    """What is due, and what ended without being sent since then."""
+    return transact(engine, lambda connection: store.count(connection, ended_since))
 
 
 def _read_token(token: str) -> int | None:

@@ -42,6 +42,15 @@ class NotifyServicer(pb_grpc.NotifyServiceServicer):
         )
         return pb.ListMessagesResponse(messages=map(_message, page.messages), next_page_token=page.next_token)
 
+    def CountMessages(
+        self, request: pb.CountMessagesRequest, context: grpc.ServicerContext
+    ) -> pb.CountMessagesResponse:
+        since = request.ended_since.ToDatetime(tzinfo=UTC) if request.HasField("ended_since") else None
+        counts = service.count(self._engine, since)
+        return pb.CountMessagesResponse(
+            counts=[pb.MessageCount(state=_STATES[one.state], count=one.count, oldest_time=one.since) for one in counts]
+        )
+
     def ListTemplates(
         self, request: pb.ListTemplatesRequest, context: grpc.ServicerContext
     ) -> pb.ListTemplatesResponse:

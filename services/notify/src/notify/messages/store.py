@@ -129,6 +129,29 @@ def waiting(connection: sa.Connection) -> Waiting:
     return Waiting(count, since, now)
 
 
+@dataclass(frozen=True, slots=True)
+class StateCount:
+    """How many messages are in a state, and since when the first of them is; of QUEUED: is due."""
+
+    state: MessageState
+    count: int
+    since: datetime
+
+
+# Sending one takes so long that SENDING waits for nobody; what is SENT is where it should be.
+_NOT_SENT = (MessageState.FAILED, MessageState.UNKNOWN, MessageState.EXPIRED)
+
+
+def count(connection: sa.Connection, ended_since: datetime | None) -> Sequence[StateCount]:
+    """What is due, and what ended without being sent: from the index alone; those ended at their due_time."""
+    due = sa.and_(_columns.state == MessageState.QUEUED, _columns.due_time <= clock())
+    since = _columns.due_time >= ended_since if ended_since else sa.true()
+    ended = sa.and_(_columns.state.in_(_NOT_SENT), since)
+    query = sa.select(_columns.state, sa.func.count(), sa.func.min(_columns.due_time)).where(sa.or_(due, ended))
+    rows = rows_within(connection, query.group_by(_columns.state), {}, seconds=_WAITING_SECONDS)
+    return [StateCount(MessageState(state), number, first) for state, number, first in rows]
+
+
 def _message(row: sa.Row[Any]) -> Message:
     values = row._asdict()
     return Message(**values | {"state": MessageState(values["state"])})
