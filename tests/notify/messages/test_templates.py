@@ -38,6 +38,10 @@ def test_only_messages_whose_double_does_less_harm_than_silence_are_sent_again()
         "customer_reconnected",
         "payments_waiting",
         "callbacks_rejected",
+        # money that is held
+        "unmatched_payment",
+        "unmatched_digest",
+        "unreadable_digest",
     }
 
 

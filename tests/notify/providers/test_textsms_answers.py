@@ -107,6 +107,24 @@ def test_any_answer_gives_one_outcome_for_each_message(status, body):
     assert len(read(status, body, batch)) == len(batch)
 
 
+@pytest.mark.parametrize("body", [b"<html>Payment Required</html>", b"", b'{"message": "Too Many Requests"}'])
+@pytest.mark.parametrize(
+    ("status", "kind"),
+    [
+        (402, OutcomeKind.LATER),
+        (429, OutcomeKind.LATER),
+        (503, OutcomeKind.BUSY),
+        # it may have been taken
+        *((status, OutcomeKind.UNKNOWN) for status in (200, 408, 500, 502, 504)),
+    ],
+)
+def test_a_call_that_its_http_status_turns_away_goes_again_later(status, kind, body):
+    for batch in ([sms(1)], [sms(1), sms(2)]):
+        outcomes = read(status, body, batch)
+        assert [outcome.kind for outcome in outcomes] == [kind] * len(batch)
+        assert str(status) in outcomes[0].detail
+
+
 def test_what_is_not_json_says_so_with_its_http_status():
     (outcome,) = read(502, b"<html>", [sms(1)])
     assert (outcome.kind, "502" in outcome.detail) == (OutcomeKind.UNKNOWN, True)

@@ -125,6 +125,25 @@ def test_an_answer_that_proves_nothing_is_unknown_and_only_harmless_doubles_go_o
     assert service.get(engine, "told").attempts == 2
 
 
+HELD = {"trans_id": "T1", "amount": "1,000.00", "name": "JOHN", "reference": "0949AX", "reason": "user not found"}
+
+
+@pytest.mark.parametrize("status", [402, 429, 503])
+def test_what_is_turned_away_for_now_is_sent_later_an_alert_of_held_money_above_all(engine, sms, make_provider, status):
+    service.accept(engine, no_wake, [Draft("held", PHONE, template="unmatched_payment", facts=HELD)])
+    accept(engine, "plain")
+    sending = sender(engine, make_provider())
+    sms.add_fault(Fault(kind="http_error", status=status, count=2))
+    for _ in range(2):
+        assert sending.send_due()
+        assert states(engine) == {"held": MessageState.QUEUED, "plain": MessageState.QUEUED}
+        assert sms.inbox() == []
+        make_due(engine)
+    assert sending.send_due()
+    assert states(engine) == {"held": MessageState.SENT, "plain": MessageState.SENT}
+    assert len(sms.inbox()) == 2
+
+
 def test_a_resend_that_works_ends_as_sent(sqlite_engine, sms, make_provider):
     accept(sqlite_engine, "told", template="customer_reconnected")
     sms.add_fault(Fault(kind="silence", count=1))

@@ -163,6 +163,7 @@ TEMPLATES = {
         "To the admins: a payment that nobody could be credited for.",
         'Unmatched payment {trans_id}: KES {amount} from {name} for "{reference}" ({reason}). '
         "The money is held until it is assigned.",
+        resend=True,
     ),
     "conflicting_payment": Template(
         "To the admins: a payment was delivered again with other content.",
@@ -199,6 +200,7 @@ TEMPLATES = {
         "To the admins: payments without a place that were not told one by one.",
         "{count} more payments could not be placed from {since} to {until}: KES {amount} in all, held until assigned. "
         "See: rejesha payment unmatched",
+        resend=True,
     ),
     "conflict_digest": Template(
         "To the admins: contradicting deliveries that were not told one by one.",
@@ -213,5 +215,6 @@ TEMPLATES = {
     "unreadable_digest": Template(
         "To the admins: callbacks that could not be read.",
         "{count} callbacks since {since} could not be read; there may be money in them. See: rejesha quarantine list",
+        resend=True,
     ),
 }

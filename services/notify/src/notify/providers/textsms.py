@@ -1,8 +1,8 @@
 """TextSMS over HTTP: sendsms for one message, sendbulk for up to 20, and what its answers mean.
 
 The credentials travel in the body and are never logged. The codes are the whole contract: HTTP statuses are
-undocumented, so a code in the body decides and the status speaks only where there is none. A result counts for a
-message only when it is certain whose it is.
+undocumented, so a code in the body decides and the status speaks only where there is none, and only those that say
+that nothing was taken. A result counts for a message only when it is certain whose it is.
 """
 
 import json
@@ -49,6 +49,13 @@ _KINDS = {
     4091: OutcomeKind.ACCOUNT_REFUSED,  # no partner id
     4092: OutcomeKind.ACCOUNT_REFUSED,  # no API key
     4093: OutcomeKind.REFUSED,  # details not found
+}
+
+# Without a code: what says by itself that the call was turned away before anybody looked at the messages.
+_STATUSES = {
+    402: OutcomeKind.LATER,  # payment required: until someone tops up
+    429: OutcomeKind.LATER,  # too many requests
+    503: OutcomeKind.BUSY,  # nobody behind the provider's door
 }
 
 
@@ -170,12 +177,16 @@ def read(status: int, body: bytes, batch: Sequence[Sms]) -> list[Outcome]:
     try:
         answer = json.loads(body)
     except ValueError:  # also UnicodeDecodeError
-        return _all(batch, OutcomeKind.UNKNOWN, f"HTTP {status}, and the answer is not JSON")
+        return _all(batch, _of_status(status), f"HTTP {status}, and the answer is not JSON")
     if isinstance(answer, dict) and isinstance(answer.get("responses"), list):
         return _each(batch, [result for result in answer["responses"] if isinstance(result, dict)])
     if isinstance(answer, dict) and _code(answer) is not None:
         return [_overall(answer, alone=len(batch) == 1)] * len(batch)
-    return _all(batch, OutcomeKind.UNKNOWN, f"HTTP {status}, and the answer has no response code")
+    return _all(batch, _of_status(status), f"HTTP {status}, and the answer has no response code")
+
+
+def _of_status(status: int) -> OutcomeKind:
+    return _STATUSES.get(status, OutcomeKind.UNKNOWN)
 
 
 def read_balance(status: int, body: bytes) -> float:
