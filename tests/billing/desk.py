@@ -200,6 +200,8 @@ class Desk:
             assert row.unmatched_reason
             assert (to_wallet, to_credits) == (0, 0)
             assert (row.isp_id, row.customer_id, row.assigned_reference) == (None, None, None)
+        elif row.outcome == "dismissed":
+            assert (to_wallet, to_credits, row.assigned_reference) == (0, 0, None)
         else:
             assert row.outcome in {
                 "customer_paid", "customer_partial", "sms_credits", "whatsapp_credits", "service_payment"

@@ -91,6 +91,7 @@ def test_every_command_works_beside_services_with_the_least_rights(running, reje
     rejesha("payment send-sample --account NOBODY --trans-id SAMPLE0002")
     assert "SAMPLE0001" in rejesha("payment list")
     assert "SAMPLE0002" in rejesha("payment unmatched")
+    rejesha("payment dismiss SAMPLE0002 --reason 'sent back' --by Asha")
     rejesha("payment assign SAMPLE0002 NYOTA1 --by Asha")
     rejesha("payment retry SAMPLE0001")
     (replayed, dismissed) = (one["callback_id"] for one in json.loads(rejesha("quarantine list --json"))["callbacks"])

@@ -2,6 +2,7 @@
 
 import pytest
 import sqlalchemy as sa
+from billing.held.service import dismiss
 from billing.payees.rules import Line
 from billing.payments.rules import Outcome
 from billing.schema import (
@@ -233,3 +234,19 @@ def test_a_package_that_is_not_set_is_named_until_it_is(desk):
         assert refusal(desk, **target)[0] == "PACKAGE_NOT_SET"
     desk.set_customer("5555ZZ", amount=100_000)
     assert desk.assign("A1", "5555ZZ").outcome is Outcome.CUSTOMER_PAID
+
+
+def test_a_dismissed_payment_credits_nobody_until_it_is_placed_after_all(desk, dispatcher):
+    assert held(desk, "HELLO")
+    receipt = dismiss(desk.engine, "A1", "Asha", "sent back")
+    assert (receipt.outcome, receipt.reason, receipt.repeated) == (Outcome.DISMISSED, None, False)
+    assert dismiss(desk.engine, "A1", "Asha", "again").repeated
+    assert desk.timeline("A1").count("PAYMENT_DISMISSED") == 1
+    assert desk.pay("A1", "HELLO").outcome is Outcome.DISMISSED  # M-Pesa again: as it stands now
+    desk.check_books()
+    assert desk.assign("A1", "0949AQ").outcome is Outcome.CUSTOMER_PAID
+    for trans_id, reason in (("A1", "PAYMENT_ALREADY_PLACED"), ("A2", "PAYMENT_NOT_FOUND")):
+        with pytest.raises(ServiceError) as refused:
+            dismiss(desk.engine, trans_id, "Asha", "too late")
+        assert refused.value.reason == reason
+    desk.check_books()

@@ -98,6 +98,10 @@ CASES = [
     held("a reference that is SQL", "' OR 1=1; DROP TABLE isps; --", "unknown_reference"),
     held("a reference in another alphabet", "Ωμέγα 😀", "unknown_reference"),
     held("a customer, but another's shortcode", "0949AQ", "unknown_shortcode", business_short_code="999999"),
+    held("a till's payment, which has no reference", "", "unknown_reference",
+         transaction_type="Customer Merchant Payment"),
+    held("a reversal that names a customer", "0949AQ", "reversal", transaction_type="Pay Bill Reversal"),
+    held("a reversal in capitals that names an ISP", "SMS001", "reversal", transaction_type="REVERSED"),
     held("an ISP, but no shortcode", "SMS001", "unknown_shortcode", business_short_code=""),
 ]  # fmt: skip
 

@@ -16,6 +16,10 @@ _BY_REASON = {
         "`{assign} {account}` names all who have it; then, of customers: `{assign} --customer ID`,"
         " of ISPs: `{assign} {account} --isp ISP`"
     ),
+    "reversal": (
+        "M-Pesa took money back, see its statement: `rejesha payment dismiss {code} --reason WHY`."
+        " If it is a payment after all: `{assign} ACCOUNT`"
+    ),
     "package_not_set": "Set the price of the customer's package, then: `{assign} {account}`",
 }
 
@@ -23,4 +27,6 @@ _BY_REASON = {
 def advice(code: str, reason: str, reference: str) -> str:
     """`code`: the payment's TransID; `reference`: what the payer typed, quoted for a shell where it must be."""
     sentence = _BY_REASON.get(reason, _WHOSE)
-    return sentence.format(assign=f"rejesha payment assign {code}", account=shlex.quote(reference.strip() or "ACCOUNT"))
+    return sentence.format(
+        code=code, assign=f"rejesha payment assign {code}", account=shlex.quote(reference.strip() or "ACCOUNT")
+    )

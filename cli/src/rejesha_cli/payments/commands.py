@@ -17,7 +17,7 @@ from rejesha_cli.money import parse_cents
 from rejesha_cli.payments.advice import advice
 from rejesha_cli.payments.arguments import CODE, with_code
 from rejesha_cli.payments.callback import sample
-from rejesha_cli.payments.held import assign
+from rejesha_cli.payments.held import assign, dismiss
 from rejesha_cli.payments.rules import Timeline
 from rejesha_cli.payments.views import show_timeline
 from rejesha_cli.records import Record, read_pages
@@ -78,9 +78,12 @@ def unmatched(connected: Connections, limit: int, as_json: bool) -> None:
     if not as_json:
         for reason, one in {str(one["unmatched_reason"]): one for one in reversed(found[0])}.items():
             remark(f"{_spaced(reason)}: {advice(one['trans_id'], reason, one['bill_ref_number'])}")
+    if found[0] and not as_json:
+        remark("Sent back to the payer, or no payment to us: `rejesha payment dismiss TRANSID --reason WHY`")
 
 
 payment.add_command(assign)
+payment.add_command(dismiss)
 
 
 @payment.command("retry")

@@ -1,7 +1,7 @@
-"""`rejesha payment assign`: what is done about payments that are held."""
+"""`rejesha payment assign`, `dismiss`: what is done about payments that are held."""
 
 import click
-from rejesha.billing.v1.payment_service_pb2 import AssignPaymentRequest
+from rejesha.billing.v1.payment_service_pb2 import AssignPaymentRequest, DismissPaymentRequest
 
 from rejesha_cli.context import Connections, with_author, with_connections, with_json
 from rejesha_cli.names import Names
@@ -51,3 +51,22 @@ def assign(  # noqa: PLR0913
     where = account or named or f"customer {customer}"
     say(f"{receipt['trans_id']} is placed on {where}: {receipt['outcome'].replace('_', ' ')}.")
     remark(f"`rejesha payment show {receipt['trans_id']}` tells how it goes on.")
+
+
+@click.command("dismiss")
+@with_code
+@click.option("--reason", required=True, help="Why nobody is credited: sent back to the payer, a reversal, …")
+@with_author
+@with_json
+@with_connections
+def dismiss(connected: Connections, code: str, reason: str, by: str, as_json: bool) -> None:
+    """Close an unmatched payment without crediting anybody: its money went back, or it was none.
+
+    Should that have been wrong, `rejesha payment assign` still places it.
+    """
+    request = DismissPaymentRequest(trans_id=code, dismissed_by=by, reason=reason)
+    receipt = record(connected.channels.payments.DismissPayment(request).receipt)
+    if as_json:
+        print_json(receipt)
+    else:
+        say(f"{code} is dismissed: nobody is credited.")

@@ -101,6 +101,7 @@ _OTHERS = {
     "whatsapp_credits": Verdict("good", "WhatsApp credits were bought."),
     "service_payment": Verdict("good", "It is in the ISP's wallet."),
     "predecessor": Verdict("good", "It was applied by the system before this one; more is not known of it."),
+    "dismissed": Verdict("good", "It was held, and closed without crediting anybody.", "The last entry says why."),
     "conflict": Verdict("bad", "It contradicts an earlier payment with this code; nothing was applied."),
 }
 

@@ -52,6 +52,8 @@ class _PaymentOutcomeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Paymen
     """Not recorded: another transaction holds a row that this payment needs. Nothing of it was stored; send it again.
     Only ever in the receipt of RecordPayments.
     """
+    PAYMENT_OUTCOME_DISMISSED: _PaymentOutcome.ValueType  # 11
+    """It was held, and an operator closed it without crediting anybody; the timeline says who and why."""
 
 class PaymentOutcome(_PaymentOutcome, metaclass=_PaymentOutcomeEnumTypeWrapper):
     """What became of a payment. A payment has exactly one outcome."""
@@ -80,6 +82,8 @@ PAYMENT_OUTCOME_DEFERRED: PaymentOutcome.ValueType  # 10
 """Not recorded: another transaction holds a row that this payment needs. Nothing of it was stored; send it again.
 Only ever in the receipt of RecordPayments.
 """
+PAYMENT_OUTCOME_DISMISSED: PaymentOutcome.ValueType  # 11
+"""It was held, and an operator closed it without crediting anybody; the timeline says who and why."""
 Global___PaymentOutcome: _TypeAlias = PaymentOutcome  # noqa: Y015
 
 class _UnmatchedReason:
@@ -102,6 +106,8 @@ class _UnmatchedReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Unmat
     """More than one customer, or more than one ISP, has this account."""
     UNMATCHED_REASON_PACKAGE_NOT_SET: _UnmatchedReason.ValueType  # 6
     """The customer's package has no amount, so full and partial cannot be told apart."""
+    UNMATCHED_REASON_REVERSAL: _UnmatchedReason.ValueType  # 8
+    """M-Pesa's TransactionType says that it is a reversal: money that was taken back, not paid."""
 
 class UnmatchedReason(_UnmatchedReason, metaclass=_UnmatchedReasonEnumTypeWrapper):
     """Why a payment could not be placed."""
@@ -120,6 +126,8 @@ UNMATCHED_REASON_AMBIGUOUS_REFERENCE: UnmatchedReason.ValueType  # 5
 """More than one customer, or more than one ISP, has this account."""
 UNMATCHED_REASON_PACKAGE_NOT_SET: UnmatchedReason.ValueType  # 6
 """The customer's package has no amount, so full and partial cannot be told apart."""
+UNMATCHED_REASON_REVERSAL: UnmatchedReason.ValueType  # 8
+"""M-Pesa's TransactionType says that it is a reversal: money that was taken back, not paid."""
 Global___UnmatchedReason: _TypeAlias = UnmatchedReason  # noqa: Y015
 
 @_typing.final
@@ -691,6 +699,60 @@ class AssignPaymentResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___AssignPaymentResponse: _TypeAlias = AssignPaymentResponse  # noqa: Y015
+
+@_typing.final
+class DismissPaymentRequest(_message.Message):
+    """Which payment to close, and why."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TRANS_ID_FIELD_NUMBER: _builtins.int
+    DISMISSED_BY_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    trans_id: _builtins.str
+    """The TransID of an unmatched payment."""
+    dismissed_by: _builtins.str
+    """Who says so; 1 to 100 characters."""
+    reason: _builtins.str
+    """Why, for whoever asks later; 1 to 255 characters."""
+    def __init__(
+        self,
+        *,
+        trans_id: _builtins.str = ...,
+        dismissed_by: _builtins.str = ...,
+        reason: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["dismissed_by", b"dismissed_by", "reason", b"reason", "trans_id", b"trans_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DismissPaymentRequest: _TypeAlias = DismissPaymentRequest  # noqa: Y015
+
+@_typing.final
+class DismissPaymentResponse(_message.Message):
+    """The outcome of closing it."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RECEIPT_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def receipt(self) -> Global___PaymentReceipt:
+        """The payment's receipt."""
+
+    def __init__(
+        self,
+        *,
+        receipt: Global___PaymentReceipt | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["receipt", b"receipt"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["receipt", b"receipt"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DismissPaymentResponse: _TypeAlias = DismissPaymentResponse  # noqa: Y015
 
 @_typing.final
 class CountWaitingRequest(_message.Message):

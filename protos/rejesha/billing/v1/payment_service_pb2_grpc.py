@@ -63,6 +63,11 @@ class PaymentServiceStub:
                 request_serializer=rejesha_dot_billing_dot_v1_dot_payment__service__pb2.AssignPaymentRequest.SerializeToString,
                 response_deserializer=rejesha_dot_billing_dot_v1_dot_payment__service__pb2.AssignPaymentResponse.FromString,
                 _registered_method=True)
+        self.DismissPayment = channel.unary_unary(
+                '/rejesha.billing.v1.PaymentService/DismissPayment',
+                request_serializer=rejesha_dot_billing_dot_v1_dot_payment__service__pb2.DismissPaymentRequest.SerializeToString,
+                response_deserializer=rejesha_dot_billing_dot_v1_dot_payment__service__pb2.DismissPaymentResponse.FromString,
+                _registered_method=True)
         self.CountWaiting = channel.unary_unary(
                 '/rejesha.billing.v1.PaymentService/CountWaiting',
                 request_serializer=rejesha_dot_billing_dot_v1_dot_payment__service__pb2.CountWaitingRequest.SerializeToString,
@@ -133,6 +138,16 @@ class PaymentServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def DismissPayment(self, request, context):
+        """Closes an unmatched payment without crediting anybody: its money went back to the payer, or it was none.
+        AssignPayment still places it, should that have been wrong. May be repeated.
+
+        NOT_FOUND `PAYMENT_NOT_FOUND`; FAILED_PRECONDITION `PAYMENT_ALREADY_PLACED`.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def CountWaiting(self, request, context):
         """Counts what waits for a person.
         """
@@ -167,6 +182,11 @@ def add_PaymentServiceServicer_to_server(servicer, server):
                     servicer.AssignPayment,
                     request_deserializer=rejesha_dot_billing_dot_v1_dot_payment__service__pb2.AssignPaymentRequest.FromString,
                     response_serializer=rejesha_dot_billing_dot_v1_dot_payment__service__pb2.AssignPaymentResponse.SerializeToString,
+            ),
+            'DismissPayment': grpc.unary_unary_rpc_method_handler(
+                    servicer.DismissPayment,
+                    request_deserializer=rejesha_dot_billing_dot_v1_dot_payment__service__pb2.DismissPaymentRequest.FromString,
+                    response_serializer=rejesha_dot_billing_dot_v1_dot_payment__service__pb2.DismissPaymentResponse.SerializeToString,
             ),
             'CountWaiting': grpc.unary_unary_rpc_method_handler(
                     servicer.CountWaiting,
@@ -313,6 +333,33 @@ class PaymentService:
             '/rejesha.billing.v1.PaymentService/AssignPayment',
             rejesha_dot_billing_dot_v1_dot_payment__service__pb2.AssignPaymentRequest.SerializeToString,
             rejesha_dot_billing_dot_v1_dot_payment__service__pb2.AssignPaymentResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DismissPayment(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/rejesha.billing.v1.PaymentService/DismissPayment',
+            rejesha_dot_billing_dot_v1_dot_payment__service__pb2.DismissPaymentRequest.SerializeToString,
+            rejesha_dot_billing_dot_v1_dot_payment__service__pb2.DismissPaymentResponse.FromString,
             options,
             channel_credentials,
             insecure,

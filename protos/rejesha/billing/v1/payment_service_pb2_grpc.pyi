@@ -73,6 +73,12 @@ class PaymentServiceStub:
     (the message names them), `CUSTOMER_WITHOUT_ISP` when `isp_id` must say who gets the money,
     `PACKAGE_NOT_SET` when the customer's package has no amount.
     """
+    DismissPayment: _grpc.UnaryUnaryMultiCallable[_payment_service_pb2.DismissPaymentRequest, _payment_service_pb2.DismissPaymentResponse]
+    """Closes an unmatched payment without crediting anybody: its money went back to the payer, or it was none.
+    AssignPayment still places it, should that have been wrong. May be repeated.
+
+    NOT_FOUND `PAYMENT_NOT_FOUND`; FAILED_PRECONDITION `PAYMENT_ALREADY_PLACED`.
+    """
     CountWaiting: _grpc.UnaryUnaryMultiCallable[_payment_service_pb2.CountWaitingRequest, _payment_service_pb2.CountWaitingResponse]
     """Counts what waits for a person."""
 
@@ -120,6 +126,12 @@ class PaymentServiceAsyncStub(PaymentServiceStub):
     stays held: `ACCOUNT_NOT_FOUND` when the account leads nowhere, `ACCOUNT_AMBIGUOUS` when several have it
     (the message names them), `CUSTOMER_WITHOUT_ISP` when `isp_id` must say who gets the money,
     `PACKAGE_NOT_SET` when the customer's package has no amount.
+    """
+    DismissPayment: _aio.UnaryUnaryMultiCallable[_payment_service_pb2.DismissPaymentRequest, _payment_service_pb2.DismissPaymentResponse]  # type: ignore[assignment]
+    """Closes an unmatched payment without crediting anybody: its money went back to the payer, or it was none.
+    AssignPayment still places it, should that have been wrong. May be repeated.
+
+    NOT_FOUND `PAYMENT_NOT_FOUND`; FAILED_PRECONDITION `PAYMENT_ALREADY_PLACED`.
     """
     CountWaiting: _aio.UnaryUnaryMultiCallable[_payment_service_pb2.CountWaitingRequest, _payment_service_pb2.CountWaitingResponse]  # type: ignore[assignment]
     """Counts what waits for a person."""
@@ -195,6 +207,18 @@ class PaymentServiceServicer(metaclass=_abc_1.ABCMeta):
         stays held: `ACCOUNT_NOT_FOUND` when the account leads nowhere, `ACCOUNT_AMBIGUOUS` when several have it
         (the message names them), `CUSTOMER_WITHOUT_ISP` when `isp_id` must say who gets the money,
         `PACKAGE_NOT_SET` when the customer's package has no amount.
+        """
+
+    @_abc_1.abstractmethod
+    def DismissPayment(
+        self,
+        request: _payment_service_pb2.DismissPaymentRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_payment_service_pb2.DismissPaymentResponse, _abc.Awaitable[_payment_service_pb2.DismissPaymentResponse]]:
+        """Closes an unmatched payment without crediting anybody: its money went back to the payer, or it was none.
+        AssignPayment still places it, should that have been wrong. May be repeated.
+
+        NOT_FOUND `PAYMENT_NOT_FOUND`; FAILED_PRECONDITION `PAYMENT_ALREADY_PLACED`.
         """
 
     @_abc_1.abstractmethod

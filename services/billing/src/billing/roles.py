@@ -10,6 +10,7 @@ TABLE: Table = {
     "PaymentService.GetPayment": _INTAKE,  # for the payment's timeline
     "PaymentService.ListPayments": _OPERATOR,
     "PaymentService.AssignPayment": _OPERATOR,
+    "PaymentService.DismissPayment": _OPERATOR,
     "PaymentService.CountWaiting": _INTAKE | _OPERATOR,
     "QuarantineService.QuarantineCallbacks": _INTAKE,
     "QuarantineService.GetQuarantinedCallback": _INTAKE | _OPERATOR,  # the intake replays them

@@ -3,6 +3,7 @@
 import grpc
 from rejesha.billing.v1 import payment_service_pb2 as pb
 
+from billing.held import service
 from billing.payments import assignment
 from billing.payments.assignment import Target
 from billing.payments.errors import InvalidPayment
@@ -24,3 +25,12 @@ class HeldPaymentServicer(PaymentServicer):
         trans_id = trans_id_of(request.trans_id)
         receipt = assignment.assign(self._engine, self._policy, trans_id, target, assigned_by)
         return pb.AssignPaymentResponse(receipt=receipt_of(receipt))
+
+    def DismissPayment(
+        self, request: pb.DismissPaymentRequest, context: grpc.ServicerContext
+    ) -> pb.DismissPaymentResponse:
+        dismissed_by, reason = request.dismissed_by.strip(), request.reason.strip()
+        if not 1 <= len(dismissed_by) <= 100 or not 1 <= len(reason) <= 255:
+            raise InvalidPayment("dismissed_by: 1 to 100 characters; reason: 1 to 255")
+        receipt = service.dismiss(self._engine, trans_id_of(request.trans_id), dismissed_by, reason)
+        return pb.DismissPaymentResponse(receipt=receipt_of(receipt))

@@ -20,7 +20,7 @@ from billing.payees import store as payees
 from billing.payees.rules import Customer, Isp, IspAccount, Payees
 from billing.payments import errors
 from billing.payments import store as payments
-from billing.payments.rules import Outcome, Payment, Receipt, UnmatchedReason, normalise
+from billing.payments.rules import HELD, Payment, Receipt, UnmatchedReason, normalise
 from billing.payments.service import apply
 from billing.payments.settlement import Settlement, of_customer, settle
 from billing.policy import Policy
@@ -47,7 +47,7 @@ class Target:
 
 
 def assign(engine: Engine, policy: Policy, trans_id: str, target: Target, assigned_by: str) -> Receipt:
-    """Place an unmatched payment; the same assignment again answers the same receipt.
+    """Place an unmatched or dismissed payment; the same assignment again answers the same receipt.
 
     Raises PaymentNotFound, PaymentAlreadyPlaced, and AccountNotFound, AccountAmbiguous, CustomerWithoutIsp or
     PackageNotSet when the payment has to stay held.
@@ -59,7 +59,7 @@ def _assign(connection: Connection, policy: Policy, trans_id: str, target: Targe
     stored = lookup.get_payment(connection, trans_id, lock=True)
     if stored is None:
         raise errors.PaymentNotFound(f"no payment {trans_id}")
-    if stored.outcome is not Outcome.UNMATCHED:
+    if stored.outcome not in HELD:
         if target.is_of(stored):
             return stored.receipt()
         raise errors.PaymentAlreadyPlaced(f"payment {trans_id} is placed already: {stored.outcome}")

@@ -30,11 +30,16 @@ class Outcome(StrEnum):
     CONFLICT = "conflict"  # of a delivery, never of a stored payment
     QUARANTINED = "quarantined"  # likewise
     DEFERRED = "deferred"  # likewise: nothing is stored, it is to be sent again
+    DISMISSED = "dismissed"  # was held, and closed without crediting anybody
 
     @classmethod
     def of_row(cls, word: str | None) -> "Outcome":
         """The outcome of a stored payment; those of the predecessor have none."""
         return cls(word) if word else cls.PREDECESSOR
+
+
+# Nobody was credited: an operator may still say who is.
+HELD = (Outcome.UNMATCHED, Outcome.DISMISSED)
 
 
 class UnmatchedReason(StrEnum):
@@ -46,6 +51,7 @@ class UnmatchedReason(StrEnum):
     UNKNOWN_SHORTCODE = "unknown_shortcode"
     AMBIGUOUS_REFERENCE = "ambiguous_reference"
     PACKAGE_NOT_SET = "package_not_set"
+    REVERSAL = "reversal"
 
     @classmethod
     def of_row(cls, word: str | None) -> "UnmatchedReason | None":

@@ -62,6 +62,8 @@ def settle_new(payment: Payment, payees: Payees, shortcodes: AbstractSet[str], t
     """Decide what a payment does as it came in. `shortcodes` are ours; with none named (the sandbox) every one is."""
     if shortcodes and payment.business_short_code.strip() not in shortcodes:
         return _held(payment, UnmatchedReason.UNKNOWN_SHORTCODE)
+    if "revers" in payment.transaction_type.lower():  # M-Pesa took that money back from somebody
+        return _held(payment, UnmatchedReason.REVERSAL)
     return settle(payment, payment.bill_ref_number, payees, today)
 
 

@@ -10,7 +10,7 @@ from servicekit.database import clock
 from servicekit.writes import Writes
 from sqlalchemy import Connection
 
-from billing.payments.rules import Content, Outcome, Payment, Receipt, TimelineEntry, UnmatchedReason
+from billing.payments.rules import HELD, Content, Outcome, Payment, Receipt, TimelineEntry, UnmatchedReason
 from billing.payments.settlement import Settlement
 from billing.schema import paybill_payments, payment_debug_log, payment_deliveries, user_transactions_in
 
@@ -85,10 +85,8 @@ def _outcome(settled: Settlement) -> dict[str, Any]:
 
 
 def place(connection: Connection, settled: Settlement, reference: str) -> None:
-    """Turn an unmatched payment into a placed one."""
-    unmatched = sa.update(paybill_payments).where(
-        _p.trans_key == settled.payment.trans_id, _p.outcome == Outcome.UNMATCHED
-    )
+    """Turn a held payment into a placed one."""
+    unmatched = sa.update(paybill_payments).where(_p.trans_key == settled.payment.trans_id, _p.outcome.in_(HELD))
     connection.execute(unmatched.values(assigned_reference=reference, **_outcome(settled)))
 
 

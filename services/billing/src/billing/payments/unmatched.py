@@ -21,6 +21,7 @@ _WHY_UNMATCHED = {
     UnmatchedReason.ISP_NOT_FOUND: "leads to no ISP",
     UnmatchedReason.UNKNOWN_SHORTCODE: "was paid to a shortcode that is not ours",
     UnmatchedReason.AMBIGUOUS_REFERENCE: "is the account of more than one",
+    UnmatchedReason.REVERSAL: "is named by a reversal, which pays nothing",
     UnmatchedReason.PACKAGE_NOT_SET: "belongs to a customer whose package has no amount",
 }
 

@@ -1,0 +1,34 @@
+"""What operators do about held payments, beside placing them: see payments.assignment."""
+
+from dataclasses import replace
+
+from servicekit.database import current_time, transact
+from servicekit.writes import together
+from sqlalchemy import Connection, Engine
+
+from billing.held import store
+from billing.lookup import store as lookup
+from billing.payments import store as payments
+from billing.payments.errors import PaymentAlreadyPlaced, PaymentNotFound
+from billing.payments.rules import Outcome, Receipt, TimelineEntry
+
+
+def dismiss(engine: Engine, trans_id: str, dismissed_by: str, why: str) -> Receipt:
+    """Close an unmatched payment without crediting anybody. Raises PaymentNotFound, PaymentAlreadyPlaced."""
+
+    def work(connection: Connection) -> Receipt:
+        stored = lookup.get_payment(connection, trans_id, lock=True)
+        if stored is None:
+            raise PaymentNotFound(f"no payment {trans_id}")
+        if stored.outcome is Outcome.DISMISSED:
+            return stored.receipt()
+        if stored.outcome is not Outcome.UNMATCHED:
+            raise PaymentAlreadyPlaced(f"payment {trans_id} is placed already: {stored.outcome}")
+        store.dismiss(connection, trans_id)
+        facts = {"dismissed_by": dismissed_by, "reason": why, "was": stored.reason}
+        entry = TimelineEntry(trans_id, "PAYMENT_DISMISSED", f"Closed by {dismissed_by}, nobody credited: {why}", facts)
+        with together(connection) as writes:
+            payments.insert_timeline(writes, [entry], current_time(connection))
+        return replace(stored.receipt(), outcome=Outcome.DISMISSED, reason=None, repeated=False)
+
+    return transact(engine, work)
