@@ -75,7 +75,7 @@ def test_lists_are_read_page_by_page_up_to_the_limit(installation, billing):
 
 
 def test_those_who_paid_and_are_not_on_are_listed(installation, billing):
-    facts = {"next_payment_date": "2099-01-01", "username": "u1", "router_id": 1}
+    facts = {"next_payment_date": "2099-01-01", "router_id": 1}
     billing.add_customers("0001AA", status=account.CUSTOMER_STATUS_ACTIVE, **facts)
     billing.add_customers("0002AA", status=account.CUSTOMER_STATUS_INACTIVE, **facts)
     billing.add_customers("0003AA", **facts | {"next_payment_date": "2020-01-01"})

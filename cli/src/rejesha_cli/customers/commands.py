@@ -8,7 +8,6 @@ from rejesha.billing.v1.account_service_pb2 import (
     CreateCustomersRequest,
     Customer,
     CustomerStatus,
-    GetCustomerRequest,
     ListCustomersRequest,
 )
 
@@ -22,7 +21,7 @@ from rejesha_cli.context import (
     with_json,
     with_limit,
 )
-from rejesha_cli.customers import imports
+from rejesha_cli.customers import changes, imports
 from rejesha_cli.errors import CommandFailed
 from rejesha_cli.imports.service import run_import
 from rejesha_cli.money import parse_cents
@@ -41,12 +40,17 @@ COLUMNS = (
     Column("Username", "username"),
     Column("Phone", "phone"),
     Column("Last on", "last_reconnect_time", moment),
+    Column("Closed", "close_time", moment),
 )
 
 
 @click.group(help="Customers of the ISPs.")
 def customer() -> None:
     """Only holds its commands."""
+
+
+for _change in (changes.update, changes.close, changes.reopen, changes.history):
+    customer.add_command(_change)
 
 
 @customer.command("add")
@@ -127,9 +131,9 @@ def list_customers(connected: Connections, *, isp: str, paid_but_not_on: bool, l
 @with_json
 @with_connections
 def show(connected: Connections, account: str, as_json: bool) -> None:
-    """Show one customer. Case and spaces of ACCOUNT do not matter."""
+    """Show one customer. Case and spaces of ACCOUNT do not matter; id:12 is the customer of that id."""
     channels = connected.channels
-    found = record(channels.accounts.GetCustomer(GetCustomerRequest(account_name=account)).customer)
+    found = record(changes.get(channels, account))
     if as_json:
         print_json(found)
     else:

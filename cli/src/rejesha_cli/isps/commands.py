@@ -8,9 +8,9 @@ from rejesha.billing.v1.account_service_pb2 import CreateIspRequest, Isp, ListIs
 
 from rejesha_cli.context import PHONE, Connections, with_connections, with_dry_run, with_file, with_json
 from rejesha_cli.imports.service import run_import
-from rejesha_cli.isps import imports
+from rejesha_cli.isps import changes, imports
 from rejesha_cli.records import record
-from rejesha_cli.tables import Column, money, print_json, say, show_list
+from rejesha_cli.tables import Column, moment, money, print_json, say, show_list
 
 COLUMNS = (
     Column("Id", "isp_id"),
@@ -22,12 +22,17 @@ COLUMNS = (
     Column("Wallet KES", "wallet", money),
     Column("SMS credits", "sms_credits"),
     Column("WhatsApp credits", "whatsapp_credits"),
+    Column("Closed", "close_time", moment),
 )
 
 
 @click.group(help="Internet providers.")
 def isp() -> None:
     """Only holds its commands."""
+
+
+for _change in (changes.update, changes.close, changes.reopen, changes.history):
+    isp.add_command(_change)
 
 
 @isp.command("add")

@@ -22,10 +22,11 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from google.protobuf import field_mask_pb2 as google_dot_protobuf_dot_field__mask__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n(rejesha/billing/v1/account_service.proto\x12\x12rejesha.billing.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xc4\x01\n\x03Isp\x12\x0e\n\x06isp_id\x18\x01 \x01(\x03\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x13\n\x0bsms_account\x18\x03 \x01(\t\x12\x12\n\nwa_account\x18\x04 \x01(\t\x12\x1a\n\x12pay_account_number\x18\x05 \x01(\t\x12\x15\n\rcontact_phone\x18\x06 \x01(\t\x12\x14\n\x0cwallet_cents\x18\x07 \x01(\x03\x12\x13\n\x0bsms_credits\x18\x08 \x01(\x03\x12\x18\n\x10whatsapp_credits\x18\t \x01(\x03\"O\n\x10\x43reateIspRequest\x12$\n\x03isp\x18\x01 \x01(\x0b\x32\x17.rejesha.billing.v1.Isp\x12\x15\n\rvalidate_only\x18\x02 \x01(\x08\"9\n\x11\x43reateIspResponse\x12$\n\x03isp\x18\x01 \x01(\x0b\x32\x17.rejesha.billing.v1.Isp\"\x11\n\x0fListIspsRequest\"9\n\x10ListIspsResponse\x12%\n\x04isps\x18\x01 \x03(\x0b\x32\x17.rejesha.billing.v1.Isp\"\xab\x02\n\x08\x43ustomer\x12\x13\n\x0b\x63ustomer_id\x18\x01 \x01(\x03\x12\x11\n\tfull_name\x18\x02 \x01(\t\x12\x10\n\x08username\x18\x03 \x01(\t\x12\x14\n\x0c\x61\x63\x63ount_name\x18\x04 \x01(\t\x12\x15\n\rpackage_cents\x18\x05 \x01(\x03\x12\x11\n\trouter_id\x18\x06 \x01(\x03\x12\x0e\n\x06isp_id\x18\x07 \x01(\x03\x12\r\n\x05phone\x18\x08 \x01(\t\x12\x19\n\x11next_payment_date\x18\t \x01(\t\x12\x32\n\x06status\x18\n \x01(\x0e\x32\".rejesha.billing.v1.CustomerStatus\x12\x37\n\x13last_reconnect_time\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"`\n\x16\x43reateCustomersRequest\x12/\n\tcustomers\x18\x01 \x03(\x0b\x32\x1c.rejesha.billing.v1.Customer\x12\x15\n\rvalidate_only\x18\x02 \x01(\x08\"M\n\x14\x43reateCustomerResult\x12\x13\n\x0b\x63ustomer_id\x18\x01 \x01(\x03\x12\x11\n\tunchanged\x18\x02 \x01(\x08\x12\r\n\x05\x65rror\x18\x03 \x01(\t\"T\n\x17\x43reateCustomersResponse\x12\x39\n\x07results\x18\x01 \x03(\x0b\x32(.rejesha.billing.v1.CreateCustomerResult\"*\n\x12GetCustomerRequest\x12\x14\n\x0c\x61\x63\x63ount_name\x18\x01 \x01(\t\"E\n\x13GetCustomerResponse\x12.\n\x08\x63ustomer\x18\x01 \x01(\x0b\x32\x1c.rejesha.billing.v1.Customer\"f\n\x14ListCustomersRequest\x12\x0e\n\x06isp_id\x18\x01 \x01(\x03\x12\x17\n\x0fpaid_but_not_on\x18\x02 \x01(\x08\x12\x11\n\tpage_size\x18\x03 \x01(\x05\x12\x12\n\npage_token\x18\x04 \x01(\t\"a\n\x15ListCustomersResponse\x12/\n\tcustomers\x18\x01 \x03(\x0b\x32\x1c.rejesha.billing.v1.Customer\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t*k\n\x0e\x43ustomerStatus\x12\x1f\n\x1b\x43USTOMER_STATUS_UNSPECIFIED\x10\x00\x12\x1a\n\x16\x43USTOMER_STATUS_ACTIVE\x10\x01\x12\x1c\n\x18\x43USTOMER_STATUS_INACTIVE\x10\x02\x32\x87\x04\n\x0e\x41\x63\x63ountService\x12X\n\tCreateIsp\x12$.rejesha.billing.v1.CreateIspRequest\x1a%.rejesha.billing.v1.CreateIspResponse\x12Z\n\x08ListIsps\x12#.rejesha.billing.v1.ListIspsRequest\x1a$.rejesha.billing.v1.ListIspsResponse\"\x03\x90\x02\x01\x12o\n\x0f\x43reateCustomers\x12*.rejesha.billing.v1.CreateCustomersRequest\x1a+.rejesha.billing.v1.CreateCustomersResponse\"\x03\x90\x02\x02\x12\x63\n\x0bGetCustomer\x12&.rejesha.billing.v1.GetCustomerRequest\x1a\'.rejesha.billing.v1.GetCustomerResponse\"\x03\x90\x02\x01\x12i\n\rListCustomers\x12(.rejesha.billing.v1.ListCustomersRequest\x1a).rejesha.billing.v1.ListCustomersResponse\"\x03\x90\x02\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n(rejesha/billing/v1/account_service.proto\x12\x12rejesha.billing.v1\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x84\x02\n\x03Isp\x12\x0e\n\x06isp_id\x18\x01 \x01(\x03\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x13\n\x0bsms_account\x18\x03 \x01(\t\x12\x12\n\nwa_account\x18\x04 \x01(\t\x12\x1a\n\x12pay_account_number\x18\x05 \x01(\t\x12\x15\n\rcontact_phone\x18\x06 \x01(\t\x12\x14\n\x0cwallet_cents\x18\x07 \x01(\x03\x12\x13\n\x0bsms_credits\x18\x08 \x01(\x03\x12\x18\n\x10whatsapp_credits\x18\t \x01(\x03\x12\x0e\n\x06\x63losed\x18\n \x01(\x08\x12.\n\nclose_time\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"O\n\x10\x43reateIspRequest\x12$\n\x03isp\x18\x01 \x01(\x0b\x32\x17.rejesha.billing.v1.Isp\x12\x15\n\rvalidate_only\x18\x02 \x01(\x08\"9\n\x11\x43reateIspResponse\x12$\n\x03isp\x18\x01 \x01(\x0b\x32\x17.rejesha.billing.v1.Isp\"\x11\n\x0fListIspsRequest\"9\n\x10ListIspsResponse\x12%\n\x04isps\x18\x01 \x03(\x0b\x32\x17.rejesha.billing.v1.Isp\"\xeb\x02\n\x08\x43ustomer\x12\x13\n\x0b\x63ustomer_id\x18\x01 \x01(\x03\x12\x11\n\tfull_name\x18\x02 \x01(\t\x12\x10\n\x08username\x18\x03 \x01(\t\x12\x14\n\x0c\x61\x63\x63ount_name\x18\x04 \x01(\t\x12\x15\n\rpackage_cents\x18\x05 \x01(\x03\x12\x11\n\trouter_id\x18\x06 \x01(\x03\x12\x0e\n\x06isp_id\x18\x07 \x01(\x03\x12\r\n\x05phone\x18\x08 \x01(\t\x12\x19\n\x11next_payment_date\x18\t \x01(\t\x12\x32\n\x06status\x18\n \x01(\x0e\x32\".rejesha.billing.v1.CustomerStatus\x12\x37\n\x13last_reconnect_time\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0e\n\x06\x63losed\x18\x0c \x01(\x08\x12.\n\nclose_time\x18\r \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"`\n\x16\x43reateCustomersRequest\x12/\n\tcustomers\x18\x01 \x03(\x0b\x32\x1c.rejesha.billing.v1.Customer\x12\x15\n\rvalidate_only\x18\x02 \x01(\x08\"M\n\x14\x43reateCustomerResult\x12\x13\n\x0b\x63ustomer_id\x18\x01 \x01(\x03\x12\x11\n\tunchanged\x18\x02 \x01(\x08\x12\r\n\x05\x65rror\x18\x03 \x01(\t\"T\n\x17\x43reateCustomersResponse\x12\x39\n\x07results\x18\x01 \x03(\x0b\x32(.rejesha.billing.v1.CreateCustomerResult\";\n\x0b\x46ieldChange\x12\r\n\x05\x66ield\x18\x01 \x01(\t\x12\x0e\n\x06\x62\x65\x66ore\x18\x02 \x01(\t\x12\r\n\x05\x61\x66ter\x18\x03 \x01(\t\"\x9f\x01\n\x10UpdateIspRequest\x12$\n\x03isp\x18\x01 \x01(\x0b\x32\x17.rejesha.billing.v1.Isp\x12/\n\x0bupdate_mask\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.FieldMask\x12\r\n\x05\x61\x63tor\x18\x03 \x01(\t\x12\x0e\n\x06reason\x18\x04 \x01(\t\x12\x15\n\rvalidate_only\x18\x05 \x01(\x08\"k\n\x11UpdateIspResponse\x12$\n\x03isp\x18\x01 \x01(\x0b\x32\x17.rejesha.billing.v1.Isp\x12\x30\n\x07\x63hanges\x18\x02 \x03(\x0b\x32\x1f.rejesha.billing.v1.FieldChange\"\x97\x01\n\x0e\x43ustomerUpdate\x12\x13\n\x0b\x63ustomer_id\x18\x01 \x01(\x03\x12\x0f\n\x07\x61\x63\x63ount\x18\x02 \x01(\t\x12.\n\x08\x63ustomer\x18\x03 \x01(\x0b\x32\x1c.rejesha.billing.v1.Customer\x12/\n\x0bupdate_mask\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.FieldMask\"\x83\x01\n\x16UpdateCustomersRequest\x12\x33\n\x07updates\x18\x01 \x03(\x0b\x32\".rejesha.billing.v1.CustomerUpdate\x12\r\n\x05\x61\x63tor\x18\x02 \x01(\t\x12\x0e\n\x06reason\x18\x03 \x01(\t\x12\x15\n\rvalidate_only\x18\x04 \x01(\x08\"\x81\x01\n\x14UpdateCustomerResult\x12\x13\n\x0b\x63ustomer_id\x18\x01 \x01(\x03\x12\x30\n\x07\x63hanges\x18\x02 \x03(\x0b\x32\x1f.rejesha.billing.v1.FieldChange\x12\r\n\x05\x65rror\x18\x03 \x01(\t\x12\x13\n\x0bline_shared\x18\x04 \x01(\x08\"T\n\x17UpdateCustomersResponse\x12\x39\n\x07results\x18\x01 \x03(\x0b\x32(.rejesha.billing.v1.UpdateCustomerResult\"\xa3\x01\n\rAccountChange\x12\x11\n\tchange_id\x18\x01 \x01(\x03\x12/\n\x06\x63hange\x18\x02 \x01(\x0b\x32\x1f.rejesha.billing.v1.FieldChange\x12\r\n\x05\x61\x63tor\x18\x03 \x01(\t\x12\x0e\n\x06reason\x18\x04 \x01(\t\x12/\n\x0b\x63reate_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"m\n\x12ListChangesRequest\x12\x10\n\x06isp_id\x18\x01 \x01(\x03H\x00\x12\x15\n\x0b\x63ustomer_id\x18\x02 \x01(\x03H\x00\x12\x11\n\tpage_size\x18\x03 \x01(\x05\x12\x12\n\npage_token\x18\x04 \x01(\tB\x07\n\x05whose\"b\n\x13ListChangesResponse\x12\x32\n\x07\x63hanges\x18\x01 \x03(\x0b\x32!.rejesha.billing.v1.AccountChange\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"?\n\x12GetCustomerRequest\x12\x14\n\x0c\x61\x63\x63ount_name\x18\x01 \x01(\t\x12\x13\n\x0b\x63ustomer_id\x18\x02 \x01(\x03\"E\n\x13GetCustomerResponse\x12.\n\x08\x63ustomer\x18\x01 \x01(\x0b\x32\x1c.rejesha.billing.v1.Customer\"f\n\x14ListCustomersRequest\x12\x0e\n\x06isp_id\x18\x01 \x01(\x03\x12\x17\n\x0fpaid_but_not_on\x18\x02 \x01(\x08\x12\x11\n\tpage_size\x18\x03 \x01(\x05\x12\x12\n\npage_token\x18\x04 \x01(\t\"a\n\x15ListCustomersResponse\x12/\n\tcustomers\x18\x01 \x03(\x0b\x32\x1c.rejesha.billing.v1.Customer\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t*k\n\x0e\x43ustomerStatus\x12\x1f\n\x1b\x43USTOMER_STATUS_UNSPECIFIED\x10\x00\x12\x1a\n\x16\x43USTOMER_STATUS_ACTIVE\x10\x01\x12\x1c\n\x18\x43USTOMER_STATUS_INACTIVE\x10\x02\x32\xbc\x06\n\x0e\x41\x63\x63ountService\x12X\n\tCreateIsp\x12$.rejesha.billing.v1.CreateIspRequest\x1a%.rejesha.billing.v1.CreateIspResponse\x12Z\n\x08ListIsps\x12#.rejesha.billing.v1.ListIspsRequest\x1a$.rejesha.billing.v1.ListIspsResponse\"\x03\x90\x02\x01\x12o\n\x0f\x43reateCustomers\x12*.rejesha.billing.v1.CreateCustomersRequest\x1a+.rejesha.billing.v1.CreateCustomersResponse\"\x03\x90\x02\x02\x12]\n\tUpdateIsp\x12$.rejesha.billing.v1.UpdateIspRequest\x1a%.rejesha.billing.v1.UpdateIspResponse\"\x03\x90\x02\x02\x12o\n\x0fUpdateCustomers\x12*.rejesha.billing.v1.UpdateCustomersRequest\x1a+.rejesha.billing.v1.UpdateCustomersResponse\"\x03\x90\x02\x02\x12\x63\n\x0bListChanges\x12&.rejesha.billing.v1.ListChangesRequest\x1a\'.rejesha.billing.v1.ListChangesResponse\"\x03\x90\x02\x01\x12\x63\n\x0bGetCustomer\x12&.rejesha.billing.v1.GetCustomerRequest\x1a\'.rejesha.billing.v1.GetCustomerResponse\"\x03\x90\x02\x01\x12i\n\rListCustomers\x12(.rejesha.billing.v1.ListCustomersRequest\x1a).rejesha.billing.v1.ListCustomersResponse\"\x03\x90\x02\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -36,38 +37,64 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_ACCOUNTSERVICE'].methods_by_name['ListIsps']._serialized_options = b'\220\002\001'
   _globals['_ACCOUNTSERVICE'].methods_by_name['CreateCustomers']._loaded_options = None
   _globals['_ACCOUNTSERVICE'].methods_by_name['CreateCustomers']._serialized_options = b'\220\002\002'
+  _globals['_ACCOUNTSERVICE'].methods_by_name['UpdateIsp']._loaded_options = None
+  _globals['_ACCOUNTSERVICE'].methods_by_name['UpdateIsp']._serialized_options = b'\220\002\002'
+  _globals['_ACCOUNTSERVICE'].methods_by_name['UpdateCustomers']._loaded_options = None
+  _globals['_ACCOUNTSERVICE'].methods_by_name['UpdateCustomers']._serialized_options = b'\220\002\002'
+  _globals['_ACCOUNTSERVICE'].methods_by_name['ListChanges']._loaded_options = None
+  _globals['_ACCOUNTSERVICE'].methods_by_name['ListChanges']._serialized_options = b'\220\002\001'
   _globals['_ACCOUNTSERVICE'].methods_by_name['GetCustomer']._loaded_options = None
   _globals['_ACCOUNTSERVICE'].methods_by_name['GetCustomer']._serialized_options = b'\220\002\001'
   _globals['_ACCOUNTSERVICE'].methods_by_name['ListCustomers']._loaded_options = None
   _globals['_ACCOUNTSERVICE'].methods_by_name['ListCustomers']._serialized_options = b'\220\002\001'
-  _globals['_CUSTOMERSTATUS']._serialized_start=1397
-  _globals['_CUSTOMERSTATUS']._serialized_end=1504
-  _globals['_ISP']._serialized_start=98
-  _globals['_ISP']._serialized_end=294
-  _globals['_CREATEISPREQUEST']._serialized_start=296
-  _globals['_CREATEISPREQUEST']._serialized_end=375
-  _globals['_CREATEISPRESPONSE']._serialized_start=377
-  _globals['_CREATEISPRESPONSE']._serialized_end=434
-  _globals['_LISTISPSREQUEST']._serialized_start=436
-  _globals['_LISTISPSREQUEST']._serialized_end=453
-  _globals['_LISTISPSRESPONSE']._serialized_start=455
-  _globals['_LISTISPSRESPONSE']._serialized_end=512
-  _globals['_CUSTOMER']._serialized_start=515
-  _globals['_CUSTOMER']._serialized_end=814
-  _globals['_CREATECUSTOMERSREQUEST']._serialized_start=816
-  _globals['_CREATECUSTOMERSREQUEST']._serialized_end=912
-  _globals['_CREATECUSTOMERRESULT']._serialized_start=914
-  _globals['_CREATECUSTOMERRESULT']._serialized_end=991
-  _globals['_CREATECUSTOMERSRESPONSE']._serialized_start=993
-  _globals['_CREATECUSTOMERSRESPONSE']._serialized_end=1077
-  _globals['_GETCUSTOMERREQUEST']._serialized_start=1079
-  _globals['_GETCUSTOMERREQUEST']._serialized_end=1121
-  _globals['_GETCUSTOMERRESPONSE']._serialized_start=1123
-  _globals['_GETCUSTOMERRESPONSE']._serialized_end=1192
-  _globals['_LISTCUSTOMERSREQUEST']._serialized_start=1194
-  _globals['_LISTCUSTOMERSREQUEST']._serialized_end=1296
-  _globals['_LISTCUSTOMERSRESPONSE']._serialized_start=1298
-  _globals['_LISTCUSTOMERSRESPONSE']._serialized_end=1395
-  _globals['_ACCOUNTSERVICE']._serialized_start=1507
-  _globals['_ACCOUNTSERVICE']._serialized_end=2026
+  _globals['_CUSTOMERSTATUS']._serialized_start=2795
+  _globals['_CUSTOMERSTATUS']._serialized_end=2902
+  _globals['_ISP']._serialized_start=132
+  _globals['_ISP']._serialized_end=392
+  _globals['_CREATEISPREQUEST']._serialized_start=394
+  _globals['_CREATEISPREQUEST']._serialized_end=473
+  _globals['_CREATEISPRESPONSE']._serialized_start=475
+  _globals['_CREATEISPRESPONSE']._serialized_end=532
+  _globals['_LISTISPSREQUEST']._serialized_start=534
+  _globals['_LISTISPSREQUEST']._serialized_end=551
+  _globals['_LISTISPSRESPONSE']._serialized_start=553
+  _globals['_LISTISPSRESPONSE']._serialized_end=610
+  _globals['_CUSTOMER']._serialized_start=613
+  _globals['_CUSTOMER']._serialized_end=976
+  _globals['_CREATECUSTOMERSREQUEST']._serialized_start=978
+  _globals['_CREATECUSTOMERSREQUEST']._serialized_end=1074
+  _globals['_CREATECUSTOMERRESULT']._serialized_start=1076
+  _globals['_CREATECUSTOMERRESULT']._serialized_end=1153
+  _globals['_CREATECUSTOMERSRESPONSE']._serialized_start=1155
+  _globals['_CREATECUSTOMERSRESPONSE']._serialized_end=1239
+  _globals['_FIELDCHANGE']._serialized_start=1241
+  _globals['_FIELDCHANGE']._serialized_end=1300
+  _globals['_UPDATEISPREQUEST']._serialized_start=1303
+  _globals['_UPDATEISPREQUEST']._serialized_end=1462
+  _globals['_UPDATEISPRESPONSE']._serialized_start=1464
+  _globals['_UPDATEISPRESPONSE']._serialized_end=1571
+  _globals['_CUSTOMERUPDATE']._serialized_start=1574
+  _globals['_CUSTOMERUPDATE']._serialized_end=1725
+  _globals['_UPDATECUSTOMERSREQUEST']._serialized_start=1728
+  _globals['_UPDATECUSTOMERSREQUEST']._serialized_end=1859
+  _globals['_UPDATECUSTOMERRESULT']._serialized_start=1862
+  _globals['_UPDATECUSTOMERRESULT']._serialized_end=1991
+  _globals['_UPDATECUSTOMERSRESPONSE']._serialized_start=1993
+  _globals['_UPDATECUSTOMERSRESPONSE']._serialized_end=2077
+  _globals['_ACCOUNTCHANGE']._serialized_start=2080
+  _globals['_ACCOUNTCHANGE']._serialized_end=2243
+  _globals['_LISTCHANGESREQUEST']._serialized_start=2245
+  _globals['_LISTCHANGESREQUEST']._serialized_end=2354
+  _globals['_LISTCHANGESRESPONSE']._serialized_start=2356
+  _globals['_LISTCHANGESRESPONSE']._serialized_end=2454
+  _globals['_GETCUSTOMERREQUEST']._serialized_start=2456
+  _globals['_GETCUSTOMERREQUEST']._serialized_end=2519
+  _globals['_GETCUSTOMERRESPONSE']._serialized_start=2521
+  _globals['_GETCUSTOMERRESPONSE']._serialized_end=2590
+  _globals['_LISTCUSTOMERSREQUEST']._serialized_start=2592
+  _globals['_LISTCUSTOMERSREQUEST']._serialized_end=2694
+  _globals['_LISTCUSTOMERSRESPONSE']._serialized_start=2696
+  _globals['_LISTCUSTOMERSRESPONSE']._serialized_end=2793
+  _globals['_ACCOUNTSERVICE']._serialized_start=2905
+  _globals['_ACCOUNTSERVICE']._serialized_end=3733
 # @@protoc_insertion_point(module_scope)

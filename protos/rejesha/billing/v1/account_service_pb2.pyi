@@ -5,6 +5,7 @@ Who pays and who is paid: ISPs and their customers."""
 
 from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
+from google.protobuf import field_mask_pb2 as _field_mask_pb2
 from google.protobuf import message as _message
 import datetime as _datetime
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
@@ -60,6 +61,8 @@ class Isp(_message.Message):
     WALLET_CENTS_FIELD_NUMBER: _builtins.int
     SMS_CREDITS_FIELD_NUMBER: _builtins.int
     WHATSAPP_CREDITS_FIELD_NUMBER: _builtins.int
+    CLOSED_FIELD_NUMBER: _builtins.int
+    CLOSE_TIME_FIELD_NUMBER: _builtins.int
     isp_id: _builtins.int
     """On creation the wanted id, 1 to 1,000,000,000, as other records know this ISP; 0: billing chooses."""
     name: _builtins.str
@@ -78,6 +81,12 @@ class Isp(_message.Message):
     """Read only: SMS credits left."""
     whatsapp_credits: _builtins.int
     """Read only: WhatsApp credits left."""
+    closed: _builtins.bool
+    """Ignored on creation."""
+    @_builtins.property
+    def close_time(self) -> _timestamp_pb2.Timestamp:
+        """Read only: since when it is closed."""
+
     def __init__(
         self,
         *,
@@ -90,10 +99,12 @@ class Isp(_message.Message):
         wallet_cents: _builtins.int = ...,
         sms_credits: _builtins.int = ...,
         whatsapp_credits: _builtins.int = ...,
+        closed: _builtins.bool = ...,
+        close_time: _datetime.datetime | _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["close_time", b"close_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["contact_phone", b"contact_phone", "isp_id", b"isp_id", "name", b"name", "pay_account_number", b"pay_account_number", "sms_account", b"sms_account", "sms_credits", b"sms_credits", "wa_account", b"wa_account", "wallet_cents", b"wallet_cents", "whatsapp_credits", b"whatsapp_credits"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["close_time", b"close_time", "closed", b"closed", "contact_phone", b"contact_phone", "isp_id", b"isp_id", "name", b"name", "pay_account_number", b"pay_account_number", "sms_account", b"sms_account", "sms_credits", b"sms_credits", "wa_account", b"wa_account", "wallet_cents", b"wallet_cents", "whatsapp_credits", b"whatsapp_credits"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -209,6 +220,8 @@ class Customer(_message.Message):
     NEXT_PAYMENT_DATE_FIELD_NUMBER: _builtins.int
     STATUS_FIELD_NUMBER: _builtins.int
     LAST_RECONNECT_TIME_FIELD_NUMBER: _builtins.int
+    CLOSED_FIELD_NUMBER: _builtins.int
+    CLOSE_TIME_FIELD_NUMBER: _builtins.int
     customer_id: _builtins.int
     """On creation the wanted id, 1 to 1,000,000,000; 0: billing chooses."""
     full_name: _builtins.str
@@ -229,9 +242,15 @@ class Customer(_message.Message):
     """The day until which the line is paid, YYYY-MM-DD; empty when never set."""
     status: Global___CustomerStatus.ValueType
     """Read only, except on creation."""
+    closed: _builtins.bool
+    """Ignored on creation."""
     @_builtins.property
     def last_reconnect_time(self) -> _timestamp_pb2.Timestamp:
         """Read only: when a router last confirmed a reconnection."""
+
+    @_builtins.property
+    def close_time(self) -> _timestamp_pb2.Timestamp:
+        """Read only: since when the account is closed."""
 
     def __init__(
         self,
@@ -247,10 +266,12 @@ class Customer(_message.Message):
         next_payment_date: _builtins.str = ...,
         status: Global___CustomerStatus.ValueType = ...,
         last_reconnect_time: _datetime.datetime | _timestamp_pb2.Timestamp | None = ...,
+        closed: _builtins.bool = ...,
+        close_time: _datetime.datetime | _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["last_reconnect_time", b"last_reconnect_time"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["close_time", b"close_time", "last_reconnect_time", b"last_reconnect_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["account_name", b"account_name", "customer_id", b"customer_id", "full_name", b"full_name", "isp_id", b"isp_id", "last_reconnect_time", b"last_reconnect_time", "next_payment_date", b"next_payment_date", "package_cents", b"package_cents", "phone", b"phone", "router_id", b"router_id", "status", b"status", "username", b"username"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["account_name", b"account_name", "close_time", b"close_time", "closed", b"closed", "customer_id", b"customer_id", "full_name", b"full_name", "isp_id", b"isp_id", "last_reconnect_time", b"last_reconnect_time", "next_payment_date", b"next_payment_date", "package_cents", b"package_cents", "phone", b"phone", "router_id", b"router_id", "status", b"status", "username", b"username"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -339,22 +360,370 @@ class CreateCustomersResponse(_message.Message):
 Global___CreateCustomersResponse: _TypeAlias = CreateCustomersResponse  # noqa: Y015
 
 @_typing.final
+class FieldChange(_message.Message):
+    """One field, as it was and as it is; the values are text for people, empty for none."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    FIELD_FIELD_NUMBER: _builtins.int
+    BEFORE_FIELD_NUMBER: _builtins.int
+    AFTER_FIELD_NUMBER: _builtins.int
+    field: _builtins.str
+    """The field's name in Isp or Customer; `package` for `package_cents`, in shillings."""
+    before: _builtins.str
+    """What was."""
+    after: _builtins.str
+    """What is."""
+    def __init__(
+        self,
+        *,
+        field: _builtins.str = ...,
+        before: _builtins.str = ...,
+        after: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["after", b"after", "before", b"before", "field", b"field"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___FieldChange: _TypeAlias = FieldChange  # noqa: Y015
+
+@_typing.final
+class UpdateIspRequest(_message.Message):
+    """How to change an ISP."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ISP_FIELD_NUMBER: _builtins.int
+    UPDATE_MASK_FIELD_NUMBER: _builtins.int
+    ACTOR_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    VALIDATE_ONLY_FIELD_NUMBER: _builtins.int
+    actor: _builtins.str
+    """Who changes it; 1 to 100 characters."""
+    reason: _builtins.str
+    """Why; required to close, at most 255 characters."""
+    validate_only: _builtins.bool
+    """True to only say what would change."""
+    @_builtins.property
+    def isp(self) -> Global___Isp:
+        """The ISP, by its `isp_id`, and the new values."""
+
+    @_builtins.property
+    def update_mask(self) -> _field_mask_pb2.FieldMask:
+        """Which fields to change: name, sms_account, wa_account, pay_account_number, contact_phone, closed."""
+
+    def __init__(
+        self,
+        *,
+        isp: Global___Isp | None = ...,
+        update_mask: _field_mask_pb2.FieldMask | None = ...,
+        actor: _builtins.str = ...,
+        reason: _builtins.str = ...,
+        validate_only: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["isp", b"isp", "update_mask", b"update_mask"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "isp", b"isp", "reason", b"reason", "update_mask", b"update_mask", "validate_only", b"validate_only"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___UpdateIspRequest: _TypeAlias = UpdateIspRequest  # noqa: Y015
+
+@_typing.final
+class UpdateIspResponse(_message.Message):
+    """The ISP, and what was changed."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ISP_FIELD_NUMBER: _builtins.int
+    CHANGES_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def isp(self) -> Global___Isp:
+        """As it is now."""
+
+    @_builtins.property
+    def changes(self) -> _containers.RepeatedCompositeFieldContainer[Global___FieldChange]:
+        """What was changed; empty when all was so already."""
+
+    def __init__(
+        self,
+        *,
+        isp: Global___Isp | None = ...,
+        changes: _abc.Iterable[Global___FieldChange] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["isp", b"isp"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["changes", b"changes", "isp", b"isp"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___UpdateIspResponse: _TypeAlias = UpdateIspResponse  # noqa: Y015
+
+@_typing.final
+class CustomerUpdate(_message.Message):
+    """How to change one customer."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CUSTOMER_ID_FIELD_NUMBER: _builtins.int
+    ACCOUNT_FIELD_NUMBER: _builtins.int
+    CUSTOMER_FIELD_NUMBER: _builtins.int
+    UPDATE_MASK_FIELD_NUMBER: _builtins.int
+    customer_id: _builtins.int
+    """Which customer, by id; 0: by `account`."""
+    account: _builtins.str
+    """Which customer, by the account as it is now; must be one customer's only."""
+    @_builtins.property
+    def customer(self) -> Global___Customer:
+        """The new values."""
+
+    @_builtins.property
+    def update_mask(self) -> _field_mask_pb2.FieldMask:
+        """Which fields to change: account_name, full_name, username, package_cents, router_id, isp_id, phone,
+        next_payment_date, closed.
+        """
+
+    def __init__(
+        self,
+        *,
+        customer_id: _builtins.int = ...,
+        account: _builtins.str = ...,
+        customer: Global___Customer | None = ...,
+        update_mask: _field_mask_pb2.FieldMask | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["customer", b"customer", "update_mask", b"update_mask"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["account", b"account", "customer", b"customer", "customer_id", b"customer_id", "update_mask", b"update_mask"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CustomerUpdate: _TypeAlias = CustomerUpdate  # noqa: Y015
+
+@_typing.final
+class UpdateCustomersRequest(_message.Message):
+    """Customers to change."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    UPDATES_FIELD_NUMBER: _builtins.int
+    ACTOR_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    VALIDATE_ONLY_FIELD_NUMBER: _builtins.int
+    actor: _builtins.str
+    """Who changes them; 1 to 100 characters."""
+    reason: _builtins.str
+    """Why; required where a due date is changed or a customer is closed, at most 255 characters."""
+    validate_only: _builtins.bool
+    """True to only say what would change."""
+    @_builtins.property
+    def updates(self) -> _containers.RepeatedCompositeFieldContainer[Global___CustomerUpdate]:
+        """1 to 1000 updates."""
+
+    def __init__(
+        self,
+        *,
+        updates: _abc.Iterable[Global___CustomerUpdate] | None = ...,
+        actor: _builtins.str = ...,
+        reason: _builtins.str = ...,
+        validate_only: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "reason", b"reason", "updates", b"updates", "validate_only", b"validate_only"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___UpdateCustomersRequest: _TypeAlias = UpdateCustomersRequest  # noqa: Y015
+
+@_typing.final
+class UpdateCustomerResult(_message.Message):
+    """How changing one customer went."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CUSTOMER_ID_FIELD_NUMBER: _builtins.int
+    CHANGES_FIELD_NUMBER: _builtins.int
+    ERROR_FIELD_NUMBER: _builtins.int
+    LINE_SHARED_FIELD_NUMBER: _builtins.int
+    customer_id: _builtins.int
+    """The customer's id; 0 when none was found."""
+    error: _builtins.str
+    """What is wrong with the update; empty when nothing is."""
+    line_shared: _builtins.bool
+    """Another customer, who is not closed, has the same username on the same router."""
+    @_builtins.property
+    def changes(self) -> _containers.RepeatedCompositeFieldContainer[Global___FieldChange]:
+        """What was changed; empty when all was so already."""
+
+    def __init__(
+        self,
+        *,
+        customer_id: _builtins.int = ...,
+        changes: _abc.Iterable[Global___FieldChange] | None = ...,
+        error: _builtins.str = ...,
+        line_shared: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["changes", b"changes", "customer_id", b"customer_id", "error", b"error", "line_shared", b"line_shared"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___UpdateCustomerResult: _TypeAlias = UpdateCustomerResult  # noqa: Y015
+
+@_typing.final
+class UpdateCustomersResponse(_message.Message):
+    """How changing the customers went."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RESULTS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def results(self) -> _containers.RepeatedCompositeFieldContainer[Global___UpdateCustomerResult]:
+        """One for each update of the request, in its order."""
+
+    def __init__(
+        self,
+        *,
+        results: _abc.Iterable[Global___UpdateCustomerResult] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["results", b"results"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___UpdateCustomersResponse: _TypeAlias = UpdateCustomersResponse  # noqa: Y015
+
+@_typing.final
+class AccountChange(_message.Message):
+    """A change that was made."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CHANGE_ID_FIELD_NUMBER: _builtins.int
+    CHANGE_FIELD_NUMBER: _builtins.int
+    ACTOR_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    CREATE_TIME_FIELD_NUMBER: _builtins.int
+    change_id: _builtins.int
+    """Rises with time."""
+    actor: _builtins.str
+    """Who changed it."""
+    reason: _builtins.str
+    """Why; may be empty."""
+    @_builtins.property
+    def change(self) -> Global___FieldChange:
+        """What was changed."""
+
+    @_builtins.property
+    def create_time(self) -> _timestamp_pb2.Timestamp:
+        """When."""
+
+    def __init__(
+        self,
+        *,
+        change_id: _builtins.int = ...,
+        change: Global___FieldChange | None = ...,
+        actor: _builtins.str = ...,
+        reason: _builtins.str = ...,
+        create_time: _datetime.datetime | _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["change", b"change", "create_time", b"create_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "change", b"change", "change_id", b"change_id", "create_time", b"create_time", "reason", b"reason"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AccountChange: _TypeAlias = AccountChange  # noqa: Y015
+
+@_typing.final
+class ListChangesRequest(_message.Message):
+    """Whose changes to list."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ISP_ID_FIELD_NUMBER: _builtins.int
+    CUSTOMER_ID_FIELD_NUMBER: _builtins.int
+    PAGE_SIZE_FIELD_NUMBER: _builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    isp_id: _builtins.int
+    """An ISP."""
+    customer_id: _builtins.int
+    """A customer."""
+    page_size: _builtins.int
+    """At most so many, 1 to 500; 0 means 50."""
+    page_token: _builtins.str
+    """From an earlier answer; empty for the first page."""
+    def __init__(
+        self,
+        *,
+        isp_id: _builtins.int = ...,
+        customer_id: _builtins.int = ...,
+        page_size: _builtins.int = ...,
+        page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["customer_id", b"customer_id", "isp_id", b"isp_id", "whose", b"whose"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["customer_id", b"customer_id", "isp_id", b"isp_id", "page_size", b"page_size", "page_token", b"page_token", "whose", b"whose"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType_whose: _TypeAlias = _typing.Literal["isp_id", "customer_id"]  # noqa: Y015
+    _WhichOneofArgType_whose: _TypeAlias = _typing.Literal["whose", b"whose"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_whose) -> _WhichOneofReturnType_whose | None: ...
+
+Global___ListChangesRequest: _TypeAlias = ListChangesRequest  # noqa: Y015
+
+@_typing.final
+class ListChangesResponse(_message.Message):
+    """A page of changes."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CHANGES_FIELD_NUMBER: _builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    next_page_token: _builtins.str
+    """Ask again with it for the next page; empty on the last one."""
+    @_builtins.property
+    def changes(self) -> _containers.RepeatedCompositeFieldContainer[Global___AccountChange]:
+        """Newest first."""
+
+    def __init__(
+        self,
+        *,
+        changes: _abc.Iterable[Global___AccountChange] | None = ...,
+        next_page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["changes", b"changes", "next_page_token", b"next_page_token"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListChangesResponse: _TypeAlias = ListChangesResponse  # noqa: Y015
+
+@_typing.final
 class GetCustomerRequest(_message.Message):
     """Names a customer."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
     ACCOUNT_NAME_FIELD_NUMBER: _builtins.int
+    CUSTOMER_ID_FIELD_NUMBER: _builtins.int
     account_name: _builtins.str
-    """The account; case and spaces are ignored."""
+    """The account; case and spaces are ignored. Of several customers with it, the first who is not closed."""
+    customer_id: _builtins.int
+    """The id instead; 0: the account says who."""
     def __init__(
         self,
         *,
         account_name: _builtins.str = ...,
+        customer_id: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["account_name", b"account_name"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["account_name", b"account_name", "customer_id", b"customer_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

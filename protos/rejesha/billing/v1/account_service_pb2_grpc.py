@@ -50,6 +50,21 @@ class AccountServiceStub:
                 request_serializer=rejesha_dot_billing_dot_v1_dot_account__service__pb2.CreateCustomersRequest.SerializeToString,
                 response_deserializer=rejesha_dot_billing_dot_v1_dot_account__service__pb2.CreateCustomersResponse.FromString,
                 _registered_method=True)
+        self.UpdateIsp = channel.unary_unary(
+                '/rejesha.billing.v1.AccountService/UpdateIsp',
+                request_serializer=rejesha_dot_billing_dot_v1_dot_account__service__pb2.UpdateIspRequest.SerializeToString,
+                response_deserializer=rejesha_dot_billing_dot_v1_dot_account__service__pb2.UpdateIspResponse.FromString,
+                _registered_method=True)
+        self.UpdateCustomers = channel.unary_unary(
+                '/rejesha.billing.v1.AccountService/UpdateCustomers',
+                request_serializer=rejesha_dot_billing_dot_v1_dot_account__service__pb2.UpdateCustomersRequest.SerializeToString,
+                response_deserializer=rejesha_dot_billing_dot_v1_dot_account__service__pb2.UpdateCustomersResponse.FromString,
+                _registered_method=True)
+        self.ListChanges = channel.unary_unary(
+                '/rejesha.billing.v1.AccountService/ListChanges',
+                request_serializer=rejesha_dot_billing_dot_v1_dot_account__service__pb2.ListChangesRequest.SerializeToString,
+                response_deserializer=rejesha_dot_billing_dot_v1_dot_account__service__pb2.ListChangesResponse.FromString,
+                _registered_method=True)
         self.GetCustomer = channel.unary_unary(
                 '/rejesha.billing.v1.AccountService/GetCustomer',
                 request_serializer=rejesha_dot_billing_dot_v1_dot_account__service__pb2.GetCustomerRequest.SerializeToString,
@@ -99,6 +114,47 @@ class AccountServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def UpdateIsp(self, request, context):
+        """Changes an ISP, or with `validate_only` says what would change; closes it and opens it again. Checked as at creation;
+        each change is kept with what was before.
+
+        While an ISP is closed, payments to its accounts and to its customers' are held (`ACCOUNT_CLOSED`) and its customers'
+        lines are not switched on. Its wallet, its credits and its customers' records stay as they are.
+
+        May be repeated: what is so already is no change.
+
+        NOT_FOUND `ISP_NOT_FOUND`; INVALID_ARGUMENT `INVALID_ISP`; ALREADY_EXISTS `ACCOUNT_TAKEN`.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def UpdateCustomers(self, request, context):
+        """Changes customers, or with `validate_only` says what would change; closes them and opens them again. Checked as at
+        creation; each change is kept with what was before. Good updates are made even when others are bad; every update gets
+        its own result.
+
+        A reconnection that waits, or was given up, goes on with the line and the due date that are on record then. While a
+        customer is closed, payments to the account are held (`ACCOUNT_CLOSED`) and the line is not switched on. Closing
+        switches nothing off, and does not free the account; it frees the username.
+
+        May be repeated: what is so already is no change.
+
+        INVALID_ARGUMENT `BATCH_TOO_LARGE`.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListChanges(self, request, context):
+        """Lists what was changed on an ISP or on a customer, newest first.
+
+        INVALID_ARGUMENT `INVALID_PAGE_TOKEN`.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def GetCustomer(self, request, context):
         """Gets one customer.
 
@@ -134,6 +190,21 @@ def add_AccountServiceServicer_to_server(servicer, server):
                     servicer.CreateCustomers,
                     request_deserializer=rejesha_dot_billing_dot_v1_dot_account__service__pb2.CreateCustomersRequest.FromString,
                     response_serializer=rejesha_dot_billing_dot_v1_dot_account__service__pb2.CreateCustomersResponse.SerializeToString,
+            ),
+            'UpdateIsp': grpc.unary_unary_rpc_method_handler(
+                    servicer.UpdateIsp,
+                    request_deserializer=rejesha_dot_billing_dot_v1_dot_account__service__pb2.UpdateIspRequest.FromString,
+                    response_serializer=rejesha_dot_billing_dot_v1_dot_account__service__pb2.UpdateIspResponse.SerializeToString,
+            ),
+            'UpdateCustomers': grpc.unary_unary_rpc_method_handler(
+                    servicer.UpdateCustomers,
+                    request_deserializer=rejesha_dot_billing_dot_v1_dot_account__service__pb2.UpdateCustomersRequest.FromString,
+                    response_serializer=rejesha_dot_billing_dot_v1_dot_account__service__pb2.UpdateCustomersResponse.SerializeToString,
+            ),
+            'ListChanges': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListChanges,
+                    request_deserializer=rejesha_dot_billing_dot_v1_dot_account__service__pb2.ListChangesRequest.FromString,
+                    response_serializer=rejesha_dot_billing_dot_v1_dot_account__service__pb2.ListChangesResponse.SerializeToString,
             ),
             'GetCustomer': grpc.unary_unary_rpc_method_handler(
                     servicer.GetCustomer,
@@ -228,6 +299,87 @@ class AccountService:
             '/rejesha.billing.v1.AccountService/CreateCustomers',
             rejesha_dot_billing_dot_v1_dot_account__service__pb2.CreateCustomersRequest.SerializeToString,
             rejesha_dot_billing_dot_v1_dot_account__service__pb2.CreateCustomersResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def UpdateIsp(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/rejesha.billing.v1.AccountService/UpdateIsp',
+            rejesha_dot_billing_dot_v1_dot_account__service__pb2.UpdateIspRequest.SerializeToString,
+            rejesha_dot_billing_dot_v1_dot_account__service__pb2.UpdateIspResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def UpdateCustomers(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/rejesha.billing.v1.AccountService/UpdateCustomers',
+            rejesha_dot_billing_dot_v1_dot_account__service__pb2.UpdateCustomersRequest.SerializeToString,
+            rejesha_dot_billing_dot_v1_dot_account__service__pb2.UpdateCustomersResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListChanges(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/rejesha.billing.v1.AccountService/ListChanges',
+            rejesha_dot_billing_dot_v1_dot_account__service__pb2.ListChangesRequest.SerializeToString,
+            rejesha_dot_billing_dot_v1_dot_account__service__pb2.ListChangesResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -53,6 +53,35 @@ class AccountServiceStub:
 
     INVALID_ARGUMENT `BATCH_TOO_LARGE`.
     """
+    UpdateIsp: _grpc.UnaryUnaryMultiCallable[_account_service_pb2.UpdateIspRequest, _account_service_pb2.UpdateIspResponse]
+    """Changes an ISP, or with `validate_only` says what would change; closes it and opens it again. Checked as at creation;
+    each change is kept with what was before.
+
+    While an ISP is closed, payments to its accounts and to its customers' are held (`ACCOUNT_CLOSED`) and its customers'
+    lines are not switched on. Its wallet, its credits and its customers' records stay as they are.
+
+    May be repeated: what is so already is no change.
+
+    NOT_FOUND `ISP_NOT_FOUND`; INVALID_ARGUMENT `INVALID_ISP`; ALREADY_EXISTS `ACCOUNT_TAKEN`.
+    """
+    UpdateCustomers: _grpc.UnaryUnaryMultiCallable[_account_service_pb2.UpdateCustomersRequest, _account_service_pb2.UpdateCustomersResponse]
+    """Changes customers, or with `validate_only` says what would change; closes them and opens them again. Checked as at
+    creation; each change is kept with what was before. Good updates are made even when others are bad; every update gets
+    its own result.
+
+    A reconnection that waits, or was given up, goes on with the line and the due date that are on record then. While a
+    customer is closed, payments to the account are held (`ACCOUNT_CLOSED`) and the line is not switched on. Closing
+    switches nothing off, and does not free the account; it frees the username.
+
+    May be repeated: what is so already is no change.
+
+    INVALID_ARGUMENT `BATCH_TOO_LARGE`.
+    """
+    ListChanges: _grpc.UnaryUnaryMultiCallable[_account_service_pb2.ListChangesRequest, _account_service_pb2.ListChangesResponse]
+    """Lists what was changed on an ISP or on a customer, newest first.
+
+    INVALID_ARGUMENT `INVALID_PAGE_TOKEN`.
+    """
     GetCustomer: _grpc.UnaryUnaryMultiCallable[_account_service_pb2.GetCustomerRequest, _account_service_pb2.GetCustomerResponse]
     """Gets one customer.
 
@@ -88,6 +117,35 @@ class AccountServiceAsyncStub(AccountServiceStub):
     May be repeated: a customer is known by the account.
 
     INVALID_ARGUMENT `BATCH_TOO_LARGE`.
+    """
+    UpdateIsp: _aio.UnaryUnaryMultiCallable[_account_service_pb2.UpdateIspRequest, _account_service_pb2.UpdateIspResponse]  # type: ignore[assignment]
+    """Changes an ISP, or with `validate_only` says what would change; closes it and opens it again. Checked as at creation;
+    each change is kept with what was before.
+
+    While an ISP is closed, payments to its accounts and to its customers' are held (`ACCOUNT_CLOSED`) and its customers'
+    lines are not switched on. Its wallet, its credits and its customers' records stay as they are.
+
+    May be repeated: what is so already is no change.
+
+    NOT_FOUND `ISP_NOT_FOUND`; INVALID_ARGUMENT `INVALID_ISP`; ALREADY_EXISTS `ACCOUNT_TAKEN`.
+    """
+    UpdateCustomers: _aio.UnaryUnaryMultiCallable[_account_service_pb2.UpdateCustomersRequest, _account_service_pb2.UpdateCustomersResponse]  # type: ignore[assignment]
+    """Changes customers, or with `validate_only` says what would change; closes them and opens them again. Checked as at
+    creation; each change is kept with what was before. Good updates are made even when others are bad; every update gets
+    its own result.
+
+    A reconnection that waits, or was given up, goes on with the line and the due date that are on record then. While a
+    customer is closed, payments to the account are held (`ACCOUNT_CLOSED`) and the line is not switched on. Closing
+    switches nothing off, and does not free the account; it frees the username.
+
+    May be repeated: what is so already is no change.
+
+    INVALID_ARGUMENT `BATCH_TOO_LARGE`.
+    """
+    ListChanges: _aio.UnaryUnaryMultiCallable[_account_service_pb2.ListChangesRequest, _account_service_pb2.ListChangesResponse]  # type: ignore[assignment]
+    """Lists what was changed on an ISP or on a customer, newest first.
+
+    INVALID_ARGUMENT `INVALID_PAGE_TOKEN`.
     """
     GetCustomer: _aio.UnaryUnaryMultiCallable[_account_service_pb2.GetCustomerRequest, _account_service_pb2.GetCustomerResponse]  # type: ignore[assignment]
     """Gets one customer.
@@ -139,6 +197,53 @@ class AccountServiceServicer(metaclass=_abc_1.ABCMeta):
         May be repeated: a customer is known by the account.
 
         INVALID_ARGUMENT `BATCH_TOO_LARGE`.
+        """
+
+    @_abc_1.abstractmethod
+    def UpdateIsp(
+        self,
+        request: _account_service_pb2.UpdateIspRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_account_service_pb2.UpdateIspResponse, _abc.Awaitable[_account_service_pb2.UpdateIspResponse]]:
+        """Changes an ISP, or with `validate_only` says what would change; closes it and opens it again. Checked as at creation;
+        each change is kept with what was before.
+
+        While an ISP is closed, payments to its accounts and to its customers' are held (`ACCOUNT_CLOSED`) and its customers'
+        lines are not switched on. Its wallet, its credits and its customers' records stay as they are.
+
+        May be repeated: what is so already is no change.
+
+        NOT_FOUND `ISP_NOT_FOUND`; INVALID_ARGUMENT `INVALID_ISP`; ALREADY_EXISTS `ACCOUNT_TAKEN`.
+        """
+
+    @_abc_1.abstractmethod
+    def UpdateCustomers(
+        self,
+        request: _account_service_pb2.UpdateCustomersRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_account_service_pb2.UpdateCustomersResponse, _abc.Awaitable[_account_service_pb2.UpdateCustomersResponse]]:
+        """Changes customers, or with `validate_only` says what would change; closes them and opens them again. Checked as at
+        creation; each change is kept with what was before. Good updates are made even when others are bad; every update gets
+        its own result.
+
+        A reconnection that waits, or was given up, goes on with the line and the due date that are on record then. While a
+        customer is closed, payments to the account are held (`ACCOUNT_CLOSED`) and the line is not switched on. Closing
+        switches nothing off, and does not free the account; it frees the username.
+
+        May be repeated: what is so already is no change.
+
+        INVALID_ARGUMENT `BATCH_TOO_LARGE`.
+        """
+
+    @_abc_1.abstractmethod
+    def ListChanges(
+        self,
+        request: _account_service_pb2.ListChangesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_account_service_pb2.ListChangesResponse, _abc.Awaitable[_account_service_pb2.ListChangesResponse]]:
+        """Lists what was changed on an ISP or on a customer, newest first.
+
+        INVALID_ARGUMENT `INVALID_PAGE_TOKEN`.
         """
 
     @_abc_1.abstractmethod

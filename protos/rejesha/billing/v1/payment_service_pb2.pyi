@@ -106,6 +106,8 @@ class _UnmatchedReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Unmat
     """More than one customer, or more than one ISP, has this account."""
     UNMATCHED_REASON_PACKAGE_NOT_SET: _UnmatchedReason.ValueType  # 6
     """The customer's package has no amount, so full and partial cannot be told apart."""
+    UNMATCHED_REASON_ACCOUNT_CLOSED: _UnmatchedReason.ValueType  # 7
+    """The customer, or the ISP, is closed."""
     UNMATCHED_REASON_REVERSAL: _UnmatchedReason.ValueType  # 8
     """M-Pesa's TransactionType says that it is a reversal: money that was taken back, not paid."""
 
@@ -126,6 +128,8 @@ UNMATCHED_REASON_AMBIGUOUS_REFERENCE: UnmatchedReason.ValueType  # 5
 """More than one customer, or more than one ISP, has this account."""
 UNMATCHED_REASON_PACKAGE_NOT_SET: UnmatchedReason.ValueType  # 6
 """The customer's package has no amount, so full and partial cannot be told apart."""
+UNMATCHED_REASON_ACCOUNT_CLOSED: UnmatchedReason.ValueType  # 7
+"""The customer, or the ISP, is closed."""
 UNMATCHED_REASON_REVERSAL: UnmatchedReason.ValueType  # 8
 """M-Pesa's TransactionType says that it is a reversal: money that was taken back, not paid."""
 Global___UnmatchedReason: _TypeAlias = UnmatchedReason  # noqa: Y015

@@ -20,4 +20,5 @@ WANTED = {
     "router_names": CHANGE,
     "notice_tallies": CHANGE,
     "quarantine": CHANGE,
+    "account_changes": ADD,
 }

@@ -23,6 +23,9 @@ TABLE: Table = {
     "AccountService.CreateIsp": _OPERATOR,
     "AccountService.ListIsps": _OPERATOR,
     "AccountService.CreateCustomers": _OPERATOR,
+    "AccountService.UpdateIsp": _OPERATOR,
+    "AccountService.UpdateCustomers": _OPERATOR,
+    "AccountService.ListChanges": _OPERATOR,
     "AccountService.GetCustomer": _OPERATOR,
     "AccountService.ListCustomers": _OPERATOR,
 }

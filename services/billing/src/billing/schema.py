@@ -22,6 +22,7 @@ isps = sa.Table(
     sa.Column("waaccount", sa.String(100)),
     sa.Column("pay_account_number", sa.String(100)),
     sa.Column("contact_phone", sa.String(20)),
+    sa.Column("closed_at", Timestamp),  # ours; NULL: it is not closed
     key("sms_key", "smsaccount"),
     key("wa_key", "waaccount"),
     key("pay_key", "pay_account_number"),
@@ -42,6 +43,7 @@ pppoe_users = sa.Table(
     sa.Column("phone", sa.String(20)),
     sa.Column("created_at", Timestamp),
     sa.Column("last_reconnected_at", Timestamp),
+    sa.Column("closed_at", Timestamp),  # ours; NULL: the account is not closed
     key("account_key", "account_name"),
 )
 
@@ -194,6 +196,22 @@ router_names = sa.Table(
     metadata,
     sa.Column("router_id", sa.Integer, primary_key=True, autoincrement=False),
     sa.Column("name", sa.String(100), nullable=False),
+)
+
+# Append-only: what operators changed on ISPs and customers, field by field.
+account_changes = sa.Table(
+    "account_changes",
+    metadata,
+    sa.Column("id", BigId, primary_key=True),
+    sa.Column("noun", Word, nullable=False),
+    sa.Column("noun_id", sa.Integer, nullable=False),
+    sa.Column("field", Word, nullable=False),
+    sa.Column("old_value", sa.String(255), nullable=False),
+    sa.Column("new_value", sa.String(255), nullable=False),
+    sa.Column("actor", sa.String(100), nullable=False),
+    sa.Column("reason", sa.String(255), nullable=False),
+    sa.Column("create_time", UtcDateTime, nullable=False),
+    sa.Index("ix_account_changes_noun_noun_id", "noun", "noun_id"),
 )
 
 # How many messages of a topic a recipient was sent since a moment; see digests.

@@ -25,3 +25,15 @@ class CustomerNotFound(NotFound):
     """No customer has this account."""
 
     reason = "CUSTOMER_NOT_FOUND"
+
+
+class IspNotFound(NotFound):
+    """No ISP has this id."""
+
+    reason = "ISP_NOT_FOUND"
+
+
+class InvalidChange(InvalidArgument):
+    """A change that names nobody who makes it, or a field that cannot be changed."""
+
+    reason = "INVALID_CHANGE"

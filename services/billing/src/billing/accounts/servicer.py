@@ -1,16 +1,30 @@
 """AccountService."""
 
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, date, datetime
 
 import grpc
+from google.protobuf.field_mask_pb2 import FieldMask
 from rejesha.billing.v1 import account_service_pb2 as pb
 from rejesha.billing.v1 import account_service_pb2_grpc
 from sqlalchemy import Engine
 
 from billing import calendar
 from billing.accounts import service
+from billing.accounts.errors import InvalidChange
 from billing.accounts.rules import StoredCustomer, StoredIsp
 from billing.accounts.service import CustomerResult
+from billing.changes import service as changes
+from billing.changes.rules import (
+    CUSTOMER_FIELDS,
+    ISP_FIELDS,
+    Author,
+    CustomerUpdate,
+    FieldChange,
+    Noun,
+    UpdateResult,
+)
 from billing.paging import last_id, next_token, page_size
 from billing.payees.rules import Customer, Isp
 from billing.payments.rules import check_batch
@@ -25,19 +39,20 @@ class AccountServicer(account_service_pb2_grpc.AccountServiceServicer):
         self._engine = engine
 
     def CreateIsp(self, request: pb.CreateIspRequest, context: grpc.ServicerContext) -> pb.CreateIspResponse:
-        isp = Isp(
-            isp_id=request.isp.isp_id,
-            name=request.isp.name.strip(),
-            contact_phone=_digits(request.isp.contact_phone),
-            sms_account=request.isp.sms_account.strip(),
-            wa_account=request.isp.wa_account.strip(),
-            pay_account_number=request.isp.pay_account_number.strip(),
-        )
+        isp = replace(_read_isp(request.isp), closed=False)
         isp_id = service.create_isp(self._engine, isp, validate_only=request.validate_only)
         if request.validate_only:
             return pb.CreateIspResponse(isp=request.isp)
-        created = next(one for one in service.list_isps(self._engine) if one.isp.isp_id == isp_id)
-        return pb.CreateIspResponse(isp=_isp(created))
+        return pb.CreateIspResponse(isp=self._isp(isp_id))
+
+    def UpdateIsp(self, request: pb.UpdateIspRequest, context: grpc.ServicerContext) -> pb.UpdateIspResponse:
+        wanted, fields = _read_isp(request.isp), _fields(request.update_mask, ISP_FIELDS)
+        author = _author(request.actor, request.reason)
+        made = changes.update_isp(self._engine, wanted, fields, author, validate_only=request.validate_only)
+        return pb.UpdateIspResponse(isp=self._isp(wanted.isp_id), changes=[_change(one) for one in made])
+
+    def _isp(self, isp_id: int) -> pb.Isp:
+        return _isp(next(one for one in service.list_isps(self._engine) if one.isp.isp_id == isp_id))
 
     def ListIsps(self, request: pb.ListIspsRequest, context: grpc.ServicerContext) -> pb.ListIspsResponse:
         return pb.ListIspsResponse(isps=[_isp(one) for one in service.list_isps(self._engine)])
@@ -57,8 +72,39 @@ class AccountServicer(account_service_pb2_grpc.AccountServiceServicer):
             ]
         )
 
+    def UpdateCustomers(
+        self, request: pb.UpdateCustomersRequest, context: grpc.ServicerContext
+    ) -> pb.UpdateCustomersResponse:
+        check_batch(len(request.updates), 1000)
+        author = _author(request.actor, request.reason)
+        read = [_read_update(message) for message in request.updates]
+        good = [one for one in read if isinstance(one, CustomerUpdate)]
+        made = iter(changes.update_customers(self._engine, good, author, validate_only=request.validate_only))
+        results = [next(made) if isinstance(one, CustomerUpdate) else one for one in read]
+        return pb.UpdateCustomersResponse(results=[_updated(one) for one in results])
+
+    def ListChanges(self, request: pb.ListChangesRequest, context: grpc.ServicerContext) -> pb.ListChangesResponse:
+        limit = page_size(request.page_size)
+        noun = Noun.ISP if request.WhichOneof("whose") == "isp_id" else Noun.CUSTOMER
+        whose = request.isp_id or request.customer_id
+        found = changes.list_changes(self._engine, noun, whose, last_id(request.page_token), limit)
+        return pb.ListChangesResponse(
+            changes=[
+                pb.AccountChange(
+                    change_id=one.change_id,
+                    change=_change(one.change),
+                    actor=one.author.actor,
+                    reason=one.author.reason,
+                    create_time=one.create_time,
+                )
+                for one in found
+            ],
+            next_page_token=next_token([one.change_id for one in found], limit),
+        )
+
     def GetCustomer(self, request: pb.GetCustomerRequest, context: grpc.ServicerContext) -> pb.GetCustomerResponse:
-        return pb.GetCustomerResponse(customer=_customer(service.get_customer(self._engine, request.account_name)))
+        found = service.get_customer(self._engine, request.account_name, request.customer_id)
+        return pb.GetCustomerResponse(customer=_customer(found))
 
     def ListCustomers(
         self, request: pb.ListCustomersRequest, context: grpc.ServicerContext
@@ -84,7 +130,60 @@ def _isp(stored: StoredIsp) -> pb.Isp:
         wallet_cents=stored.wallet_cents,
         sms_credits=stored.sms_credits,
         whatsapp_credits=stored.whatsapp_credits,
+        closed=isp.closed,
+        close_time=stored.close_time,
     )
+
+
+def _read_isp(message: pb.Isp) -> Isp:
+    return Isp(
+        isp_id=message.isp_id,
+        name=message.name.strip(),
+        contact_phone=_digits(message.contact_phone),
+        sms_account=message.sms_account.strip(),
+        wa_account=message.wa_account.strip(),
+        pay_account_number=message.pay_account_number.strip(),
+        closed=message.closed,
+    )
+
+
+def _fields(mask: FieldMask, known: Sequence[str]) -> Sequence[str]:
+    """The fields that a request wants to change. Raises InvalidChange."""
+    paths = list(dict.fromkeys(mask.paths))
+    if not paths or not set(paths) <= set(known):
+        raise InvalidChange(f"update_mask: some of {', '.join(known)}")
+    return paths
+
+
+def _author(actor: str, reason: str) -> Author:
+    """Who changes something, and why. Raises InvalidChange."""
+    author = Author(actor.strip(), reason.strip())
+    if not 1 <= len(author.actor) <= 100 or len(author.reason) > 255:
+        raise InvalidChange("actor: 1 to 100 characters; reason: at most 255")
+    return author
+
+
+def _read_update(message: pb.CustomerUpdate) -> CustomerUpdate | UpdateResult:
+    """An update of a request, or what is wrong with its date. Raises InvalidChange."""
+    fields = _fields(message.update_mask, CUSTOMER_FIELDS)
+    customer = _read(message.customer)
+    if isinstance(customer, CustomerResult):
+        return UpdateResult(error=customer.error)
+    customer.closed = message.customer.closed
+    return CustomerUpdate(message.customer_id, message.account, fields, customer)
+
+
+def _updated(result: UpdateResult) -> pb.UpdateCustomerResult:
+    return pb.UpdateCustomerResult(
+        customer_id=result.customer_id,
+        changes=[_change(one) for one in result.changes],
+        error=result.error,
+        line_shared=result.line_shared,
+    )
+
+
+def _change(change: FieldChange) -> pb.FieldChange:
+    return pb.FieldChange(field=change.field, before=change.before, after=change.after)
 
 
 def _digits(phone: str) -> str:
@@ -135,4 +234,6 @@ def _customer(stored: StoredCustomer) -> pb.Customer:
         next_payment_date=customer.next_payment_date.isoformat() if customer.next_payment_date else "",
         status=_STATUSES.get(stored.status, pb.CUSTOMER_STATUS_UNSPECIFIED),
         last_reconnect_time=stored.last_reconnect_time,
+        closed=customer.closed,
+        close_time=stored.close_time,
     )

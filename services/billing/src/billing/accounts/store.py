@@ -10,14 +10,14 @@ from servicekit.phones import is_mobile
 from sqlalchemy import Connection
 
 from billing.accounts.rules import StoredCustomer, StoredIsp
-from billing.payees.rules import Customer, Isp
+from billing.payees.rules import Customer, Isp, Line
 from billing.payees.store import get_customers, get_isps
 from billing.schema import isp_credits, isp_wallet, isps, pppoe_users
 
 _c = pppoe_users.c
 # What most numbers look like, and nothing else does.
 _PLAIN_NUMBER = "^(254|0)[17][0-9]{8}$"
-_LISTED = sa.select(_c.id, _c.status, _c.last_reconnected_at).order_by(_c.id)
+_LISTED = sa.select(_c.id, _c.status, _c.last_reconnected_at, _c.closed_at).order_by(_c.id)
 
 
 def lock_accounts(connection: Connection) -> None:
@@ -31,11 +31,27 @@ def find_customers(connection: Connection, references: Collection[str]) -> list[
     return list(get_customers(connection, connection.execute(query).scalars().all()).values())
 
 
-def find_isp_accounts(connection: Connection, accounts: Collection[str]) -> set[str]:
-    """Which of these normalised accounts some ISP has."""
+def find_like(
+    connection: Connection, references: Collection[str], customer_ids: Collection[int], lines: Collection[Line]
+) -> list[Customer]:
+    """Customers by normalised account, by id, and by line."""
+    on_lines = sa.and_(
+        _c.router_id.in_({line.router_id for line in lines}), _c.username.in_({line.username for line in lines})
+    )
+    query = sa.union(
+        sa.select(_c.id).where(_c.account_key.in_(references)),
+        sa.select(_c.id).where(_c.id.in_(customer_ids)),
+        sa.select(_c.id).where(on_lines),
+    )
+    return list(get_customers(connection, connection.execute(query).scalars().all()).values())
+
+
+def find_isp_accounts(connection: Connection, accounts: Collection[str], but_of: int = 0) -> set[str]:
+    """Which of these normalised accounts some ISP has, but for one."""
     found: set[str] = set()
     for key in (isps.c.sms_key, isps.c.wa_key, isps.c.pay_key):
-        found.update(connection.execute(sa.select(key).where(key.in_(accounts))).scalars())
+        query = sa.select(key).where(key.in_(accounts), isps.c.id != but_of)
+        found.update(connection.execute(query).scalars())
     return found
 
 
@@ -73,7 +89,14 @@ def list_isps(connection: Connection) -> list[StoredIsp]:
     """All ISPs by id."""
     credits_ = isp_credits.c
     query = (
-        sa.select(isps.c.id, isps.c.name, isp_wallet.c.balance, credits_.sms_credits, credits_.whatsapp_credits)
+        sa.select(
+            isps.c.id,
+            isps.c.name,
+            isps.c.closed_at,
+            isp_wallet.c.balance,
+            credits_.sms_credits,
+            credits_.whatsapp_credits,
+        )
         .outerjoin(isp_wallet, isp_wallet.c.isp_id == isps.c.id)
         .outerjoin(isp_credits, credits_.isp_id == isps.c.id)
         .order_by(isps.c.id)
@@ -87,6 +110,7 @@ def list_isps(connection: Connection) -> list[StoredIsp]:
             row.balance or 0,
             row.sms_credits or 0,
             row.whatsapp_credits or 0,
+            row.closed_at,
         )
         for row in rows
         if row.id in found
@@ -111,15 +135,9 @@ def insert_customer(connection: Connection, customer: Customer, now: datetime) -
     return _inserted_id(connection, pppoe_users, row)
 
 
-def customer_accounts(connection: Connection, customer_ids: Collection[int]) -> dict[int, str]:
-    """The accounts of those of these customers that exist."""
-    query = sa.select(pppoe_users.c.id, pppoe_users.c.account_name).where(pppoe_users.c.id.in_(customer_ids))
-    return {row.id: row.account_name or "" for row in connection.execute(query)}
-
-
-def stored_customers(connection: Connection, account_key: str) -> list[StoredCustomer]:
-    """The customers with this normalised account."""
-    return _stored(connection, _LISTED.where(pppoe_users.c.account_key == account_key))
+def stored_customers(connection: Connection, account_key: str, customer_id: int) -> list[StoredCustomer]:
+    """The customer with an id, or, where that is 0, the customers with a normalised account."""
+    return _stored(connection, _LISTED.where(_c.id == customer_id if customer_id else _c.account_key == account_key))
 
 
 def list_customers(
@@ -141,15 +159,20 @@ def count_paid_but_not_on(connection: Connection, today: date) -> int:
 
 
 def count_untellable(connection: Connection) -> int:
-    """How many customers have no mobile number on record. SQL leaves few for the one rule of what a number is."""
+    """How many customers who are not closed have no mobile number on record. SQL leaves few for the one rule of what a number is."""
     phone = sa.func.coalesce(_c.phone, "")
-    odd = connection.execute(sa.select(phone).where(~phone.regexp_match(_PLAIN_NUMBER))).scalars()
-    return sum(not is_mobile(written) for written in odd)
+    odd = sa.select(phone).where(~phone.regexp_match(_PLAIN_NUMBER), _c.closed_at.is_(None))
+    return sum(not is_mobile(written) for written in connection.execute(odd).scalars())
 
 
 def _paid_but_not_on(today: date) -> "tuple[sa.ColumnElement[bool], ...]":
-    columns = pppoe_users.c
-    return columns.next_payment_date > today, sa.func.coalesce(columns.status, "") != "active"
+    closed_isps = sa.select(isps.c.id).where(isps.c.closed_at.is_not(None))
+    return (
+        _c.next_payment_date > today,
+        sa.func.coalesce(_c.status, "") != "active",
+        _c.closed_at.is_(None),
+        sa.func.coalesce(_c.isp_id, 0).not_in(closed_isps),
+    )
 
 
 def _wanted_id(row_id: int) -> dict[str, int]:
@@ -165,4 +188,8 @@ def _inserted_id(connection: Connection, table: sa.Table, row: dict[str, Any]) -
 def _stored(connection: Connection, query: "sa.Select[Any]") -> list[StoredCustomer]:
     rows = connection.execute(query).all()
     found = get_customers(connection, [row.id for row in rows])
-    return [StoredCustomer(found[row.id], row.status or "", row.last_reconnected_at) for row in rows if row.id in found]
+    return [
+        StoredCustomer(found[row.id], row.status or "", row.last_reconnected_at, row.closed_at)
+        for row in rows
+        if row.id in found
+    ]

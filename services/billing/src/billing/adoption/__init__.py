@@ -21,6 +21,7 @@ _OWN = {
     "tasks": ("kind", "trans_id", "payload", "fencing_token", "due_time"),
     "quarantine": ("callback_body", "truncated", "fault", "source_address"),
     "router_names": ("router_id", "name"),
+    "account_changes": ("noun", "field", "old_value", "new_value"),
     "notice_tallies": ("topic", "recipient", "held_back", "digest_id"),
     version_table("billing"): ("version_num",),
 }

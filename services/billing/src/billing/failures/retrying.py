@@ -56,7 +56,10 @@ def _retry_line(
         return []
     customer_id = payment.customer_id or 0
     customer = payees.get_customers(connection, {customer_id}).get(customer_id)
-    if customer is None or customer.line is None or customer.next_payment_date is None:
+    if customer is None or customer.closed or customer.line is None or customer.next_payment_date is None:
+        return []
+    isp_id = customer.isp_id or 0
+    if isp_id and (isp := payees.get_isps(connection, {isp_id}).get(isp_id)) and isp.closed:
         return []
     expire_time = calendar.end_of(customer.next_payment_date)
     if expire_time <= now:

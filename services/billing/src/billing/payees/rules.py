@@ -1,10 +1,11 @@
 """Who can be paid: ISPs and customers as routing sees them. Pure."""
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
+from typing import TypeVar
 
 from billing.payments.rules import normalise
 
@@ -25,6 +26,7 @@ class Isp:
     sms_account: str = ""
     wa_account: str = ""
     pay_account_number: str = ""
+    closed: bool = False
 
     def accounts(self) -> Iterable[tuple[IspAccount, str]]:
         yield IspAccount.SMS, normalise(self.sms_account)
@@ -54,6 +56,7 @@ class Customer:
     isp_id: int | None
     next_payment_date: date | None
     active: bool = False
+    closed: bool = False
 
     @property
     def line(self) -> Line | None:
@@ -74,10 +77,18 @@ class Payees:
         for customer in customers:
             self._customers[normalise(customer.account_name)].append(customer)
 
-    def isps_with(self, kind: IspAccount, reference: str) -> list[Isp]:
-        """The ISPs that have this normalised reference as their account of this kind."""
-        return self._by_account.get((kind, reference), [])
+    def isps_with(self, kind: IspAccount, reference: str) -> Sequence[Isp]:
+        """The ISPs that have this normalised reference as their account of this kind; see _open_ones."""
+        return _open_ones(self._by_account.get((kind, reference), []))
 
-    def customers_with(self, reference: str) -> list[Customer]:
-        """The customers that have this normalised reference as account."""
-        return self._customers.get(reference, [])
+    def customers_with(self, reference: str) -> Sequence[Customer]:
+        """The customers that have this normalised reference as account; see _open_ones."""
+        return _open_ones(self._customers.get(reference, []))
+
+
+Payee = TypeVar("Payee", Isp, Customer)
+
+
+def _open_ones(found: Sequence[Payee]) -> Sequence[Payee]:
+    """Those who are not closed; where all are, the last of them: an account can mean nobody else."""
+    return [one for one in found if not one.closed] or found[-1:]

@@ -95,6 +95,7 @@ def _isp(row: "sa.Row[Any]") -> Isp:
         sms_account=row.smsaccount or "",
         wa_account=row.waaccount or "",
         pay_account_number=row.pay_account_number or "",
+        closed=row.closed_at is not None,
     )
 
 
@@ -110,4 +111,5 @@ def _customer(row: "sa.Row[Any]") -> Customer:
         isp_id=row.isp_id,
         next_payment_date=row.next_payment_date,
         active=row.status == "active",
+        closed=row.closed_at is not None,
     )

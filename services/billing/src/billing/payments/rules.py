@@ -51,6 +51,7 @@ class UnmatchedReason(StrEnum):
     UNKNOWN_SHORTCODE = "unknown_shortcode"
     AMBIGUOUS_REFERENCE = "ambiguous_reference"
     PACKAGE_NOT_SET = "package_not_set"
+    ACCOUNT_CLOSED = "account_closed"
     REVERSAL = "reversal"
 
     @classmethod

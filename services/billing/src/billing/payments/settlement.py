@@ -94,6 +94,8 @@ def _why_nobody(reference: str, account: IspAccount | None) -> UnmatchedReason:
 
 def _of_isp(payment: Payment, isp: Isp, account: IspAccount) -> Settlement:
     """The ISP pays into one of its own accounts."""
+    if isp.closed:
+        return _held(payment, UnmatchedReason.ACCOUNT_CLOSED)
     if account is IspAccount.SERVICE:
         return Settlement(payment=payment, outcome=Outcome.SERVICE_PAYMENT, isp=isp, wallet_cents=payment.amount_cents)
     sms = account is IspAccount.SMS
@@ -113,6 +115,8 @@ def of_customer(payment: Payment, customer: Customer, isp: Isp | None, today: da
     package_cents = customer.package_cents or 0
     if isp is None:
         return _held(payment, UnmatchedReason.ISP_NOT_FOUND)
+    if customer.closed or isp.closed:
+        return _held(payment, UnmatchedReason.ACCOUNT_CLOSED)
     if package_cents <= 0:
         return _held(payment, UnmatchedReason.PACKAGE_NOT_SET)
     enough = payment.amount_cents >= package_cents

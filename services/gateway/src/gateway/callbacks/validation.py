@@ -22,6 +22,7 @@ _REJECTIONS = {
     "user_not_found": "C2B00012",
     "isp_not_found": "C2B00012",
     "ambiguous_reference": "C2B00012",
+    "account_closed": "C2B00012",
     "unknown_shortcode": "C2B00015",
 }
 _INVALID_AMOUNT = "C2B00013"

@@ -1,0 +1,61 @@
+"""Lets reconnections follow what was changed: the line, the due date, and whether anybody may be reconnected at all.
+
+A module of its own: it is about tasks, service about records. Whoever has such a task on lease loses it: the report
+comes too late.
+"""
+
+from collections import defaultdict
+from collections.abc import Collection, Sequence
+from datetime import datetime
+
+from servicekit.writes import together
+from sqlalchemy import Connection
+
+from billing import calendar
+from billing.changes import store
+from billing.failures import store as failures
+from billing.payees import store as payees
+from billing.payees.rules import Customer
+from billing.payments import store as payments
+from billing.payments.rules import TimelineEntry
+from billing.tasks import store as tasks
+from billing.tasks.rules import Task, TaskState
+
+_UNFINISHED = {TaskState.OPEN, TaskState.GIVEN_UP}
+
+
+def follow(connection: Connection, changed: Sequence[Customer], now: datetime) -> None:
+    """Let the unfinished tasks of changed customers go on with what is on record now, or end."""
+    of_customer: dict[int, list[Task]] = defaultdict(list)
+    for task in _lock(connection, {one.customer_id for one in changed}):
+        of_customer[task.customer_id or 0].append(task)
+    isps = payees.get_isps(connection, {one.isp_id for one in changed if one.isp_id})
+    for customer in changed:
+        some = of_customer[customer.customer_id]
+        isp = isps.get(customer.isp_id or 0)
+        if customer.closed or (isp and isp.closed):
+            _end(connection, some, "the account was closed", now)
+        elif customer.next_payment_date is None or calendar.end_of(customer.next_payment_date) <= now:
+            _end(connection, some, "the due date was changed", now)
+        elif customer.line:
+            expire_time = calendar.end_of(customer.next_payment_date)
+            failures.reopen(connection, [task.task_id for task in some], now, expire_time, customer.line)
+
+
+def withdraw(connection: Connection, customer_ids: Collection[int], now: datetime) -> None:
+    """End the unfinished tasks of customers whose ISP was closed."""
+    _end(connection, _lock(connection, customer_ids), "the ISP was closed", now)
+
+
+def _lock(connection: Connection, customer_ids: Collection[int]) -> list[Task]:
+    ids = store.line_tasks(connection, customer_ids)
+    return [task for task in tasks.lock(connection, ids).values() if task.state in _UNFINISHED]
+
+
+def _end(connection: Connection, over: Collection[Task], why: str, now: datetime) -> None:
+    tasks.end(connection, [task.task_id for task in over], TaskState.EXPIRED, now, tried=False)
+    message = f"The line is not switched on any more: {why}"
+    with together(connection) as writes:
+        failures.note_errors(writes, dict.fromkeys((task.task_id for task in over), why))
+        entries = [TimelineEntry(task.trans_id, "RECONNECTION_FAILED", message) for task in over]
+        payments.insert_timeline(writes, entries, now)

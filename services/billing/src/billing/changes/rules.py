@@ -1,0 +1,152 @@
+"""What may be changed on an ISP or a customer, and how a change is told. Pure."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime
+from enum import StrEnum
+
+from servicekit.money import in_shillings
+
+from billing.accounts.rules import (
+    Known,
+    account_conflict,
+    account_taken,
+    customer_faults,
+    isp_conflict,
+    line_conflict,
+)
+from billing.payees.rules import Customer, Isp
+from billing.payments.rules import normalise
+
+ISP_FIELDS = ("name", "sms_account", "wa_account", "pay_account_number", "contact_phone", "closed")
+CUSTOMER_FIELDS = (
+    "account_name", "full_name", "username", "package_cents", "router_id", "isp_id", "phone", "next_payment_date",
+    "closed",
+)  # fmt: skip
+# A task follows these: which line it is about, and how long it is paid for.
+LINE_FIELDS = frozenset({"username", "router_id"})
+FOLLOWED = LINE_FIELDS | {"next_payment_date", "closed"}
+
+
+class Noun(StrEnum):
+    """What was changed."""
+
+    ISP = "isp"
+    CUSTOMER = "customer"
+
+
+@dataclass(frozen=True, slots=True)
+class Author:
+    """Who changes something, and why."""
+
+    actor: str
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class FieldChange:
+    """One field as it was and as it is, as text for people; empty for none."""
+
+    field: str
+    before: str
+    after: str
+
+
+@dataclass(frozen=True, slots=True)
+class StoredChange:
+    """A change that was made."""
+
+    change_id: int
+    change: FieldChange
+    author: Author
+    create_time: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class CustomerUpdate:
+    """Which customer is to be changed, by id or, where that is 0, by account; the new values of some fields."""
+
+    customer_id: int
+    account: str
+    fields: Sequence[str]
+    customer: Customer
+
+    def apply(self, old: Customer) -> Customer:
+        """The customer as it would be."""
+        return replace(old, **{name: getattr(self.customer, name) for name in self.fields})
+
+
+@dataclass(frozen=True, slots=True)
+class UpdateResult:
+    """How changing one customer went; `error` names the field and the fault."""
+
+    customer_id: int = 0
+    changes: Sequence[FieldChange] = ()
+    error: str = ""
+    line_shared: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What comes of an update: the customer as it becomes, and which fields change."""
+
+    result: UpdateResult
+    new: Customer
+    changed: Sequence[str]
+
+
+def decide(old: Customer, update: CustomerUpdate, known: Known, author: Author) -> Decision:
+    """Whether a customer can be changed, beside those that are known; these follow the change."""
+    new = update.apply(old)
+    changed = changed_fields(old, new, update.fields)
+    known.remove(old)
+    faults = [fault for name, fault in customer_faults(new) if name in changed]
+    faults += [lacks_a_reason(old, new, changed, author), _conflict(old, new, known)]
+    error = next(filter(None, faults), "")
+    shared = known.with_line(old.line) is not None
+    known.add(old if error else new)
+    if error:
+        return Decision(UpdateResult(old.customer_id, error=error), old, ())
+    return Decision(UpdateResult(old.customer_id, told(old, new, changed), line_shared=shared), new, changed)
+
+
+def changed_fields(old: Isp | Customer, new: Isp | Customer, fields: Sequence[str]) -> list[str]:
+    """Those of these fields that differ."""
+    return [name for name in fields if getattr(old, name) != getattr(new, name)]
+
+
+def told(old: Isp | Customer, new: Isp | Customer, fields: Sequence[str]) -> list[FieldChange]:
+    """The changes of these fields."""
+    return [
+        FieldChange(name.removesuffix("_cents"), _text(name, getattr(old, name)), _text(name, getattr(new, name)))
+        for name in fields
+    ]
+
+
+def _text(name: str, value: str | int | date | None) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else ""
+    if isinstance(value, int) and name.endswith("_cents"):
+        return in_shillings(value)
+    return "" if value is None else str(value)[:255]
+
+
+def lacks_a_reason(old: Customer | Isp, new: Customer | Isp, changed: Sequence[str], author: Author) -> str:
+    """What cannot be done without saying why; or nothing."""
+    if author.reason:
+        return ""
+    if "next_payment_date" in changed:
+        return "next_payment_date: a due date is changed with a reason"
+    return "closed: closing needs a reason" if new.closed and not old.closed else ""
+
+
+def _conflict(old: Customer, new: Customer, known: Known) -> str:
+    """Why a customer cannot become another beside those that are known, or nothing. `known`: the others."""
+    reopened = old.closed and not new.closed
+    if reopened or normalise(new.account_name) != normalise(old.account_name):
+        there = [one for one in known.with_account(new.account_name) if not (reopened and one.closed)]
+        if fault := account_conflict(new, known) or (account_taken(new, there[0]) if there else ""):
+            return fault
+    if new.isp_id != old.isp_id and (fault := isp_conflict(new, known)):
+        return fault
+    return line_conflict(new, known) if not new.closed and (reopened or new.line != old.line) else ""

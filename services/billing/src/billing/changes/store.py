@@ -1,0 +1,86 @@
+"""Queries that change ISPs and customers, and keep what was before."""
+
+from collections.abc import Collection, Sequence
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from servicekit.writes import Writes
+from sqlalchemy import Connection
+
+from billing.changes.rules import Author, FieldChange, Noun, StoredChange
+from billing.payees.rules import Customer, Isp
+from billing.schema import account_changes, isps, pppoe_users, tasks
+from billing.tasks.rules import TaskKind, TaskState
+
+_a = account_changes.c
+_t = tasks.c
+_COLUMNS = {
+    "account_name": "account_name", "full_name": "full_name", "username": "username", "package_cents": "amount",
+    "router_id": "router_id", "isp_id": "isp_id", "phone": "phone", "next_payment_date": "next_payment_date",
+    "name": "name", "sms_account": "smsaccount", "wa_account": "waaccount", "contact_phone": "contact_phone",
+    "pay_account_number": "pay_account_number",
+}  # fmt: skip
+
+
+def update_isp(connection: Connection, isp: Isp, fields: Collection[str], now: datetime) -> None:
+    """Write these fields of an ISP."""
+    connection.execute(sa.update(isps).where(isps.c.id == isp.isp_id).values(_values(isp, fields, now)))
+
+
+def update_customer(connection: Connection, customer: Customer, fields: Collection[str], now: datetime) -> None:
+    """Write these fields of a customer."""
+    query = sa.update(pppoe_users).where(pppoe_users.c.id == customer.customer_id)
+    connection.execute(query.values(_values(customer, fields, now)))
+
+
+def _values(row: Isp | Customer, fields: Collection[str], now: datetime) -> dict[str, Any]:
+    """An empty text is none, as creation has it."""
+    values = {_COLUMNS[name]: getattr(row, name) or None for name in fields if name != "closed"}
+    return values | ({"closed_at": now if row.closed else None} if "closed" in fields else {})
+
+
+def insert(
+    writes: Writes, noun: Noun, noun_id: int, changes: Collection[FieldChange], author: Author, now: datetime
+) -> None:
+    """Keep what was changed."""
+    rows = [
+        {
+            "noun": noun,
+            "noun_id": noun_id,
+            "field": change.field,
+            "old_value": change.before,
+            "new_value": change.after,
+            "actor": author.actor,
+            "reason": author.reason,
+            "create_time": now,
+        }
+        for change in changes
+    ]
+    writes.insert(account_changes, rows)
+
+
+def list_changes(connection: Connection, noun: Noun, noun_id: int, before_id: int, limit: int) -> list[StoredChange]:
+    """What was changed on an ISP or a customer, newest first, before `before_id` unless that is 0."""
+    query = sa.select(account_changes).where(_a.noun == noun, _a.noun_id == noun_id)
+    query = query.where(_a.id < before_id) if before_id else query
+    return [
+        StoredChange(
+            row.id,
+            FieldChange(row.field, row.old_value, row.new_value),
+            Author(row.actor, row.reason),
+            row.create_time,
+        )
+        for row in connection.execute(query.order_by(_a.id.desc()).limit(limit))
+    ]
+
+
+def line_tasks(connection: Connection, customer_ids: Collection[int]) -> Sequence[int]:
+    """The tasks, open or given up, that are to switch these customers' lines on."""
+    unfinished = _t.kind == TaskKind.SET_ACCESS, _t.state.in_((TaskState.OPEN, TaskState.GIVEN_UP))
+    return connection.execute(sa.select(_t.id).where(*unfinished, _t.customer_id.in_(customer_ids))).scalars().all()
+
+
+def customers_of(connection: Connection, isp_id: int) -> Sequence[int]:
+    """The ids of an ISP's customers."""
+    return connection.execute(sa.select(pppoe_users.c.id).where(pppoe_users.c.isp_id == isp_id)).scalars().all()
