@@ -49,6 +49,11 @@ def priceless(billing):
     billing.add_customers("0949AQ")
 
 
+def closed(billing):
+    billing.add_customers("0949AQ", package_cents=100_000)
+    of_customer(billing, "0949AQ", closed_at="2026-11-01 00:00:00")
+
+
 def fill(**words):
     """What an operator types for the words in capitals."""
     return words
@@ -79,15 +84,14 @@ CASES = {
     "two customers'": Case("ambiguous_reference", "0949AQ", [None, fill(ID="2"), None], twins),
     "two ISPs'": Case("ambiguous_reference", "sms 001", [None, None, fill(ISP="Pwani Fibre")], two_isps),
     "another's shortcode": Case("unknown_shortcode", "HELLO", [fill()]),
-    "no package": Case("package_not_set", "0949AQ", [fill()], priceless),
+    "no package": Case("package_not_set", "0949AQ", [fill(KES="1000"), fill()], priceless),
+    "a closed customer's": Case("account_closed", "0949AQ", [fill(), fill(ISP="1"), fill(), None], closed),
     "a reversal": Case("reversal", "0949AQ", [fill(), PLACED], fields={"transaction_type": "Pay Bill Reversal"}),
 }
 
 
 # What happens between the payment and the printed command.
 MEANWHILE = {
-    # no command of payments can mend it
-    "package_not_set": lambda billing: of_customer(billing, "0949AQ", amount=100_000),
     # in the sandbox, as which these tests run, every shortcode is ours
     "unknown_shortcode": lambda billing: _update(
         billing, "paybill_payments", {"unmatched_reason": "unknown_shortcode", "BillRefNumber": "77XY"}, "1 = 1"

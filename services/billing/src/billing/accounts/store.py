@@ -159,7 +159,7 @@ def count_paid_but_not_on(connection: Connection, today: date) -> int:
 
 
 def count_untellable(connection: Connection) -> int:
-    """How many customers who are not closed have no mobile number on record. SQL leaves few for the one rule of what a number is."""
+    """How many open customers have no mobile number on record. SQL leaves few for the one rule of what a number is."""
     phone = sa.func.coalesce(_c.phone, "")
     odd = sa.select(phone).where(~phone.regexp_match(_PLAIN_NUMBER), _c.closed_at.is_(None))
     return sum(not is_mobile(written) for written in connection.execute(odd).scalars())
