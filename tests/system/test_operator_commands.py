@@ -104,7 +104,32 @@ def test_every_command_works_beside_services_with_the_least_rights(running, reje
     listed = "message list --subject SAMPLE0001 --json"
     (message, *_) = eventually(lambda: json.loads(rejesha(listed))["messages"])
     rejesha(f"message show {message['message_id']}")
+    records_change(rejesha)
+    moved_while_the_reconnection_waits(running, rejesha)
     rejesha("status")
     rejesha("spool")
     rejesha("customer list --paid-but-not-on")
     assert KNOWN - rejesha.ran - OF_FILES - OF_TLS == {"doctor"}
+
+
+def records_change(rejesha):
+    rejesha("isp update Pwani --name 'Pwani Fibre' --sms-account SMS089 --by Asha")
+    rejesha("isp close 'Pwani Fibre' --reason gone --yes")
+    rejesha("isp reopen 'Pwani Fibre'")
+    assert "SMS089" in rejesha("isp history 'Pwani Fibre'")
+    rejesha("customer update PWANI1 --package 600 --next-payment-date 2026-12-24 --reason goodwill")
+    rejesha("customer close PWANI1 --reason gone --yes")
+    rejesha("customer reopen PWANI1")
+    assert "goodwill" in rejesha("customer history PWANI1")
+
+
+def moved_while_the_reconnection_waits(running, rejesha):
+    """The old router is away, the new one is there: what is on record when a line is switched counts."""
+    rejesha("router add Away 127.0.0.1 --port 1 --username api --password-file word")
+    rejesha("customer update 0951AS --router Away --username nobody")
+    assert running.pay("0951AS", trans_id="MOVED00001").status_code == 200
+    eventually(lambda: "unreachable" in rejesha("payment show MOVED00001"))
+    assert not running.is_enabled("0951AS")
+    rejesha("customer update 0951AS --router 1 --username 0951AS")
+    eventually(lambda: running.is_enabled("0951AS"))
+    eventually(lambda: "The line is on" in rejesha("payment show MOVED00001"))

@@ -13,7 +13,7 @@ from billing.payees.rules import Line
 from billing.payments.rules import TimelineEntry
 from billing.schema import payment_debug_log, tasks
 from billing.tasks import rules
-from billing.tasks.rules import TaskState
+from billing.tasks.rules import Task, TaskState
 from billing.tasks.store import NOT_LEASED, RELEASE
 
 _t = tasks.c
@@ -64,6 +64,13 @@ def reopen(
     values |= {"router_id": line.router_id, "payload": rules.payload_of(line)} if line else {}
     if ids := sorted(task_ids):
         connection.execute(sa.update(tasks).where(_t.id.in_(ids)).values(failures=0, **values, **NOT_LEASED))
+
+
+def move(connection: Connection, moved: Collection[Task]) -> None:
+    """Note the lines that locked tasks are about now."""
+    for task in moved:
+        line = {"router_id": task.router_id, "payload": rules.payload_of(task.work)}
+        connection.execute(sa.update(tasks).where(_t.id == task.task_id).values(failures=0, **line))
 
 
 def missing_from_timeline(connection: Connection, entries: Collection[TimelineEntry]) -> list[TimelineEntry]:

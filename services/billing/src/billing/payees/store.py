@@ -24,6 +24,7 @@ _FIND_ISPS = sa.select(isps).where(
     )
 )
 _FIND_CUSTOMERS = sa.select(pppoe_users).where(pppoe_users.c.account_key.in_(sa.bindparam("keys", expanding=True)))
+_FIND_BY_ID = sa.select(pppoe_users).where(pppoe_users.c.id.in_(sa.bindparam("ids", expanding=True)))
 _MARK_RECONNECTED = (
     sa.update(pppoe_users)
     .where(pppoe_users.c.id.in_(sa.bindparam("ids", expanding=True)))
@@ -62,7 +63,7 @@ def load(connection: Connection, references: Collection[str], *, lock: bool, sec
 
 def get_customers(connection: Connection, customer_ids: Collection[int]) -> Mapping[int, Customer]:
     """Customers by id."""
-    found = connection.execute(sa.select(pppoe_users).where(pppoe_users.c.id.in_(customer_ids)))
+    found = connection.execute(_FIND_BY_ID, {"ids": sorted(customer_ids)}) if customer_ids else ()
     return {row.id: _customer(row) for row in found}
 
 

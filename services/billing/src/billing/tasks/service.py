@@ -27,7 +27,7 @@ from billing.payees.rules import Line
 from billing.payments import store as payments
 from billing.payments.rules import TimelineEntry
 from billing.policy import Policy
-from billing.tasks import rules, store, telling
+from billing.tasks import recorded, rules, store, telling
 from billing.tasks.rules import (
     ANSWERED,
     CONFIRMED,
@@ -73,6 +73,8 @@ def lease(engine: Engine, policy: Policy, owner: str, duration: timedelta, asked
         notices = [task for task in due if task.expire_time > now and isinstance(task.work, Notice)]
         if notices:
             notices = telling.sendable(connection, policy, notices, now)
+        if any(task.fencing_token or task.create_time + rules.MESSAGE_DELAY < now for task in lines):
+            lines = recorded.switchable(connection, lines, asked.busy_router_ids, now)
         store.lease(connection, [task.task_id for task in lines + notices], owner, now + duration)
         _begin(connection, [task for task in lines if task.fencing_token == 0], now)
         names = store.router_names(connection, {task.router_id for task in notices if task.router_id})

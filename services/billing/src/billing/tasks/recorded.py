@@ -1,0 +1,59 @@
+"""Which line a task is about that has waited: the one that is on record now, whatever it was when the payment came.
+
+A module of its own: a line that is switched at once, as most are, does not come here.
+"""
+
+from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
+from datetime import datetime
+
+from servicekit.writes import together
+from sqlalchemy import Connection
+
+from billing.failures import service as failing
+from billing.failures import store
+from billing.payees import store as payees
+from billing.payees.rules import Line
+from billing.payments import store as payments
+from billing.payments.rules import TimelineEntry
+from billing.tasks.rules import Task
+
+NO_LINE = "no router or username on record"
+
+
+def switchable(connection: Connection, due: Sequence[Task], busy: AbstractSet[int], now: datetime) -> list[Task]:
+    """Those of these locked tasks that can be carried out now, each with its line as it is on record.
+
+    One whose router is busy waits for it; one whose customer has no line any more waits until there is one.
+    """
+    customers = payees.get_customers(connection, {task.customer_id for task in due if task.customer_id})
+    without: dict[int, Task] = {}
+    moved = []
+    for task in due:
+        customer = customers.get(task.customer_id or 0)
+        line = customer.line if customer else task.work
+        if line is None:
+            without[task.task_id] = task
+        elif line != task.work:
+            task.work = line
+            moved.append(task)
+    if without:
+        failing.postpone(connection, [(task, NO_LINE) for task in without.values()], now)
+    if moved:
+        _note(connection, moved, now)
+    return [task for task in due if task.task_id not in without and task.router_id not in busy]
+
+
+def _note(connection: Connection, moved: Sequence[Task], now: datetime) -> None:
+    """Keep what was changed; the first lease of a line is noted by whoever leases it."""
+    store.move(connection, moved)
+    with together(connection) as writes:
+        entries = [_changed(task) for task in moved if task.fencing_token]
+        payments.insert_timeline(writes, entries, now)
+
+
+def _changed(task: Task) -> TimelineEntry:
+    assert isinstance(task.work, Line)
+    message = f"Asking router {task.work.router_id} to enable {task.work.username}, as it is on record now"
+    details = {"router_id": task.work.router_id, "username": task.work.username}
+    return TimelineEntry(task.trans_id, "MIKROTIK_ATTEMPT", message, details)
