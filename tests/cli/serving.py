@@ -87,7 +87,10 @@ class Billing:
         return {isp.isp_id: isp for isp in self.accounts.ListIsps(account.ListIspsRequest()).isps}
 
     def add_customers(self, *names: str, **facts: Any) -> None:
+        """`username` may hold {name}: no two may have the same on one router."""
         customers = [account.Customer(account_name=name, **{"isp_id": 1} | facts) for name in names]
+        for customer in customers:
+            customer.username = customer.username.format(name=customer.account_name)
         answer = self.accounts.CreateCustomers(account.CreateCustomersRequest(customers=customers))
         assert not [result.error for result in answer.results if result.error]
 

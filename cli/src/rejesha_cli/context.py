@@ -89,6 +89,7 @@ def operator_name() -> str:
 
 
 with_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON document for programs.")
+with_csv = click.option("--csv", "as_csv", is_flag=True, help="Print CSV, for a spreadsheet.")
 with_limit = click.option(
     "--limit", type=click.IntRange(min=0), default=50, show_default=True, help="At most so many; 0 for all."
 )

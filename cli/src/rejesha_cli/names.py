@@ -2,13 +2,16 @@
 
 from collections.abc import Callable, Mapping
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 from rejesha.billing.v1.account_service_pb2 import ListIspsRequest
 from rejesha.router_control.v1.router_control_service_pb2 import ListRoutersRequest
 
-from rejesha_cli.channels import Channels
 from rejesha_cli.errors import AmbiguousName, NoSuchName, ServiceUnreachable
 from rejesha_cli.tables import remark
+
+if TYPE_CHECKING:
+    from rejesha_cli.channels import Channels
 
 
 def find(noun: str, given: str, names: Mapping[int, str]) -> int:
@@ -43,7 +46,7 @@ def _number(text: str) -> int:
 class Names:
     """The names of the ISPs and routers that there are now."""
 
-    def __init__(self, channels: Channels) -> None:
+    def __init__(self, channels: "Channels") -> None:
         self._channels = channels
 
     @cached_property

@@ -3,6 +3,7 @@
 What comes from a customer's phone is shown as text and never obeyed: no markup, no control characters.
 """
 
+import csv
 import json
 import sys
 from collections.abc import Callable, Iterable, Sequence
@@ -121,14 +122,38 @@ def print_json(document: object) -> None:
     sys.stdout.flush()  # a reader that has gone must be noticed here, not while the interpreter ends
 
 
+def print_csv(columns: Sequence[Column], records: Sequence[Record]) -> None:
+    """A row for each record, under the keys that `--json` has too; without any the columns' keys stand alone."""
+    writer = csv.writer(sys.stdout, lineterminator="\n")
+    writer.writerow(records[0] if records else [column.key for column in columns])
+    writer.writerows([_cell(value) for value in one.values()] for one in records)
+    sys.stdout.flush()
+
+
+def _cell(value: object) -> object:
+    if isinstance(value, list | dict):
+        return json.dumps(value)
+    # A payer chooses the name: no spreadsheet may take it for a formula.
+    return f"'{value}" if isinstance(value, str) and value.startswith(("=", "+", "-", "@", "\t", "\r")) else value
+
+
 def show_list(
-    noun: str, columns: Sequence[Column], found: tuple[list[Record], bool], *, as_json: bool, title: str = ""
+    noun: str,
+    columns: Sequence[Column],
+    found: tuple[list[Record], bool],
+    *,
+    as_json: bool,
+    as_csv: bool = False,
+    title: str = "",
 ) -> None:
-    """A list's answer: `{noun: […], "more": …}` or a table. `found`: the records and whether there are more."""
+    """A list's answer: `{noun: […], "more": …}`, CSV or a table. `found`: the records and whether there are more."""
     records, more = found
     if as_json:
         print_json({noun: records, "more": more})
         return
-    show_table(title or noun.capitalize(), columns, records)
+    if as_csv:
+        print_csv(columns, records)
+    else:
+        show_table(title or noun.capitalize(), columns, records)
     if more:
         remark("There are more: raise --limit, or --limit 0 for all.")

@@ -6,7 +6,7 @@ from rejesha.billing.v1 import task_service_pb2 as task
 def test_status_counts_what_waits(installation, billing, notifier, httpserver):
     httpserver.expect_request("/health").respond_with_json({"status": "healthy"})
     paid = [f"{number:04}AA" for number in range(502)]
-    billing.add_customers(*paid, next_payment_date="2099-01-01", username="u1", router_id=1, phone="0712000001")
+    billing.add_customers(*paid, next_payment_date="2099-01-01", username="{name}", router_id=1, phone="0712000001")
     billing.add_customers("NOPHONE1", "NOPHONE2")
     billing.pay("HELD000001", "NOBODY")
     billing.keep(b"{}")
@@ -56,7 +56,7 @@ def test_status_tells_of_messages_that_were_not_sent_for_a_day(installation, not
 
 def test_status_names_the_routers_for_which_customers_wait(installation, billing, httpserver):
     httpserver.expect_request("/health").respond_with_json({"status": "healthy"})
-    billing.add_customers("0949AQ", "0950AB", package_cents=100_000, username="u1", router_id=1)
+    billing.add_customers("0949AQ", "0950AB", package_cents=100_000, username="{name}", router_id=1)
     billing.pay("QGH7SK61SU", "0949AQ")
     billing.pay("QGH7SK61SV", "0950AB")
     billing.fail_lines(task.ACCESS_OUTCOME_UNREACHABLE, router_name="Hill")
@@ -97,7 +97,7 @@ def test_status_is_watched_until_it_is_stopped(installation, httpserver, monkeyp
 
 def test_status_counts_lines_to_be_switched_and_given_up(installation, billing, httpserver):
     httpserver.expect_request("/health").respond_with_json({"status": "healthy"})
-    billing.add_customers("0949AQ", "0950AB", package_cents=100_000, username="u1", router_id=1)
+    billing.add_customers("0949AQ", "0950AB", package_cents=100_000, username="{name}", router_id=1)
     billing.pay("QGH7SK61SU", "0949AQ")
     assert billing.fail_lines() == 1
     billing.pay("QGH7SK61SV", "0950AB")

@@ -16,6 +16,7 @@ from rejesha_cli.context import (
     Connections,
     ReadAs,
     with_connections,
+    with_csv,
     with_dry_run,
     with_file,
     with_json,
@@ -108,9 +109,12 @@ def add(  # noqa: PLR0913
 @click.option("--isp", default="", help="Only this ISP's, by id or name.")
 @click.option("--paid-but-not-on", is_flag=True, help="Only those who have paid and whose line is not confirmed on.")
 @with_limit
+@with_csv
 @with_json
 @with_connections
-def list_customers(connected: Connections, *, isp: str, paid_but_not_on: bool, limit: int, as_json: bool) -> None:
+def list_customers(
+    connected: Connections, *, isp: str, paid_but_not_on: bool, limit: int, as_json: bool, as_csv: bool
+) -> None:
     """List customers."""
     channels = connected.channels
     names = Names(channels)
@@ -122,8 +126,8 @@ def list_customers(connected: Connections, *, isp: str, paid_but_not_on: bool, l
         )
 
     records, more = read_pages(fetch, "customers", limit)
-    shown = records if as_json else [_labelled(one, names) for one in records]
-    show_list("customers", COLUMNS, (shown, more), as_json=as_json)
+    shown = records if as_json or as_csv else [_labelled(one, names) for one in records]
+    show_list("customers", COLUMNS, (shown, more), as_json=as_json, as_csv=as_csv)
 
 
 @customer.command("show")

@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 from rejesha.billing.v1.account_service_pb2 import CreateIspRequest, Isp, ListIspsRequest
 
-from rejesha_cli.context import PHONE, Connections, with_connections, with_dry_run, with_file, with_json
+from rejesha_cli.context import PHONE, Connections, with_connections, with_csv, with_dry_run, with_file, with_json
 from rejesha_cli.imports.service import run_import
 from rejesha_cli.isps import changes, imports
 from rejesha_cli.records import record
@@ -69,12 +69,13 @@ def add(
 
 
 @isp.command("list")
+@with_csv
 @with_json
 @with_connections
-def list_isps(connected: Connections, as_json: bool) -> None:
+def list_isps(connected: Connections, *, as_json: bool, as_csv: bool) -> None:
     """List the ISPs with their wallets and credits."""
     isps = connected.channels.accounts.ListIsps(ListIspsRequest()).isps
-    show_list("isps", COLUMNS, ([record(one) for one in isps], False), as_json=as_json, title="ISPs")
+    show_list("isps", COLUMNS, ([record(one) for one in isps], False), as_json=as_json, as_csv=as_csv, title="ISPs")
 
 
 @isp.command("import")

@@ -8,7 +8,7 @@ from rejesha.notify.v1.notify_service_pb2 import (
     MessageState,
 )
 
-from rejesha_cli.context import Connections, value_of, with_connections, with_json, with_limit
+from rejesha_cli.context import Connections, value_of, with_connections, with_csv, with_json, with_limit
 from rejesha_cli.records import read_pages, record
 from rejesha_cli.tables import Column, moment, plain, print_json, show_list, show_record, state
 
@@ -50,10 +50,11 @@ def message() -> None:
 @click.option("--subject", default="", help="Only messages about this, such as an M-Pesa code.")
 @click.option("--state", "wanted", type=STATE, default=0, show_default=False, help="Such as sent, queued, failed.")
 @with_limit
+@with_csv
 @with_json
 @with_connections
 def list_messages(
-    connected: Connections, subject: str, wanted: MessageState.ValueType, limit: int, as_json: bool
+    connected: Connections, *, subject: str, wanted: MessageState.ValueType, limit: int, as_json: bool, as_csv: bool
 ) -> None:
     """List messages, newest first."""
     messages = connected.channels.messages
@@ -63,7 +64,7 @@ def list_messages(
             ListMessagesRequest(subject=subject, state=wanted, page_size=size, page_token=token)
         )
 
-    show_list("messages", COLUMNS, read_pages(fetch, "messages", limit), as_json=as_json)
+    show_list("messages", COLUMNS, read_pages(fetch, "messages", limit), as_json=as_json, as_csv=as_csv)
 
 
 @message.command("show")
@@ -80,9 +81,11 @@ def show(connected: Connections, message_id: str, as_json: bool) -> None:
 
 
 @message.command("templates")
+@with_csv
 @with_json
 @with_connections
-def list_templates(connected: Connections, as_json: bool) -> None:
+def list_templates(connected: Connections, *, as_json: bool, as_csv: bool) -> None:
     """List the texts that notify has, with the facts that each needs."""
     answer = connected.channels.messages.ListTemplates(ListTemplatesRequest())
-    show_list("templates", TEMPLATE_COLUMNS, ([record(one) for one in answer.templates], False), as_json=as_json)
+    found = [record(one) for one in answer.templates], False
+    show_list("templates", TEMPLATE_COLUMNS, found, as_json=as_json, as_csv=as_csv)

@@ -7,8 +7,8 @@ from rejesha.billing.v1.task_service_pb2 import RetryTasksRequest
 from rejesha_cli.context import (
     Connections,
     ReadAs,
-    value_of,
     with_connections,
+    with_csv,
     with_json,
     with_limit,
 )
@@ -18,25 +18,13 @@ from rejesha_cli.payments.advice import advice
 from rejesha_cli.payments.arguments import CODE, with_code
 from rejesha_cli.payments.callback import sample
 from rejesha_cli.payments.held import assign, dismiss
+from rejesha_cli.payments.listing import COLUMNS, find, list_payments
 from rejesha_cli.payments.rules import Timeline
 from rejesha_cli.payments.views import show_timeline
-from rejesha_cli.records import Record, read_pages
-from rejesha_cli.tables import Column, moment, money, print_json, remark, say, show_list, state
+from rejesha_cli.tables import print_json, remark, say, show_list
 
-COLUMNS = (
-    Column("Received", "receive_time", moment),
-    Column("M-Pesa code", "trans_id"),
-    Column("KES", "amount", money),
-    Column("Reference", "bill_ref_number"),
-    Column("Payer", "first_name"),
-    Column("Outcome", "outcome", state),
-    Column("Why held", "unmatched_reason", state),
-    Column("Assigned to", "assigned_reference"),
-)
 # Tried where no shortcode is configured: the one of M-Pesa's own test paybill.
 _TEST_SHORTCODE = "600984"
-
-OUTCOME = value_of("OUTCOME", PaymentOutcome.DESCRIPTOR)
 
 
 @click.group(help="Payments and what became of them. TRANSID is the M-Pesa code from the customer's SMS.")
@@ -57,31 +45,24 @@ def show(connected: Connections, code: str, as_json: bool) -> None:
         show_timeline(Timeline.read(document))
 
 
-@payment.command("list")
-@click.option("--outcome", type=OUTCOME, default=0, help="Such as customer_paid, unmatched.")
-@with_limit
-@with_json
-@with_connections
-def list_payments(connected: Connections, outcome: PaymentOutcome.ValueType, limit: int, as_json: bool) -> None:
-    """List payments, newest first."""
-    show_list("payments", COLUMNS, _payments(connected, outcome, limit), as_json=as_json)
-
-
 @payment.command("unmatched")
 @with_limit
+@with_csv
 @with_json
 @with_connections
-def unmatched(connected: Connections, limit: int, as_json: bool) -> None:
+def unmatched(connected: Connections, limit: int, *, as_json: bool, as_csv: bool) -> None:
     """List the payments that are held because nobody knows whose they are."""
-    found = _payments(connected, PaymentOutcome.PAYMENT_OUTCOME_UNMATCHED, limit)
-    show_list("payments", COLUMNS, found, as_json=as_json)
-    if not as_json:
+    held = ListPaymentsRequest(outcome=PaymentOutcome.PAYMENT_OUTCOME_UNMATCHED)
+    found = find(connected, held, limit)
+    show_list("payments", COLUMNS, found, as_json=as_json, as_csv=as_csv)
+    if not (as_json or as_csv):
         for reason, one in {str(one["unmatched_reason"]): one for one in reversed(found[0])}.items():
             remark(f"{_spaced(reason)}: {advice(one['trans_id'], reason, one['bill_ref_number'])}")
-    if found[0] and not as_json:
+    if found[0] and not (as_json or as_csv):
         remark("Sent back to the payer, or no payment to us: `rejesha payment dismiss TRANSID --reason WHY`")
 
 
+payment.add_command(list_payments)
 payment.add_command(assign)
 payment.add_command(dismiss)
 
@@ -132,15 +113,6 @@ def send_sample(  # noqa: PLR0913
         return
     say(f"{confirmation.trans_id} is accepted: {_spaced(answer.outcome)}.")
     remark(f"`rejesha payment show {confirmation.trans_id}` tells how it goes on.")
-
-
-def _payments(connected: Connections, outcome: PaymentOutcome.ValueType, limit: int) -> tuple[list[Record], bool]:
-    payments = connected.channels.payments
-
-    def fetch(size: int, token: str) -> object:
-        return payments.ListPayments(ListPaymentsRequest(outcome=outcome, page_size=size, page_token=token))
-
-    return read_pages(fetch, "payments", limit)
 
 
 def _spaced(word: object) -> str:

@@ -13,7 +13,7 @@ from rejesha.billing.v1.quarantine_service_pb2 import (
 from rich.text import Text
 
 from rejesha_cli.channels import Channels
-from rejesha_cli.context import Connections, value_of, with_author, with_connections, with_json, with_limit
+from rejesha_cli.context import Connections, value_of, with_author, with_connections, with_csv, with_json, with_limit
 from rejesha_cli.errors import CommandFailed, GatewayRefused
 from rejesha_cli.records import read_pages, record
 from rejesha_cli.tables import Column, clean, moment, print_json, remark, say, show, show_list, show_record, state
@@ -43,9 +43,12 @@ def quarantine() -> None:
 @quarantine.command("list")
 @click.option("--state", "wanted", type=STATE, default=0, help="open, replayed or dismissed.")
 @with_limit
+@with_csv
 @with_json
 @with_connections
-def list_callbacks(connected: Connections, wanted: QuarantineState.ValueType, limit: int, as_json: bool) -> None:
+def list_callbacks(
+    connected: Connections, *, wanted: QuarantineState.ValueType, limit: int, as_json: bool, as_csv: bool
+) -> None:
     """List quarantined callbacks, newest first."""
     service = connected.channels.quarantine
 
@@ -54,7 +57,7 @@ def list_callbacks(connected: Connections, wanted: QuarantineState.ValueType, li
             ListQuarantinedCallbacksRequest(state=wanted, page_size=size, page_token=token)
         )
 
-    show_list("callbacks", COLUMNS, read_pages(fetch, "callbacks", limit), as_json=as_json)
+    show_list("callbacks", COLUMNS, read_pages(fetch, "callbacks", limit), as_json=as_json, as_csv=as_csv)
 
 
 @quarantine.command("show")

@@ -21,7 +21,7 @@ from rejesha.router_control.v1.router_control_service_pb2 import (
     UpdateRouterRequest,
 )
 
-from rejesha_cli.context import Connections, with_connections, with_dry_run, with_file, with_json, with_yes
+from rejesha_cli.context import Connections, with_connections, with_csv, with_dry_run, with_file, with_json, with_yes
 from rejesha_cli.errors import CommandFailed
 from rejesha_cli.imports.service import run_import
 from rejesha_cli.names import Names
@@ -116,12 +116,13 @@ def add(  # noqa: PLR0913
 
 
 @router.command("list")
+@with_csv
 @with_json
 @with_connections
-def list_routers(connected: Connections, as_json: bool) -> None:
+def list_routers(connected: Connections, *, as_json: bool, as_csv: bool) -> None:
     """List the routers."""
     routers = connected.channels.routers.ListRouters(ListRoutersRequest()).routers
-    show_list("routers", COLUMNS, ([record(one) for one in routers], False), as_json=as_json)
+    show_list("routers", COLUMNS, ([record(one) for one in routers], False), as_json=as_json, as_csv=as_csv)
 
 
 @router.command("update")

@@ -763,6 +763,8 @@ class ListCustomersRequest(_message.Message):
     PAID_BUT_NOT_ON_FIELD_NUMBER: _builtins.int
     PAGE_SIZE_FIELD_NUMBER: _builtins.int
     PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    ACCOUNT_NAME_FIELD_NUMBER: _builtins.int
+    MATCHING_FIELD_NUMBER: _builtins.int
     isp_id: _builtins.int
     """Only this ISP's; 0 lists all."""
     paid_but_not_on: _builtins.bool
@@ -771,6 +773,12 @@ class ListCustomersRequest(_message.Message):
     """At most so many, 1 to 500; 0 means 50."""
     page_token: _builtins.str
     """From an earlier answer; empty for the first page."""
+    account_name: _builtins.str
+    """Only those with this account: more than one where it is ambiguous. Case and spaces are ignored."""
+    matching: _builtins.str
+    """Only those of whom something is like this: the account or the username, whole, in any case; the phone in any
+    spelling; a part of the name.
+    """
     def __init__(
         self,
         *,
@@ -778,10 +786,12 @@ class ListCustomersRequest(_message.Message):
         paid_but_not_on: _builtins.bool = ...,
         page_size: _builtins.int = ...,
         page_token: _builtins.str = ...,
+        account_name: _builtins.str = ...,
+        matching: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["isp_id", b"isp_id", "page_size", b"page_size", "page_token", b"page_token", "paid_but_not_on", b"paid_but_not_on"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["account_name", b"account_name", "isp_id", b"isp_id", "matching", b"matching", "page_size", b"page_size", "page_token", b"page_token", "paid_but_not_on", b"paid_but_not_on"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

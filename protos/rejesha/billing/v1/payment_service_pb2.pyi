@@ -460,6 +460,7 @@ class PaymentRecord(_message.Message):
     UNMATCHED_REASON_FIELD_NUMBER: _builtins.int
     ISP_ID_FIELD_NUMBER: _builtins.int
     CUSTOMER_ID_FIELD_NUMBER: _builtins.int
+    MSISDN_FIELD_NUMBER: _builtins.int
     trans_id: _builtins.str
     """M-Pesa's receipt number."""
     amount_cents: _builtins.int
@@ -482,6 +483,8 @@ class PaymentRecord(_message.Message):
     """The ISP that was credited; 0 when none was."""
     customer_id: _builtins.int
     """The customer who paid; 0 when it was none."""
+    msisdn: _builtins.str
+    """The payer's number: whole, masked or hashed, as received."""
     @_builtins.property
     def receive_time(self) -> _timestamp_pb2.Timestamp:
         """When the gateway got it."""
@@ -501,10 +504,11 @@ class PaymentRecord(_message.Message):
         unmatched_reason: Global___UnmatchedReason.ValueType = ...,
         isp_id: _builtins.int = ...,
         customer_id: _builtins.int = ...,
+        msisdn: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["receive_time", b"receive_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["amount_cents", b"amount_cents", "assigned_reference", b"assigned_reference", "bill_ref_number", b"bill_ref_number", "business_short_code", b"business_short_code", "customer_id", b"customer_id", "first_name", b"first_name", "isp_id", b"isp_id", "outcome", b"outcome", "receive_time", b"receive_time", "trans_id", b"trans_id", "trans_time", b"trans_time", "unmatched_reason", b"unmatched_reason"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["amount_cents", b"amount_cents", "assigned_reference", b"assigned_reference", "bill_ref_number", b"bill_ref_number", "business_short_code", b"business_short_code", "customer_id", b"customer_id", "first_name", b"first_name", "isp_id", b"isp_id", "msisdn", b"msisdn", "outcome", b"outcome", "receive_time", b"receive_time", "trans_id", b"trans_id", "trans_time", b"trans_time", "unmatched_reason", b"unmatched_reason"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -584,29 +588,73 @@ Global___PaymentDelivery: _TypeAlias = PaymentDelivery  # noqa: Y015
 
 @_typing.final
 class ListPaymentsRequest(_message.Message):
-    """Which payments to list."""
+    """Which payments to list: those of which all holds that is given."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
     OUTCOME_FIELD_NUMBER: _builtins.int
     PAGE_SIZE_FIELD_NUMBER: _builtins.int
     PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    ACCOUNT_REFERENCE_FIELD_NUMBER: _builtins.int
+    CUSTOMER_ID_FIELD_NUMBER: _builtins.int
+    ISP_ID_FIELD_NUMBER: _builtins.int
+    PHONE_FIELD_NUMBER: _builtins.int
+    PAYER_FIELD_NUMBER: _builtins.int
+    MIN_AMOUNT_CENTS_FIELD_NUMBER: _builtins.int
+    MAX_AMOUNT_CENTS_FIELD_NUMBER: _builtins.int
+    RECEIVED_FROM_FIELD_NUMBER: _builtins.int
+    RECEIVED_BEFORE_FIELD_NUMBER: _builtins.int
     outcome: Global___PaymentOutcome.ValueType
     """Only payments with this outcome; UNSPECIFIED lists all."""
     page_size: _builtins.int
     """At most so many, 1 to 500; 0 means 50."""
     page_token: _builtins.str
     """From an earlier answer; empty for the first page."""
+    account_reference: _builtins.str
+    """Only payments that were placed on this account, a customer's or an ISP's, and those for which it was typed that are
+    held or were the predecessor's. Case and spaces are ignored.
+    """
+    customer_id: _builtins.int
+    """Only payments of a customer; 0 of all."""
+    isp_id: _builtins.int
+    """Only payments that an ISP was credited with; 0 of all."""
+    phone: _builtins.str
+    """Only payments from this number, a Kenyan mobile number in any spelling. M-Pesa hides numbers: a hashed one is found;
+    of masked ones all that may be it are.
+    """
+    payer: _builtins.str
+    """Only payments of which the payer's name begins so, in any case."""
+    min_amount_cents: _builtins.int
+    """Only payments of so much or more, in cents; 0 for any."""
+    max_amount_cents: _builtins.int
+    """Only payments of so much or less, in cents; 0 for any."""
+    @_builtins.property
+    def received_from(self) -> _timestamp_pb2.Timestamp:
+        """Only payments that the gateway got then or later."""
+
+    @_builtins.property
+    def received_before(self) -> _timestamp_pb2.Timestamp:
+        """Only payments that it got before."""
+
     def __init__(
         self,
         *,
         outcome: Global___PaymentOutcome.ValueType = ...,
         page_size: _builtins.int = ...,
         page_token: _builtins.str = ...,
+        account_reference: _builtins.str = ...,
+        customer_id: _builtins.int = ...,
+        isp_id: _builtins.int = ...,
+        phone: _builtins.str = ...,
+        payer: _builtins.str = ...,
+        min_amount_cents: _builtins.int = ...,
+        max_amount_cents: _builtins.int = ...,
+        received_from: _datetime.datetime | _timestamp_pb2.Timestamp | None = ...,
+        received_before: _datetime.datetime | _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["received_before", b"received_before", "received_from", b"received_from"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["outcome", b"outcome", "page_size", b"page_size", "page_token", b"page_token"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["account_reference", b"account_reference", "customer_id", b"customer_id", "isp_id", b"isp_id", "max_amount_cents", b"max_amount_cents", "min_amount_cents", b"min_amount_cents", "outcome", b"outcome", "page_size", b"page_size", "page_token", b"page_token", "payer", b"payer", "phone", b"phone", "received_before", b"received_before", "received_from", b"received_from"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -803,8 +851,8 @@ class CountWaitingResponse(_message.Message):
     `paid_but_not_on`. 0 without `count_lines`.
     """
     untellable_customers: _builtins.int
-    """Customers without a mobile number on record: nothing can be sent to them, unless a payment brings a number. 0 without
-    `count_lines`.
+    """Customers who are not closed and have no mobile number on record: nothing can be sent to them, unless a payment
+    brings a number. 0 without `count_lines`.
     """
     @_builtins.property
     def oldest_callback_time(self) -> _timestamp_pb2.Timestamp:

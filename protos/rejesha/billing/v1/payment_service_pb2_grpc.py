@@ -119,7 +119,7 @@ class PaymentServiceServicer:
     def ListPayments(self, request, context):
         """Lists payments, newest first.
 
-        INVALID_ARGUMENT `INVALID_PAGE_TOKEN`.
+        INVALID_ARGUMENT `INVALID_PAGE_TOKEN`, or `INVALID_FILTER` when the phone is no Kenyan mobile number.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -62,7 +62,7 @@ class PaymentServiceStub:
     ListPayments: _grpc.UnaryUnaryMultiCallable[_payment_service_pb2.ListPaymentsRequest, _payment_service_pb2.ListPaymentsResponse]
     """Lists payments, newest first.
 
-    INVALID_ARGUMENT `INVALID_PAGE_TOKEN`.
+    INVALID_ARGUMENT `INVALID_PAGE_TOKEN`, or `INVALID_FILTER` when the phone is no Kenyan mobile number.
     """
     AssignPayment: _grpc.UnaryUnaryMultiCallable[_payment_service_pb2.AssignPaymentRequest, _payment_service_pb2.AssignPaymentResponse]
     """Places an unmatched payment on an account afterwards; does everything that a direct payment does.
@@ -116,7 +116,7 @@ class PaymentServiceAsyncStub(PaymentServiceStub):
     ListPayments: _aio.UnaryUnaryMultiCallable[_payment_service_pb2.ListPaymentsRequest, _payment_service_pb2.ListPaymentsResponse]  # type: ignore[assignment]
     """Lists payments, newest first.
 
-    INVALID_ARGUMENT `INVALID_PAGE_TOKEN`.
+    INVALID_ARGUMENT `INVALID_PAGE_TOKEN`, or `INVALID_FILTER` when the phone is no Kenyan mobile number.
     """
     AssignPayment: _aio.UnaryUnaryMultiCallable[_payment_service_pb2.AssignPaymentRequest, _payment_service_pb2.AssignPaymentResponse]  # type: ignore[assignment]
     """Places an unmatched payment on an account afterwards; does everything that a direct payment does.
@@ -191,7 +191,7 @@ class PaymentServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_payment_service_pb2.ListPaymentsResponse, _abc.Awaitable[_payment_service_pb2.ListPaymentsResponse]]:
         """Lists payments, newest first.
 
-        INVALID_ARGUMENT `INVALID_PAGE_TOKEN`.
+        INVALID_ARGUMENT `INVALID_PAGE_TOKEN`, or `INVALID_FILTER` when the phone is no Kenyan mobile number.
         """
 
     @_abc_1.abstractmethod

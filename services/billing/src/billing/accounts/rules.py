@@ -4,7 +4,7 @@ import re
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 
 from servicekit.money import MAX_AMOUNT_CENTS
 from servicekit.phones import is_mobile
@@ -28,6 +28,19 @@ class StoredIsp:
     sms_credits: int
     whatsapp_credits: int
     close_time: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CustomerFilter:
+    """Which customers are looked for: all that is given must hold.
+
+    `paid_beyond`: who has paid beyond this day and is not confirmed on. `account`: normalised.
+    """
+
+    isp_id: int = 0
+    paid_beyond: date | None = None
+    account: str = ""
+    matching: str = ""
 
 
 @dataclass(frozen=True, slots=True)

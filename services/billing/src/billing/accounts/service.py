@@ -2,7 +2,6 @@
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
-from datetime import date
 
 from servicekit.database import current_time, transact
 from sqlalchemy import Connection, Engine
@@ -10,6 +9,7 @@ from sqlalchemy import Connection, Engine
 from billing.accounts import store
 from billing.accounts.errors import AccountTaken, CustomerNotFound, IdTaken, InvalidIsp
 from billing.accounts.rules import (
+    CustomerFilter,
     Known,
     StoredCustomer,
     StoredIsp,
@@ -136,6 +136,6 @@ def get_customer(engine: Engine, account_name: str, customer_id: int = 0) -> Sto
     return min(found, key=lambda one: one.customer.closed)
 
 
-def list_customers(engine: Engine, isp_id: int, today: date | None, after_id: int, limit: int) -> list[StoredCustomer]:
-    """Customers by id; with `today` only those who have paid beyond it and whose line is not on."""
-    return transact(engine, lambda connection: store.list_customers(connection, isp_id, today, after_id, limit))
+def list_customers(engine: Engine, wanted: CustomerFilter, after_id: int, limit: int) -> list[StoredCustomer]:
+    """Customers by id."""
+    return transact(engine, lambda connection: store.list_customers(connection, wanted, after_id, limit))

@@ -13,7 +13,7 @@ from sqlalchemy import Engine
 from billing import calendar
 from billing.accounts import service
 from billing.accounts.errors import InvalidChange
-from billing.accounts.rules import StoredCustomer, StoredIsp
+from billing.accounts.rules import CustomerFilter, StoredCustomer, StoredIsp
 from billing.accounts.service import CustomerResult
 from billing.changes import service as changes
 from billing.changes.rules import (
@@ -27,7 +27,7 @@ from billing.changes.rules import (
 )
 from billing.paging import last_id, next_token, page_size
 from billing.payees.rules import Customer, Isp
-from billing.payments.rules import check_batch
+from billing.payments.rules import check_batch, normalise
 
 _STATUSES = {"active": pb.CUSTOMER_STATUS_ACTIVE, "inactive": pb.CUSTOMER_STATUS_INACTIVE}
 
@@ -110,8 +110,13 @@ class AccountServicer(account_service_pb2_grpc.AccountServiceServicer):
         self, request: pb.ListCustomersRequest, context: grpc.ServicerContext
     ) -> pb.ListCustomersResponse:
         limit = page_size(request.page_size)
-        today = calendar.today(datetime.now(UTC)) if request.paid_but_not_on else None
-        found = service.list_customers(self._engine, request.isp_id, today, last_id(request.page_token), limit)
+        wanted = CustomerFilter(
+            isp_id=request.isp_id,
+            paid_beyond=calendar.today(datetime.now(UTC)) if request.paid_but_not_on else None,
+            account=normalise(request.account_name),
+            matching=request.matching.strip(),
+        )
+        found = service.list_customers(self._engine, wanted, last_id(request.page_token), limit)
         return pb.ListCustomersResponse(
             customers=[_customer(one) for one in found],
             next_page_token=next_token([one.customer.customer_id for one in found], limit),

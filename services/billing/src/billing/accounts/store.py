@@ -9,10 +9,12 @@ import sqlalchemy as sa
 from servicekit.phones import is_mobile
 from sqlalchemy import Connection
 
-from billing.accounts.rules import StoredCustomer, StoredIsp
+from billing.accounts.rules import CustomerFilter, StoredCustomer, StoredIsp
 from billing.payees.rules import Customer, Isp, Line
 from billing.payees.store import get_customers, get_isps
+from billing.payments.rules import normalise
 from billing.schema import isp_credits, isp_wallet, isps, pppoe_users
+from servicekit import phones
 
 _c = pppoe_users.c
 # What most numbers look like, and nothing else does.
@@ -140,17 +142,39 @@ def stored_customers(connection: Connection, account_key: str, customer_id: int)
     return _stored(connection, _LISTED.where(_c.id == customer_id if customer_id else _c.account_key == account_key))
 
 
-def list_customers(
-    connection: Connection, isp_id: int, today: date | None, after_id: int, limit: int
-) -> list[StoredCustomer]:
-    """Customers by id, after `after_id`; `isp_id` 0 means any."""
-    columns = pppoe_users.c
-    query = _LISTED.where(columns.id > after_id).limit(limit)
-    if isp_id:
-        query = query.where(columns.isp_id == isp_id)
-    if today:
-        query = query.where(*_paid_but_not_on(today))
+def list_customers(connection: Connection, wanted: CustomerFilter, after_id: int, limit: int) -> list[StoredCustomer]:
+    """Customers by id, after `after_id`."""
+    query = _LISTED.where(_c.id > after_id).limit(limit)
+    if wanted.isp_id:
+        query = query.where(_c.isp_id == wanted.isp_id)
+    if wanted.paid_beyond:
+        query = query.where(*_paid_but_not_on(wanted.paid_beyond))
+    if wanted.account:
+        query = query.where(_c.account_key == wanted.account)
+    if wanted.matching:
+        query = query.where(_like(wanted.matching))
     return _stored(connection, query)
+
+
+def _like(text: str) -> "sa.ColumnElement[bool]":
+    """Whoever has something like it; reads all customers, who are few beside payments."""
+    upper = sa.func.upper
+    ways = [
+        _c.account_key == normalise(text),
+        upper(_c.username) == text.upper(),
+        upper(_c.full_name).contains(text.upper(), autoescape=True),
+    ]
+    if is_mobile(text):
+        ways.append(_bare(_c.phone).endswith(phones.normalise(text)[-9:]))
+    return sa.or_(*ways)
+
+
+def _bare(phone: "sa.ColumnElement[Any]") -> "sa.ColumnElement[str]":
+    """A number on record without what people write between its digits."""
+    bare = phone
+    for separator in " ().-":
+        bare = sa.func.replace(bare, separator, "", type_=sa.String)
+    return bare
 
 
 def count_paid_but_not_on(connection: Connection, today: date) -> int:

@@ -110,6 +110,11 @@ sa.Table(
     key("trans_key", f"nullif({compared('TransID')}, '')"),
     sa.Index("uq_paybill_payments_trans_key", "trans_key", unique=True),
     sa.Index("ix_paybill_payments_outcome", "outcome"),
+    # What payments are looked for by; each ends with the id, by which they are listed.
+    sa.Index("ix_paybill_payments_customer_id", "customer_id"),
+    sa.Index("ix_paybill_payments_isp_id", "isp_id"),
+    sa.Index("ix_paybill_payments_msisdn", "MSISDN"),
+    sa.Index("ix_paybill_payments_received_at", "received_at"),
     info={"ours": ("TransID",), "identity": ("id", "TransID", "trans_key")},
     **_EXACT,
 )

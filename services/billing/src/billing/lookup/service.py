@@ -5,10 +5,11 @@ from sqlalchemy import Connection, Engine
 
 from billing import calendar
 from billing.accounts import store as accounts
+from billing.finding import store as finding
+from billing.finding.rules import PaymentFilter
 from billing.lookup import store
 from billing.lookup.rules import StoredPayment, TaskCounts, Timeline, Waiting
 from billing.payments.errors import PaymentNotFound
-from billing.payments.rules import Outcome
 from billing.quarantine import store as quarantine
 
 # A status is told of so many: those that are worst off.
@@ -32,9 +33,9 @@ def get_payment(engine: Engine, trans_id: str) -> Timeline:
     return transact(engine, work)
 
 
-def list_newest(engine: Engine, outcome: Outcome | None, before_id: int | None, limit: int) -> list[StoredPayment]:
-    """Payments, newest first."""
-    return transact(engine, lambda connection: store.list_newest(connection, outcome, before_id, limit))
+def list_payments(engine: Engine, wanted: PaymentFilter, before_id: int, limit: int) -> list[StoredPayment]:
+    """Payments, newest first; before `before_id` unless that is 0."""
+    return transact(engine, lambda connection: finding.find(connection, wanted, before_id, limit))
 
 
 def count_waiting(engine: Engine, *, count_lines: bool) -> Waiting:

@@ -1,15 +1,26 @@
 """The answers of those RPCs of PaymentService that only read."""
 
+from datetime import UTC
+
 from rejesha.billing.v1 import payment_service_pb2 as pb
 from rejesha.billing.v1 import task_service_pb2 as task_pb
 from sqlalchemy import Engine
 
+from billing.finding.rules import PaymentFilter, spellings
 from billing.lookup import service
-from billing.lookup.rules import Delivery, StoredEntry, StoredPayment, StoredTask, WaitingRouter
+from billing.lookup.rules import (
+    Delivery,
+    StoredEntry,
+    StoredPayment,
+    StoredTask,
+    WaitingRouter,
+)
 from billing.paging import last_id, next_token, page_size
-from billing.payments.rules import Outcome, UnmatchedReason
+from billing.payments.errors import InvalidFilter
+from billing.payments.rules import Outcome, UnmatchedReason, normalise
 from billing.tasks.rules import TaskState, handed_out
 from billing.tasks.servicer import work_fields
+from servicekit import phones
 
 OUTCOMES = {outcome: pb.PaymentOutcome.Value(f"PAYMENT_OUTCOME_{outcome.name}") for outcome in Outcome}
 _OUTCOMES_BACK = {number: outcome for outcome, number in OUTCOMES.items()}
@@ -31,12 +42,33 @@ def get_payment(engine: Engine, trans_id: str) -> pb.GetPaymentResponse:
 
 def list_payments(engine: Engine, request: pb.ListPaymentsRequest) -> pb.ListPaymentsResponse:
     limit = page_size(request.page_size)
-    outcome = _OUTCOMES_BACK.get(request.outcome)
-    found = service.list_newest(engine, outcome, last_id(request.page_token), limit)
+    found = service.list_payments(engine, _wanted(request), last_id(request.page_token), limit)
     return pb.ListPaymentsResponse(
         payments=[_payment(payment) for payment in found],
         next_page_token=next_token([payment.payment_id for payment in found], limit),
     )
+
+
+def _wanted(request: pb.ListPaymentsRequest) -> PaymentFilter:
+    return PaymentFilter(
+        outcome=_OUTCOMES_BACK.get(request.outcome),
+        account=normalise(request.account_reference),
+        customer_id=request.customer_id,
+        isp_id=request.isp_id,
+        msisdns=spellings(_number(request.phone)) if request.phone.strip() else (),
+        payer=request.payer.strip(),
+        least_cents=request.min_amount_cents,
+        most_cents=request.max_amount_cents,
+        since=request.received_from.ToDatetime(tzinfo=UTC) if request.HasField("received_from") else None,
+        until=request.received_before.ToDatetime(tzinfo=UTC) if request.HasField("received_before") else None,
+    )
+
+
+def _number(written: str) -> str:
+    try:
+        return phones.normalise(written)
+    except phones.NotAMobileNumber as error:
+        raise InvalidFilter("phone: not a Kenyan mobile number") from error
 
 
 def count_waiting(engine: Engine, request: pb.CountWaitingRequest) -> pb.CountWaitingResponse:
@@ -77,6 +109,7 @@ def _payment(payment: StoredPayment) -> pb.PaymentRecord:
         unmatched_reason=REASONS[payment.reason],
         isp_id=payment.isp_id or 0,
         customer_id=payment.customer_id or 0,
+        msisdn=payment.msisdn,
     )
 
 

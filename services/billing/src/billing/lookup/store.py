@@ -33,17 +33,8 @@ def get_payment(connection: Connection, trans_id: str, *, lock: bool = False) ->
     return _payment(row) if row else None
 
 
-def list_newest(
-    connection: Connection, outcome: Outcome | None, before_id: int | None, limit: int
-) -> list[StoredPayment]:
-    """Payments, newest first, older than `before_id`."""
-    query = sa.select(paybill_payments).order_by(_p.id.desc()).limit(limit)
-    if outcome is Outcome.PREDECESSOR:
-        query = query.where(_p.outcome.is_(None))
-    elif outcome:
-        query = query.where(_p.outcome == outcome)
-    if before_id:
-        query = query.where(_p.id < before_id)
+def read_payments(connection: Connection, query: sa.Executable) -> list[StoredPayment]:
+    """The payments that a query of whole rows finds."""
     return [_payment(row) for row in connection.execute(query)]
 
 

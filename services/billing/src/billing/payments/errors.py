@@ -9,6 +9,12 @@ class InvalidPayment(InvalidArgument):
     reason = "INVALID_PAYMENT"
 
 
+class InvalidFilter(InvalidArgument):
+    """What payments are looked for by cannot be."""
+
+    reason = "INVALID_FILTER"
+
+
 class PaymentNotFound(NotFound):
     """No payment with this TransID."""
 

@@ -1,0 +1,1 @@
+"""Payments found by whatever is known of them."""
