@@ -20,6 +20,7 @@ class Customer:
     phone: str | None
     due: date | None
     status: str = "inactive"
+    day: int = 0  # of the month; 0: the due date's
 
 
 @dataclass
@@ -97,7 +98,10 @@ class Model:
             record.outcome = "customer_partial"
             return
         record.outcome = "customer_paid"
-        customer.due = month_later(max(customer.due or today, today))
+        in_time = customer.due is not None and customer.due >= today
+        start = customer.due if in_time and customer.due else today
+        customer.day = (customer.day if in_time else 0) or start.day
+        customer.due = month_later(start, customer.day)
         record.line = "open" if customer.router else None
 
     def customer_template(self, trans_id: str) -> str:
@@ -114,6 +118,6 @@ def plain(reference: str) -> str:
     return "".join(letter for letter in reference if not letter.isspace()).upper()
 
 
-def month_later(day: date) -> date:
-    year, month = (day.year + 1, 1) if day.month == 12 else (day.year, day.month + 1)
-    return date(year, month, min(day.day, monthrange(year, month)[1]))
+def month_later(start: date, day: int) -> date:
+    year, month = (start.year + 1, 1) if start.month == 12 else (start.year, start.month + 1)
+    return date(year, month, min(day, monthrange(year, month)[1]))

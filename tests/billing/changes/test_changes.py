@@ -246,3 +246,10 @@ def test_while_an_isp_is_closed_its_payments_are_held_and_its_lines_left_alone(c
     dispatcher.run()
     assert (1, "0949AQ") in dispatcher.switched
     desk.check_books()
+
+
+def test_a_due_date_that_is_given_by_hand_forgets_the_day_that_its_month_was_too_short_for(client, desk):
+    desk.set_customer("0949AQ", next_payment_date=date(2027, 2, 28), due_day=31)
+    assert change(client, "0949AQ", "agreed", next_payment_date="2027-04-30").changes
+    row = desk.customer("0949AQ")
+    assert (row.next_payment_date, row.due_day) == (date(2027, 4, 30), None)

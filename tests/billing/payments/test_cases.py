@@ -1,16 +1,17 @@
 """The table of cases: what a payment does to money, dates, tasks and messages. On SQLite and on MySQL."""
 
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import date, timedelta
 
 import pytest
 import sqlalchemy as sa
 from billing.payments.rules import Outcome, UnmatchedReason
-from billing.payments.settlement import extend
+from billing.payments.settlement import next_due
 from billing.schema import (
     isps,
     tasks,
 )
+from dateutil.relativedelta import relativedelta
 
 from tests.billing.desk import (
     CONNECTED,
@@ -129,7 +130,7 @@ def test_a_paid_month_starts_on_the_due_date_or_today_whichever_is_later(desk, d
     due_date = desk.today() + timedelta(days=days) if days is not None else None
     desk.set_customer("0949AQ", next_payment_date=due_date)
     desk.pay("A1", "0949AQ")
-    expected = extend(due_date if starts_from == "due date" else None, desk.today())
+    expected, _ = next_due(due_date if starts_from == "due date" else None, None, desk.today())
     assert desk.customer("0949AQ").next_payment_date == expected > desk.today() + timedelta(days=27)
     desk.check_books()
 
@@ -151,8 +152,8 @@ def test_two_full_payments_are_two_months(desk, dispatcher, together):
     batch = [payment("A1", "0949AQ"), payment("A2", "0949aq", "10"), payment("A3", "0949AQ")]
     for part in [batch] if together else [[one] for one in batch]:
         desk.pay_batch(*part)
-    once = extend(due_date, desk.today())
-    assert desk.customer("0949AQ").next_payment_date == extend(once, desk.today())
+    once = next_due(due_date, None, desk.today())
+    assert desk.customer("0949AQ").next_payment_date == next_due(*once, desk.today())[0]
     dispatcher.run()
     assert desk.wallet(1) == 201_000
     assert sorted(message.facts["wallet"] for message in dispatcher.inbox.values() if message.phone == ISP_1) == [
@@ -206,3 +207,36 @@ def test_one_number_that_is_staff_twice_gets_one_message(desk, dispatcher):
     desk.pay("A1", "ACC001")
     dispatcher.run()
     assert sorted(message.phone[-9:] for message in dispatcher.inbox.values()) == ["700000001", "700000002"]
+
+
+def next_month_ends(today):
+    """A 31st that is to come and has a month with fewer days behind it, and what the two months after it make of it."""
+    years = (today.year, today.year + 1)
+    ends = [date(year, month, 31) for year in years for month in (1, 3, 5, 8, 10) if date(year, month, 31) >= today]
+    first = ends[0]
+    return first, first + relativedelta(months=1), first + relativedelta(months=2)
+
+
+def test_a_due_date_on_the_31st_gets_its_day_back_after_a_shorter_month(desk):
+    last, shorter, longer = next_month_ends(desk.today())
+    desk.set_customer("0949AQ", next_payment_date=last)
+    for trans_id, due_date, due_day in (("A1", shorter, 31), ("A2", longer, None)):
+        desk.pay(trans_id, "0949AQ")
+        row = desk.customer("0949AQ")
+        assert (row.next_payment_date, row.due_day) == (due_date, due_day)
+    desk.set_customer("77XY", next_payment_date=last)
+    desk.pay_batch(payment("A3", "77XY"), payment("A4", "77XY"))
+    assert desk.customer("77XY").next_payment_date == longer
+    desk.check_books()
+
+
+@pytest.mark.parametrize(("amount", "months"), [("1000", 1), ("1999.99", 1), ("2000", 2), ("12000", 12)])
+def test_who_pays_many_months_at_once_gets_one_and_staff_is_told(desk, dispatcher, amount, months):
+    desk.pay("A1", "0949AQ", amount)
+    assert desk.customer("0949AQ").next_payment_date == next_due(None, None, desk.today())[0]
+    dispatcher.run()
+    assert dispatcher.told() == CONNECTED
+    said = dispatcher.facts("payment_notice")["reconnection"]
+    assert said == ("CONNECTED" if months == 1 else f"CONNECTED. PAID FOR {months} MONTHS, GOT 1")
+    assert desk.timeline("A1").count("OVERPAYMENT") == (months > 1)
+    desk.check_books()

@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from billing.calendar import end_of, today
 from billing.payees.rules import Customer, Isp, IspAccount, Payees
 from billing.payments.rules import normalise
-from billing.payments.settlement import extend, settle
+from billing.payments.settlement import next_due, settle
 from hypothesis import given
 from hypothesis import strategies as st
 from servicekit.money import grouped
@@ -29,7 +29,7 @@ def day(text: str) -> date:
         ("2019-01-01", "2026-03-10", "2026-04-10"),
         ("2026-01-31", "2026-01-15", "2026-02-28"),  # the end of a month clamps
         ("2028-01-31", "2028-01-15", "2028-02-29"),
-        ("2026-02-28", "2026-02-28", "2026-03-28"),  # and does not spring back
+        ("2026-02-28", "2026-02-28", "2026-03-28"),  # and a day that was never clamped stays
         (None, "2026-01-29", "2026-02-28"),
         (None, "2026-03-31", "2026-04-30"),
         ("2026-12-31", "2026-12-01", "2027-01-31"),
@@ -39,7 +39,34 @@ def day(text: str) -> date:
     ],
 )
 def test_a_month_is_added_to_the_due_date_or_to_today(due, paid_on, expected):
-    assert extend(day(due) if due else None, day(paid_on)) == day(expected)
+    assert next_due(day(due) if due else None, None, day(paid_on))[0] == day(expected)
+
+
+@pytest.mark.parametrize(
+    ("due", "paid_on", "expected"),
+    [
+        # paid in time, month after month: the day comes back when the month has it
+        ("2026-01-31", ["2026-01-30"] * 5, ["2026-02-28", "2026-03-31", "2026-04-30", "2026-05-31", "2026-06-30"]),
+        ("2027-12-30", ["2027-12-01"] * 3, ["2028-01-30", "2028-02-29", "2028-03-30"]),
+        (None, ["2026-01-29"] * 3, ["2026-02-28", "2026-03-29", "2026-04-29"]),
+        # paid late: the month begins on that day, and so its day counts from then on
+        ("2026-01-31", ["2026-01-31", "2026-03-05", "2026-03-05"], ["2026-02-28", "2026-04-05", "2026-05-05"]),
+        ("2026-01-31", ["2026-01-31", "2026-02-28"], ["2026-02-28", "2026-03-31"]),  # on the last day is in time
+        ("9998-12-31", ["2026-01-31"] * 2, ["9999-01-31", "9999-01-31"]),
+    ],
+)
+def test_a_month_that_is_too_short_for_the_day_does_not_shorten_those_after_it(due, paid_on, expected):
+    date_, day_ = day(due) if due else None, None
+    found = []
+    for paid in paid_on:
+        date_, day_ = next_due(date_, day_, day(paid))
+        found.append(date_)
+    assert found == [day(one) for one in expected]
+
+
+@pytest.mark.parametrize(("moved_to", "expected"), [("2026-02-27", "2026-03-27"), ("2026-03-15", "2026-04-15")])
+def test_a_due_date_that_was_moved_since_forgets_the_day(moved_to, expected):
+    assert next_due(day(moved_to), 31, day("2026-02-01")) == (day(expected), None)
 
 
 @pytest.mark.mysql
@@ -48,7 +75,7 @@ def test_a_month_is_what_mysql_takes_for_a_month(mysql_server):
     query = " UNION ALL ".join(f"SELECT DATE '{one}' + INTERVAL 1 MONTH" for one in days)
     engine = sa.create_engine(mysql_server)
     with engine.connect() as connection:
-        assert [extend(None, one) for one in days] == list(connection.exec_driver_sql(query).scalars())
+        assert [next_due(None, None, one)[0] for one in days] == list(connection.exec_driver_sql(query).scalars())
     engine.dispose()
 
 
@@ -99,7 +126,7 @@ def test_a_customer_s_money_is_the_isp_s_and_only_a_whole_package_moves_the_date
     if cents < package:
         assert done.due_date == due_date
     else:
-        assert done.due_date == extend(due_date, paid_on) >= max(due_date or paid_on, paid_on)
+        assert done.due_date == next_due(due_date, None, paid_on)[0] >= max(due_date or paid_on, paid_on)
 
 
 @given(st.integers(-(10**15), 10**15))

@@ -44,6 +44,7 @@ pppoe_users = sa.Table(
     sa.Column("created_at", Timestamp),
     sa.Column("last_reconnected_at", Timestamp),
     sa.Column("closed_at", Timestamp),  # ours; NULL: the account is not closed
+    sa.Column("due_day", sa.Integer),  # ours: see payees.rules.Customer
     key("account_key", "account_name"),
 )
 

@@ -80,6 +80,7 @@ sa.Table(
     sa.Column("created_at", sa.TIMESTAMP, **now),
     sa.Column("last_reconnected_at", sa.TIMESTAMP, nullable=True, **null),
     sa.Column("closed_at", sa.TIMESTAMP, nullable=True, **null),
+    sa.Column("due_day", sa.Integer, **null),
     key("account_key", compared("account_name")),
     sa.Index("ix_pppoe_users_account_key", "account_key"),
     info={"ours": ("account_name",)},

@@ -31,7 +31,8 @@ def update_isp(connection: Connection, isp: Isp, fields: Collection[str], now: d
 def update_customer(connection: Connection, customer: Customer, fields: Collection[str], now: datetime) -> None:
     """Write these fields of a customer."""
     query = sa.update(pppoe_users).where(pppoe_users.c.id == customer.customer_id)
-    connection.execute(query.values(_values(customer, fields, now)))
+    day = {"due_day": None} if "next_payment_date" in fields else {}  # a date that somebody gave counts as it stands
+    connection.execute(query.values(_values(customer, fields, now) | day))
 
 
 def _values(row: Isp | Customer, fields: Collection[str], now: datetime) -> dict[str, Any]:

@@ -82,6 +82,7 @@ def _customer_facts(settlement: Settlement, balance_cents: int) -> dict[str, str
         "username": customer.username or "-",
         "router": "-",
         "package": grouped(package),
+        "months": f"{settlement.months:,}",
         "missing": grouped(max(package - payment.amount_cents, 0)),
         "previous_due_date": day(settlement.previous_due_date),
         "due_date": day(settlement.due_date),

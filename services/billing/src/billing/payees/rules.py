@@ -42,9 +42,22 @@ class Line:
     username: str
 
 
+@dataclass(slots=True)
+class DueDate:
+    """Where a customer's due date moves to; `day`: see Customer. `new_day`: whether that changes as well."""
+
+    customer_id: int
+    due_date: date
+    day: int | None
+    new_day: bool
+
+
 @dataclass(slots=True, kw_only=True)
 class Customer:
-    """A customer; `next_payment_date` moves while a batch is settled, so that two payments in it add up."""
+    """A customer; `next_payment_date` moves while a batch is settled, so that two payments in it add up.
+
+    `due_day`: the day of the month that the due date would have, had its month so many days; None when it has it.
+    """
 
     customer_id: int
     account_name: str
@@ -57,6 +70,7 @@ class Customer:
     next_payment_date: date | None
     active: bool = False
     closed: bool = False
+    due_day: int | None = None
 
     @property
     def line(self) -> Line | None:

@@ -1,7 +1,7 @@
 """Queries on ISPs and customers: for routing, and for the dates and states that payments move."""
 
 from collections.abc import Collection, Iterable, Mapping
-from datetime import date, datetime
+from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 
 from billing.locking.rules import RowKind
 from billing.locking.store import locks
-from billing.payees.rules import Customer, Isp, Payees
+from billing.payees.rules import Customer, DueDate, Isp, Payees
 from billing.schema import isps, pppoe_users
 
 # Queries on the way of every payment are made once: to make one takes longer than to carry it out.
@@ -72,9 +72,11 @@ def get_isps(connection: Connection, isp_ids: Collection[int]) -> Mapping[int, I
     return {row.id: _isp(row) for row in connection.execute(sa.select(isps).where(isps.c.id.in_(isp_ids)))}
 
 
-def move_due_dates(writes: Writes, due_dates: Mapping[int, date]) -> None:
-    """Set next_payment_date by customer id."""
-    writes.update(pppoe_users.c.next_payment_date, pppoe_users.c.id, due_dates)
+def move_due_dates(writes: Writes, moved: Collection[DueDate]) -> None:
+    """Set customers' due dates; the last one of a customer counts."""
+    columns = pppoe_users.c
+    writes.update(columns.next_payment_date, columns.id, {one.customer_id: one.due_date for one in moved})
+    writes.update(columns.due_day, columns.id, {one.customer_id: one.day for one in moved if one.new_day})
 
 
 def lock_by_id(connection: Connection, customer_ids: Collection[int], seconds: float | None) -> None:
@@ -113,4 +115,5 @@ def _customer(row: "sa.Row[Any]") -> Customer:
         next_payment_date=row.next_payment_date,
         active=row.status == "active",
         closed=row.closed_at is not None,
+        due_day=row.due_day,
     )

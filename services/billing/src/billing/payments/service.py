@@ -5,9 +5,9 @@ Decides first, then writes; the wallets, which every payment of an ISP wants, ar
 which somebody else's transaction holds are deferred: nothing of them is stored.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from datetime import date, datetime
+from datetime import datetime
 
 import structlog
 from servicekit.database import transact
@@ -90,7 +90,7 @@ def _settle(
         if locking.needs_held(_rows_of_settlement(one)):
             continue
         if one.customer:
-            one.customer.next_payment_date = one.due_date
+            one.customer.next_payment_date, one.customer.due_day = one.due_date, one.due_day
         settled.append(one)
     return settled
 
@@ -136,7 +136,7 @@ def apply(
 ) -> None:
     """Write all that follows from settlements whose payments are stored: dates, credits, wallets, timeline, tasks."""
     payments.insert_customer_transactions(writes, settled, now)
-    payees.move_due_dates(writes, _due_dates(settled))
+    payees.move_due_dates(writes, [one.moved for one in settled if one.moved])
     writes.send()
     on_wallets = [one.wallet_entry(one.isp) for one in settled if one.isp]
     locking.queue(Row(RowKind.WALLET, entry.isp_id) for entry in on_wallets)
@@ -153,15 +153,6 @@ def apply(
         new_tasks.extend(task_rules.of_settlement(one, balance, policy.admin_phones, now))
     payments.insert_timeline(writes, entries, now)
     tasks.insert(writes, new_tasks, now)
-
-
-def _due_dates(settled: Iterable[Settlement]) -> dict[int, date]:
-    """The last due date of each customer who paid in full."""
-    return {
-        one.customer.customer_id: one.due_date
-        for one in settled
-        if one.customer and one.due_date and one.outcome is Outcome.CUSTOMER_PAID
-    }
 
 
 def _answer(

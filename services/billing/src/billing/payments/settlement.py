@@ -6,14 +6,14 @@ A module of its own: the decisions, apart from the types that rules has.
 import re
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from functools import lru_cache
 
 from dateutil.relativedelta import relativedelta
 
 from billing.credits.rules import CreditPurchase
 from billing.ledger.rules import EntryKind, WalletEntry
-from billing.payees.rules import Customer, Isp, IspAccount, Line, Payees
+from billing.payees.rules import Customer, DueDate, Isp, IspAccount, Line, Payees
 from billing.payments.rules import Outcome, Payment, Receipt, UnmatchedReason, normalise
 
 SMS_CREDIT_CENTS = 50
@@ -36,11 +36,25 @@ class Settlement:
     credits: CreditPurchase | None = None
     previous_due_date: date | None = None
     due_date: date | None = None
+    previous_due_day: int | None = None
+    due_day: int | None = None  # see Customer
 
     @property
     def line(self) -> Line | None:
         """What to switch on; None when nothing was paid for or nothing is on record."""
         return self.customer.line if self.customer and self.outcome is Outcome.CUSTOMER_PAID else None
+
+    @property
+    def moved(self) -> DueDate | None:
+        """The due date that a customer who paid in full gets."""
+        if not self.customer or not self.due_date or self.outcome is not Outcome.CUSTOMER_PAID:
+            return None
+        return DueDate(self.customer.customer_id, self.due_date, self.due_day, self.previous_due_day != self.due_day)
+
+    @property
+    def months(self) -> int:
+        """How many packages a customer paid at once, whatever was given for them."""
+        return self.payment.amount_cents // self.package_cents if self.package_cents else 0
 
     def wallet_entry(self, isp: Isp) -> WalletEntry:
         """What it moves on its ISP's wallet."""
@@ -120,6 +134,9 @@ def of_customer(payment: Payment, customer: Customer, isp: Isp | None, today: da
     if package_cents <= 0:
         return _held(payment, UnmatchedReason.PACKAGE_NOT_SET)
     enough = payment.amount_cents >= package_cents
+    due_date, due_day = customer.next_payment_date, customer.due_day
+    if enough:
+        due_date, due_day = next_due(due_date, due_day, today)
     return Settlement(
         payment=payment,
         outcome=Outcome.CUSTOMER_PAID if enough else Outcome.CUSTOMER_PARTIAL,
@@ -128,15 +145,23 @@ def of_customer(payment: Payment, customer: Customer, isp: Isp | None, today: da
         package_cents=package_cents,
         wallet_cents=payment.amount_cents,
         previous_due_date=customer.next_payment_date,
-        due_date=extend(customer.next_payment_date, today) if enough else customer.next_payment_date,
+        previous_due_day=customer.due_day,
+        due_date=due_date,
+        due_day=due_day,
     )
 
 
 @lru_cache(maxsize=1024)  # a batch has few dates and many customers
-def extend(due_date: date | None, today: date) -> date:
-    """A month from the due date if it is later than today, else from today; clamped to the month's end.
+def next_due(due_date: date | None, due_day: int | None, today: date) -> tuple[date, int | None]:
+    """A month from the due date if it is later than today, else from today; clamped to the month's end. Behind it the
+    day of the month that was clamped, which the months after it get back; None when none was.
 
     The year 9999 is how some say "for ever": there is no later one, such a date stays.
     """
     start = max(due_date, today) if due_date else today
-    return start if start.year == date.max.year else start + relativedelta(months=1)
+    if start.year == date.max.year:
+        return start, None
+    is_month_end = (start + timedelta(days=1)).day == 1
+    day = max(start.day, due_day or 0) if start == due_date and is_month_end else start.day
+    due = start + relativedelta(months=1, day=day)
+    return due, day if due.day < day else None
