@@ -136,7 +136,7 @@ def apply(
 ) -> None:
     """Write all that follows from settlements whose payments are stored: dates, credits, wallets, timeline, tasks."""
     payments.insert_customer_transactions(writes, settled, now)
-    payees.move_due_dates(writes, [one.moved for one in settled if one.moved])
+    payees.move_due_dates(writes, settled)
     writes.send()
     on_wallets = [one.wallet_entry(one.isp) for one in settled if one.isp]
     locking.queue(Row(RowKind.WALLET, entry.isp_id) for entry in on_wallets)
