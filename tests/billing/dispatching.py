@@ -25,6 +25,7 @@ class Dispatcher:
         self.inbox: dict[str, Message] = {}
         self.notify_is_up = True
         self.tower = "Tower"
+        self.words = ""  # what routers say when they refuse
 
     def carry_out(self) -> int:
         """Carry out what is due now, and what becomes due by it; how many tasks that were."""
@@ -73,9 +74,9 @@ class Dispatcher:
                     )
                 if answers[router_id] in CONFIRMED:
                     self.switched.append((router_id, task.work.username))
-                yield Report(
-                    task.task_id, task.fencing_token, access=answers[router_id], router_name=f"{self.tower} {router_id}"
-                )
+                words = "" if answers[router_id] in CONFIRMED else self.words
+                name = f"{self.tower} {router_id}"
+                yield Report(task.task_id, task.fencing_token, words, access=answers[router_id], router_name=name)
             else:
                 yield self._hand_over(task)
 

@@ -73,23 +73,24 @@ def test_a_line_that_was_on_already_is_confirmed_all_the_same(desk, dispatcher):
 
 
 @pytest.mark.parametrize(
-    "failure",
+    ("failure", "heard", "told_at_once"),
     [
-        AccessOutcome.UNREACHABLE,
-        AccessOutcome.TIMED_OUT,
-        AccessOutcome.LOGIN_REFUSED,
-        AccessOutcome.NOT_PERMITTED,
-        AccessOutcome.ROUTER_ERROR,
+        (AccessOutcome.UNREACHABLE, "customer_waiting", {}),
+        (AccessOutcome.TIMED_OUT, "customer_waiting", {}),
+        (AccessOutcome.LOGIN_REFUSED, "customer_unassigned_line", {"admins": ["system_error"]}),
+        (AccessOutcome.NOT_PERMITTED, "customer_unassigned_line", {"admins": ["system_error"]}),
+        (AccessOutcome.ROUTER_ERROR, "customer_unassigned_line", {"admins": ["system_error"]}),
     ],
 )
-def test_a_router_that_fails_means_waiting_and_then_being_on(desk, dispatcher, failure):
+def test_a_router_that_fails_means_waiting_and_then_being_on(desk, dispatcher, failure, heard, told_at_once):
     dispatcher.script[1] = [failure] * 5
     desk.pay("A1", "0949AQ")
     dispatcher.carry_out()
-    assert dispatcher.told() == {}  # the line may still come up within the grace
+    assert dispatcher.told() == told_at_once  # the line may still come up within the grace
     desk.pass_time(timedelta(seconds=10))
     dispatcher.carry_out()
-    waiting = {CUSTOMER_PHONE: ["customer_waiting"], ISP_1: ["payment_notice"], "admins": ["payment_notice"]}
+    to_admins = [*told_at_once.get("admins", []), "payment_notice"]
+    waiting = {CUSTOMER_PHONE: [heard], ISP_1: ["payment_notice"], "admins": to_admins}
     assert dispatcher.told() == waiting
     assert dispatcher.facts("payment_notice")["reconnection"] == "FAILED (DATE UPDATED)"
     assert desk.customer("0949AQ").status == "inactive"
@@ -101,7 +102,7 @@ def test_a_router_that_fails_means_waiting_and_then_being_on(desk, dispatcher, f
         phone: [*before, "customer_reconnected" if phone == CUSTOMER_PHONE else "reconnection_done"]
         for phone, before in waiting.items()
     }
-    assert dispatcher.facts("customer_reconnected")["due_date"] == dispatcher.facts("customer_waiting")["due_date"]
+    assert dispatcher.facts("customer_reconnected")["due_date"] == dispatcher.facts(heard)["due_date"]
     assert desk.timeline("A1").count("RECONNECTION_FAILED") == 1  # not one a minute for days
     desk.check_books()
 
@@ -118,6 +119,7 @@ def test_results_that_take_turns_are_each_written_down_once(desk, dispatcher):
         results = [orjson.loads(row.details)["result"] for row in failures]
         assert results == ["timed_out", "unreachable", "router_error"]
         assert desk.timeline(trans_id).count("RECONNECTION_SUCCESS") == 1
+    assert dispatcher.told()["admins"].count("system_error") == 1
 
 
 def test_whom_a_masked_number_paid_for_hears_nothing_but_a_whole_number_hears_all(desk, dispatcher):

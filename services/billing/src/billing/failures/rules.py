@@ -11,6 +11,15 @@ MAX_PAUSE = timedelta(seconds=60)
 MAX_PROBE_PAUSE = timedelta(seconds=3)
 # The router may be back any moment. One that refuses our login is there, and may lock out who tries too often.
 AWAY = frozenset({AccessOutcome.UNREACHABLE, AccessOutcome.TIMED_OUT})
+# The router is there and refuses: waiting goes on, but somebody has to mend it.
+FAULTS = frozenset(
+    {
+        AccessOutcome.LOGIN_REFUSED,
+        AccessOutcome.NOT_PERMITTED,
+        AccessOutcome.ROUTER_ERROR,
+        AccessOutcome.CERTIFICATE_CHANGED,
+    }
+)
 
 
 @dataclass(slots=True)

@@ -9,7 +9,7 @@ from servicekit.writes import together
 from sqlalchemy import Connection
 
 from billing.failures import rules, store
-from billing.failures.rules import AWAY, Failed
+from billing.failures.rules import AWAY, FAULTS, Failed
 from billing.notices.rules import Notice, Variant
 from billing.payments import store as payments
 from billing.payments.rules import TimelineEntry
@@ -39,7 +39,10 @@ def _error(one: Attempt) -> str:
 
 def _tell_given_up(policy: Policy, one: Attempt, now: datetime) -> NewTask:
     router = one.router_name or one.task.router_id
-    text = f"{one.outcome} on router {router}: mend it, then retry the payment"
+    return _tell_admins(policy, one, f"{one.outcome} on router {router}: mend it, then retry the payment", now)
+
+
+def _tell_admins(policy: Policy, one: Attempt, text: str, now: datetime) -> NewTask:
     facts = {"trans_id": one.task.trans_id, "error": text}
     notice = Notice(event=f"line_error:{one.task.fencing_token}", facts=facts, admins=policy.admin_phones)
     return task_rules.message(one.task.trans_id, notice, now)
@@ -56,19 +59,37 @@ def postpone(connection: Connection, errors: Sequence[tuple[Task, str]], now: da
         store.fail(connection, writes, [Failed(task, error, now + rules.pause_of(task)) for task, error in errors])
 
 
-def postpone_lines(connection: Connection, attempts: Sequence[Attempt], now: datetime) -> None:
+def postpone_lines(connection: Connection, policy: Policy, attempts: Sequence[Attempt], now: datetime) -> None:
     """Let each router's failed tasks wait together, and only one of them probe soon whether an absent router is back.
 
     The timeline gets an entry for each outcome that a payment had not met before: not one a minute for days, nor when
     two alternate, as a silent router's "timed_out" and the "unreachable" of those who did not try it again yet.
     """
-    changed = [one for one in attempts if one.task.last_error != str(one.outcome)]
+    changed = [one for one in attempts if one.task.last_error.partition(":")[0] != one.outcome]
     news = store.missing_from_timeline(connection, [_failure(one) for one in changed])
+    faults = [one for one in changed if one.outcome in FAULTS]
+    store.call_it_a_fault(connection, {one.task.trans_id for one in faults})
+    new = {entry.trans_id for entry in news}
+    told = _tell_faults(connection, policy, [one for one in faults if one.task.trans_id in new], now)
     failed = _failed_lines(attempts, now)
     _schedule_probes(connection, failed, {one.task.task_id for one in attempts if one.outcome in AWAY}, now)
     with together(connection) as writes:
         store.fail(connection, writes, failed)
         payments.insert_timeline(writes, news, now)
+        tasks.insert(writes, told, now)
+
+
+def _tell_faults(connection: Connection, policy: Policy, changed: Sequence[Attempt], now: datetime) -> list[NewTask]:
+    """Have the admins told what a router says: once while anything waits for it."""
+    known = store.find_faulty(connection, {one.task.router_id for one in changed})
+    fresh = {one.task.router_id: one for one in changed if (one.task.router_id, str(one.outcome)) not in known}
+    return [_tell_fault(policy, one, now) for one in fresh.values()]
+
+
+def _tell_fault(policy: Policy, one: Attempt, now: datetime) -> NewTask:
+    words = f": {one.detail}" if one.detail else ""
+    text = f"{one.outcome} on router {one.router_name or one.task.router_id}{words}"
+    return _tell_admins(policy, one, f"{text}. Mend it: what waits goes on by itself", now)
 
 
 def _failed_lines(attempts: Iterable[Attempt], now: datetime) -> list[Failed]:
@@ -79,7 +100,9 @@ def _failed_lines(attempts: Iterable[Attempt], now: datetime) -> list[Failed]:
     failed = []
     for some in of_router.values():
         due_time = now + rules.pause_of(*(one.task for one in some))
-        failed += [Failed(one.task, str(one.outcome), due_time) for one in some]
+        failed += [
+            Failed(one.task, _error(one) if one.outcome in FAULTS else str(one.outcome), due_time) for one in some
+        ]
     return failed
 
 

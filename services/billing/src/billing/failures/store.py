@@ -9,11 +9,12 @@ from servicekit.writes import Writes
 from sqlalchemy import Connection
 
 from billing.failures.rules import Failed
+from billing.notices.rules import Variant
 from billing.payees.rules import Line
 from billing.payments.rules import TimelineEntry
 from billing.schema import payment_debug_log, tasks
 from billing.tasks import rules
-from billing.tasks.rules import Task, TaskState
+from billing.tasks.rules import Task, TaskKind, TaskState
 from billing.tasks.store import NOT_LEASED, RELEASE
 
 _t = tasks.c
@@ -64,6 +65,22 @@ def reopen(
     values |= {"router_id": line.router_id, "payload": rules.payload_of(line)} if line else {}
     if ids := sorted(task_ids):
         connection.execute(sa.update(tasks).where(_t.id.in_(ids)).values(failures=0, **values, **NOT_LEASED))
+
+
+def find_faulty(connection: Connection, router_ids: Collection[int]) -> set[tuple[int, str]]:
+    """The routers among these for which open tasks wait that failed, and as what: the first word of the last error."""
+    query = sa.select(_t.router_id, _t.last_error).distinct()
+    query = query.where(_t.router_id.in_(router_ids), _t.state == TaskState.OPEN, _t.failures > 0)
+    rows = connection.execute(query) if router_ids else ()
+    return {(row.router_id, row.last_error.partition(":")[0]) for row in rows}
+
+
+def call_it_a_fault(connection: Connection, trans_ids: Collection[str]) -> None:
+    """Messages of these payments that wait will not say that the router is away; when they are due stays."""
+    waiting = _t.kind == TaskKind.SEND_MESSAGES, _t.state == TaskState.OPEN, _t.variant == Variant.WAITING
+    if trans_ids:
+        change = sa.update(tasks).where(_t.trans_id.in_(trans_ids), *waiting)
+        connection.execute(change.values(variant=Variant.GIVEN_UP))
 
 
 def move(connection: Connection, moved: Collection[Task]) -> None:

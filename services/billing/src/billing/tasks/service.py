@@ -192,7 +192,7 @@ def _take_access(connection: Connection, policy: Policy, reported: Sequence[Repo
     if hopeless := [one for one in attempts if one.outcome in HOPELESS]:
         failing.give_up(connection, policy, hopeless, now)
     if failed := [one for one in attempts if one.outcome not in CONFIRMED | HOPELESS]:
-        failing.postpone_lines(connection, failed, now)
+        failing.postpone_lines(connection, policy, failed, now)
 
 
 def _attempts(connection: Connection, reported: Sequence[Reported]) -> list[Attempt]:

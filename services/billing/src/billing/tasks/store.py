@@ -81,7 +81,7 @@ _LOCK_WAITING = (
         _t.trans_id.in_(_trans_ids),
         _t.kind == TaskKind.SEND_MESSAGES,
         _t.state == TaskState.OPEN,
-        _t.variant == Variant.WAITING,
+        _t.variant.in_((Variant.WAITING, Variant.GIVEN_UP)),
     )
     .order_by(_t.id)
     .with_for_update()
