@@ -7,6 +7,7 @@ cd "$(dirname "$0")"
 export REJESHA_HOME="${REJESHA_HOME:-$PWD}"
 compose() { docker compose --env-file "$REJESHA_HOME/.env" "$@"; }
 
+named=$*
 if [ $# -eq 0 ]; then
     for service in billing router-control notify; do
         compose run --rm --no-deps -T "migrate-$service"
@@ -24,3 +25,6 @@ for service in "$@"; do
         docker rm "$old" >/dev/null
     done
 done
+
+# A billing of the release before may have recorded payments meanwhile: what they lack of this one's tables comes now.
+[ -n "${named:-}" ] || compose run --rm --no-deps -T migrate-billing

@@ -15,6 +15,8 @@ _RELAPSES = """
     WHERE failed.category = 'RECONNECTION_FAILED' AND done.category = 'RECONNECTION_SUCCESS'
 """
 
+_MOVED = "SELECT trans_id, amount * 100 AS cents FROM ledger_transfers"
+
 
 @dataclass(frozen=True, slots=True)
 class Payment:
@@ -47,7 +49,8 @@ class Books:
     payments: Mapping[str, Sequence[Payment]]
     contradictions: Mapping[str, Sequence[int]]  # the amounts of conflicting deliveries, in cents
     quarantined: str  # the bodies, one after the other
-    entries: Mapping[str, Sequence[int]]  # cents
+    entries: Mapping[str, Sequence[int]]  # cents that went into a wallet
+    paid_in: Mapping[str, Sequence[int]]  # cents that came from the paybill
     wallet_cents: int
     due_dates: Mapping[str, date]  # by account
     reconnections: Mapping[str, int]  # RECONNECTION_SUCCESS rows
@@ -74,8 +77,10 @@ def read(engine: sa.Engine) -> Books:
             ),
             quarantined="\n".join(row[0].decode() for row in rows("SELECT callback_body FROM quarantine")),
             entries=_by_trans_id(
-                (row.trans_id, int(row.cents))
-                for row in rows("SELECT trans_id, amount * 100 AS cents FROM wallet_entries")
+                (row.trans_id, int(row.cents)) for row in rows(f"{_MOVED} WHERE to_account LIKE 'wallet:%%'")
+            ),
+            paid_in=_by_trans_id(
+                (row.trans_id, int(row.cents)) for row in rows(f"{_MOVED} WHERE from_account LIKE 'paybill:%%'")
             ),
             wallet_cents=sum(int(row[0]) for row in rows("SELECT balance * 100 FROM isp_wallet")),
             due_dates={row[0]: row[1] for row in rows("SELECT account_name, next_payment_date FROM pppoe_users")},

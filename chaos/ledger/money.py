@@ -59,6 +59,8 @@ def _not_once(attempts: Sequence[Attempt], books: Books) -> Iterator[str]:
             yield f"{trans_id} was never sent like that"
         elif list(books.entries.get(trans_id, ())) != ([callback.wallet_cents] if callback.wallet_cents else []):
             yield f"{trans_id} is in the wallet as {books.entries.get(trans_id, ())}"
+        elif sum(books.paid_in.get(trans_id, ())) != callback.amount_cents:
+            yield f"{trans_id} came in as {books.paid_in.get(trans_id, ())}"
     yield from (f"{trans_id} is in the wallet only" for trans_id in books.entries if trans_id not in books.payments)
 
 

@@ -15,7 +15,7 @@ from chaos.stage import Plan, Stage
 
 _NO_UNIQUE_KEYS = (
     "ALTER TABLE paybill_payments DROP INDEX `uq_paybill_payments_trans_key`",
-    "ALTER TABLE wallet_entries DROP INDEX uq_wallet_entries_trans_id",
+    "ALTER TABLE ledger_transfers DROP INDEX uq_ledger_transfers_transfer_key",
 )
 
 

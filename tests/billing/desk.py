@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from billing import calendar
 from billing.accounts import service as accounts
 from billing.failures import retrying
+from billing.ledger import service as ledger
 from billing.locking.service import HeldRows
 from billing.payees.rules import Customer, Isp
 from billing.payments import assignment
@@ -24,13 +25,13 @@ from billing.schema import (
     isp_credits,
     isp_wallet,
     isps,
+    ledger_transfers,
     metadata,
     paybill_payments,
     payment_debug_log,
     pppoe_users,
     tasks,
     user_transactions_in,
-    wallet_entries,
 )
 from billing.tasks import service as leasing
 from billing.tasks.rules import Report, TaskFilter, TaskKind
@@ -172,30 +173,36 @@ class Desk:
 
     def check_books(self) -> None:
         """What must hold after anything: every shilling of every payment is in exactly one place."""
-        sums: dict[int, int] = defaultdict(int)
-        entries = {}
-        for entry in self.rows(wallet_entries):
-            sums[entry.isp_id] += entry.amount
-            assert entry.balance_after == sums[entry.isp_id]
-            entries[entry.trans_id] = entry
-        wallets = {wallet.isp_id: wallet.balance for wallet in self.rows(isp_wallet)}
-        assert {isp_id: sum_ for isp_id, sum_ in sums.items() if sum_} == {
-            isp_id: balance for isp_id, balance in wallets.items() if balance
-        }
+        assert ledger.check(self.engine) == []
+        moved: dict[str, dict[str, int]] = defaultdict(lambda: defaultdict(int))
+        for transfer in self.rows(ledger_transfers):
+            assert transfer.amount > 0
+            moved[transfer.trans_id][transfer.from_account] -= transfer.amount
+            moved[transfer.trans_id][transfer.to_account] += transfer.amount
+        moved.pop("", None)  # openings
         purchases = {row.reference: row for row in self.rows(credit_transactions)}
         received = {row.reference: row for row in self.rows(user_transactions_in)}
         for row in self.rows(paybill_payments):
-            self._check_payment(row, entries.pop(row.TransID, None), purchases.pop(row.TransID, None))
+            self._check_payment(row, moved.pop(row.TransID, {}), purchases.pop(row.TransID, None))
             has_transaction = received.pop(row.TransID, None) is not None
             assert has_transaction == (row.outcome in {"customer_paid", "customer_partial"})
         assert not purchases
         assert not received
-        assert not [trans_id for trans_id in entries if trans_id]
+        assert not moved
         self._check_credits()
 
-    def _check_payment(self, row: Any, entry: Any, purchase: Any) -> None:
-        to_wallet = entry.amount if entry else 0
+    def _check_payment(self, row: Any, moved: dict[str, int], purchase: Any) -> None:
+        """Its money came from the paybill and is where its outcome says, to the cent."""
+        where = {account: cents for account, cents in moved.items() if cents}
+        if not row.outcome:  # the predecessor's
+            assert not where
+            return
+        assert where.pop(f"paybill:{row.BusinessShortCode}") == -row.TransAmount
+        to_wallet = where.pop(f"wallet:{row.isp_id}", 0)
         to_credits = purchase.total_amount if purchase else 0
+        assert sum(cents for account, cents in where.items() if account.startswith("revenue:")) == to_credits
+        for account, outcome in (("held", "unmatched"), ("dismissed", "dismissed")):
+            assert where.get(account, 0) == (row.TransAmount if row.outcome == outcome else 0)
         if row.outcome == "unmatched":
             assert row.unmatched_reason
             assert (to_wallet, to_credits) == (0, 0)

@@ -4,8 +4,8 @@ from contextlib import contextmanager
 
 import pytest
 import sqlalchemy as sa
+from billing.schema import ledger_transfers, tasks
 from billing.schema import quarantine as quarantine_table
-from billing.schema import tasks, wallet_entries
 from rejesha.billing.v1 import account_service_pb2 as account_pb
 from rejesha.billing.v1 import quarantine_service_pb2 as quarantine_pb
 from servicekit.rpc.errors import DatabaseRefuses
@@ -86,7 +86,7 @@ def test_a_database_that_refuses_all_means_try_again_and_nothing_done(client, de
     with failing(engine, error, code):
         answer = refused(lambda: client.record(payment("A1"), payment("A2")))
     assert answer == ("UNAVAILABLE", reason)
-    assert desk.rows(quarantine_table) == desk.rows(wallet_entries) == []
+    assert desk.rows(quarantine_table) == desk.rows(ledger_transfers) == []
     assert client.outcome(payment("A1"), payment("A2")) == ["customer_paid"] * 2
 
 
@@ -104,7 +104,7 @@ def test_a_column_without_a_default_is_named_to_the_caller_and_no_payment_is_bla
     finally:
         with engine.begin() as connection:
             connection.exec_driver_sql("ALTER TABLE user_transactions_in DROP COLUMN branch")
-    assert desk.rows(quarantine_table) == desk.rows(wallet_entries) == []
+    assert desk.rows(quarantine_table) == desk.rows(ledger_transfers) == []
     assert capfd.readouterr().out.count("database_fault") <= 1  # not once a call
     assert client.outcome(payment("A1")) == ["customer_paid"]
 

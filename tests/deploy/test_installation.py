@@ -62,7 +62,7 @@ def test_the_database_is_talked_to_encrypted_and_nobody_who_serves_may_drop_a_ta
         with sa.create_engine(url.update_query_dict(authority)).connect() as connection:
             assert connection.exec_driver_sql("SHOW STATUS LIKE 'Ssl_cipher'").one()[1]
             with pytest.raises(sa.exc.OperationalError, match="DROP command denied"):
-                connection.exec_driver_sql("DROP TABLE wallet_entries")
+                connection.exec_driver_sql("DROP TABLE ledger_transfers")
     migrating = sa.make_url(installation.secret("database-url")).set(host=host, drivername="mysql+pymysql")
     with pytest.raises(sa.exc.OperationalError, match="require_secure_transport"):
         sa.create_engine(migrating, connect_args={"ssl_disabled": True}).connect()

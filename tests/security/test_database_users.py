@@ -70,7 +70,7 @@ def test_nobody_who_serves_changes_a_table_and_history_is_only_added_to(users):
             assert refuses(url, f"ALTER TABLE {table} COMMENT 'x'"), table
         assert refuses(url, "CREATE TABLE mine (id INT)")
         assert refuses(url, f"UPDATE {migrate.version_table(service)} SET version_num = 'x'")
-    for table in ("wallet_entries", "payment_debug_log", "credit_transactions", "payment_deliveries"):
+    for table in ("ledger_transfers", "payment_debug_log", "credit_transactions", "payment_deliveries"):
         assert refuses(users.services["billing"], f"UPDATE {table} SET id = id"), table
         assert refuses(users.services["billing"], f"DELETE FROM {table}"), table
 

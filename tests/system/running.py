@@ -11,7 +11,8 @@ from typing import Any
 import httpx
 import routeros_api
 import sqlalchemy as sa
-from billing.schema import isp_wallet, paybill_payments, pppoe_users, tasks, wallet_entries
+from billing.ledger import service as ledger
+from billing.schema import paybill_payments, pppoe_users, tasks
 
 from deploy.demo import ROUTER_PASSWORD
 from deploy.local import demo, settings
@@ -111,14 +112,9 @@ class Running:
             return connection.execute(left).scalar_one() == 0
 
     def check_books(self) -> None:
-        """Entries sum to wallets, and every payment has one outcome."""
+        """Transfers sum to wallets, and every payment has one outcome."""
+        assert ledger.check(self.engine) == []
         with self.engine.connect() as connection:
-            sums = sa.select(wallet_entries.c.isp_id, sa.func.sum(wallet_entries.c.amount)).group_by(
-                wallet_entries.c.isp_id
-            )
-            wallets = sa.select(isp_wallet.c.isp_id, isp_wallet.c.balance).where(isp_wallet.c.balance != 0)
-            entries = {isp_id: int(cents) for isp_id, cents in connection.execute(sums)}
-            assert entries == {row.isp_id: row.balance for row in connection.execute(wallets)}
             missing = sa.select(paybill_payments.c.TransID).where(paybill_payments.c.outcome.is_(None))
             assert not connection.execute(missing).all()
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
-from billing.schema import isp_wallet, paybill_payments, wallet_entries
+from billing.schema import isp_wallet, ledger_transfers, paybill_payments
 
 from tests import mysql
 from tests.conftest import do_without
@@ -76,7 +76,9 @@ class Payments:
 
 def entries(running):
     """How many entries in a wallet each TransID has that is recorded."""
-    count = sa.select(sa.func.count()).where(wallet_entries.c.trans_id == paybill_payments.c.TransID).scalar_subquery()
+    count = (
+        sa.select(sa.func.count()).where(ledger_transfers.c.trans_id == paybill_payments.c.TransID).scalar_subquery()
+    )
     with running.engine.connect() as connection:
         return dict(map(tuple, connection.execute(sa.select(paybill_payments.c.TransID, count))))
 

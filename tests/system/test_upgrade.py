@@ -66,7 +66,7 @@ class Upgrade:
             process.wait_ready()
         self._sources = dict(sources)
 
-    def pay(self):
+    def pay(self, *, check=True):
         """A payment ends in a line that is on and a message, counts once, and is known when it comes again."""
         self._payments += 1
         trans_id = f"UPGRADE{self._payments:03}"
@@ -79,7 +79,9 @@ class Upgrade:
         eventually(lambda: {"RECONNECTION_SUCCESS", "MESSAGE_SENT"} <= self._events(trans_id))
         again = running.pay("0949AQ", trans_id=trans_id).json()["processingResult"]
         assert (again["outcome"], again["repeated"]) == ("customer_paid", True)
-        running.check_books()
+        if check:
+            running.system.migrate()  # what a billing of the previous release records has no transfers before
+            running.check_books()
 
     def _events(self, trans_id):
         return {one["event"] for one in self._running.timeline(trans_id)["timeline"]}
@@ -93,7 +95,7 @@ def test_a_service_of_either_release_does_its_work_beside_those_of_the_other(odd
         monkeypatch.delenv("PYTHONPATH")
         upgrade = Upgrade(running, others)
         if odd == "today":
-            upgrade.pay()
+            upgrade.pay(check=False)  # today's books are not those of the previous release
             running.system.migrate()  # today's, under the services that are there
             upgrade.pay()
         for service in SERVICES:

@@ -24,6 +24,7 @@ from servicekit import clocks
 
 if TYPE_CHECKING:
     from rejesha.billing.v1.account_service_pb2_grpc import AccountServiceStub
+    from rejesha.billing.v1.ledger_service_pb2_grpc import LedgerServiceStub
     from rejesha.billing.v1.payment_service_pb2_grpc import PaymentServiceStub
     from rejesha.billing.v1.quarantine_service_pb2_grpc import QuarantineServiceStub
     from rejesha.billing.v1.task_service_pb2_grpc import TaskServiceStub
@@ -107,6 +108,12 @@ class Channels:
         from rejesha.billing.v1.account_service_pb2_grpc import AccountServiceStub
 
         return AccountServiceStub(self._channel(self.billing))
+
+    @cached_property
+    def ledger(self) -> "LedgerServiceStub":
+        from rejesha.billing.v1.ledger_service_pb2_grpc import LedgerServiceStub
+
+        return LedgerServiceStub(self._channel(self.billing))
 
     @cached_property
     def routers(self) -> "RouterControlServiceStub":

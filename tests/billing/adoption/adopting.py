@@ -40,7 +40,7 @@ PREDECESSOR = [*SEED, ISPS, ONE_ISP, ONE_CUSTOMER]
 
 
 # Their rows are numbered by the migration itself, so with a gap after what was rolled back.
-NUMBERED_ANEW = {"isp_credits", "wallet_entries"}
+NUMBERED_ANEW = {"isp_credits", "wallet_entries", "ledger_transfers"}
 
 
 def run(engine: sa.Engine, *statements: str) -> None:

@@ -1,7 +1,7 @@
 """Two rows of one ISP become one: what refers to the other refers to it then, and no row of the ISP's own is lost."""
 
 import pytest
-from billing.schema import wallet_entries
+from billing.schema import ledger_transfers
 from servicekit.schema.findings import Refused
 
 from servicekit import engines
@@ -140,4 +140,4 @@ def test_a_unique_key_that_stays_unique_is_no_obstacle(old):
     assert not look(old).obstacles
     upgrade(old)
     assert read(old, "days") == [(1, 1), (1, 2)]
-    assert [row.amount for row in Desk(old).rows(wallet_entries)] == [12_300, 500]
+    assert [row.amount for row in Desk(old).rows(ledger_transfers)] == [12_300, 500]

@@ -6,7 +6,7 @@ import pytest
 import sqlalchemy as sa
 from billing.__main__ import MIGRATIONS
 from billing.payments.rules import Outcome
-from billing.schema import isp_wallet, isps, paybill_payments, payment_debug_log, pppoe_users, wallet_entries
+from billing.schema import isp_wallet, isps, ledger_transfers, paybill_payments, payment_debug_log, pppoe_users
 
 from servicekit import engines, migrate
 from tests.billing.adoption import predecessor
@@ -57,10 +57,10 @@ def test_doubled_wallets_become_one_with_the_sum(adopted):
         (None, Decimal("3.00")),
         (None, Decimal("4.00")),
     ]
-    entries = predecessor.read(adopted, "wallet_entries", ("isp_id", "kind", "amount", "balance_after"))
-    assert entries == [
-        (1, "opening_balance", Decimal("1500.75"), Decimal("1500.75")),
-        (2, "opening_balance", Decimal("99999999.99"), Decimal("99999999.99")),
+    moved = predecessor.read(adopted, "ledger_transfers", ("kind", "from_account", "to_account", "amount"))
+    assert moved == [
+        ("opening", "opening", "wallet:1", Decimal("1500.75")),
+        ("opening", "opening", "wallet:2", Decimal("99999999.99")),
     ]
 
 
@@ -213,7 +213,7 @@ def test_a_payment_that_the_predecessor_applied_is_not_applied_again(desk):
     for stored in [("TKE1", "0949aq", "1000"), ("TKE2", "12BC", "500.50"), ("TKE3", "hello", "99.99")]:
         receipt = desk.pay(*stored)
         assert (receipt.outcome, receipt.repeated) == (Outcome.PREDECESSOR, True)
-    assert len(desk.rows(wallet_entries)) == 2
+    assert len(desk.rows(ledger_transfers)) == 2
     assert desk.rows(paybill_payments, outcome="customer_paid") == []
 
 

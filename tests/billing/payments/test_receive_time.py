@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from billing.calendar import NAIROBI
 from billing.payments.settlement import next_due
-from billing.schema import payment_debug_log, payment_deliveries, user_transactions_in, wallet_entries
+from billing.schema import ledger_transfers, payment_debug_log, payment_deliveries, user_transactions_in
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from servicekit import database
@@ -46,7 +46,7 @@ def test_what_came_is_dated_by_its_coming_and_what_followed_by_when_it_was_done(
     first, *others = desk.rows(payment_debug_log)
     assert (first.category, first.created_at) == ("PAYMENT_RECEIVED", came)
     assert min(row.created_at for row in others) >= begun
-    assert desk.one(wallet_entries).create_time >= begun
+    assert desk.one(ledger_transfers).create_time >= begun
 
 
 @pytest.mark.parametrize(

@@ -5,11 +5,11 @@ from datetime import timedelta
 import pytest
 from billing.payments.rules import Outcome
 from billing.schema import (
+    ledger_transfers,
     paybill_payments,
     payment_debug_log,
     payment_deliveries,
     tasks,
-    wallet_entries,
 )
 from dateutil.relativedelta import relativedelta
 
@@ -23,11 +23,11 @@ from tests.billing.desk import (
 def test_a_payment_delivered_again_gets_its_first_answer_and_does_nothing(desk, dispatcher):
     first = desk.pay("A1", "0949AQ")
     dispatcher.run()
-    before = [desk.rows(table) for table in (paybill_payments, wallet_entries, tasks, payment_debug_log)]
+    before = [desk.rows(table) for table in (paybill_payments, ledger_transfers, tasks, payment_debug_log)]
     again = desk.pay("A1", " 0949 aq", first_name="JANE", org_account_balance_cents=5, msisdn="2547***1")
     assert again.repeated
     assert (again.outcome, again.isp_id, again.customer_id) == (first.outcome, first.isp_id, first.customer_id)
-    assert [desk.rows(table) for table in (paybill_payments, wallet_entries, tasks, payment_debug_log)] == before
+    assert [desk.rows(table) for table in (paybill_payments, ledger_transfers, tasks, payment_debug_log)] == before
 
 
 def test_one_payment_50_times_at_once_is_applied_once(desk, dispatcher):

@@ -38,5 +38,5 @@ def test_what_cannot_be_granted_is_said(rejesha, monkeypatch):
     ended = rejesha("database", "grants", "billing", "--apply")
     assert (ended.code, "REJESHA_DATABASE_ADMIN_URL is missing" in ended.err) == (1, True)
     printed = rejesha("database", "grants", "billing")
-    assert "GRANT SELECT, INSERT ON `rejesha`.`wallet_entries` TO 'billing'@'%';" in printed.out
+    assert "GRANT SELECT, INSERT ON `rejesha`.`ledger_transfers` TO 'billing'@'%';" in printed.out
     assert "the-password" not in printed.out

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from rejesha.billing.v1 import (
     account_service_pb2_grpc,
+    ledger_service_pb2_grpc,
     payment_service_pb2_grpc,
     quarantine_service_pb2_grpc,
     task_service_pb2_grpc,
@@ -22,7 +23,8 @@ import billing
 from billing import adoption, rights, roles
 from billing.accounts.servicer import AccountServicer
 from billing.figures.service import look_up
-from billing.held.servicer import PaymentServicer
+from billing.held.servicer import HeldPaymentServicer
+from billing.ledger.servicer import LedgerServicer
 from billing.policy import Policy
 from billing.precedence import Precedence
 from billing.quarantine.servicer import QuarantineServicer
@@ -38,7 +40,7 @@ FIGURES_SECONDS = 10.0
 
 
 def build(settings: BillingSettings, engine: Engine) -> Server:
-    """The server with its four services."""
+    """The server with its services."""
     policy = Policy(
         settings.admin_phones,
         frozenset(settings.shortcodes),
@@ -59,12 +61,13 @@ def build(settings: BillingSettings, engine: Engine) -> Server:
         observe=metrics.served,
     )
     server.add(
-        payment_service_pb2_grpc.add_PaymentServiceServicer_to_server, PaymentServicer(engine, policy, precedence)
+        payment_service_pb2_grpc.add_PaymentServiceServicer_to_server, HeldPaymentServicer(engine, policy, precedence)
     )
     quarantine = QuarantineServicer(engine, policy)
     server.add(quarantine_service_pb2_grpc.add_QuarantineServiceServicer_to_server, quarantine)
     server.add(task_service_pb2_grpc.add_TaskServiceServicer_to_server, TaskServicer(engine, policy, precedence))
     server.add(account_service_pb2_grpc.add_AccountServiceServicer_to_server, AccountServicer(engine))
+    server.add(ledger_service_pb2_grpc.add_LedgerServiceServicer_to_server, LedgerServicer(engine))
     return server
 
 

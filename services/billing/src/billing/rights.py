@@ -15,7 +15,7 @@ WANTED = {
     "credit_transactions": ADD,
     "payment_debug_log": ADD,
     "payment_deliveries": ADD,
-    "wallet_entries": ADD,
+    "ledger_transfers": ADD,
     "tasks": CHANGE,
     "router_names": CHANGE,
     "notice_tallies": CHANGE,

@@ -7,7 +7,7 @@ _INTAKE, _DISPATCHER, _OPERATOR = frozenset({Role.INTAKE}), frozenset({Role.DISP
 TABLE: Table = {
     "PaymentService.RecordPayments": _INTAKE,
     "PaymentService.ValidatePayments": _INTAKE,
-    "PaymentService.GetPayment": _INTAKE | _OPERATOR,  # the intake for the payment's timeline
+    "PaymentService.GetPayment": _INTAKE,  # for the payment's timeline
     "PaymentService.ListPayments": _OPERATOR,
     "PaymentService.AssignPayment": _OPERATOR,
     "PaymentService.DismissPayment": _OPERATOR,
@@ -28,4 +28,7 @@ TABLE: Table = {
     "AccountService.ListChanges": _OPERATOR,
     "AccountService.GetCustomer": _OPERATOR,
     "AccountService.ListCustomers": _OPERATOR,
+    "LedgerService.ListLedgerAccounts": _OPERATOR,
+    "LedgerService.ListTransfers": _OPERATOR,
+    "LedgerService.CheckLedger": _OPERATOR,
 }

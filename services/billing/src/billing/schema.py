@@ -146,20 +146,25 @@ payment_deliveries = sa.Table(
     sa.Index("ix_payment_deliveries_trans_id", "trans_id"),
 )
 
-# Append-only: the sum of an ISP's entries is its wallet.
-wallet_entries = sa.Table(
-    "wallet_entries",
+# Append-only: what comes into an account less what leaves it is its balance; for a wallet isp_wallet has the sum.
+ledger_transfers = sa.Table(
+    "ledger_transfers",
     metadata,
     sa.Column("id", BigId, primary_key=True),
-    sa.Column("isp_id", sa.Integer, nullable=False),
-    sa.Column("trans_id", sa.String(100)),  # NULL for an opening balance
+    sa.Column(
+        "transfer_key", sa.String(120), nullable=False
+    ),  # the TransID, and the transfer's place among that payment's
+    sa.Column("trans_id", sa.String(100), nullable=False),  # "" for an opening balance
     sa.Column("kind", Word, nullable=False),
+    sa.Column("from_account", sa.String(64), nullable=False),
+    sa.Column("to_account", sa.String(64), nullable=False),
     sa.Column("amount", Cents(18), nullable=False),
-    sa.Column("balance_after", Cents(18), nullable=False),
+    sa.Column("actor", sa.String(100), nullable=False),
     sa.Column("create_time", UtcDateTime, nullable=False),
     # A second guard beside the payment's unique key: no payment can reach a wallet twice.
-    sa.UniqueConstraint("trans_id", name="uq_wallet_entries_trans_id"),
-    sa.Index("ix_wallet_entries_isp_id", "isp_id"),
+    sa.UniqueConstraint("transfer_key", name="uq_ledger_transfers_transfer_key"),
+    sa.Index("ix_ledger_transfers_from_account", "from_account"),
+    sa.Index("ix_ledger_transfers_to_account", "to_account"),
 )
 
 # The transactional outbox. From `due_time` on a task may be leased if nobody holds a lease on it; a lease that expires

@@ -4,6 +4,7 @@ Called before the migrations, by them, and by `migrate --check`; by nothing else
 be run again after it was cut off. MySQL and MariaDB only, but for `indexes`: the predecessor knew nothing else.
 """
 
+import sqlalchemy as sa
 from servicekit.migrate import version_table
 from servicekit.schema import rights, snapshot
 from servicekit.schema.adoption import Adoption, Known
@@ -11,13 +12,15 @@ from servicekit.schema.findings import Findings
 from servicekit.schema.snapshot import Schema
 from sqlalchemy import Connection
 
-from billing.adoption import doubled, rows
+from billing.adoption import doubled, rows, transfers
 from billing.adoption.predecessor import MISNAMED_CREDITS, metadata
+from billing.schema import ledger_transfers
 
 # What the migrations make, and columns that tell it from a table of the ISP's own.
 _OWN = {
     "payment_deliveries": ("trans_id", "conflicting", "content", "callback_body"),
     "wallet_entries": ("isp_id", "trans_id", "kind", "balance_after"),
+    "ledger_transfers": ("transfer_key", "kind", "from_account", "to_account"),
     "tasks": ("kind", "trans_id", "payload", "fencing_token", "due_time"),
     "quarantine": ("callback_body", "truncated", "fault", "source_address"),
     "router_names": ("router_id", "name"),
@@ -49,3 +52,5 @@ def prepare(connection: Connection) -> None:
         for once in doubled.ONCE:
             if once.table in schema.tables:
                 doubled.set_aside(connection, schema, once)
+    if sa.inspect(connection).has_table(ledger_transfers.name):
+        transfers.of_payments(connection)

@@ -1,23 +1,70 @@
-"""What payments move on wallets. Pure."""
+"""Accounts of money, and the transfers between them. Pure.
+
+A transfer moves a positive amount from one account to another, once, and is never changed: what was wrong is undone by
+another transfer. So the balances of all accounts sum to nothing, always.
+"""
 
 from dataclasses import dataclass
 from enum import StrEnum
 
+HELD = "held"  # payments that nobody could be credited for
+DISMISSED = "dismissed"  # those among them that were closed without crediting anybody
+OPENING = "opening"  # what wallets held before there was a ledger
 
-class EntryKind(StrEnum):
-    """Why a wallet changed."""
+_PAYBILL, _WALLET, _REVENUE = "paybill:", "wallet:", "revenue:"
 
-    CUSTOMER_PAYMENT = "customer_payment"
-    SERVICE_PAYMENT = "service_payment"
-    CREDIT_REMAINDER = "credit_remainder"
+
+def paybill(shortcode: str) -> str:
+    """The money that M-Pesa holds for us."""
+    return f"{_PAYBILL}{shortcode.strip()}"
+
+
+def wallet(isp_id: int) -> str:
+    """What is an ISP's."""
+    return f"{_WALLET}{isp_id}"
+
+
+def revenue(credit_type: str) -> str:
+    """What ISPs paid for credits, which are "sms" or "whatsapp"."""
+    return f"{_REVENUE}{credit_type}"
+
+
+class TransferKind(StrEnum):
+    """Why money moved."""
+
+    PAYMENT = "payment"
+    ASSIGNMENT = "assignment"  # of a held payment
+    DISMISSAL = "dismissal"  # likewise
+    OPENING = "opening"
 
 
 # Not frozen, though nothing changes them: see payments.rules.
 @dataclass(slots=True)
-class WalletEntry:
-    """Cents that a payment adds to an ISP's wallet, which may be none. A TransID reaches a wallet once."""
+class Transfer:
+    """Cents that move from an account to another. `number`: its place among all transfers of its payment; of an opening
+    balance, which is no payment's, the ISP. `actor`: who had it made, "" for M-Pesa.
+    """
 
-    isp_id: int
     trans_id: str
-    kind: EntryKind
+    number: int
+    kind: TransferKind
+    from_account: str
+    to_account: str
     amount_cents: int
+    actor: str = ""
+
+    @property
+    def key(self) -> str:
+        """Unique, so that no transfer happens twice. No TransID has a small letter."""
+        return f"{self.trans_id or self.kind}.{self.number}"
+
+
+def dismissal(trans_id: str, amount_cents: int, moved_before: int, by: str) -> Transfer:
+    """A held payment is closed."""
+    return Transfer(trans_id, moved_before + 1, TransferKind.DISMISSAL, HELD, DISMISSED, amount_cents, by)
+
+
+def opening(isp_id: int, balance_cents: int) -> Transfer:
+    """What a wallet held before there was a ledger, which may have been less than nothing."""
+    accounts = (OPENING, wallet(isp_id)) if balance_cents > 0 else (wallet(isp_id), OPENING)
+    return Transfer("", isp_id, TransferKind.OPENING, *accounts, abs(balance_cents))

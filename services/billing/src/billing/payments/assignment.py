@@ -13,6 +13,8 @@ from servicekit.writes import together
 from sqlalchemy import Connection, Engine
 
 from billing import calendar
+from billing.ledger import rules as ledger
+from billing.ledger.store import posting
 from billing.locking.service import Locking
 from billing.lookup import store as lookup
 from billing.lookup.rules import StoredPayment
@@ -20,9 +22,9 @@ from billing.payees import store as payees
 from billing.payees.rules import Customer, Isp, IspAccount, Payees
 from billing.payments import errors
 from billing.payments import store as payments
-from billing.payments.rules import HELD, Payment, Receipt, UnmatchedReason, normalise
+from billing.payments.rules import HELD, Outcome, Payment, Receipt, UnmatchedReason, normalise
 from billing.payments.service import apply
-from billing.payments.settlement import Settlement, of_customer, settle
+from billing.payments.settlement import Assigned, Settlement, of_customer, settle
 from billing.policy import Policy
 
 
@@ -66,8 +68,10 @@ def _assign(connection: Connection, policy: Policy, trans_id: str, target: Targe
     now = current_time(connection)
     settled = _settle(connection, payment_of(stored), target, calendar.today(now))
     payments.place(connection, settled, _assigned_reference(settled, target))
+    place = ledger.DISMISSED if stored.outcome is Outcome.DISMISSED else ledger.HELD
+    assigned = Assigned(assigned_by, posting.count_transfers(connection, trans_id), place)
     with together(connection) as writes:
-        apply(connection, writes, policy, [settled], now, Locking(), assigned_by)
+        apply(connection, writes, policy, [settled], now, Locking(), assigned)
     return settled.receipt()
 
 

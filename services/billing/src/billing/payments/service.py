@@ -19,14 +19,15 @@ from sqlalchemy.exc import DBAPIError
 from billing import calendar
 from billing.conflicts import service as conflicts
 from billing.credits import store as credit_store
-from billing.ledger import store as ledger
+from billing.ledger.rules import Transfer
+from billing.ledger.store import posting
 from billing.locking.rules import Row, RowKind, RowsLocked
 from billing.locking.service import HeldRows, Locking
 from billing.payees import store as payees
 from billing.payments import refusals, settlement, timeline
 from billing.payments import store as payments
 from billing.payments.rules import Content, Outcome, Payment, Receipt, TimelineEntry, normalise
-from billing.payments.settlement import Settlement
+from billing.payments.settlement import Assigned, Settlement
 from billing.policy import Policy
 from billing.tasks import rules as task_rules
 from billing.tasks import store as tasks
@@ -132,25 +133,28 @@ def apply(
     settled: Sequence[Settlement],
     now: datetime,
     locking: Locking,
-    assigned_by: str = "",
+    assigned: Assigned | None = None,
 ) -> None:
-    """Write all that follows from settlements whose payments are stored: dates, credits, wallets, timeline, tasks."""
+    """Write all that follows from settlements whose payments are stored: dates, credits, money, timeline, tasks."""
     payments.insert_customer_transactions(writes, settled, now)
-    payees.move_due_dates(writes, settled)
+    payees.move_due_dates(writes, [one.moved for one in settled if one.moved])
     writes.send()
-    on_wallets = [one.wallet_entry(one.isp) for one in settled if one.isp]
-    locking.queue(Row(RowKind.WALLET, entry.isp_id) for entry in on_wallets)
+    isp_ids = {one.isp.isp_id for one in settled if one.isp}
+    locking.queue(Row(RowKind.WALLET, isp_id) for isp_id in isp_ids)
     if purchases := [one.credits for one in settled if one.credits]:
         credit_store.buy(connection, purchases, now, locking.seconds)
-    balances = iter(ledger.post(connection, writes, on_wallets, now, locking.seconds))
+    wallets = posting.lock_wallets(connection, isp_ids, now, locking.seconds)
+    transfers: list[Transfer] = []
     entries: list[TimelineEntry] = []
     new_tasks: list[NewTask] = []
     for one in settled:
-        balance = next(balances) if one.isp else 0
-        if not assigned_by:
+        balance = one.credit(wallets)
+        transfers.extend(one.transfers(assigned))
+        if not assigned:
             entries.append(timeline.received(one.payment, one.payment.effective_time(now)))
-        entries.extend(timeline.settled(one, balance, assigned_by))
+        entries.extend(timeline.settled(one, balance, assigned.by if assigned else ""))
         new_tasks.extend(task_rules.of_settlement(one, balance, policy.admin_phones, now))
+    posting.post(writes, transfers, wallets, now)
     payments.insert_timeline(writes, entries, now)
     tasks.insert(writes, new_tasks, now)
 

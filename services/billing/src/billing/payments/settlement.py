@@ -4,6 +4,7 @@ A module of its own: the decisions, apart from the types that rules has.
 """
 
 import re
+from collections.abc import Iterator
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -12,14 +13,24 @@ from functools import lru_cache
 from dateutil.relativedelta import relativedelta
 
 from billing.credits.rules import CreditPurchase
-from billing.ledger.rules import EntryKind, WalletEntry
-from billing.payees.rules import Customer, Isp, IspAccount, Line, Payees
+from billing.ledger import rules as ledger
+from billing.ledger.rules import Transfer, TransferKind
+from billing.payees.rules import Customer, DueDate, Isp, IspAccount, Line, Payees
 from billing.payments.rules import Outcome, Payment, Receipt, UnmatchedReason, normalise
 
 SMS_CREDIT_CENTS = 50
 WHATSAPP_CREDIT_CENTS = 20
 # The shape of a customer's account, such as 0949AQ. It only words the reason; the look-up tries any reference.
 _CUSTOMER_SHAPE = re.compile(r"\d{1,4}[A-Z]{2}")
+
+
+@dataclass(frozen=True, slots=True)
+class Assigned:
+    """That an operator says where a held payment belongs: who, how many transfers it has, and where its money is."""
+
+    by: str
+    moved_before: int
+    from_account: str
 
 
 @dataclass(slots=True, kw_only=True)
@@ -45,15 +56,43 @@ class Settlement:
         return self.customer.line if self.customer and self.outcome is Outcome.CUSTOMER_PAID else None
 
     @property
+    def moved(self) -> DueDate | None:
+        """The due date that a customer who paid in full gets."""
+        if not self.customer or not self.due_date or self.outcome is not Outcome.CUSTOMER_PAID:
+            return None
+        return DueDate(self.customer.customer_id, self.due_date, self.due_day, self.previous_due_day != self.due_day)
+
+    @property
     def months(self) -> int:
         """How many packages a customer paid at once, whatever was given for them."""
         return self.payment.amount_cents // self.package_cents if self.package_cents else 0
 
-    def wallet_entry(self, isp: Isp) -> WalletEntry:
-        """What it moves on its ISP's wallet."""
-        kind = EntryKind.CUSTOMER_PAYMENT if self.customer else EntryKind.SERVICE_PAYMENT
-        kind = EntryKind.CREDIT_REMAINDER if self.credits else kind
-        return WalletEntry(isp.isp_id, self.payment.trans_id, kind, self.wallet_cents)
+    def credit(self, wallets: dict[int, int]) -> int:
+        """Add its money to wallets; what its ISP's then holds, 0 without an ISP."""
+        if self.isp is None:
+            return 0
+        wallets[self.isp.isp_id] += self.wallet_cents
+        return wallets[self.isp.isp_id]
+
+    def transfers(self, assigned: Assigned | None = None) -> list[Transfer]:
+        """How its money moves: from the paybill when it comes in, from what is held once it is assigned."""
+        kind, from_account = TransferKind.PAYMENT, ledger.paybill(self.payment.business_short_code)
+        if assigned:
+            kind, from_account = TransferKind.ASSIGNMENT, assigned.from_account
+        actor, first = (assigned.by, assigned.moved_before + 1) if assigned else ("", 1)
+        return [
+            Transfer(self.payment.trans_id, number, kind, from_account, account, cents, actor)
+            for number, (account, cents) in enumerate(self._shares(), first)
+        ]
+
+    def _shares(self) -> Iterator[tuple[str, int]]:
+        if self.isp is None:
+            yield ledger.HELD, self.payment.amount_cents
+            return
+        if self.credits and (price := self.payment.amount_cents - self.wallet_cents):
+            yield ledger.revenue(self.credits.credit_type), price
+        if self.wallet_cents:
+            yield ledger.wallet(self.isp.isp_id), self.wallet_cents
 
     def receipt(self) -> Receipt:
         return Receipt(

@@ -1,0 +1,69 @@
+"""LedgerService."""
+
+from datetime import UTC, datetime
+
+import grpc
+from google.protobuf.timestamp_pb2 import Timestamp
+from rejesha.billing.v1 import ledger_service_pb2 as pb
+from rejesha.billing.v1 import ledger_service_pb2_grpc
+from sqlalchemy import Engine
+
+from billing.ledger import service
+from billing.ledger.rules import TransferKind
+from billing.ledger.store.reading import StoredTransfer, TransferFilter
+from billing.paging import last_id, next_token, page_size
+
+_KINDS = {kind: pb.TransferKind.Value(f"TRANSFER_KIND_{kind.name}") for kind in TransferKind}
+
+
+class LedgerServicer(ledger_service_pb2_grpc.LedgerServiceServicer):
+    """See the proto for what each RPC does."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def ListLedgerAccounts(
+        self, request: pb.ListLedgerAccountsRequest, context: grpc.ServicerContext
+    ) -> pb.ListLedgerAccountsResponse:
+        found = service.list_accounts(self._engine)
+        return pb.ListLedgerAccountsResponse(
+            accounts=[pb.LedgerAccount(name=name, balance_cents=cents) for name, cents in found.items()]
+        )
+
+    def ListTransfers(
+        self, request: pb.ListTransfersRequest, context: grpc.ServicerContext
+    ) -> pb.ListTransfersResponse:
+        asked = TransferFilter(
+            account=request.account.strip(),
+            trans_id=request.trans_id.strip().upper(),
+            start=_moment(request.start_time) if request.HasField("start_time") else None,
+            end=_moment(request.end_time) if request.HasField("end_time") else None,
+        )
+        limit = page_size(request.page_size)
+        page = service.list_transfers(self._engine, asked, last_id(request.page_token), limit)
+        return pb.ListTransfersResponse(
+            transfers=[_transfer(one) for one in page.transfers],
+            opening_balance_cents=page.opening_cents,
+            next_page_token=next_token([one.transfer_id for one in page.transfers], limit),
+        )
+
+    def CheckLedger(self, request: pb.CheckLedgerRequest, context: grpc.ServicerContext) -> pb.CheckLedgerResponse:
+        return pb.CheckLedgerResponse(faults=service.check(self._engine))
+
+
+def _moment(timestamp: Timestamp) -> datetime:
+    return timestamp.ToDatetime(tzinfo=UTC)
+
+
+def _transfer(stored: StoredTransfer) -> pb.Transfer:
+    one = stored.transfer
+    return pb.Transfer(
+        key=one.key,
+        trans_id=one.trans_id,
+        kind=_KINDS[one.kind],
+        from_account=one.from_account,
+        to_account=one.to_account,
+        amount_cents=one.amount_cents,
+        actor=one.actor,
+        create_time=stored.create_time,
+    )

@@ -1,0 +1,1 @@
+"""Queries on transfers, wallets and accounts: post what moves, read it back."""

@@ -1,0 +1,52 @@
+"""`rejesha ledger`: accounts, transfers, a statement that adds up, and a check that finds what does not."""
+
+import csv
+import io
+import json
+
+from tests.cli.serving import Billing
+
+
+def paid(billing: Billing) -> None:
+    billing.add_customers("0949AQ", package_cents=100_000)
+    billing.pay("A1", "0949AQ", 100_000)
+    billing.pay("A2", "SMS001", 1_070)
+    billing.pay("A3", "NOBODY", 500)
+
+
+def test_accounts_sum_to_nothing_and_transfers_are_found(installation, billing):
+    paid(billing)
+    accounts = json.loads(installation("ledger", "accounts", "--json").out)["accounts"]
+    assert {one["name"]: one["balance"] for one in accounts} == {
+        "held": "5.00", "paybill:600000": "-1015.70", "revenue:sms": "10.50", "wallet:1": "1000.20",
+    }  # fmt: skip
+    found = json.loads(installation("ledger", "transfers", "--account", "wallet:1", "--json").out)
+    assert [(one["key"], one["amount"]) for one in found["transfers"]] == [("A1.1", "1000.00"), ("A2.2", "0.20")]
+    assert "A3.1" in installation("ledger", "transfers", "--payment", "a3").out
+    assert installation("ledger", "transfers", "--from", "1/1/26").code == 2
+
+
+def test_a_statement_opens_adds_up_and_closes(installation, billing):
+    paid(billing)
+    told = installation("ledger", "statement", "1", "--from", "2026-01-01", "--csv").out
+    lines = list(csv.DictReader(io.StringIO(told)))
+    assert [(line["what"], line["trans_id"], line["in"], line["balance"]) for line in lines] == [
+        ("opening", "", "", "0.00"),
+        ("payment", "A1", "1000.00", "1000.00"),
+        ("payment", "A2", "0.20", "1000.20"),
+        ("closing", "", "", "1000.20"),
+    ]
+    later = json.loads(installation("ledger", "statement", "1", "--from", "2100-01-01", "--json").out)["lines"]
+    assert [(line["what"], line["balance"]) for line in later] == [("opening", "1000.20"), ("closing", "1000.20")]
+    assert "1,000.20" in installation("ledger", "statement", "1", "--from", "2026-01-01").out
+
+
+def test_a_check_says_that_the_books_are_right_or_what_is_wrong(installation, billing):
+    paid(billing)
+    told = installation("ledger", "check")
+    assert (told.code, "The books are right" in told.out) == (0, True)
+    with billing.engine.begin() as connection:
+        connection.exec_driver_sql("UPDATE isp_wallet SET balance = 7")
+    told = installation("ledger", "check")
+    assert (told.code, "the wallet of ISP 1 holds KES 0.07, and its transfers KES 1,000.20" in told.out) == (1, True)
+    assert len(json.loads(installation("ledger", "check", "--json").out)["faults"]) == 1
