@@ -6,25 +6,31 @@ import socket
 from collections.abc import Callable
 
 from router_control.routeros import identity
-from router_control.routeros.errors import Garbled, LoginRefused, Trap, Unreachable
+from router_control.routeros.errors import Garbled, LoginRefused, NeedsTls, Trap, Unreachable
 from router_control.routeros.identity import Login, Target
 from router_control.routeros.protocol import Row, TimeLimit, Wire
 
 # Connecting, TLS and login together: a router that cannot do that in five seconds is as good as down.
 CONNECT_SECONDS = 5.0
+_NEEDS_TLS = "the port speaks TLS only (api-ssl), and the router is registered without: rejesha router update ID --tls"
 
 
 class Connection:
     """A connection that is logged in. Any failure but a Trap closes it for good."""
 
     def __init__(self, target: Target, limit: TimeLimit) -> None:
-        """Raises Unreachable, TimedOut, CertificateChanged, LoginRefused, SessionEnded, Garbled, AnswerTooLarge."""
+        """Raises RouterFailure: any of them but Trap."""
         limit = limit.within(CONNECT_SECONDS)
         sock = _connect(target.host, target.port, limit)
         self._target = target
         self._wire = Wire(identity.secured(sock, target, limit) if target.tls else sock)
         try:
             self._log_in(target.login, limit)
+        except (Unreachable, Garbled) as failure:
+            self.close()
+            if not target.tls and identity.speaks_tls(target, limit):
+                raise NeedsTls(_NEEDS_TLS) from failure
+            raise
         except BaseException:
             self.close()
             raise

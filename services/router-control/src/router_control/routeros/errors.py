@@ -66,6 +66,10 @@ class Garbled(RouterFailure):
     """The peer broke the protocol: perhaps it is no router at all."""
 
 
+class NeedsTls(RouterFailure):
+    """The port speaks TLS, and the router is registered without: no waiting mends that."""
+
+
 class AnswerTooLarge(RouterFailure):
     """The peer sent more than any answer has: asked again it would only do it again."""
 

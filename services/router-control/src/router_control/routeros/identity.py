@@ -9,7 +9,7 @@ import ssl
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from router_control.routeros.errors import CertificateChanged, TimedOut, Unreachable
+from router_control.routeros.errors import CertificateChanged, RouterFailure, TimedOut, Unreachable
 from router_control.routeros.protocol import TimeLimit
 
 
@@ -48,6 +48,16 @@ def secured(sock: socket.socket, target: Target, limit: TimeLimit) -> ssl.SSLSoc
         wrapped.close()
         raise
     return wrapped
+
+
+def speaks_tls(target: Target, limit: TimeLimit) -> bool:
+    """Whether TLS is spoken at a router's port; nothing is sent that a plain port would take for a login."""
+    try:
+        sock = socket.create_connection((target.host, target.port), timeout=max(limit.remaining(), 0.001))
+        wrap(sock, target.host, limit).close()
+    except (OSError, RouterFailure):
+        return False
+    return True
 
 
 def wrap(sock: socket.socket, host: str, limit: TimeLimit, *, verify_certificate: bool = False) -> ssl.SSLSocket:
