@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 import sqlalchemy as sa
-from billing.schema import isp_wallet
+from billing.schema import isp_wallet, pppoe_users
 from rejesha.billing.v1 import account_service_pb2 as account_pb
 from servicekit.rpc.errors import RowLocked
 
@@ -155,3 +155,26 @@ def test_who_paid_and_is_not_on_is_found_also_without_a_status(client, desk, dis
     desk.set_customer("WAIRIMU1", status="active")
     waiting = account_pb.ListCustomersRequest(paid_but_not_on=True)
     assert [one.account_name for one in client.accounts.ListCustomers(waiting).customers] == ["0949AQ", "12BC"]
+
+
+@pytest.mark.parametrize(
+    "typed",
+    [
+        "0201\u200baa\ufeff",
+        "\u202a02 01AA\u202c",
+        "\uff10\uff12\uff10\uff11\uff21\uff21",
+        "02\u200901\u3000AA",
+        "0201AA",
+    ],
+)
+def test_characters_that_nobody_sees_count_neither_in_an_account_nor_in_what_is_typed(client, desk, typed):
+    """Pasted from a spreadsheet or a chat, on either side."""
+    (created,) = client.create_customers(customer(typed))
+    assert desk.one(pppoe_users, id=created.customer_id).account_name.replace(" ", "").upper() == "0201AA"
+    assert "is taken by" in client.create_customers(customer("0201AA", package_cents=5))[0].error
+    typings = ["0201AA", "0201\u2060AA", "\u200e0201aa\u200f", "\uff10\uff12\uff10\uff11AA"]
+    assert client.outcome(*(payment(f"A{n}", one) for n, one in enumerate(typings))) == ["customer_paid"] * 4
+    found = client.accounts.GetCustomer(account_pb.GetCustomerRequest(account_name="\u200b0201aa")).customer
+    assert found.customer_id == created.customer_id
+    # The same callback once more, as another program passed it on.
+    assert client.record(payment("A1", "0201AA"))[0].repeated

@@ -15,6 +15,7 @@ from rejesha_cli.imports.rules import BadValue, Field, Line, bounded, day, phone
 from rejesha_cli.imports.service import LineResult, Parsed
 from rejesha_cli.names import Names
 from rejesha_cli.records import value_numbers
+from servicekit import references
 
 # Also the column names of the predecessor's table, so that its export can be imported as it is.
 FIELDS = (
@@ -52,7 +53,7 @@ def read(names: Names, line: Line) -> Parsed[Customer]:
         next_payment_date=day(line.get("next_payment_date")),
         status=_status(line.get("status")),
     )
-    return Parsed(line.number, account, "".join(account.split()).casefold(), customer, customer.customer_id)
+    return Parsed(line.number, account, references.normalise(account), customer, customer.customer_id)
 
 
 def _status(text: str) -> CustomerStatus.ValueType:

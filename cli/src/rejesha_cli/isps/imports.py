@@ -8,6 +8,7 @@ from rejesha_cli.channels import Channels
 from rejesha_cli.errors import ServiceRefused
 from rejesha_cli.imports.rules import BadValue, Field, Line, bounded, phone, wanted_id
 from rejesha_cli.imports.service import LineResult, Parsed
+from servicekit import references
 
 FIELDS = (
     Field("id", also=("isp_id", "isp_no", "no", "#")),
@@ -35,7 +36,7 @@ def read(line: Line) -> Parsed[Isp]:
 
 def _account(line: Line, name: str) -> str:
     account, prefix = line.get(name), _PREFIXES[name]
-    if account and not account.upper().startswith(prefix):
+    if account and not references.normalise(account).startswith(prefix):
         raise BadValue(f"the {name} {account!r} does not start with {prefix}")
     return account
 
@@ -86,4 +87,4 @@ def _unchanged(isp: Isp, other: Isp) -> bool:
 
 def _same(isp: Isp, other: Isp, name: str) -> bool:
     ours, theirs = getattr(isp, name), getattr(other, name)
-    return bool("".join(ours.split()).casefold() == "".join(theirs.split()).casefold())
+    return references.normalise(ours) == references.normalise(theirs)

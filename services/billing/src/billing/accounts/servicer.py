@@ -28,6 +28,7 @@ from billing.changes.rules import (
 from billing.paging import last_id, next_token, page_size
 from billing.payees.rules import Customer, Isp
 from billing.payments.rules import check_batch, normalise
+from servicekit import references
 
 _STATUSES = {"active": pb.CUSTOMER_STATUS_ACTIVE, "inactive": pb.CUSTOMER_STATUS_INACTIVE}
 
@@ -145,9 +146,9 @@ def _read_isp(message: pb.Isp) -> Isp:
         isp_id=message.isp_id,
         name=message.name.strip(),
         contact_phone=_digits(message.contact_phone),
-        sms_account=message.sms_account.strip(),
-        wa_account=message.wa_account.strip(),
-        pay_account_number=message.pay_account_number.strip(),
+        sms_account=references.clean(message.sms_account),
+        wa_account=references.clean(message.wa_account),
+        pay_account_number=references.clean(message.pay_account_number),
         closed=message.closed,
     )
 
@@ -213,7 +214,7 @@ def _read(message: pb.Customer) -> Customer | CustomerResult:
         return CustomerResult(error="next_payment_date: not a day as YYYY-MM-DD")
     return Customer(
         customer_id=message.customer_id,
-        account_name=message.account_name.strip(),
+        account_name=references.clean(message.account_name),
         full_name=message.full_name.strip(),
         username=message.username.strip(),
         phone=_digits(message.phone),

@@ -8,6 +8,10 @@ from typing import Any
 from servicekit.money import grouped
 from servicekit.rpc.errors import BatchTooLarge
 
+from servicekit import references
+
+# A reference as it is compared.
+normalise = references.normalise
 MAX_BATCH = 500  # payments, or quarantined callbacks, in one call
 
 
@@ -127,8 +131,3 @@ class TimelineEntry:
     message: str
     details: dict[str, Any] = field(default_factory=dict)
     create_time: datetime | None = None
-
-
-def normalise(reference: str) -> str:
-    """A reference as it is compared: without any white space, in upper case."""
-    return "".join(reference.split()).upper()
