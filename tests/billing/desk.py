@@ -36,7 +36,7 @@ from billing.schema import (
 from billing.tasks import service as leasing
 from billing.tasks.rules import Report, TaskFilter, TaskKind
 
-from servicekit import database
+from servicekit import moments
 
 ADMINS = ("254700000001", "254700000002")
 SHORTCODE = "600100"
@@ -76,7 +76,7 @@ class Desk:
     def next_due_in_of(self, rows: Sequence[Any]) -> timedelta:
         """How long until the first of these tasks is due, by the database's clock."""
         with self.engine.connect() as connection:
-            return min(row.due_time for row in rows) - database.current_time(connection)
+            return min(row.due_time for row in rows) - moments.current_time(connection)
 
     def is_anything_due(self) -> bool:
         """Whether somebody could lease a task now."""
@@ -86,7 +86,7 @@ class Desk:
     def make_due(self) -> None:
         """Let all open tasks be due now, as if their time had come and every lease had run out."""
         with self.engine.begin() as connection:
-            earlier = database.current_time(connection) - timedelta(seconds=1)
+            earlier = moments.current_time(connection) - timedelta(seconds=1)
             now_due = {"due_time": earlier, "lease_expire_time": None}
             connection.execute(sa.update(tasks).where(tasks.c.state == "open").values(**now_due))
 
@@ -134,7 +134,7 @@ class Desk:
     def today(self) -> date:
         """Today in Nairobi by the database's clock."""
         with self.engine.connect() as connection:
-            return calendar.today(database.current_time(connection))
+            return calendar.today(moments.current_time(connection))
 
     # --- arranging ---
 

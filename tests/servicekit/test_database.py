@@ -5,9 +5,10 @@ import sqlalchemy as sa
 from hypothesis import given
 from hypothesis import strategies as st
 from pymysql.converters import convert_datetime, escape_datetime
-from servicekit.database import UtcDateTime, transact
+from servicekit.database import transact
 from servicekit.database_errors import describe
 from servicekit.engines import create_engine
+from servicekit.moments import UtcDateTime
 from servicekit.rpc.errors import DatabaseRefuses, DatabaseUnavailable
 from sqlalchemy.exc import IntegrityError
 

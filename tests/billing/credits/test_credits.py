@@ -5,14 +5,14 @@ from billing.credits import store
 from billing.credits.rules import CreditPurchase
 from billing.schema import credit_transactions
 
-from servicekit import database
+from servicekit import database, moments
 
 
 @pytest.fixture
 def buy(desk):
     def call(purchases):
         def work(connection):
-            store.buy(connection, purchases, database.current_time(connection), None)
+            store.buy(connection, purchases, moments.current_time(connection), None)
 
         database.transact(desk.engine, work)
 

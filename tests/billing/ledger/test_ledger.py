@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from servicekit.writes import together
 from sqlalchemy.exc import IntegrityError
 
-from servicekit import database
+from servicekit import database, moments
 from tests.billing.desk import SHORTCODE, Desk, open_desk, payment
 
 PAYBILL = f"paybill:{SHORTCODE}"
@@ -75,7 +75,7 @@ def test_no_transfer_is_made_twice(desk):
     again = Transfer("A1", 1, TransferKind.PAYMENT, PAYBILL, "wallet:1", 100)
 
     def work(connection):
-        now = database.current_time(connection)
+        now = moments.current_time(connection)
         with together(connection) as writes:
             posting.post(writes, [again], {1: 200}, now)
 

@@ -8,7 +8,7 @@ from billing.payments.settlement import next_due
 from billing.schema import ledger_transfers, payment_debug_log, payment_deliveries, user_transactions_in
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from servicekit import database
+from servicekit import moments
 from tests.billing import serving
 from tests.billing.desk import payment
 
@@ -19,7 +19,7 @@ def midnight_in_nairobi(desk) -> datetime:
 
 def database_time(desk) -> datetime:
     with desk.engine.connect() as connection:
-        return database.current_time(connection)
+        return moments.current_time(connection)
 
 
 def test_payments_of_two_days_in_one_batch_count_each_on_its_own_day(desk):

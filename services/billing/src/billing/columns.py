@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 import sqlalchemy as sa
-from servicekit.database import UtcDateTime
+from servicekit.moments import UtcDateTime
 from sqlalchemy.dialects import mysql
 
 

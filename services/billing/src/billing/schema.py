@@ -5,7 +5,7 @@ adopted, is the migrations' business.
 """
 
 import sqlalchemy as sa
-from servicekit.database import UtcDateTime
+from servicekit.moments import UtcDateTime
 
 from billing.columns import BigId, Cents, Day, Timestamp, Word, key
 

@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 from servicekit.columns import ExactText
-from servicekit.database import UtcDateTime
+from servicekit.moments import UtcDateTime
 
 revision = "0001"
 down_revision = None

@@ -2,8 +2,8 @@
 
 import sqlalchemy as sa
 from servicekit.columns import ExactText
-from servicekit.database import UtcDateTime
 from servicekit.migrate import version_table
+from servicekit.moments import UtcDateTime
 from servicekit.schema.adoption import Adoption
 
 metadata = sa.MetaData()

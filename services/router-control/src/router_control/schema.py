@@ -4,7 +4,7 @@ Ours have defaults or may be NULL, so that the predecessor can still insert.
 """
 
 import sqlalchemy as sa
-from servicekit.database import UtcDateTime
+from servicekit.moments import UtcDateTime
 
 metadata = sa.MetaData()
 

@@ -3,7 +3,8 @@
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
-from servicekit.database import current_time, transact
+from servicekit.database import transact
+from servicekit.moments import current_time
 from sqlalchemy import Connection, Engine
 
 from billing.accounts import store

@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 import sqlalchemy as sa
-from servicekit.database import current_time
+from servicekit.moments import current_time
 from servicekit.writes import together
 from sqlalchemy import Connection
 

@@ -5,7 +5,8 @@ from datetime import datetime
 
 from prometheus_client import Metric
 from prometheus_client.core import GaugeMetricFamily
-from servicekit.database import current_time, transact
+from servicekit.database import transact
+from servicekit.moments import current_time
 from sqlalchemy import Connection, Engine
 
 from billing.figures import store

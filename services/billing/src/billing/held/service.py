@@ -2,7 +2,8 @@
 
 from dataclasses import replace
 
-from servicekit.database import current_time, transact
+from servicekit.database import transact
+from servicekit.moments import current_time
 from servicekit.writes import together
 from sqlalchemy import Connection, Engine
 

@@ -1,6 +1,7 @@
 """Reads back what became of payments and their tasks, and counts what waits for a person. Changes nothing."""
 
-from servicekit.database import current_time, transact
+from servicekit.database import transact
+from servicekit.moments import current_time
 from sqlalchemy import Connection, Engine
 
 from billing import calendar

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
-from servicekit.database import current_time
+from servicekit.moments import current_time
 from sqlalchemy import Connection
 
 from billing.lookup.rules import (

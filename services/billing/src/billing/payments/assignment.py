@@ -7,7 +7,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 
-from servicekit.database import current_time, transact
+from servicekit.database import transact
+from servicekit.moments import current_time
 from servicekit.rpc.errors import FailedPrecondition
 from servicekit.writes import together
 from sqlalchemy import Connection, Engine

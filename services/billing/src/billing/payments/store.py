@@ -6,7 +6,7 @@ from typing import Any
 
 import orjson
 import sqlalchemy as sa
-from servicekit.database import clock
+from servicekit.moments import clock
 from servicekit.writes import Writes
 from sqlalchemy import Connection
 

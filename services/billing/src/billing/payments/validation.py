@@ -2,7 +2,8 @@
 
 from collections.abc import Sequence
 
-from servicekit.database import current_time, transact
+from servicekit.database import transact
+from servicekit.moments import current_time
 from sqlalchemy import Connection, Engine
 
 from billing import calendar

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import structlog
-from servicekit.database import current_time, transact
+from servicekit.database import transact
+from servicekit.moments import current_time
 from servicekit.rpc.errors import RowLocked
 from servicekit.writes import together
 from sqlalchemy import Connection, Engine

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
-from servicekit.database import clock
+from servicekit.moments import clock
 from servicekit.writes import Writes
 from sqlalchemy import Connection
 

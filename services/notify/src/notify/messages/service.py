@@ -7,7 +7,8 @@ from datetime import datetime
 
 import sqlalchemy as sa
 import structlog
-from servicekit.database import current_time, transact
+from servicekit.database import transact
+from servicekit.moments import current_time
 from servicekit.rpc.errors import BatchTooLarge, InvalidPageToken
 
 from notify.messages import store

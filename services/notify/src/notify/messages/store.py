@@ -7,7 +7,8 @@ from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
-from servicekit.database import clock, rows_within
+from servicekit.database import rows_within
+from servicekit.moments import clock
 from servicekit.writes import together
 
 from notify.messages.rules import LIFETIME, MessageState, NewMessage

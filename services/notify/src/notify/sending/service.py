@@ -15,7 +15,8 @@ from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 import structlog
-from servicekit.database import current_time, transact
+from servicekit.database import transact
+from servicekit.moments import current_time
 from servicekit.rpc.errors import Unavailable
 
 from notify import metrics

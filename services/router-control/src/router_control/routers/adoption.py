@@ -6,8 +6,8 @@ What the predecessor holds stays as it is: missing columns are added, short ones
 from typing import Any
 
 import sqlalchemy as sa
-from servicekit.database import UtcDateTime
 from servicekit.migrate import version_table
+from servicekit.moments import UtcDateTime
 from servicekit.schema.adoption import Adoption, answer
 from servicekit.schema.columns import READABLE
 from servicekit.schema.findings import Findings, Question

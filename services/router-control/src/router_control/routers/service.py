@@ -7,9 +7,9 @@ from dataclasses import replace
 
 import sqlalchemy as sa
 from cryptography.fernet import InvalidToken, MultiFernet
-from servicekit.database import current_time, transact
+from servicekit.database import transact
+from servicekit.moments import current_time
 
-from router_control.routers import store
 from router_control.routers.errors import (
     InvalidRouter,
     RouterIdTaken,
@@ -27,6 +27,7 @@ from router_control.routers.rules import (
     checked_fingerprint,
     leads_elsewhere,
 )
+from router_control.routers.store import reading, writing
 from router_control.routers.targets import Defaults
 
 
@@ -50,7 +51,7 @@ class Registry:
         def work(connection: sa.Connection) -> Registration:
             _refuse_taken_id(connection, new.router_id)
             _refuse_taken_name(connection, new.name)
-            return store.get(connection, store.insert(connection, new, current_time(connection)))
+            return reading.get(connection, writing.insert(connection, new, current_time(connection)))
 
         return transact(self._engine, work, once=True)
 
@@ -63,7 +64,7 @@ class Registry:
 
         def work(connection: sa.Connection) -> Registration:
             # Locked: a change at the same moment could give a new password to the place that this one leads to.
-            present = store.get(connection, wanted.router_id, lock=True)
+            present = reading.get(connection, wanted.router_id, lock=True)
             moves = leads_elsewhere(wanted, present, self._defaults.port_of)
             check_kept_login(wanted, present, leads_elsewhere=moves)
             # An adopted table may hold a name twice; such a row must stay editable under its own name.
@@ -71,8 +72,8 @@ class Registry:
                 _refuse_taken_name(connection, wanted.name, except_id=wanted.router_id)
             certificate = "" if moves else present.certificate
             encrypted = self._encrypted(wanted, stored=present.password_encrypted)
-            store.update(connection, replace(wanted, password_encrypted=encrypted, certificate=certificate))
-            return store.get(connection, wanted.router_id)
+            writing.update(connection, replace(wanted, password_encrypted=encrypted, certificate=certificate))
+            return reading.get(connection, wanted.router_id)
 
         return transact(self._engine, work)
 
@@ -84,23 +85,23 @@ class Registry:
         certificate = checked_fingerprint(fingerprint)
 
         def work(connection: sa.Connection) -> Registration:
-            check_remembers(store.get(connection, router_id, lock=True))
-            store.set_certificate(connection, router_id, certificate)
-            return store.get(connection, router_id)
+            check_remembers(reading.get(connection, router_id, lock=True))
+            writing.set_certificate(connection, router_id, certificate)
+            return reading.get(connection, router_id)
 
         return transact(self._engine, work)
 
     def get(self, router_id: int) -> Registration:
         """Raises RouterNotFound."""
-        return transact(self._engine, lambda connection: store.get(connection, router_id))
+        return transact(self._engine, lambda connection: reading.get(connection, router_id))
 
     def list(self) -> list[Registration]:
         """All routers by id."""
-        return transact(self._engine, store.find_all)
+        return transact(self._engine, reading.find_all)
 
     def delete(self, router_id: int) -> None:
         """Raises RouterNotFound."""
-        if not transact(self._engine, lambda connection: store.delete(connection, router_id), once=True):
+        if not transact(self._engine, lambda connection: writing.delete(connection, router_id), once=True):
             raise RouterNotFound(f"there is no router {router_id}")
 
     def reencrypt(self) -> int:
@@ -110,9 +111,9 @@ class Registry:
         """
 
         def work(connection: sa.Connection) -> int:
-            found = store.lock_those_with_passwords(connection)
+            found = reading.lock_those_with_passwords(connection)
             for router in found:
-                store.set_password(connection, router.router_id, self._rotated(router.password_encrypted))
+                writing.set_password(connection, router.router_id, self._rotated(router.password_encrypted))
             return len(found)
 
         return transact(self._engine, work)
@@ -131,10 +132,10 @@ class Registry:
 
 
 def _refuse_taken_id(connection: sa.Connection, router_id: int) -> None:
-    if other := store.find(connection, router_id):
+    if other := reading.find(connection, router_id):
         raise RouterIdTaken(f"id {router_id} belongs to {other.name!r} already")
 
 
 def _refuse_taken_name(connection: sa.Connection, name: str, *, except_id: int = 0) -> None:
-    if store.name_is_taken(connection, name, except_id=except_id):
+    if reading.name_is_taken(connection, name, except_id=except_id):
         raise RouterNameTaken(f"another router is called {name!r}")

@@ -11,8 +11,8 @@ from servicekit.database import transact
 
 from router_control.routeros.errors import LoginRefused
 from router_control.routeros.identity import Login, Target
-from router_control.routers import store
 from router_control.routers.rules import Registration, leads_elsewhere
+from router_control.routers.store import reading, writing
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class Targets:
 
     def registration(self, router_id: int) -> Registration:
         """Raises RouterNotFound."""
-        return transact(self._engine, lambda connection: store.get(connection, router_id))
+        return transact(self._engine, lambda connection: reading.get(connection, router_id))
 
     def of(self, registration: Registration) -> Target:
         """Where a router is and how to get in. Raises LoginRefused when there is no login to try."""
@@ -72,10 +72,10 @@ class Targets:
         """
 
         def work(connection: sa.Connection) -> str:
-            present = store.get(connection, seen.router_id, lock=True)
+            present = reading.get(connection, seen.router_id, lock=True)
             if present.certificate or leads_elsewhere(present, seen, self.port_of):
                 return present.certificate
-            store.set_certificate(connection, seen.router_id, shown)
+            writing.set_certificate(connection, seen.router_id, shown)
             return shown
 
         return transact(self._engine, work)
