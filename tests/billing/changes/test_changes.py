@@ -3,8 +3,9 @@
 from datetime import date
 
 import pytest
+import sqlalchemy as sa
 from billing.calendar import NAIROBI
-from billing.schema import account_changes, tasks
+from billing.schema import account_changes, payment_debug_log, pppoe_users, tasks
 from billing.tasks.rules import AccessOutcome
 from google.protobuf.field_mask_pb2 import FieldMask
 from rejesha.billing.v1 import account_service_pb2 as pb
@@ -253,3 +254,36 @@ def test_a_due_date_that_is_given_by_hand_forgets_the_day_that_its_month_was_too
     assert change(client, "0949AQ", "agreed", next_payment_date="2027-04-30").changes
     row = desk.customer("0949AQ")
     assert (row.next_payment_date, row.due_day) == (date(2027, 4, 30), None)
+
+
+@pytest.mark.parametrize(
+    ("lacking", "given"), [({"amount": None}, {"package_cents": 100_000}), ({"isp_id": None}, {"isp_id": 2})], ids=str
+)
+def test_what_was_held_for_want_of_something_on_record_settles_when_that_is_given(
+    client, desk, dispatcher, lacking, given
+):
+    desk.insert_customer("5555ZZ", **({"router_id": 1, "username": "u5"} | lacking))
+    assert client.outcome(payment("A1", "5555zz"), payment("A2", "55 55ZZ"), payment("A3", "77YY")) == ["unmatched"] * 3
+    assert change(client, "5555ZZ", validate_only=True, **given).changes
+    assert {desk.payment(one).outcome for one in ("A1", "A2", "A3")} == {"unmatched"}
+    assert change(client, "5555ZZ", **given).changes
+    assert [desk.payment(one).outcome for one in ("A1", "A2", "A3")] == ["customer_paid", "customer_paid", "unmatched"]
+    assert desk.wallet(given.get("isp_id", 1)) == 200_000
+    dispatcher.run()
+    assert set(dispatcher.switched) == {(1, "u5")}
+    assert "Asha" in str(desk.rows(payment_debug_log, category="CUSTOMER_PAYMENT_START"))
+    desk.check_books()
+
+
+def test_what_cannot_settle_yet_does_when_the_update_is_repeated(client, desk):
+    desk.insert_customer("5555ZZ", amount=None)
+    desk.insert_customer("6666ZZ")
+    assert client.outcome(payment("A1", "5555ZZ")) == ["unmatched"]
+    twin = desk.customer("6666ZZ").id
+    desk.set_customer("6666ZZ", account_name="5555 zz")
+    one = desk.customer("5555ZZ").id
+    assert change(client, customer_id=one, package_cents=100_000).changes
+    assert desk.payment("A1").outcome == "unmatched"  # two have the account now
+    desk.execute(sa.delete(pppoe_users).where(pppoe_users.c.id == twin))
+    assert list(change(client, customer_id=one, package_cents=100_000).changes) == []
+    assert desk.payment("A1").outcome == "customer_paid"

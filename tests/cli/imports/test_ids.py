@@ -3,6 +3,7 @@
 import pytest
 from billing.__main__ import MIGRATIONS as BILLING_MIGRATIONS
 from billing.accounts.servicer import AccountServicer
+from billing.policy import Policy
 from cryptography.fernet import Fernet, MultiFernet
 from rejesha.billing.v1 import account_service_pb2 as directory
 from rejesha.billing.v1 import account_service_pb2_grpc
@@ -30,7 +31,7 @@ def account_target(database_url):
     routers_engine = engines.create_engine(database_url)
     migrate.upgrade(routers_engine, "router_control", ROUTER_MIGRATIONS)
     server = Server("127.0.0.1:0", threads=4, probe=lambda: True)
-    server.add(account_service_pb2_grpc.add_AccountServiceServicer_to_server, AccountServicer(engine))
+    server.add(account_service_pb2_grpc.add_AccountServiceServicer_to_server, AccountServicer(engine, Policy()))
     servicer = RouterControlServicer(routers_engine, MultiFernet([Fernet(Fernet.generate_key())]), Defaults(), Pool())
     server.add(router_control_service_pb2_grpc.add_RouterControlServiceServicer_to_server, servicer)
     server.start()

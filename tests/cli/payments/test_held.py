@@ -84,7 +84,7 @@ CASES = {
     "two customers'": Case("ambiguous_reference", "0949AQ", [None, fill(ID="2"), None], twins),
     "two ISPs'": Case("ambiguous_reference", "sms 001", [None, None, fill(ISP="Pwani Fibre")], two_isps),
     "another's shortcode": Case("unknown_shortcode", "HELLO", [fill()]),
-    "no package": Case("package_not_set", "0949AQ", [fill(KES="1000"), fill()], priceless),
+    "no package": Case("package_not_set", "0949AQ", [fill(KES="1000")], priceless),
     "a closed customer's": Case("account_closed", "0949AQ", [fill(), fill(ISP="1"), fill(), None], closed),
     "a reversal": Case("reversal", "0949AQ", [fill(), PLACED], fields={"transaction_type": "Pay Bill Reversal"}),
 }

@@ -20,7 +20,7 @@ _BY_REASON = {
         "M-Pesa took money back, see its statement: `rejesha payment dismiss {code} --reason WHY`."
         " If it is a payment after all: `{assign} ACCOUNT`"
     ),
-    "package_not_set": "`rejesha customer update {account} --package KES`, then: `{assign} {account}`",
+    "package_not_set": "`rejesha customer update {account} --package KES`, and the payment settles by itself",
     "account_closed": (
         "If it is still theirs: `rejesha customer reopen {account}` or `rejesha isp reopen ISP`, then"
         " `{assign} {account}`. If it is somebody else's: `{assign} ACCOUNT`"

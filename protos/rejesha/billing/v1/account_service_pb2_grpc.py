@@ -138,6 +138,8 @@ class AccountServiceServicer:
         customer is closed, payments to the account are held (`ACCOUNT_CLOSED`) and the line is not switched on. Closing
         switches nothing off, and does not free the account; it frees the username.
 
+        Where a package or an ISP is set, what was held for want of it is placed, also when the update is repeated.
+
         May be repeated: what is so already is no change.
 
         INVALID_ARGUMENT `BATCH_TOO_LARGE`.

@@ -73,6 +73,8 @@ class AccountServiceStub:
     customer is closed, payments to the account are held (`ACCOUNT_CLOSED`) and the line is not switched on. Closing
     switches nothing off, and does not free the account; it frees the username.
 
+    Where a package or an ISP is set, what was held for want of it is placed, also when the update is repeated.
+
     May be repeated: what is so already is no change.
 
     INVALID_ARGUMENT `BATCH_TOO_LARGE`.
@@ -137,6 +139,8 @@ class AccountServiceAsyncStub(AccountServiceStub):
     A reconnection that waits, or was given up, goes on with the line and the due date that are on record then. While a
     customer is closed, payments to the account are held (`ACCOUNT_CLOSED`) and the line is not switched on. Closing
     switches nothing off, and does not free the account; it frees the username.
+
+    Where a package or an ISP is set, what was held for want of it is placed, also when the update is repeated.
 
     May be repeated: what is so already is no change.
 
@@ -229,6 +233,8 @@ class AccountServiceServicer(metaclass=_abc_1.ABCMeta):
         A reconnection that waits, or was given up, goes on with the line and the due date that are on record then. While a
         customer is closed, payments to the account are held (`ACCOUNT_CLOSED`) and the line is not switched on. Closing
         switches nothing off, and does not free the account; it frees the username.
+
+        Where a package or an ISP is set, what was held for want of it is placed, also when the update is repeated.
 
         May be repeated: what is so already is no change.
 

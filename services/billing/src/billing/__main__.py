@@ -66,7 +66,7 @@ def build(settings: BillingSettings, engine: Engine) -> Server:
     quarantine = QuarantineServicer(engine, policy)
     server.add(quarantine_service_pb2_grpc.add_QuarantineServiceServicer_to_server, quarantine)
     server.add(task_service_pb2_grpc.add_TaskServiceServicer_to_server, TaskServicer(engine, policy, precedence))
-    server.add(account_service_pb2_grpc.add_AccountServiceServicer_to_server, AccountServicer(engine))
+    server.add(account_service_pb2_grpc.add_AccountServiceServicer_to_server, AccountServicer(engine, policy))
     server.add(ledger_service_pb2_grpc.add_LedgerServiceServicer_to_server, LedgerServicer(engine))
     return server
 

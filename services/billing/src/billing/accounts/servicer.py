@@ -25,9 +25,11 @@ from billing.changes.rules import (
     Noun,
     UpdateResult,
 )
+from billing.held import settling
 from billing.paging import last_id, next_token, page_size
 from billing.payees.rules import Customer, Isp
 from billing.payments.rules import check_batch, normalise
+from billing.policy import Policy
 from servicekit import references
 
 _STATUSES = {"active": pb.CUSTOMER_STATUS_ACTIVE, "inactive": pb.CUSTOMER_STATUS_INACTIVE}
@@ -36,8 +38,9 @@ _STATUSES = {"active": pb.CUSTOMER_STATUS_ACTIVE, "inactive": pb.CUSTOMER_STATUS
 class AccountServicer(account_service_pb2_grpc.AccountServiceServicer):
     """See the proto for what each RPC does."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, policy: Policy) -> None:
         self._engine = engine
+        self._policy = policy
 
     def CreateIsp(self, request: pb.CreateIspRequest, context: grpc.ServicerContext) -> pb.CreateIspResponse:
         isp = replace(_read_isp(request.isp), closed=False)
@@ -82,6 +85,8 @@ class AccountServicer(account_service_pb2_grpc.AccountServiceServicer):
         good = [one for one in read if isinstance(one, CustomerUpdate)]
         made = iter(changes.update_customers(self._engine, good, author, validate_only=request.validate_only))
         results = [next(made) if isinstance(one, CustomerUpdate) else one for one in read]
+        if mended := _mended(read, results) if not request.validate_only else ():
+            settling.settle(self._engine, self._policy, mended, author.actor)
         return pb.UpdateCustomersResponse(results=[_updated(one) for one in results])
 
     def ListChanges(self, request: pb.ListChangesRequest, context: grpc.ServicerContext) -> pb.ListChangesResponse:
@@ -122,6 +127,15 @@ class AccountServicer(account_service_pb2_grpc.AccountServiceServicer):
             customers=[_customer(one) for one in found],
             next_page_token=next_token([one.customer.customer_id for one in found], limit),
         )
+
+
+def _mended(read: Sequence[CustomerUpdate | UpdateResult], results: Sequence[UpdateResult]) -> set[int]:
+    """The customers who have been given what their payments may have been held for want of."""
+    return {
+        result.customer_id
+        for update, result in zip(read, results, strict=True)
+        if isinstance(update, CustomerUpdate) and not result.error and settling.MENDING & set(update.fields)
+    }
 
 
 def _isp(stored: StoredIsp) -> pb.Isp:
