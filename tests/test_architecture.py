@@ -1,6 +1,7 @@
 """The design that a machine can hold us to: who imports whom, where SQL may stand, how large things grow."""
 
 import ast
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -144,6 +145,18 @@ def test_billing_s_rules_are_pure(module):
     impure = {"sqlalchemy", "grpc", "servicekit", "rejesha", "time", "os", "billing.schema"}
     found = {one for one in imports(path) if any(one == bad or one.startswith(bad + ".") for bad in impure)}
     assert not {one for one in found - {"servicekit"} if not one.startswith(PURE)}
+
+
+@pytest.mark.parametrize("service", ["billing", "router-control", "notify"])
+def test_a_service_s_migrations_form_one_chain(service):
+    """Two that were written side by side have one number, and none of them can be run."""
+    scripts = sorted((ROOT / "services" / service / "migrations" / "versions").glob("*.py"))
+    found = [
+        dict(re.findall(r'^(revision|down_revision) = (?:"(\w+)"|None)$', path.read_text(), re.MULTILINE))
+        for path in scripts
+    ]
+    assert [one["revision"] for one in found] == [path.name[:4] for path in scripts]
+    assert [one["down_revision"] for one in found] == ["", *(path.name[:4] for path in scripts[:-1])]
 
 
 def test_no_module_is_a_drawer():

@@ -9,8 +9,8 @@ from billing.adoption import indexes, transfers
 from servicekit.schema.columns import EXACT
 from sqlalchemy.dialects import mysql
 
-revision = "0006"
-down_revision = "0005"
+revision = "0007"
+down_revision = "0006"
 
 metadata = sa.MetaData()
 
