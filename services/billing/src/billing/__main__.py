@@ -23,7 +23,7 @@ import billing
 from billing import adoption, rights, roles
 from billing.accounts.servicer import AccountServicer
 from billing.figures.service import look_up
-from billing.held.servicer import HeldPaymentServicer
+from billing.held.servicer import PaymentServicer
 from billing.ledger.servicer import LedgerServicer
 from billing.policy import Policy
 from billing.precedence import Precedence
@@ -61,7 +61,7 @@ def build(settings: BillingSettings, engine: Engine) -> Server:
         observe=metrics.served,
     )
     server.add(
-        payment_service_pb2_grpc.add_PaymentServiceServicer_to_server, HeldPaymentServicer(engine, policy, precedence)
+        payment_service_pb2_grpc.add_PaymentServiceServicer_to_server, PaymentServicer(engine, policy, precedence)
     )
     quarantine = QuarantineServicer(engine, policy)
     server.add(quarantine_service_pb2_grpc.add_QuarantineServiceServicer_to_server, quarantine)

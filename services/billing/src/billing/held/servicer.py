@@ -1,17 +1,45 @@
-"""PaymentService whole: what payers cause, and what operators do about payments that are held."""
+"""PaymentService: what is asked about payments, and what operators do about those that are held.
+
+Recording them is in payments.servicer: nothing here is on a payment's way.
+"""
 
 import grpc
 from rejesha.billing.v1 import payment_service_pb2 as pb
 
 from billing.held import service
-from billing.payments import assignment
+from billing.lookup import servicer as lookup
+from billing.lookup.servicer import OUTCOMES, REASONS
+from billing.payments import assignment, validation
 from billing.payments.assignment import Target
 from billing.payments.errors import InvalidPayment
-from billing.payments.servicer import PaymentServicer, receipt_of, trans_id_of
+from billing.payments.rules import Payment, check_batch
+from billing.payments.servicer import RecordingServicer, receipt_of, trans_id_of
 
 
-class HeldPaymentServicer(PaymentServicer):
-    """A module of its own: nothing here is on a payment's way."""
+class PaymentServicer(RecordingServicer):
+    """See the proto for what each RPC does."""
+
+    def ValidatePayments(
+        self, request: pb.ValidatePaymentsRequest, context: grpc.ServicerContext
+    ) -> pb.ValidatePaymentsResponse:
+        check_batch(len(request.payments))
+        batch = [_asked_about(message) for message in request.payments]
+        receipts = validation.validate(self._engine, self._policy, batch)
+        return pb.ValidatePaymentsResponse(
+            verdicts=[
+                pb.PaymentVerdict(outcome=OUTCOMES[receipt.outcome], unmatched_reason=REASONS[receipt.reason])
+                for receipt in receipts
+            ]
+        )
+
+    def GetPayment(self, request: pb.GetPaymentRequest, context: grpc.ServicerContext) -> pb.GetPaymentResponse:
+        return lookup.get_payment(self._engine, trans_id_of(request.trans_id))
+
+    def ListPayments(self, request: pb.ListPaymentsRequest, context: grpc.ServicerContext) -> pb.ListPaymentsResponse:
+        return lookup.list_payments(self._engine, request)
+
+    def CountWaiting(self, request: pb.CountWaitingRequest, context: grpc.ServicerContext) -> pb.CountWaitingResponse:
+        return lookup.count_waiting(self._engine, request)
 
     def AssignPayment(
         self, request: pb.AssignPaymentRequest, context: grpc.ServicerContext
@@ -34,3 +62,12 @@ class HeldPaymentServicer(PaymentServicer):
             raise InvalidPayment("dismissed_by: 1 to 100 characters; reason: 1 to 255")
         receipt = service.dismiss(self._engine, trans_id_of(request.trans_id), dismissed_by, reason)
         return pb.DismissPaymentResponse(receipt=receipt_of(receipt))
+
+
+def _asked_about(message: pb.Payment) -> Payment:
+    return Payment(
+        trans_id="",
+        amount_cents=message.amount_cents,
+        business_short_code=message.business_short_code[:50],
+        bill_ref_number=message.bill_ref_number[:100],
+    )

@@ -42,16 +42,6 @@ class Line:
     username: str
 
 
-@dataclass(slots=True)
-class DueDate:
-    """Where a customer's due date moves to; `day`: see Customer. `new_day`: whether that changes as well."""
-
-    customer_id: int
-    due_date: date
-    day: int | None
-    new_day: bool
-
-
 @dataclass(slots=True, kw_only=True)
 class Customer:
     """A customer; `next_payment_date` moves while a batch is settled, so that two payments in it add up.

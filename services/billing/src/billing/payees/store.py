@@ -10,7 +10,9 @@ from sqlalchemy import Connection
 
 from billing.locking.rules import RowKind
 from billing.locking.store import locks
-from billing.payees.rules import Customer, DueDate, Isp, Payees
+from billing.payees.rules import Customer, Isp, Payees
+from billing.payments.rules import Outcome
+from billing.payments.settlement import Settlement
 from billing.schema import isps, pppoe_users
 
 # Queries on the way of every payment are made once: to make one takes longer than to carry it out.
@@ -72,11 +74,12 @@ def get_isps(connection: Connection, isp_ids: Collection[int]) -> Mapping[int, I
     return {row.id: _isp(row) for row in connection.execute(sa.select(isps).where(isps.c.id.in_(isp_ids)))}
 
 
-def move_due_dates(writes: Writes, moved: Collection[DueDate]) -> None:
-    """Set customers' due dates; the last one of a customer counts."""
-    columns = pppoe_users.c
-    writes.update(columns.next_payment_date, columns.id, {one.customer_id: one.due_date for one in moved})
-    writes.update(columns.due_day, columns.id, {one.customer_id: one.day for one in moved if one.new_day})
+def move_due_dates(writes: Writes, settled: Iterable[Settlement]) -> None:
+    """Set the due dates of those who paid in full; the last one of a customer counts."""
+    paid = [(one.customer.customer_id, one) for one in settled if one.customer and one.outcome is Outcome.CUSTOMER_PAID]
+    writes.update(pppoe_users.c.next_payment_date, pppoe_users.c.id, {one_id: one.due_date for one_id, one in paid})
+    days = {one_id: one.due_day for one_id, one in paid if one.due_day != one.previous_due_day}
+    writes.update(pppoe_users.c.due_day, pppoe_users.c.id, days)
 
 
 def lock_by_id(connection: Connection, customer_ids: Collection[int], seconds: float | None) -> None:

@@ -137,7 +137,7 @@ def apply(
 ) -> None:
     """Write all that follows from settlements whose payments are stored: dates, credits, money, timeline, tasks."""
     payments.insert_customer_transactions(writes, settled, now)
-    payees.move_due_dates(writes, [one.moved for one in settled if one.moved])
+    payees.move_due_dates(writes, settled)
     writes.send()
     isp_ids = {one.isp.isp_id for one in settled if one.isp}
     locking.queue(Row(RowKind.WALLET, isp_id) for isp_id in isp_ids)

@@ -12,9 +12,8 @@ from sqlalchemy import Engine
 
 from billing import metrics
 from billing.locking.service import HeldRows
-from billing.lookup import servicer as lookup
 from billing.lookup.servicer import OUTCOMES, REASONS
-from billing.payments import service, validation
+from billing.payments import service
 from billing.payments.errors import InvalidPayment
 from billing.payments.rules import Payment, Receipt, check_batch
 from billing.policy import Policy
@@ -26,8 +25,8 @@ MAX_BALANCE_CENTS = 9_999_999_999_999_999
 _FIRST_MOMENT, _LAST_MOMENT = datetime(2020, 1, 1, tzinfo=UTC), datetime(3000, 1, 1, tzinfo=UTC)
 
 
-class PaymentServicer(payment_service_pb2_grpc.PaymentServiceServicer):
-    """See the proto for what each RPC does; those on held payments are in billing.held.servicer."""
+class RecordingServicer(payment_service_pb2_grpc.PaymentServiceServicer):
+    """RecordPayments, which is on every payment's way; billing.held.servicer has the other RPCs."""
 
     def __init__(self, engine: Engine, policy: Policy, precedence: Precedence) -> None:
         self._engine = engine
@@ -44,28 +43,6 @@ class PaymentServicer(payment_service_pb2_grpc.PaymentServiceServicer):
             receipts = service.record(self._engine, self._policy, batch, self._held_rows)
         _measure(batch, receipts)
         return pb.RecordPaymentsResponse(receipts=[receipt_of(receipt) for receipt in receipts])
-
-    def ValidatePayments(
-        self, request: pb.ValidatePaymentsRequest, context: grpc.ServicerContext
-    ) -> pb.ValidatePaymentsResponse:
-        check_batch(len(request.payments))
-        batch = [_asked_about(message) for message in request.payments]
-        receipts = validation.validate(self._engine, self._policy, batch)
-        return pb.ValidatePaymentsResponse(
-            verdicts=[
-                pb.PaymentVerdict(outcome=OUTCOMES[receipt.outcome], unmatched_reason=REASONS[receipt.reason])
-                for receipt in receipts
-            ]
-        )
-
-    def GetPayment(self, request: pb.GetPaymentRequest, context: grpc.ServicerContext) -> pb.GetPaymentResponse:
-        return lookup.get_payment(self._engine, trans_id_of(request.trans_id))
-
-    def ListPayments(self, request: pb.ListPaymentsRequest, context: grpc.ServicerContext) -> pb.ListPaymentsResponse:
-        return lookup.list_payments(self._engine, request)
-
-    def CountWaiting(self, request: pb.CountWaitingRequest, context: grpc.ServicerContext) -> pb.CountWaitingResponse:
-        return lookup.count_waiting(self._engine, request)
 
 
 def _measure(batch: Sequence[Payment], receipts: Sequence[Receipt]) -> None:
@@ -90,15 +67,6 @@ def checked_trans_id(text: str) -> str:
     if not (1 <= len(trans_id) <= 50 and trans_id.isascii() and trans_id.isalnum()):
         raise InvalidPayment("trans_id: 1 to 50 letters and digits")
     return trans_id
-
-
-def _asked_about(message: pb.Payment) -> Payment:
-    return Payment(
-        trans_id="",
-        amount_cents=message.amount_cents,
-        business_short_code=message.business_short_code[:50],
-        bill_ref_number=message.bill_ref_number[:100],
-    )
 
 
 def _payment(message: pb.Payment) -> Payment:

@@ -15,7 +15,7 @@ from dateutil.relativedelta import relativedelta
 from billing.credits.rules import CreditPurchase
 from billing.ledger import rules as ledger
 from billing.ledger.rules import Transfer, TransferKind
-from billing.payees.rules import Customer, DueDate, Isp, IspAccount, Line, Payees
+from billing.payees.rules import Customer, Isp, IspAccount, Line, Payees
 from billing.payments.rules import Outcome, Payment, Receipt, UnmatchedReason, normalise
 
 SMS_CREDIT_CENTS = 50
@@ -54,13 +54,6 @@ class Settlement:
     def line(self) -> Line | None:
         """What to switch on; None when nothing was paid for or nothing is on record."""
         return self.customer.line if self.customer and self.outcome is Outcome.CUSTOMER_PAID else None
-
-    @property
-    def moved(self) -> DueDate | None:
-        """The due date that a customer who paid in full gets."""
-        if not self.customer or not self.due_date or self.outcome is not Outcome.CUSTOMER_PAID:
-            return None
-        return DueDate(self.customer.customer_id, self.due_date, self.due_day, self.previous_due_day != self.due_day)
 
     @property
     def months(self) -> int:

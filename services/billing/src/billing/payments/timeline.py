@@ -76,15 +76,10 @@ def _line_entries(settlement: Settlement) -> Iterator[TimelineEntry]:
         facts = {"paid": grouped(paid), "package": grouped(package), "missing": missing}
         yield TimelineEntry(trans_id, "INSUFFICIENT_PAYMENT", f"KES {missing} short of the package", facts)
     elif settlement.months > 1:
-        yield _overpaid(settlement)
+        message = f"Paid for {settlement.months:,} months: one is given, all of the money is in the wallet"
+        yield TimelineEntry(trans_id, "OVERPAYMENT", message, {"months": settlement.months})
     if settlement.outcome is Outcome.CUSTOMER_PAID and settlement.line is None:
         yield TimelineEntry(trans_id, "NO_ROUTER_CONFIG", "No router or username on record: the line is not switched")
-
-
-def _overpaid(settlement: Settlement) -> TimelineEntry:
-    facts = {"months": settlement.months, "package": grouped(settlement.package_cents)}
-    message = f"Paid for {settlement.months:,} months: one is given, all of the money is in the wallet"
-    return TimelineEntry(settlement.payment.trans_id, "OVERPAYMENT", message, facts)
 
 
 def _isp_entries(settlement: Settlement, balance_cents: int | None, assigned_by: str) -> Iterator[TimelineEntry]:
