@@ -107,6 +107,7 @@ def test_every_command_works_beside_services_with_the_least_rights(running, reje
     rejesha(f"quarantine replay {replayed} --body mended.json")
     rejesha(f"quarantine dismiss {dismissed} --note junk --by Asha")
     eventually(lambda: "The line is on" in rejesha("payment show SAMPLE0001"))
+    assert "SAMPLE0001" in rejesha("search SAMPLE0001")
     rejesha("message templates")
     # Its messages follow the line, a moment later.
     listed = "message list --subject SAMPLE0001 --json"

@@ -17,6 +17,10 @@ from rejesha_cli.settings import Settings
 # Each first word: where in rejesha_cli its command or group of commands is, and what --help says of it.
 COMMANDS = {
     "status": ("status.commands:status", "Show whether every service runs, and what waits."),
+    "search": (
+        "search.commands:search",
+        "Tell what a code, a phone, an account, a username, an address or a name is.",
+    ),
     "payment": ("payments.commands:payment", "Payments and what became of them."),
     "customer": ("customers.commands:customer", "Customers of the ISPs."),
     "isp": ("isps.commands:isp", "Internet providers."),

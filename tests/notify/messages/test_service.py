@@ -195,3 +195,10 @@ def test_what_is_due_and_what_was_not_sent_is_counted_by_state_since_its_first(e
     }
     later = {one.state: one.count for one in service.count(engine, moment + timedelta(hours=2))}
     assert later == {MessageState.QUEUED: 1, MessageState.FAILED: 1, MessageState.UNKNOWN: 1}
+
+
+def test_messages_to_a_number_are_listed_however_it_is_spelled(engine):
+    service.accept(engine, no_wake, [draft("m1"), draft("m2", phone="0722000000"), draft("m3")])
+    for written in ("+254 712 345 678", "0712345678"):
+        page = service.list_page(engine, subject="", phone=written, state="", size=10, token="")
+        assert [one.message_id for one in page.messages] == ["m3", "m1"]

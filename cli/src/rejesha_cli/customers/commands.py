@@ -23,26 +23,14 @@ from rejesha_cli.context import (
     with_limit,
 )
 from rejesha_cli.customers import changes, imports
+from rejesha_cli.customers.overview import show
+from rejesha_cli.customers.views import COLUMNS, labelled
 from rejesha_cli.errors import CommandFailed
 from rejesha_cli.imports.service import run_import
 from rejesha_cli.money import parse_cents
 from rejesha_cli.names import Names
-from rejesha_cli.records import Record, read_pages, record
-from rejesha_cli.tables import Column, moment, money, print_json, say, show_list, show_record, state
-
-COLUMNS = (
-    Column("Account", "account_name"),
-    Column("Name", "full_name"),
-    Column("Status", "status", state),
-    Column("Paid until", "next_payment_date"),
-    Column("Package KES", "package", money),
-    Column("ISP", "isp"),
-    Column("Router", "router"),
-    Column("Username", "username"),
-    Column("Phone", "phone"),
-    Column("Last on", "last_reconnect_time", moment),
-    Column("Closed", "close_time", moment),
-)
+from rejesha_cli.records import read_pages, record
+from rejesha_cli.tables import print_json, say, show_list
 
 
 @click.group(help="Customers of the ISPs.")
@@ -126,22 +114,11 @@ def list_customers(
         )
 
     records, more = read_pages(fetch, "customers", limit)
-    shown = records if as_json or as_csv else [_labelled(one, names) for one in records]
+    shown = records if as_json or as_csv else [labelled(one, names) for one in records]
     show_list("customers", COLUMNS, (shown, more), as_json=as_json, as_csv=as_csv)
 
 
-@customer.command("show")
-@click.argument("account")
-@with_json
-@with_connections
-def show(connected: Connections, account: str, as_json: bool) -> None:
-    """Show one customer. Case and spaces of ACCOUNT do not matter; id:12 is the customer of that id."""
-    channels = connected.channels
-    found = record(changes.get(channels, account))
-    if as_json:
-        print_json(found)
-    else:
-        show_record(f"Customer {found['customer_id']}", COLUMNS, _labelled(found, Names(channels)))
+customer.add_command(show)
 
 
 @customer.command("import")
@@ -157,8 +134,3 @@ def import_customers(connected: Connections, file: Path, dry_run: bool, as_json:
     read = partial(imports.read, Names(connected.channels))
     create = partial(imports.create, connected.channels)
     run_import(file, imports.FIELDS, read, create, dry_run=dry_run, as_json=as_json)
-
-
-def _labelled(customer: Record, names: Names) -> Record:
-    isp, router = names.isp_label(customer["isp_id"]), names.router_label(customer["router_id"])
-    return {**customer, "isp": isp, "router": router}

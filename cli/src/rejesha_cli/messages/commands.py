@@ -47,6 +47,7 @@ def message() -> None:
 
 
 @message.command("list")
+@click.option("--phone", default="", help="Only messages to this number, in any spelling.")
 @click.option("--subject", default="", help="Only messages about this, such as an M-Pesa code.")
 @click.option("--state", "wanted", type=STATE, default=0, show_default=False, help="Such as sent, queued, failed.")
 @with_limit
@@ -54,15 +55,13 @@ def message() -> None:
 @with_json
 @with_connections
 def list_messages(
-    connected: Connections, *, subject: str, wanted: MessageState.ValueType, limit: int, as_json: bool, as_csv: bool
+    connected: Connections, /, *, wanted: MessageState.ValueType, limit: int, as_json: bool, as_csv: bool, **about: str
 ) -> None:
     """List messages, newest first."""
     messages = connected.channels.messages
 
     def fetch(size: int, token: str) -> object:
-        return messages.ListMessages(
-            ListMessagesRequest(subject=subject, state=wanted, page_size=size, page_token=token)
-        )
+        return messages.ListMessages(ListMessagesRequest(**about, state=wanted, page_size=size, page_token=token))
 
     show_list("messages", COLUMNS, read_pages(fetch, "messages", limit), as_json=as_json, as_csv=as_csv)
 

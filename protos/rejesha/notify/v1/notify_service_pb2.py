@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n&rejesha/notify/v1/notify_service.proto\x12\x11rejesha.notify.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"}\n\x08Template\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x35\n\x05\x66\x61\x63ts\x18\x02 \x03(\x0b\x32&.rejesha.notify.v1.Template.FactsEntry\x1a,\n\nFactsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\xbf\x01\n\x0fOutgoingMessage\x12\x12\n\nmessage_id\x18\x01 \x01(\t\x12\r\n\x05phone\x18\x02 \x01(\t\x12\x0e\n\x04text\x18\x03 \x01(\tH\x00\x12/\n\x08template\x18\x04 \x01(\x0b\x32\x1b.rejesha.notify.v1.TemplateH\x00\x12\x0f\n\x07subject\x18\x05 \x01(\t\x12/\n\x0b\x65xpire_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x06\n\x04\x62ody\"a\n\x13SendMessagesRequest\x12\x34\n\x08messages\x18\x01 \x03(\x0b\x32\".rejesha.notify.v1.OutgoingMessage\x12\x14\n\x0ckeep_invalid\x18\x02 \x01(\x08\"K\n\x14SendMessagesResponse\x12\x33\n\x08receipts\x18\x01 \x03(\x0b\x32!.rejesha.notify.v1.MessageReceipt\"v\n\x0eMessageReceipt\x12\x12\n\nmessage_id\x18\x01 \x01(\t\x12.\n\x05state\x18\x02 \x01(\x0e\x32\x1f.rejesha.notify.v1.MessageState\x12\x0e\n\x06\x64\x65tail\x18\x03 \x01(\t\x12\x10\n\x08repeated\x18\x04 \x01(\x08\"\xf7\x02\n\x07Message\x12\x12\n\nmessage_id\x18\x01 \x01(\t\x12\r\n\x05phone\x18\x02 \x01(\t\x12\x0c\n\x04text\x18\x03 \x01(\t\x12\x10\n\x08segments\x18\x04 \x01(\x05\x12\x0f\n\x07subject\x18\x05 \x01(\t\x12.\n\x05state\x18\x06 \x01(\x0e\x32\x1f.rejesha.notify.v1.MessageState\x12\x0e\n\x06\x64\x65tail\x18\x07 \x01(\t\x12\x1b\n\x13provider_message_id\x18\x08 \x01(\t\x12\x10\n\x08\x61ttempts\x18\t \x01(\x05\x12/\n\x0b\x63reate_time\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0bupdate_time\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x35\n\x11next_attempt_time\x18\x0c \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x10\n\x08template\x18\r \x01(\t\"\'\n\x11GetMessageRequest\x12\x12\n\nmessage_id\x18\x01 \x01(\t\"A\n\x12GetMessageResponse\x12+\n\x07message\x18\x01 \x01(\x0b\x32\x1a.rejesha.notify.v1.Message\"}\n\x13ListMessagesRequest\x12\x0f\n\x07subject\x18\x01 \x01(\t\x12.\n\x05state\x18\x02 \x01(\x0e\x32\x1f.rejesha.notify.v1.MessageState\x12\x11\n\tpage_size\x18\x03 \x01(\x05\x12\x12\n\npage_token\x18\x04 \x01(\t\"]\n\x14ListMessagesResponse\x12,\n\x08messages\x18\x01 \x03(\x0b\x32\x1a.rejesha.notify.v1.Message\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"G\n\x14\x43ountMessagesRequest\x12/\n\x0b\x65nded_since\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"H\n\x15\x43ountMessagesResponse\x12/\n\x06\x63ounts\x18\x01 \x03(\x0b\x32\x1f.rejesha.notify.v1.MessageCount\"~\n\x0cMessageCount\x12.\n\x05state\x18\x01 \x01(\x0e\x32\x1f.rejesha.notify.v1.MessageState\x12\r\n\x05\x63ount\x18\x02 \x01(\x03\x12/\n\x0boldest_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\x16\n\x14ListTemplatesRequest\"R\n\x15ListTemplatesResponse\x12\x39\n\ttemplates\x18\x01 \x03(\x0b\x32&.rejesha.notify.v1.TemplateDescription\"\xb7\x01\n\x13TemplateDescription\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x02 \x01(\t\x12.\n\x05\x66\x61\x63ts\x18\x03 \x03(\x0b\x32\x1f.rejesha.notify.v1.TemplateFact\x12\x13\n\x0bsample_text\x18\x04 \x01(\t\x12\x17\n\x0fsample_segments\x18\x05 \x01(\x05\x12\x1f\n\x17sent_again_when_unknown\x18\x06 \x01(\x08\"A\n\x0cTemplateFact\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x02 \x01(\t\x12\x0e\n\x06sample\x18\x03 \x01(\t*\xca\x01\n\x0cMessageState\x12\x1d\n\x19MESSAGE_STATE_UNSPECIFIED\x10\x00\x12\x18\n\x14MESSAGE_STATE_QUEUED\x10\x01\x12\x19\n\x15MESSAGE_STATE_SENDING\x10\x02\x12\x16\n\x12MESSAGE_STATE_SENT\x10\x03\x12\x18\n\x14MESSAGE_STATE_FAILED\x10\x04\x12\x19\n\x15MESSAGE_STATE_UNKNOWN\x10\x05\x12\x19\n\x15MESSAGE_STATE_EXPIRED\x10\x06\x32\x8d\x04\n\rNotifyService\x12\x64\n\x0cSendMessages\x12&.rejesha.notify.v1.SendMessagesRequest\x1a\'.rejesha.notify.v1.SendMessagesResponse\"\x03\x90\x02\x02\x12^\n\nGetMessage\x12$.rejesha.notify.v1.GetMessageRequest\x1a%.rejesha.notify.v1.GetMessageResponse\"\x03\x90\x02\x01\x12\x64\n\x0cListMessages\x12&.rejesha.notify.v1.ListMessagesRequest\x1a\'.rejesha.notify.v1.ListMessagesResponse\"\x03\x90\x02\x01\x12g\n\rCountMessages\x12\'.rejesha.notify.v1.CountMessagesRequest\x1a(.rejesha.notify.v1.CountMessagesResponse\"\x03\x90\x02\x01\x12g\n\rListTemplates\x12\'.rejesha.notify.v1.ListTemplatesRequest\x1a(.rejesha.notify.v1.ListTemplatesResponse\"\x03\x90\x02\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n&rejesha/notify/v1/notify_service.proto\x12\x11rejesha.notify.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"}\n\x08Template\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x35\n\x05\x66\x61\x63ts\x18\x02 \x03(\x0b\x32&.rejesha.notify.v1.Template.FactsEntry\x1a,\n\nFactsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\xbf\x01\n\x0fOutgoingMessage\x12\x12\n\nmessage_id\x18\x01 \x01(\t\x12\r\n\x05phone\x18\x02 \x01(\t\x12\x0e\n\x04text\x18\x03 \x01(\tH\x00\x12/\n\x08template\x18\x04 \x01(\x0b\x32\x1b.rejesha.notify.v1.TemplateH\x00\x12\x0f\n\x07subject\x18\x05 \x01(\t\x12/\n\x0b\x65xpire_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x06\n\x04\x62ody\"a\n\x13SendMessagesRequest\x12\x34\n\x08messages\x18\x01 \x03(\x0b\x32\".rejesha.notify.v1.OutgoingMessage\x12\x14\n\x0ckeep_invalid\x18\x02 \x01(\x08\"K\n\x14SendMessagesResponse\x12\x33\n\x08receipts\x18\x01 \x03(\x0b\x32!.rejesha.notify.v1.MessageReceipt\"v\n\x0eMessageReceipt\x12\x12\n\nmessage_id\x18\x01 \x01(\t\x12.\n\x05state\x18\x02 \x01(\x0e\x32\x1f.rejesha.notify.v1.MessageState\x12\x0e\n\x06\x64\x65tail\x18\x03 \x01(\t\x12\x10\n\x08repeated\x18\x04 \x01(\x08\"\xf7\x02\n\x07Message\x12\x12\n\nmessage_id\x18\x01 \x01(\t\x12\r\n\x05phone\x18\x02 \x01(\t\x12\x0c\n\x04text\x18\x03 \x01(\t\x12\x10\n\x08segments\x18\x04 \x01(\x05\x12\x0f\n\x07subject\x18\x05 \x01(\t\x12.\n\x05state\x18\x06 \x01(\x0e\x32\x1f.rejesha.notify.v1.MessageState\x12\x0e\n\x06\x64\x65tail\x18\x07 \x01(\t\x12\x1b\n\x13provider_message_id\x18\x08 \x01(\t\x12\x10\n\x08\x61ttempts\x18\t \x01(\x05\x12/\n\x0b\x63reate_time\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0bupdate_time\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x35\n\x11next_attempt_time\x18\x0c \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x10\n\x08template\x18\r \x01(\t\"\'\n\x11GetMessageRequest\x12\x12\n\nmessage_id\x18\x01 \x01(\t\"A\n\x12GetMessageResponse\x12+\n\x07message\x18\x01 \x01(\x0b\x32\x1a.rejesha.notify.v1.Message\"\x8c\x01\n\x13ListMessagesRequest\x12\x0f\n\x07subject\x18\x01 \x01(\t\x12.\n\x05state\x18\x02 \x01(\x0e\x32\x1f.rejesha.notify.v1.MessageState\x12\x11\n\tpage_size\x18\x03 \x01(\x05\x12\x12\n\npage_token\x18\x04 \x01(\t\x12\r\n\x05phone\x18\x05 \x01(\t\"]\n\x14ListMessagesResponse\x12,\n\x08messages\x18\x01 \x03(\x0b\x32\x1a.rejesha.notify.v1.Message\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"G\n\x14\x43ountMessagesRequest\x12/\n\x0b\x65nded_since\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"H\n\x15\x43ountMessagesResponse\x12/\n\x06\x63ounts\x18\x01 \x03(\x0b\x32\x1f.rejesha.notify.v1.MessageCount\"~\n\x0cMessageCount\x12.\n\x05state\x18\x01 \x01(\x0e\x32\x1f.rejesha.notify.v1.MessageState\x12\r\n\x05\x63ount\x18\x02 \x01(\x03\x12/\n\x0boldest_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\x16\n\x14ListTemplatesRequest\"R\n\x15ListTemplatesResponse\x12\x39\n\ttemplates\x18\x01 \x03(\x0b\x32&.rejesha.notify.v1.TemplateDescription\"\xb7\x01\n\x13TemplateDescription\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x02 \x01(\t\x12.\n\x05\x66\x61\x63ts\x18\x03 \x03(\x0b\x32\x1f.rejesha.notify.v1.TemplateFact\x12\x13\n\x0bsample_text\x18\x04 \x01(\t\x12\x17\n\x0fsample_segments\x18\x05 \x01(\x05\x12\x1f\n\x17sent_again_when_unknown\x18\x06 \x01(\x08\"A\n\x0cTemplateFact\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x02 \x01(\t\x12\x0e\n\x06sample\x18\x03 \x01(\t*\xca\x01\n\x0cMessageState\x12\x1d\n\x19MESSAGE_STATE_UNSPECIFIED\x10\x00\x12\x18\n\x14MESSAGE_STATE_QUEUED\x10\x01\x12\x19\n\x15MESSAGE_STATE_SENDING\x10\x02\x12\x16\n\x12MESSAGE_STATE_SENT\x10\x03\x12\x18\n\x14MESSAGE_STATE_FAILED\x10\x04\x12\x19\n\x15MESSAGE_STATE_UNKNOWN\x10\x05\x12\x19\n\x15MESSAGE_STATE_EXPIRED\x10\x06\x32\x8d\x04\n\rNotifyService\x12\x64\n\x0cSendMessages\x12&.rejesha.notify.v1.SendMessagesRequest\x1a\'.rejesha.notify.v1.SendMessagesResponse\"\x03\x90\x02\x02\x12^\n\nGetMessage\x12$.rejesha.notify.v1.GetMessageRequest\x1a%.rejesha.notify.v1.GetMessageResponse\"\x03\x90\x02\x01\x12\x64\n\x0cListMessages\x12&.rejesha.notify.v1.ListMessagesRequest\x1a\'.rejesha.notify.v1.ListMessagesResponse\"\x03\x90\x02\x01\x12g\n\rCountMessages\x12\'.rejesha.notify.v1.CountMessagesRequest\x1a(.rejesha.notify.v1.CountMessagesResponse\"\x03\x90\x02\x01\x12g\n\rListTemplates\x12\'.rejesha.notify.v1.ListTemplatesRequest\x1a(.rejesha.notify.v1.ListTemplatesResponse\"\x03\x90\x02\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -44,8 +44,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_NOTIFYSERVICE'].methods_by_name['CountMessages']._serialized_options = b'\220\002\001'
   _globals['_NOTIFYSERVICE'].methods_by_name['ListTemplates']._loaded_options = None
   _globals['_NOTIFYSERVICE'].methods_by_name['ListTemplates']._serialized_options = b'\220\002\001'
-  _globals['_MESSAGESTATE']._serialized_start=2056
-  _globals['_MESSAGESTATE']._serialized_end=2258
+  _globals['_MESSAGESTATE']._serialized_start=2072
+  _globals['_MESSAGESTATE']._serialized_end=2274
   _globals['_TEMPLATE']._serialized_start=94
   _globals['_TEMPLATE']._serialized_end=219
   _globals['_TEMPLATE_FACTSENTRY']._serialized_start=175
@@ -64,24 +64,24 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_GETMESSAGEREQUEST']._serialized_end=1128
   _globals['_GETMESSAGERESPONSE']._serialized_start=1130
   _globals['_GETMESSAGERESPONSE']._serialized_end=1195
-  _globals['_LISTMESSAGESREQUEST']._serialized_start=1197
-  _globals['_LISTMESSAGESREQUEST']._serialized_end=1322
-  _globals['_LISTMESSAGESRESPONSE']._serialized_start=1324
-  _globals['_LISTMESSAGESRESPONSE']._serialized_end=1417
-  _globals['_COUNTMESSAGESREQUEST']._serialized_start=1419
-  _globals['_COUNTMESSAGESREQUEST']._serialized_end=1490
-  _globals['_COUNTMESSAGESRESPONSE']._serialized_start=1492
-  _globals['_COUNTMESSAGESRESPONSE']._serialized_end=1564
-  _globals['_MESSAGECOUNT']._serialized_start=1566
-  _globals['_MESSAGECOUNT']._serialized_end=1692
-  _globals['_LISTTEMPLATESREQUEST']._serialized_start=1694
-  _globals['_LISTTEMPLATESREQUEST']._serialized_end=1716
-  _globals['_LISTTEMPLATESRESPONSE']._serialized_start=1718
-  _globals['_LISTTEMPLATESRESPONSE']._serialized_end=1800
-  _globals['_TEMPLATEDESCRIPTION']._serialized_start=1803
-  _globals['_TEMPLATEDESCRIPTION']._serialized_end=1986
-  _globals['_TEMPLATEFACT']._serialized_start=1988
-  _globals['_TEMPLATEFACT']._serialized_end=2053
-  _globals['_NOTIFYSERVICE']._serialized_start=2261
-  _globals['_NOTIFYSERVICE']._serialized_end=2786
+  _globals['_LISTMESSAGESREQUEST']._serialized_start=1198
+  _globals['_LISTMESSAGESREQUEST']._serialized_end=1338
+  _globals['_LISTMESSAGESRESPONSE']._serialized_start=1340
+  _globals['_LISTMESSAGESRESPONSE']._serialized_end=1433
+  _globals['_COUNTMESSAGESREQUEST']._serialized_start=1435
+  _globals['_COUNTMESSAGESREQUEST']._serialized_end=1506
+  _globals['_COUNTMESSAGESRESPONSE']._serialized_start=1508
+  _globals['_COUNTMESSAGESRESPONSE']._serialized_end=1580
+  _globals['_MESSAGECOUNT']._serialized_start=1582
+  _globals['_MESSAGECOUNT']._serialized_end=1708
+  _globals['_LISTTEMPLATESREQUEST']._serialized_start=1710
+  _globals['_LISTTEMPLATESREQUEST']._serialized_end=1732
+  _globals['_LISTTEMPLATESRESPONSE']._serialized_start=1734
+  _globals['_LISTTEMPLATESRESPONSE']._serialized_end=1816
+  _globals['_TEMPLATEDESCRIPTION']._serialized_start=1819
+  _globals['_TEMPLATEDESCRIPTION']._serialized_end=2002
+  _globals['_TEMPLATEFACT']._serialized_start=2004
+  _globals['_TEMPLATEFACT']._serialized_end=2069
+  _globals['_NOTIFYSERVICE']._serialized_start=2277
+  _globals['_NOTIFYSERVICE']._serialized_end=2802
 # @@protoc_insertion_point(module_scope)

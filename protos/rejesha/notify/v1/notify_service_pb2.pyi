@@ -377,6 +377,7 @@ class ListMessagesRequest(_message.Message):
     STATE_FIELD_NUMBER: _builtins.int
     PAGE_SIZE_FIELD_NUMBER: _builtins.int
     PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    PHONE_FIELD_NUMBER: _builtins.int
     subject: _builtins.str
     """Only messages about this; empty lists all."""
     state: Global___MessageState.ValueType
@@ -385,6 +386,8 @@ class ListMessagesRequest(_message.Message):
     """At most so many, 1 to 500; 0 means 50."""
     page_token: _builtins.str
     """From an earlier answer; empty for the first page."""
+    phone: _builtins.str
+    """Only messages to this number, in any spelling; empty lists all."""
     def __init__(
         self,
         *,
@@ -392,10 +395,11 @@ class ListMessagesRequest(_message.Message):
         state: Global___MessageState.ValueType = ...,
         page_size: _builtins.int = ...,
         page_token: _builtins.str = ...,
+        phone: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["page_size", b"page_size", "page_token", b"page_token", "state", b"state", "subject", b"subject"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["page_size", b"page_size", "page_token", b"page_token", "phone", b"phone", "state", b"state", "subject", b"subject"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -7,7 +7,7 @@ _INTAKE, _DISPATCHER, _OPERATOR = frozenset({Role.INTAKE}), frozenset({Role.DISP
 TABLE: Table = {
     "PaymentService.RecordPayments": _INTAKE,
     "PaymentService.ValidatePayments": _INTAKE,
-    "PaymentService.GetPayment": _INTAKE,  # for the payment's timeline
+    "PaymentService.GetPayment": _INTAKE | _OPERATOR,  # the intake for the payment's timeline
     "PaymentService.ListPayments": _OPERATOR,
     "PaymentService.AssignPayment": _OPERATOR,
     "PaymentService.DismissPayment": _OPERATOR,

@@ -35,6 +35,7 @@ messages = sa.Table(
     sa.UniqueConstraint("message_id", name="uq_messages_message_id"),
     sa.Index("ix_messages_state_due_time", "state", "due_time"),
     sa.Index("ix_messages_subject", "subject"),
+    sa.Index("ix_messages_phone", "phone"),
     comment="every SMS that notify accepted, and how far it got",
 )
 

@@ -15,6 +15,7 @@ from notify.messages import store
 from notify.messages.errors import InvalidMessage, InvalidMessageId, MessageNotFound
 from notify.messages.rules import Draft, MessageState, NewMessage, compose
 from notify.messages.store import Message, StateCount
+from servicekit import phones
 
 MAX_BATCH = 1000
 _MESSAGE_ID = re.compile(r"[ -~]{1,100}")
@@ -114,14 +115,12 @@ def get(engine: sa.Engine, message_id: str) -> Message:
     return found[message_id]
 
 
-def list_page(engine: sa.Engine, *, subject: str, state: str, size: int, token: str) -> Page:
-    """A page of messages; an empty subject, state or token asks for all, a size below 1 for the usual one."""
+def list_page(engine: sa.Engine, *, subject: str, state: str, size: int, token: str, phone: str = "") -> Page:
+    """A page of messages; an empty subject, phone, state or token asks for all, a size below 1 for the usual one."""
     wanted = min(size, _MAX_PAGE) if size > 0 else _PAGE_SIZE
+    asked = {"subject": subject, "phone": _as_held(phone), "state": state}
     before = _read_token(token)
-    found = transact(
-        engine,
-        lambda connection: store.page(connection, subject=subject, state=state, before=before, size=wanted + 1),
-    )
+    found = transact(engine, lambda connection: store.page(connection, **asked, before=before, size=wanted + 1))
     more = len(found) > wanted
     return Page(found[:wanted], str(found[wanted - 1].id) if more else "")
 
@@ -129,6 +128,14 @@ def list_page(engine: sa.Engine, *, subject: str, state: str, size: int, token: 
 def count(engine: sa.Engine, ended_since: datetime | None) -> Sequence[StateCount]:
     """What is due, and what ended without being sent since then."""
     return transact(engine, lambda connection: store.count(connection, ended_since))
+
+
+def _as_held(phone: str) -> str:
+    """A number in any spelling as messages hold it; what is none they hold as it was given."""
+    try:
+        return phones.normalise(phone)
+    except phones.NotAMobileNumber:
+        return phone
 
 
 def _read_token(token: str) -> int | None:

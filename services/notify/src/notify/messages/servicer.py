@@ -36,6 +36,7 @@ class NotifyServicer(pb_grpc.NotifyServiceServicer):
         page = service.list_page(
             self._engine,
             subject=request.subject,
+            phone=request.phone,
             state=_state_name(request.state),
             size=request.page_size,
             token=request.page_token,

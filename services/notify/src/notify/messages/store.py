@@ -95,11 +95,15 @@ def insert(connection: sa.Connection, new: Sequence[NewMessage], now: datetime) 
         writes.insert(messages, [_row(message, now) for message in new])
 
 
-def page(connection: sa.Connection, *, subject: str, state: str, before: int | None, size: int) -> Sequence[Message]:
+def page(
+    connection: sa.Connection, *, subject: str, phone: str, state: str, before: int | None, size: int
+) -> Sequence[Message]:
     """At most `size` messages, newest first; `before` is the id that the page before ended with."""
     query = _MESSAGES.order_by(_columns.id.desc()).limit(size)
     if subject:
         query = query.where(_columns.subject == subject)
+    if phone:
+        query = query.where(_columns.phone == phone)
     if state:
         query = query.where(_columns.state == state)
     if before is not None:
