@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 import sqlalchemy as sa
+from notify.lookup import service as lookup
 from notify.messages import service
 from notify.messages.errors import InvalidMessage, InvalidMessageId, MessageNotFound
 from notify.messages.rules import Draft, MessageState
@@ -152,7 +153,7 @@ def test_listing_pages_newest_first_and_filters(engine):
     def pages(**wanted):
         token, found = "", []
         while True:
-            page = service.list_page(engine, **({"subject": "", "state": "", "size": 2, "token": token} | wanted))
+            page = lookup.list_page(engine, **({"subject": "", "state": "", "size": 2, "token": token} | wanted))
             assert len(page.messages) <= 2
             found += [row.message_id for row in page.messages]
             if not (token := page.next_token):
@@ -167,7 +168,7 @@ def test_listing_pages_newest_first_and_filters(engine):
 @pytest.mark.parametrize("token", ["x", "-1", "9" * 30, "'; DROP TABLE messages"])
 def test_a_page_token_of_nobodys_is_refused(engine, token):
     with pytest.raises(InvalidPageToken):
-        service.list_page(engine, subject="", state="", size=0, token=token)
+        lookup.list_page(engine, subject="", state="", size=0, token=token)
 
 
 def test_an_unknown_message_is_not_found(engine):
@@ -187,18 +188,18 @@ def test_what_is_due_and_what_was_not_sent_is_counted_by_state_since_its_first(e
         ):
             change = sa.update(table).where(table.c.message_id == message_id)
             connection.execute(change.values(state=state, due_time=moment + timedelta(hours=hours)))
-    counts = {one.state: (one.count, one.since) for one in service.count(engine, None)}
+    counts = {one.state: (one.count, one.since) for one in lookup.count(engine, None)}
     assert counts.pop(MessageState.QUEUED)[0] == 1
     assert counts == {
         MessageState.FAILED: (2, moment + timedelta(hours=1)),
         MessageState.UNKNOWN: (1, moment + timedelta(hours=9)),
     }
-    later = {one.state: one.count for one in service.count(engine, moment + timedelta(hours=2))}
+    later = {one.state: one.count for one in lookup.count(engine, moment + timedelta(hours=2))}
     assert later == {MessageState.QUEUED: 1, MessageState.FAILED: 1, MessageState.UNKNOWN: 1}
 
 
 def test_messages_to_a_number_are_listed_however_it_is_spelled(engine):
     service.accept(engine, no_wake, [draft("m1"), draft("m2", phone="0722000000"), draft("m3")])
     for written in ("+254 712 345 678", "0712345678"):
-        page = service.list_page(engine, subject="", phone=written, state="", size=10, token="")
+        page = lookup.list_page(engine, subject="", phone=written, state="", size=10, token="")
         assert [one.message_id for one in page.messages] == ["m3", "m1"]

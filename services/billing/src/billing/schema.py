@@ -128,6 +128,7 @@ payment_debug_log = sa.Table(
     sa.Column("message", sa.Text, nullable=False),
     sa.Column("details", sa.Text),  # JSON in MySQL; we write and read its text
     sa.Column("created_at", Timestamp),
+    sa.Column("create_time", UtcDateTime),  # ours: MySQL rounds created_at to whole seconds, up or down
 )
 
 # --- ours -----------------------------------------------------------------------------------------------------

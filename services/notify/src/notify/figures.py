@@ -7,7 +7,7 @@ from prometheus_client.core import GaugeMetricFamily
 from servicekit.database import transact
 from sqlalchemy import Engine
 
-from notify.messages import store
+from notify.lookup import store
 from notify.providers.textsms import TextSms
 
 

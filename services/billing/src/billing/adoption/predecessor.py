@@ -180,6 +180,7 @@ sa.Table(
     sa.Column("message", sa.Text, nullable=False),
     sa.Column("details", sa.Text().with_variant(mysql.JSON(), "mysql")),
     sa.Column("created_at", sa.TIMESTAMP, **now),
+    sa.Column("create_time", sa.DateTime().with_variant(mysql.DATETIME(fsp=6), "mysql"), **null),
     sa.Index("ix_payment_debug_log_transaction_id", "transaction_id"),
     sa.Index("ix_payment_debug_log_created_at", "created_at"),
     info={"ours": ("transaction_id", "category"), "identity": ("id",)},

@@ -1,5 +1,7 @@
 """Reads back what became of payments and their tasks, and counts what waits for a person. Changes nothing."""
 
+from dataclasses import replace
+
 from servicekit.database import transact
 from servicekit.moments import current_time
 from sqlalchemy import Connection, Engine
@@ -24,12 +26,11 @@ def get_payment(engine: Engine, trans_id: str) -> Timeline:
         payment = store.get_payment(connection, trans_id)
         if payment is None:
             raise PaymentNotFound(f"no payment {trans_id}")
-        return Timeline(
-            payment,
-            store.list_timeline(connection, trans_id),
-            store.list_tasks(connection, trans_id),
-            store.list_deliveries(connection, trans_id),
-        )
+        deliveries = store.list_deliveries(connection, trans_id)
+        if deliveries:  # its moment is exact, where MySQL rounds the payment's to a second
+            payment = replace(payment, receive_time=deliveries[0].receive_time)
+        entries = store.list_timeline(connection, trans_id)
+        return Timeline(payment, entries, store.list_tasks(connection, trans_id), deliveries)
 
     return transact(engine, work)
 

@@ -83,7 +83,8 @@ def list_timeline(connection: Connection, trans_id: str) -> list[StoredEntry]:
     columns = payment_debug_log.c
     query = sa.select(payment_debug_log).where(columns.transaction_id == trans_id).order_by(columns.id)
     return [
-        StoredEntry(row.created_at, row.category, row.message, row.details or "{}") for row in connection.execute(query)
+        StoredEntry(row.create_time or row.created_at, row.category, row.message, row.details or "{}")
+        for row in connection.execute(query)
     ]
 
 

@@ -139,7 +139,8 @@ def insert_timeline(writes: Writes, entries: Collection[TimelineEntry], now: dat
             "category": entry.category,
             "message": entry.message,
             "details": orjson.dumps(entry.details).decode(),
-            "created_at": entry.create_time or now,
+            "created_at": (at := entry.create_time or now),
+            "create_time": at,
         }
         for entry in entries
     ]

@@ -3,24 +3,20 @@
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
 
 import sqlalchemy as sa
 import structlog
 from servicekit.database import transact
 from servicekit.moments import current_time
-from servicekit.rpc.errors import BatchTooLarge, InvalidPageToken
+from servicekit.rpc.errors import BatchTooLarge
 
 from notify.messages import store
 from notify.messages.errors import InvalidMessage, InvalidMessageId, MessageNotFound
 from notify.messages.rules import Draft, MessageState, NewMessage, compose
-from notify.messages.store import Message, StateCount
-from servicekit import phones
+from notify.messages.store import Message
 
 MAX_BATCH = 1000
 _MESSAGE_ID = re.compile(r"[ -~]{1,100}")
-_PAGE_SIZE = 50
-_MAX_PAGE = 500
 
 log = structlog.get_logger()
 
@@ -33,14 +29,6 @@ class Receipt:
     state: MessageState
     detail: str
     repeated: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Page:
-    """Messages, newest first, and the token of the next page, empty on the last."""
-
-    messages: Sequence[Message]
-    next_token: str
 
 
 def accept(
@@ -113,34 +101,3 @@ def get(engine: sa.Engine, message_id: str) -> Message:
     if message_id not in found:
         raise MessageNotFound("no message has this id")
     return found[message_id]
-
-
-def list_page(engine: sa.Engine, *, subject: str, state: str, size: int, token: str, phone: str = "") -> Page:
-    """A page of messages; an empty subject, phone, state or token asks for all, a size below 1 for the usual one."""
-    wanted = min(size, _MAX_PAGE) if size > 0 else _PAGE_SIZE
-    asked = {"subject": subject, "phone": _as_held(phone), "state": state}
-    before = _read_token(token)
-    found = transact(engine, lambda connection: store.page(connection, **asked, before=before, size=wanted + 1))
-    more = len(found) > wanted
-    return Page(found[:wanted], str(found[wanted - 1].id) if more else "")
-
-
-def count(engine: sa.Engine, ended_since: datetime | None) -> Sequence[StateCount]:
-    """What is due, and what ended without being sent since then."""
-    return transact(engine, lambda connection: store.count(connection, ended_since))
-
-
-def _as_held(phone: str) -> str:
-    """A number in any spelling as messages hold it; what is none they hold as it was given."""
-    try:
-        return phones.normalise(phone)
-    except phones.NotAMobileNumber:
-        return phone
-
-
-def _read_token(token: str) -> int | None:
-    if not token:
-        return None
-    if not (token.isascii() and token.isdigit() and len(token) < 19):
-        raise InvalidPageToken("not a page token of ours")
-    return int(token)

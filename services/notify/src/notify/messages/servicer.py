@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from rejesha.notify.v1 import notify_service_pb2 as pb
 from rejesha.notify.v1 import notify_service_pb2_grpc as pb_grpc
 
+from notify.lookup import service as lookup
 from notify.messages import segments, service
 from notify.messages.rules import Draft, MessageState
 from notify.messages.store import Message
@@ -33,7 +34,7 @@ class NotifyServicer(pb_grpc.NotifyServiceServicer):
         return pb.GetMessageResponse(message=_message(service.get(self._engine, request.message_id)))
 
     def ListMessages(self, request: pb.ListMessagesRequest, context: grpc.ServicerContext) -> pb.ListMessagesResponse:
-        page = service.list_page(
+        page = lookup.list_page(
             self._engine,
             subject=request.subject,
             phone=request.phone,
@@ -47,7 +48,7 @@ class NotifyServicer(pb_grpc.NotifyServiceServicer):
         self, request: pb.CountMessagesRequest, context: grpc.ServicerContext
     ) -> pb.CountMessagesResponse:
         since = request.ended_since.ToDatetime(tzinfo=UTC) if request.HasField("ended_since") else None
-        counts = service.count(self._engine, since)
+        counts = lookup.count(self._engine, since)
         return pb.CountMessagesResponse(
             counts=[pb.MessageCount(state=_STATES[one.state], count=one.count, oldest_time=one.since) for one in counts]
         )

@@ -7,7 +7,6 @@ from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
-from servicekit.database import rows_within
 from servicekit.moments import clock
 from servicekit.writes import together
 
@@ -57,9 +56,8 @@ class DueMessage:
 
 
 _columns = messages.c
-_MESSAGES = sa.select(*(_columns[field.name] for field in fields(Message)))
-_FIND = _MESSAGES.where(_columns.message_id.in_(sa.bindparam("message_ids", expanding=True)))
-_WAITING_SECONDS = 2.0
+MESSAGES = sa.select(*(_columns[field.name] for field in fields(Message)))
+_FIND = MESSAGES.where(_columns.message_id.in_(sa.bindparam("message_ids", expanding=True)))
 
 # Those that another transaction holds are passed over: that one deals with them.
 _DUE = (
@@ -95,66 +93,15 @@ def insert(connection: sa.Connection, new: Sequence[NewMessage], now: datetime) 
         writes.insert(messages, [_row(message, now) for message in new])
 
 
-def page(
-    connection: sa.Connection, *, subject: str, phone: str, state: str, before: int | None, size: int
-) -> Sequence[Message]:
-    """At most `size` messages, newest first; `before` is the id that the page before ended with."""
-    query = _MESSAGES.order_by(_columns.id.desc()).limit(size)
-    if subject:
-        query = query.where(_columns.subject == subject)
-    if phone:
-        query = query.where(_columns.phone == phone)
-    if state:
-        query = query.where(_columns.state == state)
-    if before is not None:
-        query = query.where(_columns.id < before)
-    return list(map(_message, connection.execute(query)))
-
-
 def due(connection: sa.Connection, state: MessageState, limit: int) -> tuple[Sequence[DueMessage], datetime | None]:
     """At most `limit` due messages of a state, oldest first, locked; and the time, if there is one."""
     rows = connection.execute(_DUE, {"wanted": state, "most": limit}).all()
     return [DueMessage(*row[:-1]) for row in rows], rows[0].now if rows else None
 
 
-@dataclass(frozen=True, slots=True)
-class Waiting:
-    """How many messages are due, and since when the first one is."""
-
-    count: int
-    since: datetime | None
-    now: datetime
-
-
-def waiting(connection: sa.Connection) -> Waiting:
-    """What is due and queued: bounded in time, for nothing depends on it."""
-    due = _columns.state == MessageState.QUEUED, _columns.due_time <= clock()
-    query = sa.select(sa.func.count(), sa.func.min(_columns.due_time), clock()).where(*due)
-    ((count, since, now),) = rows_within(connection, query, {}, seconds=_WAITING_SECONDS)
-    return Waiting(count, since, now)
-
-
-@dataclass(frozen=True, slots=True)
-class StateCount:
-    """How many messages are in a state, and since when the first of them is; of QUEUED: is due."""
-
-    state: MessageState
-    count: int
-    since: datetime
-
-
-# Sending one takes so long that SENDING waits for nobody; what is SENT is where it should be.
-_NOT_SENT = (MessageState.FAILED, MessageState.UNKNOWN, MessageState.EXPIRED)
-
-
-def count(connection: sa.Connection, ended_since: datetime | None) -> Sequence[StateCount]:
-    """What is due, and what ended without being sent: from the index alone; those ended at their due_time."""
-    due = sa.and_(_columns.state == MessageState.QUEUED, _columns.due_time <= clock())
-    since = _columns.due_time >= ended_since if ended_since else sa.true()
-    ended = sa.and_(_columns.state.in_(_NOT_SENT), since)
-    query = sa.select(_columns.state, sa.func.count(), sa.func.min(_columns.due_time)).where(sa.or_(due, ended))
-    rows = rows_within(connection, query.group_by(_columns.state), {}, seconds=_WAITING_SECONDS)
-    return [StateCount(MessageState(state), number, first) for state, number, first in rows]
+def read(connection: sa.Connection, query: sa.Executable) -> list[Message]:
+    """The messages that a query made of MESSAGES finds."""
+    return [_message(row) for row in connection.execute(query)]
 
 
 def _message(row: sa.Row[Any]) -> Message:

@@ -1,0 +1,1 @@
+"""What became of messages, read back for operators."""
