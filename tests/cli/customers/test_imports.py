@@ -4,6 +4,8 @@ import pytest
 from billing.accounts import service as accounts
 from servicekit.rpc.errors import DatabaseUnavailable
 
+from tests.cli.imports.spreadsheets import workbook
+
 CUSTOMERS = """\ufeffAccount;Full Name;Package;Router;ISP;Phone;Next Payment Date;Status;Colour
 0949AQ;Jane Wanjiku;1,000.00;Tower 1;demo networks;0712 345 678;2026-11-30;Active;red
 0950AB;Otieno;Ksh 1500;1;1;+254112345678;;;
@@ -100,3 +102,40 @@ def test_an_import_that_breaks_off_says_how_far_it_came_and_can_be_repeated(
     assert "stopped after line 501" in stopped.err
     again = installation("customer", "import", "many.csv", "--json").document
     assert (again["created"], again["unchanged"], billing.count_customers()) == (700, 500, 1200)
+
+
+def test_a_spreadsheet_s_file_makes_no_customer_of_its_errors(installation, billing, tmp_path):
+    (tmp_path / "made.csv").write_text(
+        "\ufeffsep=;\r\naccount;name;package;isp;phone;next_payment_date\r\n"
+        "'0201AA;Jane;1000;1;254712345678.0;0000-00-00\r\n"
+        '="0202AA";Otieno;1000;1;2.54713E+11;\r\n'
+        "nan;Nobody;1000;1;;\r\n"
+        "#N/A;Nobody;1000;1;;\r\n"
+        "Total;;2000;1;;\r\n"
+        "0203\u200bAA;Achieng;1000;1;2.54712345679E+11;2026-11-30 00:00:00\r\n"
+    )
+    report = installation("customer", "import", "made.csv", "--json").document
+    errors = {line["line"]: line["error"] for line in report["lines"] if line["error"]}
+    expected = {
+        4: "phone: 2.54713E+11 was rounded",
+        5: "the account is empty",
+        6: "account_name: #N/A is a spreadsheet's error",
+        7: "a spreadsheet's line of sums",
+    }
+    assert errors.keys() == expected.keys()
+    assert all(why in errors[line] for line, why in expected.items())
+    made = billing.customers()
+    assert {one.account_name: (one.phone, one.next_payment_date) for one in made.values()} == {
+        "0201AA": ("254712345678", ""),
+        "0203AA": ("254712345679", "2026-11-30"),
+    }
+
+
+def test_customers_are_imported_from_a_workbook(installation, billing, tmp_path):
+    rows = [["Account", "ISP", "Package"], ["0201AA", 1, 1000], ["0202AA", 1, 1500.5]]
+    (tmp_path / "customers.xlsx").write_bytes(workbook(*rows))
+    assert installation("customer", "import", "customers.xlsx").code == 0
+    assert {one.account_name: one.package_cents for one in billing.customers().values()} == {
+        "0201AA": 100_000,
+        "0202AA": 150_050,
+    }

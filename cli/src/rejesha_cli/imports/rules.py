@@ -1,7 +1,8 @@
-"""Reads a CSV file as people really save it, and says of every bad line what is wrong. Pure: bytes in, lines out.
+"""Reads a table as people really save it, and says of every bad line what is wrong. Pure: bytes in, lines out.
 
-Tolerated: a byte order mark, `,` `;` or tab between the values, a header in any case and order, blank lines, columns
-that nobody needs, and NULL as a database exports it. Not guessed: anything that could move a value or an amount.
+Tolerated: CSV or a workbook, a byte order mark, `,` `;` or tab between the values, a first line sep=, a header in any
+case and order, blank lines, columns that nobody needs, and what cells undoes. Not guessed: anything that could move a
+value or an amount.
 """
 
 import csv
@@ -15,12 +16,14 @@ from datetime import date
 from servicekit.phones import is_mobile
 
 from rejesha_cli.errors import UnreadableSheet
+from rejesha_cli.imports import cells, workbook
 from rejesha_cli.money import parse_cents
 
 # As the services have it: the numbers above are left for those who get theirs from the database.
 MAX_WANTED_ID = 1_000_000_000
 
-_NULLS = {"NULL", "\\N"}
+# How a spreadsheet is told what stands between the values.
+_TOLD_SEPARATOR = re.compile(r"sep=([,;\t])\r?\n", re.IGNORECASE)
 _HOST = re.compile(r"(?=.{1,253}\Z)\w[\w-]{0,62}(\.\w[\w-]{0,62})*\.?", re.ASCII)
 
 
@@ -68,7 +71,7 @@ class Sheet:
 
 def read_sheet(body: bytes, fields: Sequence[Field]) -> Sheet:
     """All lines of a file. Raises UnreadableSheet when the file as a whole is of no use."""
-    rows = _rows(_decode(body))
+    rows = _rows_of_workbook(body) if body.startswith(workbook.MAGIC) else _rows(_decode(body))
     sheet = Sheet()
     header = next((values for _, values in rows if isinstance(values, list)), None)
     if header is None:
@@ -79,10 +82,24 @@ def read_sheet(body: bytes, fields: Sequence[Field]) -> Sheet:
         error = values if isinstance(values, str) else _wrong_width(values, columns)
         if error or isinstance(values, str):
             sheet.faults.append(Fault(number, error))
-        else:
-            named = zip(columns, values, strict=False)
-            sheet.lines.append(Line(number, {name: value for name, value in named if name}))
+            continue
+        try:
+            sheet.lines.append(_line(number, columns, values))
+        except BadValue as fault:
+            sheet.faults.append(Fault(number, str(fault)))
     return sheet
+
+
+def _line(number: int, columns: Sequence[str], values: Sequence[str]) -> Line:
+    """Raises BadValue, which names the column."""
+    named = {}
+    for name, value in zip(columns, values, strict=False):
+        try:
+            if name:
+                named[name] = cells.unwrap(value)
+        except cells.BadCell as error:
+            raise BadValue(f"{name}: {error}") from error
+    return Line(number, named)
 
 
 def _decode(body: bytes) -> str:
@@ -95,11 +112,14 @@ def _decode(body: bytes) -> str:
 
 def _rows(text: str) -> Iterator[tuple[int, list[str] | str]]:
     """Each line that is not blank with its number: its values, or what is wrong with it."""
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=_separator(text), strict=True)
+    told = _TOLD_SEPARATOR.match(text)
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=told[1] if told else _separator(text), strict=True)
+    if told:
+        next(reader)
     while True:
         number = reader.line_num + 1
         try:
-            values = [_bare(value) for value in next(reader)]
+            values = [value.strip() for value in next(reader)]
         except StopIteration:
             return
         except csv.Error as error:
@@ -110,14 +130,15 @@ def _rows(text: str) -> Iterator[tuple[int, list[str] | str]]:
             yield number, values
 
 
+def _rows_of_workbook(body: bytes) -> Iterator[tuple[int, list[str] | str]]:
+    for number, values in enumerate(workbook.rows(body), 1):
+        if any(value.strip() for value in values):
+            yield number, [value.strip() for value in values]
+
+
 def _separator(text: str) -> str:
     header = next((line for line in text.splitlines() if line.strip()), "")
     return max(",;\t", key=header.count)
-
-
-def _bare(value: str) -> str:
-    value = value.strip()
-    return "" if value in _NULLS else value
 
 
 def _columns(header: Sequence[str], fields: Sequence[Field]) -> list[str]:
@@ -146,6 +167,8 @@ def bounded(text: str, name: str, most: int) -> str:
     """A text that must not be empty and has at most `most` characters."""
     if not text:
         raise BadValue(f"the {name} is empty")
+    if cells.is_total(text):
+        raise BadValue(f"the {name} is {text!r}: a spreadsheet's line of sums")
     if len(text) > most:
         raise BadValue(f"the {name} has {len(text)} characters, {most} are the most")
     return text
@@ -164,7 +187,8 @@ def host(text: str) -> str:
 
 def phone(text: str) -> str:
     """A Kenyan mobile number in any spelling, without its spaces, dashes and brackets; may be empty."""
-    number = re.sub(r"[\s()-]", "", text)
+    # A column of numbers has a fraction when one of its values is missing.
+    number = re.sub(r"[\s()-]", "", text.removesuffix(".0"))
     if number and not is_mobile(number):
         raise BadValue(f"the phone {text!r} is no Kenyan mobile number")
     return number
@@ -183,7 +207,7 @@ def day(text: str) -> str:
     if not text:
         return ""
     try:
-        return date.fromisoformat(text).isoformat()
+        return date.fromisoformat(text.removesuffix(" 00:00:00")).isoformat()
     except ValueError as error:
         raise BadValue(f"{text!r} is no day: write 2026-11-30, year first") from error
 
