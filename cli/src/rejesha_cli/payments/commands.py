@@ -1,27 +1,23 @@
 """`rejesha payment …`: what became of the money, and putting it where it belongs."""
 
 import click
-from rejesha.billing.v1.payment_service_pb2 import ListPaymentsRequest, PaymentOutcome
 from rejesha.billing.v1.task_service_pb2 import RetryTasksRequest
 
 from rejesha_cli.context import (
     Connections,
     ReadAs,
     with_connections,
-    with_csv,
     with_json,
-    with_limit,
 )
 from rejesha_cli.errors import GatewayRefused
 from rejesha_cli.money import parse_cents
-from rejesha_cli.payments.advice import advice
 from rejesha_cli.payments.arguments import CODE, with_code
 from rejesha_cli.payments.callback import sample
-from rejesha_cli.payments.held import assign, dismiss
-from rejesha_cli.payments.listing import COLUMNS, find, list_payments
+from rejesha_cli.payments.held import assign, dismiss, unmatched
+from rejesha_cli.payments.listing import list_payments
 from rejesha_cli.payments.rules import Timeline
 from rejesha_cli.payments.views import show_timeline
-from rejesha_cli.tables import print_json, remark, say, show_list
+from rejesha_cli.tables import print_json, remark, say
 
 # Tried where no shortcode is configured: the one of M-Pesa's own test paybill.
 _TEST_SHORTCODE = "600984"
@@ -45,24 +41,8 @@ def show(connected: Connections, code: str, as_json: bool) -> None:
         show_timeline(Timeline.read(document))
 
 
-@payment.command("unmatched")
-@with_limit
-@with_csv
-@with_json
-@with_connections
-def unmatched(connected: Connections, limit: int, *, as_json: bool, as_csv: bool) -> None:
-    """List the payments that are held because nobody knows whose they are."""
-    held = ListPaymentsRequest(outcome=PaymentOutcome.PAYMENT_OUTCOME_UNMATCHED)
-    found = find(connected, held, limit)
-    show_list("payments", COLUMNS, found, as_json=as_json, as_csv=as_csv)
-    if not (as_json or as_csv):
-        for reason, one in {str(one["unmatched_reason"]): one for one in reversed(found[0])}.items():
-            remark(f"{_spaced(reason)}: {advice(one['trans_id'], reason, one['bill_ref_number'])}")
-    if found[0] and not (as_json or as_csv):
-        remark("Sent back to the payer, or no payment to us: `rejesha payment dismiss TRANSID --reason WHY`")
-
-
 payment.add_command(list_payments)
+payment.add_command(unmatched)
 payment.add_command(assign)
 payment.add_command(dismiss)
 

@@ -753,6 +753,126 @@ class AssignPaymentResponse(_message.Message):
 Global___AssignPaymentResponse: _TypeAlias = AssignPaymentResponse  # noqa: Y015
 
 @_typing.final
+class SuggestAccountsRequest(_message.Message):
+    """Which payments it is about."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TRANS_IDS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def trans_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """1 to 100 TransIDs; for one that is not held nothing is suggested."""
+
+    def __init__(
+        self,
+        *,
+        trans_ids: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["trans_ids", b"trans_ids"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SuggestAccountsRequest: _TypeAlias = SuggestAccountsRequest  # noqa: Y015
+
+@_typing.final
+class SuggestAccountsResponse(_message.Message):
+    """Whose they may be."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PAYMENTS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def payments(self) -> _containers.RepeatedCompositeFieldContainer[Global___PaymentSuggestions]:
+        """Of each payment that is on record, in the order of the request."""
+
+    def __init__(
+        self,
+        *,
+        payments: _abc.Iterable[Global___PaymentSuggestions] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["payments", b"payments"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SuggestAccountsResponse: _TypeAlias = SuggestAccountsResponse  # noqa: Y015
+
+@_typing.final
+class PaymentSuggestions(_message.Message):
+    """Whose one payment may be."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TRANS_ID_FIELD_NUMBER: _builtins.int
+    SUGGESTIONS_FIELD_NUMBER: _builtins.int
+    CLEAR_FIELD_NUMBER: _builtins.int
+    trans_id: _builtins.str
+    """The payment."""
+    clear: _builtins.bool
+    """True when the first is likelier than any other."""
+    @_builtins.property
+    def suggestions(self) -> _containers.RepeatedCompositeFieldContainer[Global___SuggestedAccount]:
+        """At most three, the likeliest first."""
+
+    def __init__(
+        self,
+        *,
+        trans_id: _builtins.str = ...,
+        suggestions: _abc.Iterable[Global___SuggestedAccount] | None = ...,
+        clear: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["clear", b"clear", "suggestions", b"suggestions", "trans_id", b"trans_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PaymentSuggestions: _TypeAlias = PaymentSuggestions  # noqa: Y015
+
+@_typing.final
+class SuggestedAccount(_message.Message):
+    """An account that may have been meant."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ACCOUNT_REFERENCE_FIELD_NUMBER: _builtins.int
+    CUSTOMER_ID_FIELD_NUMBER: _builtins.int
+    ISP_ID_FIELD_NUMBER: _builtins.int
+    NAME_FIELD_NUMBER: _builtins.int
+    REASONS_FIELD_NUMBER: _builtins.int
+    account_reference: _builtins.str
+    """The account; a customer on record may have none."""
+    customer_id: _builtins.int
+    """The customer; 0 when it is an ISP's account."""
+    isp_id: _builtins.int
+    """The ISP; 0 when the customer has none."""
+    name: _builtins.str
+    """The customer's name, or the ISP's."""
+    @_builtins.property
+    def reasons(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Why, in sentences' parts for people, the strongest not always first."""
+
+    def __init__(
+        self,
+        *,
+        account_reference: _builtins.str = ...,
+        customer_id: _builtins.int = ...,
+        isp_id: _builtins.int = ...,
+        name: _builtins.str = ...,
+        reasons: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["account_reference", b"account_reference", "customer_id", b"customer_id", "isp_id", b"isp_id", "name", b"name", "reasons", b"reasons"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SuggestedAccount: _TypeAlias = SuggestedAccount  # noqa: Y015
+
+@_typing.final
 class DismissPaymentRequest(_message.Message):
     """Which payment to close, and why."""
 

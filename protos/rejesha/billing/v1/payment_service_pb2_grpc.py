@@ -63,6 +63,11 @@ class PaymentServiceStub:
                 request_serializer=rejesha_dot_billing_dot_v1_dot_payment__service__pb2.AssignPaymentRequest.SerializeToString,
                 response_deserializer=rejesha_dot_billing_dot_v1_dot_payment__service__pb2.AssignPaymentResponse.FromString,
                 _registered_method=True)
+        self.SuggestAccounts = channel.unary_unary(
+                '/rejesha.billing.v1.PaymentService/SuggestAccounts',
+                request_serializer=rejesha_dot_billing_dot_v1_dot_payment__service__pb2.SuggestAccountsRequest.SerializeToString,
+                response_deserializer=rejesha_dot_billing_dot_v1_dot_payment__service__pb2.SuggestAccountsResponse.FromString,
+                _registered_method=True)
         self.DismissPayment = channel.unary_unary(
                 '/rejesha.billing.v1.PaymentService/DismissPayment',
                 request_serializer=rejesha_dot_billing_dot_v1_dot_payment__service__pb2.DismissPaymentRequest.SerializeToString,
@@ -138,6 +143,16 @@ class PaymentServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def SuggestAccounts(self, request, context):
+        """Says whose held payments may be, and why: by spelling, by what the payer paid before, by phone number, by amount.
+        Takes some milliseconds a payment, however many customers there are. Changes nothing.
+
+        INVALID_ARGUMENT `BATCH_TOO_LARGE`.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def DismissPayment(self, request, context):
         """Closes an unmatched payment without crediting anybody: its money went back to the payer, or it was none.
         AssignPayment still places it, should that have been wrong. May be repeated.
@@ -182,6 +197,11 @@ def add_PaymentServiceServicer_to_server(servicer, server):
                     servicer.AssignPayment,
                     request_deserializer=rejesha_dot_billing_dot_v1_dot_payment__service__pb2.AssignPaymentRequest.FromString,
                     response_serializer=rejesha_dot_billing_dot_v1_dot_payment__service__pb2.AssignPaymentResponse.SerializeToString,
+            ),
+            'SuggestAccounts': grpc.unary_unary_rpc_method_handler(
+                    servicer.SuggestAccounts,
+                    request_deserializer=rejesha_dot_billing_dot_v1_dot_payment__service__pb2.SuggestAccountsRequest.FromString,
+                    response_serializer=rejesha_dot_billing_dot_v1_dot_payment__service__pb2.SuggestAccountsResponse.SerializeToString,
             ),
             'DismissPayment': grpc.unary_unary_rpc_method_handler(
                     servicer.DismissPayment,
@@ -333,6 +353,33 @@ class PaymentService:
             '/rejesha.billing.v1.PaymentService/AssignPayment',
             rejesha_dot_billing_dot_v1_dot_payment__service__pb2.AssignPaymentRequest.SerializeToString,
             rejesha_dot_billing_dot_v1_dot_payment__service__pb2.AssignPaymentResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SuggestAccounts(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/rejesha.billing.v1.PaymentService/SuggestAccounts',
+            rejesha_dot_billing_dot_v1_dot_payment__service__pb2.SuggestAccountsRequest.SerializeToString,
+            rejesha_dot_billing_dot_v1_dot_payment__service__pb2.SuggestAccountsResponse.FromString,
             options,
             channel_credentials,
             insecure,

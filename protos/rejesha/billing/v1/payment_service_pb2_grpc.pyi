@@ -73,6 +73,12 @@ class PaymentServiceStub:
     (the message names them), `CUSTOMER_WITHOUT_ISP` when `isp_id` must say who gets the money,
     `PACKAGE_NOT_SET` when the customer's package has no amount.
     """
+    SuggestAccounts: _grpc.UnaryUnaryMultiCallable[_payment_service_pb2.SuggestAccountsRequest, _payment_service_pb2.SuggestAccountsResponse]
+    """Says whose held payments may be, and why: by spelling, by what the payer paid before, by phone number, by amount.
+    Takes some milliseconds a payment, however many customers there are. Changes nothing.
+
+    INVALID_ARGUMENT `BATCH_TOO_LARGE`.
+    """
     DismissPayment: _grpc.UnaryUnaryMultiCallable[_payment_service_pb2.DismissPaymentRequest, _payment_service_pb2.DismissPaymentResponse]
     """Closes an unmatched payment without crediting anybody: its money went back to the payer, or it was none.
     AssignPayment still places it, should that have been wrong. May be repeated.
@@ -126,6 +132,12 @@ class PaymentServiceAsyncStub(PaymentServiceStub):
     stays held: `ACCOUNT_NOT_FOUND` when the account leads nowhere, `ACCOUNT_AMBIGUOUS` when several have it
     (the message names them), `CUSTOMER_WITHOUT_ISP` when `isp_id` must say who gets the money,
     `PACKAGE_NOT_SET` when the customer's package has no amount.
+    """
+    SuggestAccounts: _aio.UnaryUnaryMultiCallable[_payment_service_pb2.SuggestAccountsRequest, _payment_service_pb2.SuggestAccountsResponse]  # type: ignore[assignment]
+    """Says whose held payments may be, and why: by spelling, by what the payer paid before, by phone number, by amount.
+    Takes some milliseconds a payment, however many customers there are. Changes nothing.
+
+    INVALID_ARGUMENT `BATCH_TOO_LARGE`.
     """
     DismissPayment: _aio.UnaryUnaryMultiCallable[_payment_service_pb2.DismissPaymentRequest, _payment_service_pb2.DismissPaymentResponse]  # type: ignore[assignment]
     """Closes an unmatched payment without crediting anybody: its money went back to the payer, or it was none.
@@ -207,6 +219,18 @@ class PaymentServiceServicer(metaclass=_abc_1.ABCMeta):
         stays held: `ACCOUNT_NOT_FOUND` when the account leads nowhere, `ACCOUNT_AMBIGUOUS` when several have it
         (the message names them), `CUSTOMER_WITHOUT_ISP` when `isp_id` must say who gets the money,
         `PACKAGE_NOT_SET` when the customer's package has no amount.
+        """
+
+    @_abc_1.abstractmethod
+    def SuggestAccounts(
+        self,
+        request: _payment_service_pb2.SuggestAccountsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_payment_service_pb2.SuggestAccountsResponse, _abc.Awaitable[_payment_service_pb2.SuggestAccountsResponse]]:
+        """Says whose held payments may be, and why: by spelling, by what the payer paid before, by phone number, by amount.
+        Takes some milliseconds a payment, however many customers there are. Changes nothing.
+
+        INVALID_ARGUMENT `BATCH_TOO_LARGE`.
         """
 
     @_abc_1.abstractmethod

@@ -83,6 +83,7 @@ sa.Table(
     sa.Column("due_day", sa.Integer, **null),
     key("account_key", compared("account_name")),
     sa.Index("ix_pppoe_users_account_key", "account_key"),
+    sa.Index("ix_pppoe_users_phone", "phone"),
     info={"ours": ("account_name",)},
     **_READ_BY_PEOPLE,
 )

@@ -6,7 +6,8 @@ Recording them is in payments.servicer: nothing here is on a payment's way.
 import grpc
 from rejesha.billing.v1 import payment_service_pb2 as pb
 
-from billing.held import service
+from billing.held import service, suggesting
+from billing.held.rules import Candidate, is_clear
 from billing.lookup import servicer as lookup
 from billing.lookup.servicer import OUTCOMES, REASONS
 from billing.payments import assignment, validation
@@ -54,6 +55,20 @@ class PaymentServicer(RecordingServicer):
         receipt = assignment.assign(self._engine, self._policy, trans_id, target, assigned_by)
         return pb.AssignPaymentResponse(receipt=receipt_of(receipt))
 
+    def SuggestAccounts(
+        self, request: pb.SuggestAccountsRequest, context: grpc.ServicerContext
+    ) -> pb.SuggestAccountsResponse:
+        check_batch(len(request.trans_ids), 100)
+        found = suggesting.suggest(self._engine, [trans_id_of(one) for one in request.trans_ids])
+        return pb.SuggestAccountsResponse(
+            payments=[
+                pb.PaymentSuggestions(
+                    trans_id=trans_id, suggestions=[_suggested(one) for one in ranked], clear=is_clear(ranked)
+                )
+                for trans_id, ranked in found.items()
+            ]
+        )
+
     def DismissPayment(
         self, request: pb.DismissPaymentRequest, context: grpc.ServicerContext
     ) -> pb.DismissPaymentResponse:
@@ -70,4 +85,14 @@ def _asked_about(message: pb.Payment) -> Payment:
         amount_cents=message.amount_cents,
         business_short_code=message.business_short_code[:50],
         bill_ref_number=message.bill_ref_number[:100],
+    )
+
+
+def _suggested(one: Candidate) -> pb.SuggestedAccount:
+    return pb.SuggestedAccount(
+        account_reference=one.account,
+        customer_id=one.customer.customer_id if one.customer else 0,
+        isp_id=one.isp_id or 0,
+        name=one.name,
+        reasons=one.reasons,
     )

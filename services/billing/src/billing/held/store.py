@@ -1,12 +1,18 @@
-"""Queries on payments that are held."""
+"""Queries on payments that are held, and on whose they may be."""
+
+from collections import Counter
+from collections.abc import Collection
 
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
 from billing.payments.rules import Outcome, UnmatchedReason
-from billing.schema import paybill_payments
+from billing.schema import isps, paybill_payments, pppoe_users
 
 _p = paybill_payments.c
+_c = pppoe_users.c
+# However many there are of whatever is looked for: more than a person could choose from.
+_MOST = 100
 
 
 def dismiss(connection: Connection, trans_id: str) -> None:
@@ -22,3 +28,38 @@ def find_wanting(connection: Connection) -> list[tuple[str, str]]:
         _p.unmatched_reason.in_((UnmatchedReason.PACKAGE_NOT_SET, UnmatchedReason.ISP_NOT_FOUND)),
     )
     return [(row.trans_key, row.BillRefNumber or "") for row in connection.execute(query.order_by(_p.id))]
+
+
+def find_near(connection: Connection, accounts: Collection[str], prefix: str) -> set[int]:
+    """The ids of customers who have one of these normalised accounts, or one that begins so; a hundred of each."""
+    named = sa.select(_c.id).where(_c.account_key.in_(sorted(accounts))).limit(_MOST)
+    found = set(connection.execute(named).scalars())
+    if prefix:
+        begun = sa.select(_c.id).where(_c.account_key.startswith(prefix, autoescape=True)).order_by(_c.account_key)
+        found.update(connection.execute(begun.limit(_MOST)).scalars())
+    return found
+
+
+def find_isps_near(connection: Connection, accounts: Collection[str]) -> set[int]:
+    """The ids of ISPs who have one of these normalised accounts."""
+    keys = (isps.c.sms_key, isps.c.wa_key, isps.c.pay_key)
+    query = sa.select(isps.c.id).where(sa.or_(*(key.in_(sorted(accounts)) for key in keys))).limit(_MOST)
+    return set(connection.execute(query).scalars())
+
+
+def find_by_phone(connection: Connection, spellings: Collection[str]) -> set[int]:
+    """The ids of customers whose number is on record in one of these spellings."""
+    query = sa.select(_c.id).where(_c.phone.in_(spellings)).limit(_MOST)
+    return set(connection.execute(query).scalars()) if spellings else set()
+
+
+def count_paid_before(connection: Connection, msisdn: str, first_name: str) -> dict[int, int]:
+    """How often the payer with a number as M-Pesa sent it, and where a name is given with that name, paid for each
+    customer, by id: of the last hundred payments.
+    """
+    paid = (Outcome.CUSTOMER_PAID, Outcome.CUSTOMER_PARTIAL)
+    query = sa.select(_p.customer_id).where(_p.MSISDN.in_([msisdn]), _p.outcome.in_(paid), _p.customer_id.is_not(None))
+    if first_name:
+        query = query.where(sa.func.upper(_p.FirstName) == first_name.upper())
+    # The index on the number finds them; MySQL may prefer to read all payments in their order.
+    return dict(Counter(connection.execute(query.order_by((_p.id + 0).desc()).limit(_MOST)).scalars()))

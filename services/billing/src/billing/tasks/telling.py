@@ -8,6 +8,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection
 
+from billing.held import suggesting
 from billing.notices import service as digests
 from billing.notices.rules import Notice, Variant
 from billing.policy import Policy
@@ -20,7 +21,9 @@ def sendable(connection: Connection, policy: Policy, due: Sequence[Task], now: d
     timely = _without_early(connection, due, now)
     waiting = digests.hold_back(connection, policy, [task for task in timely if task.fencing_token == 0], now)
     live = [task for task in timely if task.task_id not in waiting]
-    return [task for task in live if isinstance(task.work, Notice) and task.work.has_recipients]
+    told = [task for task in live if isinstance(task.work, Notice) and task.work.has_recipients]
+    suggesting.complete(connection, told)
+    return told
 
 
 def _without_early(connection: Connection, due: Sequence[Task], now: datetime) -> list[Task]:
