@@ -117,6 +117,7 @@ def test_every_command_works_beside_services_with_the_least_rights(running, reje
     moved_while_the_reconnection_waits(running, rejesha)
     rejesha("status")
     rejesha("spool")
+    assert "callbacks" in rejesha("purge")
     rejesha("customer list --paid-but-not-on")
     assert KNOWN - rejesha.ran - OF_FILES - OF_TLS == {"doctor"}
 

@@ -30,6 +30,10 @@ COMMANDS = {
     "message": ("messages.commands:message", "Messages to customers, ISPs and admins."),
     "quarantine": ("quarantine.commands:quarantine", "Callbacks that could not become payments."),
     "spool": ("spool.commands:spool", "Show what waits on the gateway's disk for billing, and why."),
+    "purge": (
+        "retention.commands:purge",
+        "Delete messages, logs, ended tasks and raw callbacks that are old; money never.",
+    ),
     "init": ("installation.init:init", "Make what an installation in containers needs of its own."),
     "certificate": (
         "certificates.commands:certificate",

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from rejesha.billing.v1.ledger_service_pb2_grpc import LedgerServiceStub
     from rejesha.billing.v1.payment_service_pb2_grpc import PaymentServiceStub
     from rejesha.billing.v1.quarantine_service_pb2_grpc import QuarantineServiceStub
+    from rejesha.billing.v1.retention_service_pb2_grpc import RetentionServiceStub
     from rejesha.billing.v1.task_service_pb2_grpc import TaskServiceStub
     from rejesha.notify.v1.notify_service_pb2_grpc import NotifyServiceStub
     from rejesha.router_control.v1.router_control_service_pb2_grpc import RouterControlServiceStub
@@ -108,6 +109,12 @@ class Channels:
         from rejesha.billing.v1.account_service_pb2_grpc import AccountServiceStub
 
         return AccountServiceStub(self._channel(self.billing))
+
+    @cached_property
+    def retention(self) -> "RetentionServiceStub":
+        from rejesha.billing.v1.retention_service_pb2_grpc import RetentionServiceStub
+
+        return RetentionServiceStub(self._channel(self.billing))
 
     @cached_property
     def ledger(self) -> "LedgerServiceStub":

@@ -10,6 +10,7 @@ from notify.messages.errors import InvalidMessage, InvalidMessageId, MessageNotF
 from notify.messages.rules import Draft, MessageState
 from notify.schema import messages as table
 from servicekit.database import transact
+from servicekit.retention import InvalidRetention
 from servicekit.rpc.errors import BatchTooLarge, DatabaseUnavailable, InvalidPageToken
 
 from tests.notify.rounds import no_wake
@@ -203,3 +204,19 @@ def test_messages_to_a_number_are_listed_however_it_is_spelled(engine):
     for written in ("+254 712 345 678", "0712345678"):
         page = lookup.list_page(engine, subject="", phone=written, state="", size=10, token="")
         assert [one.message_id for one in page.messages] == ["m3", "m1"]
+
+
+def test_old_messages_that_ended_are_deleted_in_bites(engine):
+    service.accept(engine, no_wake, [draft(f"m{number}") for number in range(5)])
+    (now,) = {one.create_time for one in lookup.list_page(engine, subject="", state="", size=9, token="").messages}
+    with engine.begin() as connection:
+        old = {"create_time": now - timedelta(days=90), "state": MessageState.SENT}
+        connection.execute(sa.update(table).where(table.c.message_id != "m4").values(old))
+        connection.execute(sa.update(table).where(table.c.message_id == "m1").values(state=MessageState.QUEUED))
+    first = lookup.purge(engine, now - timedelta(days=30), "", 2)
+    assert (first.deleted, first.last_id > 0) == (1, True)
+    assert lookup.purge(engine, now - timedelta(days=30), str(first.last_id), 2).deleted == 2
+    left = lookup.list_page(engine, subject="", state="", size=9, token="").messages
+    assert [one.message_id for one in left] == ["m4", "m1"]
+    with pytest.raises(InvalidRetention):
+        lookup.purge(engine, now, "", 0)

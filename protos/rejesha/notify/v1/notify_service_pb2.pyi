@@ -514,6 +514,64 @@ class MessageCount(_message.Message):
 Global___MessageCount: _TypeAlias = MessageCount  # noqa: Y015
 
 @_typing.final
+class PurgeMessagesRequest(_message.Message):
+    """Which messages to look at."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    BEFORE_FIELD_NUMBER: _builtins.int
+    MAX_ROWS_FIELD_NUMBER: _builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    max_rows: _builtins.int
+    """How many to look at, 1 to 1000; 0 means 200."""
+    page_token: _builtins.str
+    """From an earlier answer; empty to begin."""
+    @_builtins.property
+    def before(self) -> _timestamp_pb2.Timestamp:
+        """Only what was accepted before then, seven days ago at least."""
+
+    def __init__(
+        self,
+        *,
+        before: _datetime.datetime | _timestamp_pb2.Timestamp | None = ...,
+        max_rows: _builtins.int = ...,
+        page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["before", b"before"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["before", b"before", "max_rows", b"max_rows", "page_token", b"page_token"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PurgeMessagesRequest: _TypeAlias = PurgeMessagesRequest  # noqa: Y015
+
+@_typing.final
+class PurgeMessagesResponse(_message.Message):
+    """What was done."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DELETED_FIELD_NUMBER: _builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    deleted: _builtins.int
+    """How many messages were deleted."""
+    next_page_token: _builtins.str
+    """Ask again with it; empty when nothing older is left."""
+    def __init__(
+        self,
+        *,
+        deleted: _builtins.int = ...,
+        next_page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["deleted", b"deleted", "next_page_token", b"next_page_token"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PurgeMessagesResponse: _TypeAlias = PurgeMessagesResponse  # noqa: Y015
+
+@_typing.final
 class ListTemplatesRequest(_message.Message):
     """All templates."""
 

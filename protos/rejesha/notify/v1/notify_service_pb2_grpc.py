@@ -55,6 +55,11 @@ class NotifyServiceStub:
                 request_serializer=rejesha_dot_notify_dot_v1_dot_notify__service__pb2.CountMessagesRequest.SerializeToString,
                 response_deserializer=rejesha_dot_notify_dot_v1_dot_notify__service__pb2.CountMessagesResponse.FromString,
                 _registered_method=True)
+        self.PurgeMessages = channel.unary_unary(
+                '/rejesha.notify.v1.NotifyService/PurgeMessages',
+                request_serializer=rejesha_dot_notify_dot_v1_dot_notify__service__pb2.PurgeMessagesRequest.SerializeToString,
+                response_deserializer=rejesha_dot_notify_dot_v1_dot_notify__service__pb2.PurgeMessagesResponse.FromString,
+                _registered_method=True)
         self.ListTemplates = channel.unary_unary(
                 '/rejesha.notify.v1.NotifyService/ListTemplates',
                 request_serializer=rejesha_dot_notify_dot_v1_dot_notify__service__pb2.ListTemplatesRequest.SerializeToString,
@@ -107,6 +112,19 @@ class NotifyServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def PurgeMessages(self, request, context):
+        """Looks at the next messages, oldest first, and deletes those that were accepted before then and that ended, in one
+        short transaction. Ask again with the token until there is none. A message_id that was deleted may be used again.
+
+        May be repeated: what is deleted is gone.
+
+        INVALID_ARGUMENT `INVALID_PAGE_TOKEN`, or `INVALID_RETENTION` when `before` is less than seven days ago: so long its
+        caller may repeat a message.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ListTemplates(self, request, context):
         """Lists the templates by name, with the facts that each needs.
         """
@@ -136,6 +154,11 @@ def add_NotifyServiceServicer_to_server(servicer, server):
                     servicer.CountMessages,
                     request_deserializer=rejesha_dot_notify_dot_v1_dot_notify__service__pb2.CountMessagesRequest.FromString,
                     response_serializer=rejesha_dot_notify_dot_v1_dot_notify__service__pb2.CountMessagesResponse.SerializeToString,
+            ),
+            'PurgeMessages': grpc.unary_unary_rpc_method_handler(
+                    servicer.PurgeMessages,
+                    request_deserializer=rejesha_dot_notify_dot_v1_dot_notify__service__pb2.PurgeMessagesRequest.FromString,
+                    response_serializer=rejesha_dot_notify_dot_v1_dot_notify__service__pb2.PurgeMessagesResponse.SerializeToString,
             ),
             'ListTemplates': grpc.unary_unary_rpc_method_handler(
                     servicer.ListTemplates,
@@ -252,6 +275,33 @@ class NotifyService:
             '/rejesha.notify.v1.NotifyService/CountMessages',
             rejesha_dot_notify_dot_v1_dot_notify__service__pb2.CountMessagesRequest.SerializeToString,
             rejesha_dot_notify_dot_v1_dot_notify__service__pb2.CountMessagesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def PurgeMessages(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/rejesha.notify.v1.NotifyService/PurgeMessages',
+            rejesha_dot_notify_dot_v1_dot_notify__service__pb2.PurgeMessagesRequest.SerializeToString,
+            rejesha_dot_notify_dot_v1_dot_notify__service__pb2.PurgeMessagesResponse.FromString,
             options,
             channel_credentials,
             insecure,

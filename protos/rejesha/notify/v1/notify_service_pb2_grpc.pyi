@@ -57,6 +57,15 @@ class NotifyServiceStub:
     """
     CountMessages: _grpc.UnaryUnaryMultiCallable[_notify_service_pb2.CountMessagesRequest, _notify_service_pb2.CountMessagesResponse]
     """Counts what waits and what did not arrive, by state."""
+    PurgeMessages: _grpc.UnaryUnaryMultiCallable[_notify_service_pb2.PurgeMessagesRequest, _notify_service_pb2.PurgeMessagesResponse]
+    """Looks at the next messages, oldest first, and deletes those that were accepted before then and that ended, in one
+    short transaction. Ask again with the token until there is none. A message_id that was deleted may be used again.
+
+    May be repeated: what is deleted is gone.
+
+    INVALID_ARGUMENT `INVALID_PAGE_TOKEN`, or `INVALID_RETENTION` when `before` is less than seven days ago: so long its
+    caller may repeat a message.
+    """
     ListTemplates: _grpc.UnaryUnaryMultiCallable[_notify_service_pb2.ListTemplatesRequest, _notify_service_pb2.ListTemplatesResponse]
     """Lists the templates by name, with the facts that each needs."""
 
@@ -89,6 +98,15 @@ class NotifyServiceAsyncStub(NotifyServiceStub):
     """
     CountMessages: _aio.UnaryUnaryMultiCallable[_notify_service_pb2.CountMessagesRequest, _notify_service_pb2.CountMessagesResponse]  # type: ignore[assignment]
     """Counts what waits and what did not arrive, by state."""
+    PurgeMessages: _aio.UnaryUnaryMultiCallable[_notify_service_pb2.PurgeMessagesRequest, _notify_service_pb2.PurgeMessagesResponse]  # type: ignore[assignment]
+    """Looks at the next messages, oldest first, and deletes those that were accepted before then and that ended, in one
+    short transaction. Ask again with the token until there is none. A message_id that was deleted may be used again.
+
+    May be repeated: what is deleted is gone.
+
+    INVALID_ARGUMENT `INVALID_PAGE_TOKEN`, or `INVALID_RETENTION` when `before` is less than seven days ago: so long its
+    caller may repeat a message.
+    """
     ListTemplates: _aio.UnaryUnaryMultiCallable[_notify_service_pb2.ListTemplatesRequest, _notify_service_pb2.ListTemplatesResponse]  # type: ignore[assignment]
     """Lists the templates by name, with the facts that each needs."""
 
@@ -142,6 +160,21 @@ class NotifyServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_notify_service_pb2.CountMessagesResponse, _abc.Awaitable[_notify_service_pb2.CountMessagesResponse]]:
         """Counts what waits and what did not arrive, by state."""
+
+    @_abc_1.abstractmethod
+    def PurgeMessages(
+        self,
+        request: _notify_service_pb2.PurgeMessagesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_notify_service_pb2.PurgeMessagesResponse, _abc.Awaitable[_notify_service_pb2.PurgeMessagesResponse]]:
+        """Looks at the next messages, oldest first, and deletes those that were accepted before then and that ended, in one
+        short transaction. Ask again with the token until there is none. A message_id that was deleted may be used again.
+
+        May be repeated: what is deleted is gone.
+
+        INVALID_ARGUMENT `INVALID_PAGE_TOKEN`, or `INVALID_RETENTION` when `before` is less than seven days ago: so long its
+        caller may repeat a message.
+        """
 
     @_abc_1.abstractmethod
     def ListTemplates(

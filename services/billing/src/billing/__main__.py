@@ -12,6 +12,7 @@ from rejesha.billing.v1 import (
     ledger_service_pb2_grpc,
     payment_service_pb2_grpc,
     quarantine_service_pb2_grpc,
+    retention_service_pb2_grpc,
     task_service_pb2_grpc,
 )
 from servicekit.commands import Commands
@@ -28,6 +29,7 @@ from billing.ledger.servicer import LedgerServicer
 from billing.policy import Policy
 from billing.precedence import Precedence
 from billing.quarantine.servicer import QuarantineServicer
+from billing.retention.servicer import RetentionServicer
 from billing.schema import metadata
 from billing.settings import BillingSettings, MigrationSettings
 from billing.tasks.servicer import TaskServicer
@@ -68,6 +70,7 @@ def build(settings: BillingSettings, engine: Engine) -> Server:
     server.add(task_service_pb2_grpc.add_TaskServiceServicer_to_server, TaskServicer(engine, policy, precedence))
     server.add(account_service_pb2_grpc.add_AccountServiceServicer_to_server, AccountServicer(engine, policy))
     server.add(ledger_service_pb2_grpc.add_LedgerServiceServicer_to_server, LedgerServicer(engine))
+    server.add(retention_service_pb2_grpc.add_RetentionServiceServicer_to_server, RetentionServicer(engine))
     return server
 
 

@@ -1,9 +1,10 @@
 """What billing's run-time user may do with which table: what the statements of the stores need, and no more.
 
+Nothing that is money may be deleted.
 SELECT stands everywhere, as the self-test reads each table's definition. A read that locks needs UPDATE.
 """
 
-from servicekit.schema.grants import ADD, CHANGE
+from servicekit.schema.grants import ADD, ALL, CHANGE
 
 WANTED = {
     "isps": CHANGE,
@@ -13,12 +14,12 @@ WANTED = {
     "isp_wallet": CHANGE,
     "isp_credits": CHANGE,
     "credit_transactions": ADD,
-    "payment_debug_log": ADD,
-    "payment_deliveries": ADD,
+    "payment_debug_log": (*ADD, "DELETE"),
+    "payment_deliveries": (*ADD, "DELETE"),
     "ledger_transfers": ADD,
-    "tasks": CHANGE,
+    "tasks": ALL,
     "router_names": CHANGE,
     "notice_tallies": CHANGE,
-    "quarantine": CHANGE,
+    "quarantine": ALL,
     "account_changes": ADD,
 }

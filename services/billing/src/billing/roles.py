@@ -17,6 +17,7 @@ TABLE: Table = {
     "QuarantineService.GetQuarantinedCallback": _INTAKE | _OPERATOR,  # the intake replays them
     "QuarantineService.ListQuarantinedCallbacks": _OPERATOR,
     "QuarantineService.ResolveQuarantinedCallback": _INTAKE | _OPERATOR,
+    "RetentionService.PurgeRecords": _OPERATOR,
     "TaskService.LeaseTasks": _DISPATCHER,
     "TaskService.CompleteTasks": _DISPATCHER,
     "TaskService.RetryTasks": _OPERATOR,

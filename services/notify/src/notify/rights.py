@@ -1,5 +1,5 @@
-"""What notify's run-time user may do with which table. Messages are never deleted."""
+"""What notify's run-time user may do with which table. Messages are deleted when they are old."""
 
-from servicekit.schema.grants import CHANGE
+from servicekit.schema.grants import ALL
 
-WANTED = {"messages": CHANGE}
+WANTED = {"messages": ALL}

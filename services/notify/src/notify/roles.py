@@ -13,5 +13,6 @@ TABLE: Table = {
     "NotifyService.GetMessage": _OPERATOR_OR_SYSTEM,
     "NotifyService.ListMessages": _OPERATOR_OR_SYSTEM | {Role.INTAKE},  # for the payment's timeline
     "NotifyService.CountMessages": _OPERATOR_OR_SYSTEM,
+    "NotifyService.PurgeMessages": frozenset({Role.OPERATOR}),
     "NotifyService.ListTemplates": _OPERATOR_OR_SYSTEM,
 }

@@ -1,4 +1,4 @@
-"""Shows messages and counts them. Changes nothing."""
+"""Shows messages and counts them. Deletes old ones; changes nothing else."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,6 +6,8 @@ from datetime import datetime
 
 import sqlalchemy as sa
 from servicekit.database import transact
+from servicekit.moments import current_time
+from servicekit.retention import Bite, check_age
 from servicekit.rpc.errors import InvalidPageToken
 
 from notify.lookup import store
@@ -33,6 +35,17 @@ def list_page(engine: sa.Engine, *, subject: str, state: str, size: int, token: 
     found = transact(engine, lambda connection: store.page(connection, **asked, before=before, size=wanted + 1))
     more = len(found) > wanted
     return Page(found[:wanted], str(found[wanted - 1].id) if more else "")
+
+
+def purge(engine: sa.Engine, before: datetime, token: str, asked: int) -> Bite:
+    """Delete what is old of the next messages. Raises InvalidRetention, InvalidPageToken."""
+    after_id = _read_token(token) or 0
+
+    def work(connection: sa.Connection) -> Bite:
+        check_age(before, current_time(connection))
+        return store.purge(connection, before, after_id, asked)
+
+    return transact(engine, work)
 
 
 def count(engine: sa.Engine, ended_since: datetime | None) -> Sequence[StateCount]:

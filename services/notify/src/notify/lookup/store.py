@@ -7,6 +7,7 @@ from datetime import datetime
 import sqlalchemy as sa
 from servicekit.database import rows_within
 from servicekit.moments import clock
+from servicekit.retention import Ageing, Bite, bite
 
 from notify.messages.rules import MessageState
 from notify.messages.store import MESSAGES, Message, read
@@ -70,3 +71,12 @@ def count(connection: sa.Connection, ended_since: datetime | None) -> Sequence[S
     query = sa.select(_columns.state, sa.func.count(), sa.func.min(_columns.due_time)).where(sa.or_(due, ended))
     rows = rows_within(connection, query.group_by(_columns.state), {}, seconds=_WAITING_SECONDS)
     return [StateCount(MessageState(state), number, first) for state, number, first in rows]
+
+
+# A message that is queued is sent or expires by itself.
+_AGEING = Ageing(messages, _columns.create_time, _columns.state.not_in((MessageState.QUEUED, MessageState.SENDING)))
+
+
+def purge(connection: sa.Connection, before: datetime, after_id: int, asked: int) -> Bite:
+    """Delete what is old of the next messages after an id."""
+    return bite(connection, _AGEING, before, after_id, asked)

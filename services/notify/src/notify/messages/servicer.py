@@ -8,6 +8,7 @@ import grpc
 import sqlalchemy as sa
 from rejesha.notify.v1 import notify_service_pb2 as pb
 from rejesha.notify.v1 import notify_service_pb2_grpc as pb_grpc
+from servicekit.retention import InvalidRetention
 
 from notify.lookup import service as lookup
 from notify.messages import segments, service
@@ -52,6 +53,15 @@ class NotifyServicer(pb_grpc.NotifyServiceServicer):
         return pb.CountMessagesResponse(
             counts=[pb.MessageCount(state=_STATES[one.state], count=one.count, oldest_time=one.since) for one in counts]
         )
+
+    def PurgeMessages(
+        self, request: pb.PurgeMessagesRequest, context: grpc.ServicerContext
+    ) -> pb.PurgeMessagesResponse:
+        if not request.HasField("before"):
+            raise InvalidRetention("before: must be named")
+        before = request.before.ToDatetime(tzinfo=UTC)
+        bite = lookup.purge(self._engine, before, request.page_token, request.max_rows)
+        return pb.PurgeMessagesResponse(deleted=bite.deleted, next_page_token=str(bite.last_id or ""))
 
     def ListTemplates(
         self, request: pb.ListTemplatesRequest, context: grpc.ServicerContext
