@@ -96,4 +96,8 @@ with_limit = click.option(
 with_author = click.option("--by", default=operator_name, metavar="NAME", help="Who says so, for the log; you.")
 with_dry_run = click.option("--dry-run", is_flag=True, help="Only say what would happen.")
 with_yes = click.option("--yes", is_flag=True, help="Do not ask.")
+with_update = click.option("--update", is_flag=True, help="Change who is there already to what the file says.")
+with_export = click.option(
+    "--export", is_flag=True, help="Write FILE from what is on record, to be edited and imported."
+)
 with_file = click.argument("file", type=click.Path(path_type=Path))

@@ -29,3 +29,22 @@ def test_isps_are_imported_once(installation, billing, tmp_path):
 def test_an_isp_that_is_there_with_other_accounts_is_a_bad_line(installation, tmp_path):
     (tmp_path / "isps.csv").write_text("name,sms_account\nDemo Networks,SMS009\n")
     assert "with other accounts" in installation("isp", "import", "isps.csv", "--json").document["lines"][0]["error"]
+
+
+def test_isps_are_changed_on_request_and_exported_as_what_can_be_imported_again(installation, billing, tmp_path):
+    (tmp_path / "isps.csv").write_text(
+        "id,name,sms_account,contact_phone\n1,Demo Net,SMS009,\n,Nyota,SMS001,0711000001\n,Thief,SMS009,\n"
+    )
+    dry = installation("isp", "import", "isps.csv", "--update", "--dry-run", "--json").document
+    changes = {line["line"]: line["changes"] for line in dry["lines"]}
+    assert [(one["field"], one["before"], one["after"]) for one in changes[2]] == [
+        ("name", "Demo Networks", "Demo Net"),
+        ("sms_account", "SMS001", "SMS009"),
+    ]
+    (tmp_path / "isps.csv").write_text("id,name,sms_account\n1,Demo Net,SMS009\n")
+    assert "1 changed" in installation("isp", "import", "isps.csv", "--update").out
+    assert (billing.isps()[1].name, billing.isps()[1].sms_account) == ("Demo Net", "SMS009")
+    assert installation("isp", "import", "out.csv", "--export").out == "out.csv: 1 line written.\n"
+    for option in ((), ("--update",)):
+        again = installation("isp", "import", "out.csv", "--json", *option).document
+        assert (again["unchanged"], again["changed"], again["bad"]) == (1, 0, 0)

@@ -11,22 +11,27 @@ from rejesha.billing.v1.account_service_pb2 import (
     ListCustomersRequest,
 )
 
+from rejesha_cli.changes import with_reason
 from rejesha_cli.context import (
     PHONE,
     Connections,
     ReadAs,
+    with_author,
     with_connections,
     with_csv,
     with_dry_run,
+    with_export,
     with_file,
     with_json,
     with_limit,
+    with_update,
 )
-from rejesha_cli.customers import changes, imports
+from rejesha_cli.customers import changes, imports, updates
 from rejesha_cli.customers.overview import show
 from rejesha_cli.customers.views import COLUMNS, labelled
 from rejesha_cli.errors import CommandFailed
-from rejesha_cli.imports.service import run_import
+from rejesha_cli.imports.exporting import export as write_file
+from rejesha_cli.imports.service import Author, run_import
 from rejesha_cli.money import parse_cents
 from rejesha_cli.names import Names
 from rejesha_cli.records import read_pages, record
@@ -123,14 +128,33 @@ customer.add_command(show)
 
 @customer.command("import")
 @with_file
+@with_export
+@with_update
+@with_reason
+@with_author
 @with_dry_run
 @with_json
 @with_connections
-def import_customers(connected: Connections, file: Path, dry_run: bool, as_json: bool) -> None:
-    """Add the customers of a CSV file; those that are there already stay as they are.
+def import_customers(  # noqa: PLR0913
+    connected: Connections,
+    *,
+    file: Path,
+    export: bool,
+    update: bool,
+    reason: str,
+    by: str,
+    dry_run: bool,
+    as_json: bool,
+) -> None:
+    """Add the customers of a file; those that are there already stay as they are, unless --update says otherwise.
 
-    FILE has a header row; columns: account_name, full_name, package, …
+    FILE is CSV or XLSX and has a header row; columns: account_name, full_name, package, … With --update a due date is
+    changed only with --reason, and what a line leaves empty stays.
     """
-    read = partial(imports.read, Names(connected.channels))
-    create = partial(imports.create, connected.channels)
+    channels = connected.channels
+    if export:
+        write_file(file, updates.COLUMNS, updates.rows(channels), as_json=as_json)
+        return
+    read = partial(imports.read, Names(channels))
+    create = partial(updates.update, channels, Author(by, reason)) if update else partial(imports.create, channels)
     run_import(file, imports.FIELDS, read, create, dry_run=dry_run, as_json=as_json)

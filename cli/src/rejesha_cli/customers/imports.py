@@ -35,7 +35,7 @@ FIELDS = (
 )
 STATUSES = value_numbers(CustomerStatus.DESCRIPTOR)
 # Under the contract's limit of 1000, so that a stop loses sight of few lines.
-_BATCH = 500
+BATCH = 500
 
 
 def read(names: Names, line: Line) -> Parsed[Customer]:
@@ -64,8 +64,8 @@ def _status(text: str) -> CustomerStatus.ValueType:
 
 def create(channels: Channels, items: Sequence[Parsed[Customer]], *, dry_run: bool) -> Iterator[LineResult]:
     """Add what is not there yet, or say what adding it would come to; batch after batch."""
-    for start in range(0, len(items), _BATCH):
-        batch = items[start : start + _BATCH]
+    for start in range(0, len(items), BATCH):
+        batch = items[start : start + BATCH]
         request = CreateCustomersRequest(customers=[item.item for item in batch], validate_only=dry_run)
         results = channels.accounts.CreateCustomers(request).results
         for item, result in zip(batch, results, strict=True):

@@ -15,9 +15,15 @@ import click
 
 from rejesha_cli.errors import AmbiguousName, CommandFailed, NoSuchName, UnreadableSheet
 from rejesha_cli.imports.rules import BadValue, Field, Line, Sheet, read_sheet, wanted_id
+from rejesha_cli.records import Record
 from rejesha_cli.tables import Column, print_json, remark, say, show_table
 
 T = TypeVar("T")
+
+CHANGES = (
+    Column("Line", "line"), Column("Name", "name"), Column("Field", "field"), Column("Was", "before"),
+    Column("Is", "after"),
+)  # fmt: skip
 
 # A bad line may be the one that an id is meant for.
 _WAITS = "has no id, and waits until no line of the file is bad: it could get an id that another line means"
@@ -29,9 +35,18 @@ class LineResult:
 
     line: int
     name: str
-    result: Literal["created", "unchanged", "bad"]
+    result: Literal["created", "unchanged", "changed", "bad"]
     error: str = ""
     id: int = 0
+    changes: tuple[Record, ...] = ()
+
+
+@dataclass(frozen=True)
+class Author:
+    """Who changes what is there already to what a file says, and why."""
+
+    by: str
+    reason: str = ""
 
 
 @dataclass(frozen=True)
@@ -151,6 +166,7 @@ def _report_json(file: Path, sheet: Sheet, results: Sequence[LineResult], *, dry
             "dry_run": dry_run,
             "created": counts["created"],
             "unchanged": counts["unchanged"],
+            "changed": counts["changed"],
             "bad": counts["bad"],
             "ignored_columns": sheet.ignored_columns,
             "lines": [asdict(result) for result in results],
@@ -163,8 +179,14 @@ def _report(file: Path, sheet: Sheet, results: Sequence[LineResult], *, dry_run:
     columns = (Column("Line", "line"), Column("Name", "name"), Column("What is wrong", "error"))
     if counts["bad"]:
         show_table("Bad lines", columns, [asdict(result) for result in results if result.result == "bad"])
+    if counts["changed"]:
+        title = "Changes that would be made" if dry_run else "Changes"
+        told = [{"line": one.line, "name": one.name, **change} for one in results for change in one.changes]
+        show_table(title, CHANGES, told)
     if sheet.ignored_columns:
         remark(f"Columns that are not used: {', '.join(sheet.ignored_columns)}.")
     added = "would be added" if dry_run else "added"
     end = " Dry run: nothing was changed." if dry_run else ""
-    say(f"{file}: {counts['created']} {added}, {counts['unchanged']} there already, {counts['bad']} bad.{end}")
+    changed = f"{counts['changed']} {'would be changed' if dry_run else 'changed'}, " if counts["changed"] else ""
+    there = f"{counts['unchanged']} there already"
+    say(f"{file}: {counts['created']} {added}, {changed}{there}, {counts['bad']} bad.{end}")

@@ -6,9 +6,22 @@ from pathlib import Path
 import click
 from rejesha.billing.v1.account_service_pb2 import CreateIspRequest, Isp, ListIspsRequest
 
-from rejesha_cli.context import PHONE, Connections, with_connections, with_csv, with_dry_run, with_file, with_json
-from rejesha_cli.imports.service import run_import
-from rejesha_cli.isps import changes, imports
+from rejesha_cli.changes import with_reason
+from rejesha_cli.context import (
+    PHONE,
+    Connections,
+    with_author,
+    with_connections,
+    with_csv,
+    with_dry_run,
+    with_export,
+    with_file,
+    with_json,
+    with_update,
+)
+from rejesha_cli.imports.exporting import export as write_file
+from rejesha_cli.imports.service import Author, run_import
+from rejesha_cli.isps import changes, imports, updates
 from rejesha_cli.records import record
 from rejesha_cli.tables import Column, moment, money, print_json, say, show_list
 
@@ -80,14 +93,32 @@ def list_isps(connected: Connections, *, as_json: bool, as_csv: bool) -> None:
 
 @isp.command("import")
 @with_file
+@with_export
+@with_update
+@with_reason
+@with_author
 @with_dry_run
 @with_json
 @with_connections
-def import_isps(connected: Connections, file: Path, dry_run: bool, as_json: bool) -> None:
-    """Add the ISPs of a CSV file, with its ids; those that are there already stay as they are.
+def import_isps(  # noqa: PLR0913
+    connected: Connections,
+    *,
+    file: Path,
+    export: bool,
+    update: bool,
+    reason: str,
+    by: str,
+    dry_run: bool,
+    as_json: bool,
+) -> None:
+    """Add the ISPs of a file, with its ids; those that are there already stay, unless --update says otherwise.
 
-    FILE has a header row; columns: id, name, sms_account, …
+    FILE is CSV or XLSX and has a header row; columns: id, name, sms_account, … What a line leaves empty stays.
     """
-    create = partial(imports.create, connected.channels)
+    channels = connected.channels
+    if export:
+        write_file(file, updates.COLUMNS, updates.rows(channels), as_json=as_json)
+        return
+    create = partial(updates.update, channels, Author(by, reason)) if update else partial(imports.create, channels)
     about_ids = "ISPs that have no id in the file get a new one: let a customers' file name them, not their ids."
     run_import(file, imports.FIELDS, imports.read, create, dry_run=dry_run, as_json=as_json, about_new_ids=about_ids)
