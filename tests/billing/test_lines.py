@@ -122,6 +122,20 @@ def test_results_that_take_turns_are_each_written_down_once(desk, dispatcher):
     assert dispatcher.told()["admins"].count("system_error") == 1
 
 
+@pytest.mark.parametrize("on_record", ["N/A", "0712345678/07223456", "-", "12345"])
+@pytest.mark.parametrize(("payer", "heard"), [("254722000123", {"254722000123"}), ("2547***123", set())])
+def test_who_has_no_number_on_record_hears_at_the_one_that_paid_if_it_is_whole(
+    desk, dispatcher, on_record, payer, heard
+):
+    desk.set_customer("0949AQ", phone=on_record)
+    dispatcher.script[1] = [AccessOutcome.UNREACHABLE] * 8
+    desk.pay("A1", "0949AQ", msisdn=payer)
+    dispatcher.run()
+    told = dispatcher.told()
+    assert set(told) - {ISP_1, "admins"} == heard
+    assert all(told[one] == ["customer_waiting", "customer_reconnected"] for one in heard)
+
+
 def test_whom_a_masked_number_paid_for_hears_nothing_but_a_whole_number_hears_all(desk, dispatcher):
     dispatcher.script[2] = [AccessOutcome.UNREACHABLE] * 8
     desk.pay("A1", "77XY", "500", msisdn="254722***123")

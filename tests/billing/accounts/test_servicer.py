@@ -149,6 +149,18 @@ def test_customers_are_got_and_listed(client, desk):
     assert [one.account_name for one in client.accounts.ListCustomers(of_isp).customers] == ["77XY"]
 
 
+def test_who_has_no_mobile_number_on_record_is_listed_page_by_page(client, desk):
+    for account, phone in [("9A", "N/A"), ("9B", "0712345678/07223456"), ("9C", "+254 712 000 009"), ("9D", "")]:
+        desk.insert_customer(account, phone=phone, router_id=None)
+    desk.insert_customer("9E", phone="-", closed_at=datetime.now(UTC))
+    request = account_pb.ListCustomersRequest(without_number=True, page_size=2)
+    listed, sizes = pages(client.accounts.ListCustomers, request, "customers")
+    assert [one.account_name for one in listed] == ["77XY", "9A", "9B", "9D"]
+    assert sizes == [2, 2, 0]
+    of_isp = account_pb.ListCustomersRequest(without_number=True, isp_id=2)
+    assert [one.account_name for one in client.accounts.ListCustomers(of_isp).customers] == ["77XY"]
+
+
 def test_who_paid_and_is_not_on_is_found_also_without_a_status(client, desk, dispatcher):
     client.record(payment("A1"), payment("A2", "12BC", 150_050), payment("A3", "77XY", 1), payment("A4", "WAIRIMU1"))
     desk.set_customer("12BC", status=None)

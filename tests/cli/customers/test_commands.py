@@ -81,3 +81,10 @@ def test_those_who_paid_and_are_not_on_are_listed(installation, billing):
     billing.add_customers("0003AA", **facts | {"next_payment_date": "2020-01-01"})
     waiting = installation("customer", "list", "--paid-but-not-on", "--json").document["customers"]
     assert [one["account_name"] for one in waiting] == ["0002AA"]
+
+
+def test_those_without_a_number_are_listed(installation, billing):
+    billing.add_customers("0001AA", phone="0712345678")
+    billing.add_customers("0002AA", "0003AA")
+    listed = installation("customer", "list", "--without-number", "--json").document["customers"]
+    assert [one["account_name"] for one in listed] == ["0002AA", "0003AA"]

@@ -101,12 +101,20 @@ def add(  # noqa: PLR0913
 @customer.command("list")
 @click.option("--isp", default="", help="Only this ISP's, by id or name.")
 @click.option("--paid-but-not-on", is_flag=True, help="Only those who have paid and whose line is not confirmed on.")
+@click.option("--without-number", is_flag=True, help="Only those who have no mobile number on record: no SMS goes out.")
 @with_limit
 @with_csv
 @with_json
 @with_connections
 def list_customers(
-    connected: Connections, *, isp: str, paid_but_not_on: bool, limit: int, as_json: bool, as_csv: bool
+    connected: Connections,
+    *,
+    isp: str,
+    paid_but_not_on: bool,
+    without_number: bool,
+    limit: int,
+    as_json: bool,
+    as_csv: bool,
 ) -> None:
     """List customers."""
     channels = connected.channels
@@ -114,9 +122,14 @@ def list_customers(
     isp_id = names.isp_id(isp)
 
     def fetch(size: int, token: str) -> object:
-        return channels.accounts.ListCustomers(
-            ListCustomersRequest(isp_id=isp_id, paid_but_not_on=paid_but_not_on, page_size=size, page_token=token)
+        request = ListCustomersRequest(
+            isp_id=isp_id,
+            paid_but_not_on=paid_but_not_on,
+            without_number=without_number,
+            page_size=size,
+            page_token=token,
         )
+        return channels.accounts.ListCustomers(request)
 
     records, more = read_pages(fetch, "customers", limit)
     shown = records if as_json or as_csv else [labelled(one, names) for one in records]

@@ -61,7 +61,7 @@ COUNT_COLUMNS = (
     Column("  the oldest since", "oldest_unknown_time", _since),
     Column("SMS whose time ran out, in a day (--state expired)", "expired_messages"),
     Column("  the oldest since", "oldest_expired_time", _since),
-    Column("Customers without a number for SMS", "untellable_customers"),
+    Column("Customers without a number (rejesha customer list --without-number)", "untellable_customers"),
 )
 ROUTER_COLUMNS = (
     Column("Id", "router_id"),

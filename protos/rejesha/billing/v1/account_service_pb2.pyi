@@ -765,6 +765,7 @@ class ListCustomersRequest(_message.Message):
     PAGE_TOKEN_FIELD_NUMBER: _builtins.int
     ACCOUNT_NAME_FIELD_NUMBER: _builtins.int
     MATCHING_FIELD_NUMBER: _builtins.int
+    WITHOUT_NUMBER_FIELD_NUMBER: _builtins.int
     isp_id: _builtins.int
     """Only this ISP's; 0 lists all."""
     paid_but_not_on: _builtins.bool
@@ -779,6 +780,8 @@ class ListCustomersRequest(_message.Message):
     """Only those of whom something is like this: the account or the username, whole, in any case; the phone in any
     spelling; a part of the name.
     """
+    without_number: _builtins.bool
+    """Only those, not closed, who have no mobile number on record: none at all, or one that cannot be read, such as N/A."""
     def __init__(
         self,
         *,
@@ -788,10 +791,11 @@ class ListCustomersRequest(_message.Message):
         page_token: _builtins.str = ...,
         account_name: _builtins.str = ...,
         matching: _builtins.str = ...,
+        without_number: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["account_name", b"account_name", "isp_id", b"isp_id", "matching", b"matching", "page_size", b"page_size", "page_token", b"page_token", "paid_but_not_on", b"paid_but_not_on"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["account_name", b"account_name", "isp_id", b"isp_id", "matching", b"matching", "page_size", b"page_size", "page_token", b"page_token", "paid_but_not_on", b"paid_but_not_on", "without_number", b"without_number"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -34,13 +34,15 @@ class StoredIsp:
 class CustomerFilter:
     """Which customers are looked for: all that is given must hold.
 
-    `paid_beyond`: who has paid beyond this day and is not confirmed on. `account`: normalised.
+    `paid_beyond`: who has paid beyond this day and is not confirmed on. `account`: normalised. `without_number`: who is
+    not closed and has no mobile number on record.
     """
 
     isp_id: int = 0
     paid_beyond: date | None = None
     account: str = ""
     matching: str = ""
+    without_number: bool = False
 
 
 @dataclass(frozen=True, slots=True)

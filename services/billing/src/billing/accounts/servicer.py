@@ -121,6 +121,7 @@ class AccountServicer(account_service_pb2_grpc.AccountServiceServicer):
             paid_beyond=calendar.today(datetime.now(UTC)) if request.paid_but_not_on else None,
             account=normalise(request.account_name),
             matching=request.matching.strip(),
+            without_number=request.without_number,
         )
         found = service.list_customers(self._engine, wanted, last_id(request.page_token), limit)
         return pb.ListCustomersResponse(

@@ -3,6 +3,7 @@
 from collections.abc import Collection
 from dataclasses import replace
 from datetime import date, datetime
+from itertools import islice
 from typing import Any
 
 import sqlalchemy as sa
@@ -19,6 +20,8 @@ from servicekit import phones
 _c = pppoe_users.c
 # What most numbers look like, and nothing else does.
 _PLAIN_NUMBER = "^(254|0)[17][0-9]{8}$"
+_phone = sa.func.coalesce(_c.phone, "").label("phone")
+_ODD_NUMBER = ~sa.func.coalesce(_c.phone, "").regexp_match(_PLAIN_NUMBER), _c.closed_at.is_(None)
 _LISTED = sa.select(_c.id, _c.status, _c.last_reconnected_at, _c.closed_at).order_by(_c.id)
 
 
@@ -153,6 +156,10 @@ def list_customers(connection: Connection, wanted: CustomerFilter, after_id: int
         query = query.where(_c.account_key == wanted.account)
     if wanted.matching:
         query = query.where(_like(wanted.matching))
+    if wanted.without_number:
+        odd = query.with_only_columns(_c.id, _phone).where(*_ODD_NUMBER).limit(None)
+        found = (row.id for row in connection.execute(odd) if not is_mobile(row.phone))
+        query = query.where(_c.id.in_(list(islice(found, limit))))
     return _stored(connection, query)
 
 
@@ -184,9 +191,8 @@ def count_paid_but_not_on(connection: Connection, today: date) -> int:
 
 def count_untellable(connection: Connection) -> int:
     """How many open customers have no mobile number on record. SQL leaves few for the one rule of what a number is."""
-    phone = sa.func.coalesce(_c.phone, "")
-    odd = sa.select(phone).where(~phone.regexp_match(_PLAIN_NUMBER), _c.closed_at.is_(None))
-    return sum(not is_mobile(written) for written in connection.execute(odd).scalars())
+    odd = connection.execute(sa.select(_phone).where(*_ODD_NUMBER)).scalars()
+    return sum(not is_mobile(written) for written in odd)
 
 
 def _paid_but_not_on(today: date) -> "tuple[sa.ColumnElement[bool], ...]":

@@ -91,8 +91,8 @@ def _customer_facts(settlement: Settlement, balance_cents: int) -> dict[str, str
 
 
 def phone_of(customer: Customer, msisdn: str = "") -> str:
-    """The customer's number on record; else the payer's, if M-Pesa sent it whole; else nothing."""
-    return customer.phone.strip() or (msisdn if is_mobile(msisdn) else "")
+    """The customer's number on record, if it is one; else the payer's, if M-Pesa sent it whole; else nothing."""
+    return next((phone for phone in (customer.phone.strip(), msisdn) if is_mobile(phone)), "")
 
 
 @lru_cache(maxsize=1024)
