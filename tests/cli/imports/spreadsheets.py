@@ -23,18 +23,23 @@ def _relation(kind: str, target: str) -> str:
     )
 
 
-def _cell(value: str | float) -> str:
+def _cell(place: str, value: str | float) -> str:
     """A number as a number, an error as an error, all else as text."""
     if isinstance(value, str):
         if value.startswith("#"):
-            return f'<c t="e"><v>{value}</v></c>'
-        return f'<c t="inlineStr"><is><t>{escape(value)}</t></is></c>'
-    return f"<c><v>{value}</v></c>"
+            return f'<c r="{place}" s="1" t="e"><f>VLOOKUP(1,A1:B2,3)</f><v>{value}</v></c>'
+        return f'<c r="{place}" t="inlineStr"><is><t>{escape(value)}</t></is></c>'
+    return f'<c r="{place}"><v>{value}</v></c>'
+
+
+def _row(number: int, values: Sequence[str | float]) -> str:
+    cells = [_cell(f"{chr(ord('A') + column)}{number}", value) for column, value in enumerate(values)]
+    return f'<row r="{number}">{"".join(cells)}</row>'
 
 
 def workbook(*rows: Sequence[str | float]) -> bytes:
     """An XLSX file with one sheet."""
-    lines = "".join(f"<row>{''.join(map(_cell, row))}</row>" for row in rows)
+    lines = "".join(_row(number, row) for number, row in enumerate(rows, 1))
     files = {
         "[Content_Types].xml": _TYPES,
         "_rels/.rels": _relation("officeDocument", "xl/workbook.xml"),

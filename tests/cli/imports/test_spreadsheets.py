@@ -82,8 +82,10 @@ def test_a_workbook_is_read_like_the_same_table_in_csv():
         (3, "0201AA", "254712345678", "2026-11-30"),
         (4, "202", "712000001", ""),
         (5, "0203AA", "2.5", "'#N/A"),
-        (6, "", "712000003", ""),  # of an error in a cell nothing is left
         (7, "0204AA", "0712000002", ""),
+    ]
+    assert [(fault.number, fault.error) for fault in sheet.faults] == [
+        (6, "account_name: #REF! is a spreadsheet's error, and no value")
     ]
     assert sheet.ignored_columns == ["Colour"]
 
