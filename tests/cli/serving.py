@@ -108,8 +108,7 @@ class Billing:
             bill_ref_number=reference,
             amount_cents=cents,
             business_short_code=SHORTCODE,
-            callback_body=b"{}",
-            **{"first_name": "JANE"} | facts,
+            **{"first_name": "JANE", "callback_body": b"{}"} | facts,
         )
         self.payments.RecordPayments(payment.RecordPaymentsRequest(payments=[one]))
 

@@ -15,8 +15,8 @@ pytestmark = pytest.mark.parametrize("running", ["sqlite"], indirect=True, scope
 
 def commands():
     """Each line of the blocks that say no language: a command, and what stands behind its #."""
-    for block in re.findall(r"^```\n(.*?)^```$", DOCUMENT.read_text(), re.MULTILINE | re.DOTALL):
-        for line in block.splitlines():
+    for language, block in re.findall(r"^```(\w*)\n(.*?)^```$", DOCUMENT.read_text(), re.MULTILINE | re.DOTALL):
+        for line in block.splitlines() if not language else ():
             command, _, remark = line.partition("#")
             yield command.strip(), remark.strip()
 

@@ -92,7 +92,7 @@ def test_every_command_works_beside_services_with_the_least_rights(running, reje
     rejesha("customer add PWANI1 --isp Pwani --package 500 --phone 0712000088")
     rejesha("customer import customers.csv")
     assert "NYOTA1" in rejesha("customer list --isp Nyota")
-    assert "PWANI1" in rejesha("customer show pwani1")
+    assert "PWANI1" in rejesha("customer show pwani1") + rejesha("customer disclose pwani1")
 
     rejesha("payment send-sample --account 0950AR --trans-id SAMPLE0001")
     rejesha("payment send-sample --account NOBODY --trans-id SAMPLE0002")
