@@ -236,7 +236,7 @@ def test_who_pays_many_months_at_once_gets_one_and_staff_is_told(desk, dispatche
     assert desk.customer("0949AQ").next_payment_date == next_due(None, None, desk.today())[0]
     dispatcher.run()
     assert dispatcher.told() == CONNECTED
-    said = dispatcher.facts("payment_notice")["reconnection"]
-    assert said == ("CONNECTED" if months == 1 else f"CONNECTED. PAID FOR {months} MONTHS, GOT 1")
+    said = dispatcher.facts("payment_notice")["package"]
+    assert said == ("1,000.00" if months == 1 else f"1,000.00 (PAID FOR {months} MONTHS, GOT 1)")
     assert desk.timeline("A1").count("OVERPAYMENT") == (months > 1)
     desk.check_books()

@@ -54,7 +54,7 @@ def compose(trans_id: str, notice: Notice, variant: Variant | None, router_name:
     facts = notice.facts | ({"router": router_name or str(notice.router_id)} if notice.router_id else {})
     if variant:
         customer_template, reconnection = _CUSTOMER_PAYMENT[variant]
-        staff_template, staff_facts = "payment_notice", facts | {"reconnection": reconnection + _overpaid(facts)}
+        staff_template, staff_facts = "payment_notice", facts | {"reconnection": reconnection}
     else:
         customer_template, staff_template = _OTHER_EVENTS[notice.event.partition(":")[0]]
         staff_facts = facts
@@ -66,12 +66,6 @@ def compose(trans_id: str, notice: Notice, variant: Variant | None, router_name:
         id_ = f"{trans_id}.{notice.event}.customer"
         messages.insert(0, Message(id_, notice.customer, customer_template, facts))
     return messages
-
-
-def _overpaid(facts: dict[str, str]) -> str:
-    """What staff is told when more was paid than one month, and one was given. Older notices do not say."""
-    months = facts.get("months", "1")
-    return "" if months in {"0", "1"} else f". PAID FOR {months} MONTHS, GOT 1"
 
 
 def _staff(notice: Notice) -> Iterator[tuple[str, str]]:

@@ -73,6 +73,7 @@ def _first_variant(settlement: Settlement) -> Variant:
 
 def _customer_facts(settlement: Settlement, balance_cents: int) -> dict[str, str]:
     customer, payment, package = settlement.customer, settlement.payment, settlement.package_cents
+    months = settlement.months
     assert customer
     return {
         "amount": grouped(payment.amount_cents),
@@ -81,8 +82,7 @@ def _customer_facts(settlement: Settlement, balance_cents: int) -> dict[str, str
         "account": customer.account_name,
         "username": customer.username or "-",
         "router": "-",
-        "package": grouped(package),
-        "months": f"{settlement.months:,}",
+        "package": grouped(package) + (f" (PAID FOR {months:,} MONTHS, GOT 1)" if months > 1 else ""),
         "missing": grouped(max(package - payment.amount_cents, 0)),
         "previous_due_date": day(settlement.previous_due_date),
         "due_date": day(settlement.due_date),
