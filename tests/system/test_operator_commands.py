@@ -97,9 +97,7 @@ def test_every_command_works_beside_services_with_the_least_rights(running, reje
     rejesha("payment send-sample --account 0950AR --trans-id SAMPLE0001")
     rejesha("payment send-sample --account NOBODY --trans-id SAMPLE0002")
     assert "SAMPLE0001" in rejesha("payment list")
-    assert "SAMPLE0002" in rejesha("payment unmatched")
-    rejesha("payment dismiss SAMPLE0002 --reason 'sent back' --by Asha")
-    rejesha("payment assign SAMPLE0002 NYOTA1 --by Asha")
+    money_that_waits(rejesha)
     rejesha("payment retry SAMPLE0001")
     books_are_right(rejesha)
     (replayed, dismissed) = (one["callback_id"] for one in json.loads(rejesha("quarantine list --json"))["callbacks"])
@@ -120,6 +118,14 @@ def test_every_command_works_beside_services_with_the_least_rights(running, reje
     assert "callbacks" in rejesha("purge")
     rejesha("customer list --paid-but-not-on")
     assert KNOWN - rejesha.ran - OF_FILES - OF_TLS == {"doctor"}
+
+
+def money_that_waits(rejesha):
+    assert "SAMPLE0002" in rejesha("payment unmatched")
+    rejesha("payment dismiss SAMPLE0002 --reason 'sent back' --by Asha")
+    rejesha("payment assign SAMPLE0002 NYOTA1 --by Asha")
+    when = "--time '2026-01-31 08:00:00' --reason 'not delivered'"
+    assert "is recorded" in rejesha(f"payment record SAMPLE0003 --amount 1000 --account 0950AR {when}")
 
 
 def records_change(rejesha):

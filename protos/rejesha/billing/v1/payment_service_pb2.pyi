@@ -753,6 +753,66 @@ class AssignPaymentResponse(_message.Message):
 Global___AssignPaymentResponse: _TypeAlias = AssignPaymentResponse  # noqa: Y015
 
 @_typing.final
+class EnterPaymentsRequest(_message.Message):
+    """Payments as an operator knows them."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PAYMENTS_FIELD_NUMBER: _builtins.int
+    ENTERED_BY_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    VALIDATE_ONLY_FIELD_NUMBER: _builtins.int
+    entered_by: _builtins.str
+    """Who enters them; 1 to 100 characters."""
+    reason: _builtins.str
+    """Why, for whoever asks later; 1 to 255 characters."""
+    validate_only: _builtins.bool
+    """True to only say what would become of them."""
+    @_builtins.property
+    def payments(self) -> _containers.RepeatedCompositeFieldContainer[Global___Payment]:
+        """1 to 500 payments; `trans_time` is needed, `callback_body`, `source_address` and `receive_time` are ignored."""
+
+    def __init__(
+        self,
+        *,
+        payments: _abc.Iterable[Global___Payment] | None = ...,
+        entered_by: _builtins.str = ...,
+        reason: _builtins.str = ...,
+        validate_only: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["entered_by", b"entered_by", "payments", b"payments", "reason", b"reason", "validate_only", b"validate_only"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___EnterPaymentsRequest: _TypeAlias = EnterPaymentsRequest  # noqa: Y015
+
+@_typing.final
+class EnterPaymentsResponse(_message.Message):
+    """What became of them."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RECEIPTS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def receipts(self) -> _containers.RepeatedCompositeFieldContainer[Global___PaymentReceipt]:
+        """One for each payment of the request, in its order."""
+
+    def __init__(
+        self,
+        *,
+        receipts: _abc.Iterable[Global___PaymentReceipt] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["receipts", b"receipts"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___EnterPaymentsResponse: _TypeAlias = EnterPaymentsResponse  # noqa: Y015
+
+@_typing.final
 class SuggestAccountsRequest(_message.Message):
     """Which payments it is about."""
 

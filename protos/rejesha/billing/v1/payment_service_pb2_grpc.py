@@ -63,6 +63,11 @@ class PaymentServiceStub:
                 request_serializer=rejesha_dot_billing_dot_v1_dot_payment__service__pb2.AssignPaymentRequest.SerializeToString,
                 response_deserializer=rejesha_dot_billing_dot_v1_dot_payment__service__pb2.AssignPaymentResponse.FromString,
                 _registered_method=True)
+        self.EnterPayments = channel.unary_unary(
+                '/rejesha.billing.v1.PaymentService/EnterPayments',
+                request_serializer=rejesha_dot_billing_dot_v1_dot_payment__service__pb2.EnterPaymentsRequest.SerializeToString,
+                response_deserializer=rejesha_dot_billing_dot_v1_dot_payment__service__pb2.EnterPaymentsResponse.FromString,
+                _registered_method=True)
         self.SuggestAccounts = channel.unary_unary(
                 '/rejesha.billing.v1.PaymentService/SuggestAccounts',
                 request_serializer=rejesha_dot_billing_dot_v1_dot_payment__service__pb2.SuggestAccountsRequest.SerializeToString,
@@ -143,6 +148,18 @@ class PaymentServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def EnterPayments(self, request, context):
+        """Records payments that M-Pesa delivered to nobody, as an operator knows them from its statement. All is as with
+        RecordPayments, a payment that is there already included, but that each is dated by its own `trans_time`, and its
+        timeline says who entered it and why. May be repeated.
+
+        INVALID_ARGUMENT `BATCH_TOO_LARGE` or `INVALID_PAYMENT` (nothing of the batch was stored);
+        UNAVAILABLE `DATABASE_UNAVAILABLE`: the outcome is unknown, send the same batch again.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def SuggestAccounts(self, request, context):
         """Says whose held payments may be, and why: by spelling, by what the payer paid before, by phone number, by amount.
         Takes some milliseconds a payment, however many customers there are. Changes nothing.
@@ -197,6 +214,11 @@ def add_PaymentServiceServicer_to_server(servicer, server):
                     servicer.AssignPayment,
                     request_deserializer=rejesha_dot_billing_dot_v1_dot_payment__service__pb2.AssignPaymentRequest.FromString,
                     response_serializer=rejesha_dot_billing_dot_v1_dot_payment__service__pb2.AssignPaymentResponse.SerializeToString,
+            ),
+            'EnterPayments': grpc.unary_unary_rpc_method_handler(
+                    servicer.EnterPayments,
+                    request_deserializer=rejesha_dot_billing_dot_v1_dot_payment__service__pb2.EnterPaymentsRequest.FromString,
+                    response_serializer=rejesha_dot_billing_dot_v1_dot_payment__service__pb2.EnterPaymentsResponse.SerializeToString,
             ),
             'SuggestAccounts': grpc.unary_unary_rpc_method_handler(
                     servicer.SuggestAccounts,
@@ -353,6 +375,33 @@ class PaymentService:
             '/rejesha.billing.v1.PaymentService/AssignPayment',
             rejesha_dot_billing_dot_v1_dot_payment__service__pb2.AssignPaymentRequest.SerializeToString,
             rejesha_dot_billing_dot_v1_dot_payment__service__pb2.AssignPaymentResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def EnterPayments(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/rejesha.billing.v1.PaymentService/EnterPayments',
+            rejesha_dot_billing_dot_v1_dot_payment__service__pb2.EnterPaymentsRequest.SerializeToString,
+            rejesha_dot_billing_dot_v1_dot_payment__service__pb2.EnterPaymentsResponse.FromString,
             options,
             channel_credentials,
             insecure,

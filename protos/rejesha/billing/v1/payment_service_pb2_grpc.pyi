@@ -73,6 +73,14 @@ class PaymentServiceStub:
     (the message names them), `CUSTOMER_WITHOUT_ISP` when `isp_id` must say who gets the money,
     `PACKAGE_NOT_SET` when the customer's package has no amount.
     """
+    EnterPayments: _grpc.UnaryUnaryMultiCallable[_payment_service_pb2.EnterPaymentsRequest, _payment_service_pb2.EnterPaymentsResponse]
+    """Records payments that M-Pesa delivered to nobody, as an operator knows them from its statement. All is as with
+    RecordPayments, a payment that is there already included, but that each is dated by its own `trans_time`, and its
+    timeline says who entered it and why. May be repeated.
+
+    INVALID_ARGUMENT `BATCH_TOO_LARGE` or `INVALID_PAYMENT` (nothing of the batch was stored);
+    UNAVAILABLE `DATABASE_UNAVAILABLE`: the outcome is unknown, send the same batch again.
+    """
     SuggestAccounts: _grpc.UnaryUnaryMultiCallable[_payment_service_pb2.SuggestAccountsRequest, _payment_service_pb2.SuggestAccountsResponse]
     """Says whose held payments may be, and why: by spelling, by what the payer paid before, by phone number, by amount.
     Takes some milliseconds a payment, however many customers there are. Changes nothing.
@@ -132,6 +140,14 @@ class PaymentServiceAsyncStub(PaymentServiceStub):
     stays held: `ACCOUNT_NOT_FOUND` when the account leads nowhere, `ACCOUNT_AMBIGUOUS` when several have it
     (the message names them), `CUSTOMER_WITHOUT_ISP` when `isp_id` must say who gets the money,
     `PACKAGE_NOT_SET` when the customer's package has no amount.
+    """
+    EnterPayments: _aio.UnaryUnaryMultiCallable[_payment_service_pb2.EnterPaymentsRequest, _payment_service_pb2.EnterPaymentsResponse]  # type: ignore[assignment]
+    """Records payments that M-Pesa delivered to nobody, as an operator knows them from its statement. All is as with
+    RecordPayments, a payment that is there already included, but that each is dated by its own `trans_time`, and its
+    timeline says who entered it and why. May be repeated.
+
+    INVALID_ARGUMENT `BATCH_TOO_LARGE` or `INVALID_PAYMENT` (nothing of the batch was stored);
+    UNAVAILABLE `DATABASE_UNAVAILABLE`: the outcome is unknown, send the same batch again.
     """
     SuggestAccounts: _aio.UnaryUnaryMultiCallable[_payment_service_pb2.SuggestAccountsRequest, _payment_service_pb2.SuggestAccountsResponse]  # type: ignore[assignment]
     """Says whose held payments may be, and why: by spelling, by what the payer paid before, by phone number, by amount.
@@ -219,6 +235,20 @@ class PaymentServiceServicer(metaclass=_abc_1.ABCMeta):
         stays held: `ACCOUNT_NOT_FOUND` when the account leads nowhere, `ACCOUNT_AMBIGUOUS` when several have it
         (the message names them), `CUSTOMER_WITHOUT_ISP` when `isp_id` must say who gets the money,
         `PACKAGE_NOT_SET` when the customer's package has no amount.
+        """
+
+    @_abc_1.abstractmethod
+    def EnterPayments(
+        self,
+        request: _payment_service_pb2.EnterPaymentsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_payment_service_pb2.EnterPaymentsResponse, _abc.Awaitable[_payment_service_pb2.EnterPaymentsResponse]]:
+        """Records payments that M-Pesa delivered to nobody, as an operator knows them from its statement. All is as with
+        RecordPayments, a payment that is there already included, but that each is dated by its own `trans_time`, and its
+        timeline says who entered it and why. May be repeated.
+
+        INVALID_ARGUMENT `BATCH_TOO_LARGE` or `INVALID_PAYMENT` (nothing of the batch was stored);
+        UNAVAILABLE `DATABASE_UNAVAILABLE`: the outcome is unknown, send the same batch again.
         """
 
     @_abc_1.abstractmethod

@@ -11,6 +11,7 @@ TABLE: Table = {
     "PaymentService.ListPayments": _OPERATOR,
     "PaymentService.AssignPayment": _OPERATOR,
     "PaymentService.DismissPayment": _OPERATOR,
+    "PaymentService.EnterPayments": _OPERATOR,
     "PaymentService.SuggestAccounts": _OPERATOR,
     "PaymentService.CountWaiting": _INTAKE | _OPERATOR,
     "QuarantineService.QuarantineCallbacks": _INTAKE,

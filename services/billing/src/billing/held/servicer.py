@@ -6,7 +6,7 @@ Recording them is in payments.servicer: nothing here is on a payment's way.
 import grpc
 from rejesha.billing.v1 import payment_service_pb2 as pb
 
-from billing.held import service, suggesting
+from billing.held import entering, service, suggesting
 from billing.held.rules import Candidate, is_clear
 from billing.lookup import servicer as lookup
 from billing.lookup.servicer import OUTCOMES, REASONS
@@ -14,7 +14,7 @@ from billing.payments import assignment, validation
 from billing.payments.assignment import Target
 from billing.payments.errors import InvalidPayment
 from billing.payments.rules import Payment, check_batch
-from billing.payments.servicer import RecordingServicer, receipt_of, trans_id_of
+from billing.payments.servicer import RecordingServicer, payment_of, receipt_of, trans_id_of
 
 
 class PaymentServicer(RecordingServicer):
@@ -54,6 +54,18 @@ class PaymentServicer(RecordingServicer):
         trans_id = trans_id_of(request.trans_id)
         receipt = assignment.assign(self._engine, self._policy, trans_id, target, assigned_by)
         return pb.AssignPaymentResponse(receipt=receipt_of(receipt))
+
+    def EnterPayments(
+        self, request: pb.EnterPaymentsRequest, context: grpc.ServicerContext
+    ) -> pb.EnterPaymentsResponse:
+        check_batch(len(request.payments))
+        by, reason = request.entered_by.strip(), request.reason.strip()
+        if not 1 <= len(by) <= 100 or not 1 <= len(reason) <= 255:
+            raise InvalidPayment("entered_by: 1 to 100 characters; reason: 1 to 255")
+        read = [payment_of(message) for message in request.payments]
+        batch = entering.entered(self._engine, read, by, reason)
+        preview = entering.preview(self._engine, self._policy, batch) if request.validate_only else None
+        return pb.EnterPaymentsResponse(receipts=[receipt_of(one) for one in preview or self._record(batch)])
 
     def SuggestAccounts(
         self, request: pb.SuggestAccountsRequest, context: grpc.ServicerContext

@@ -83,6 +83,7 @@ class Payment:
     callback_body: bytes = b""
     source_address: str = ""
     receive_time: datetime | None = None  # by the gateway's clock; None: not known
+    entered: str = ""  # by hand: who did and why
 
     def effective_time(self, now: datetime) -> datetime:
         """The moment by which it is dated; `now` if the gateway named none, or one that is yet to come."""

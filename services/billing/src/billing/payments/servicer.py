@@ -38,11 +38,14 @@ class RecordingServicer(payment_service_pb2_grpc.PaymentServiceServicer):
         self, request: pb.RecordPaymentsRequest, context: grpc.ServicerContext
     ) -> pb.RecordPaymentsResponse:
         check_batch(len(request.payments))
-        batch = [_payment(message) for message in request.payments]
+        receipts = self._record([payment_of(message) for message in request.payments])
+        return pb.RecordPaymentsResponse(receipts=[receipt_of(receipt) for receipt in receipts])
+
+    def _record(self, batch: Sequence[Payment]) -> list[Receipt]:
         with self._precedence.recording(len(batch)):
             receipts = service.record(self._engine, self._policy, batch, self._held_rows)
         _measure(batch, receipts)
-        return pb.RecordPaymentsResponse(receipts=[receipt_of(receipt) for receipt in receipts])
+        return receipts
 
 
 def _measure(batch: Sequence[Payment], receipts: Sequence[Receipt]) -> None:
@@ -69,7 +72,8 @@ def checked_trans_id(text: str) -> str:
     return trans_id
 
 
-def _payment(message: pb.Payment) -> Payment:
+def payment_of(message: pb.Payment) -> Payment:
+    """The payment of a request. Raises InvalidPayment."""
     trans_id = checked_trans_id(message.trans_id)
     if not 1 <= message.amount_cents <= MAX_AMOUNT_CENTS:
         raise InvalidPayment(f"amount_cents: 1 to {MAX_AMOUNT_CENTS}")

@@ -22,10 +22,11 @@ _ISP_CATEGORY = {
 
 def received(payment: Payment, at: datetime) -> TimelineEntry:
     """The first entry of every payment."""
+    reference = payment.bill_ref_number or "(no reference)"
     return TimelineEntry(
         payment.trans_id,
         "PAYMENT_RECEIVED",
-        f"Received KES {grouped(payment.amount_cents)} for {payment.bill_ref_number or '(no reference)'}",
+        f"Received KES {grouped(payment.amount_cents)} for {reference}{payment.entered}",
         {
             "amount": grouped(payment.amount_cents),
             "reference": payment.bill_ref_number,
