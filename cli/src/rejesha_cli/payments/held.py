@@ -28,7 +28,7 @@ from rejesha_cli.payments.listing import find
 from rejesha_cli.records import Record, record
 from rejesha_cli.tables import Column, moment, money, print_json, remark, say, show_list, state
 
-_AT_ONCE = 100
+_AT_ONCE = 20  # far within the time that a call may take
 _COLUMNS = (
     Column("Received", "receive_time", moment),
     Column("M-Pesa code", "trans_id"),

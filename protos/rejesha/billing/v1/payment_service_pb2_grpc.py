@@ -162,7 +162,7 @@ class PaymentServiceServicer:
 
     def SuggestAccounts(self, request, context):
         """Says whose held payments may be, and why: by spelling, by what the payer paid before, by phone number, by amount.
-        Takes some milliseconds a payment, however many customers there are. Changes nothing.
+        Takes up to a tenth of a second a payment, however many customers there are. Changes nothing.
 
         INVALID_ARGUMENT `BATCH_TOO_LARGE`.
         """

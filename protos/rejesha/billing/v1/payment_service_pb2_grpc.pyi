@@ -83,7 +83,7 @@ class PaymentServiceStub:
     """
     SuggestAccounts: _grpc.UnaryUnaryMultiCallable[_payment_service_pb2.SuggestAccountsRequest, _payment_service_pb2.SuggestAccountsResponse]
     """Says whose held payments may be, and why: by spelling, by what the payer paid before, by phone number, by amount.
-    Takes some milliseconds a payment, however many customers there are. Changes nothing.
+    Takes up to a tenth of a second a payment, however many customers there are. Changes nothing.
 
     INVALID_ARGUMENT `BATCH_TOO_LARGE`.
     """
@@ -151,7 +151,7 @@ class PaymentServiceAsyncStub(PaymentServiceStub):
     """
     SuggestAccounts: _aio.UnaryUnaryMultiCallable[_payment_service_pb2.SuggestAccountsRequest, _payment_service_pb2.SuggestAccountsResponse]  # type: ignore[assignment]
     """Says whose held payments may be, and why: by spelling, by what the payer paid before, by phone number, by amount.
-    Takes some milliseconds a payment, however many customers there are. Changes nothing.
+    Takes up to a tenth of a second a payment, however many customers there are. Changes nothing.
 
     INVALID_ARGUMENT `BATCH_TOO_LARGE`.
     """
@@ -258,7 +258,7 @@ class PaymentServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_payment_service_pb2.SuggestAccountsResponse, _abc.Awaitable[_payment_service_pb2.SuggestAccountsResponse]]:
         """Says whose held payments may be, and why: by spelling, by what the payer paid before, by phone number, by amount.
-        Takes some milliseconds a payment, however many customers there are. Changes nothing.
+        Takes up to a tenth of a second a payment, however many customers there are. Changes nothing.
 
         INVALID_ARGUMENT `BATCH_TOO_LARGE`.
         """

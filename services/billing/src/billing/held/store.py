@@ -6,11 +6,13 @@ from collections.abc import Collection
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
+from billing.payees.rules import IspAccount
 from billing.payments.rules import Outcome, UnmatchedReason
 from billing.schema import isps, paybill_payments, pppoe_users
 
 _p = paybill_payments.c
 _c = pppoe_users.c
+_KEYS = ((IspAccount.SMS, isps.c.sms_key), (IspAccount.WHATSAPP, isps.c.wa_key), (IspAccount.SERVICE, isps.c.pay_key))
 # However many there are of whatever is looked for: more than a person could choose from.
 _MOST = 100
 
@@ -42,9 +44,10 @@ def find_near(connection: Connection, accounts: Collection[str], prefix: str) ->
 
 def find_isps_near(connection: Connection, accounts: Collection[str]) -> set[int]:
     """The ids of ISPs who have one of these normalised accounts."""
-    keys = (isps.c.sms_key, isps.c.wa_key, isps.c.pay_key)
-    query = sa.select(isps.c.id).where(sa.or_(*(key.in_(sorted(accounts)) for key in keys))).limit(_MOST)
-    return set(connection.execute(query).scalars())
+    named = [key.in_(some) for kind, key in _KEYS if (some := sorted(one for one in accounts if one.startswith(kind)))]
+    if not named:
+        return set()
+    return set(connection.execute(sa.select(isps.c.id).where(sa.or_(*named)).limit(_MOST)).scalars())
 
 
 def find_by_phone(connection: Connection, spellings: Collection[str]) -> set[int]:
