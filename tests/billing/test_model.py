@@ -195,7 +195,7 @@ class Billing(RuleBasedStateMachine):
                 assert {f"{trans_id}.{event}.admin1", f"{trans_id}.{event}.admin2"} <= self.told.keys()
             if template and record.line == "done" and template != "customer_connected":
                 waited.add(record.account)
-            if f"{trans_id}.reconnected.customer" in self.told:
+            if any(one.startswith(f"{trans_id}.reconnected:") and one.endswith(".customer") for one in self.told):
                 reconnected.add(record.account)
         assert waited <= reconnected
         conflicts = [id_ for id_ in self.told if ".conflict:" in id_ and id_.endswith("admin1")]

@@ -49,6 +49,16 @@ def priceless(billing):
     billing.add_customers("0949AQ")
 
 
+def with_package(billing):
+    billing.add_customers("0949AQ", package_cents=100_000)
+
+
+def take_back(billing):
+    billing.payments.UnassignPayment(
+        pb.UnassignPaymentRequest(trans_id=CODE, unassigned_by="Asha", reason="not theirs")
+    )
+
+
 def closed(billing):
     billing.add_customers("0949AQ", package_cents=100_000)
     of_customer(billing, "0949AQ", closed_at="2026-11-01 00:00:00")
@@ -86,12 +96,14 @@ CASES = {
     "another's shortcode": Case("unknown_shortcode", "HELLO", [fill()]),
     "no package": Case("package_not_set", "0949AQ", [fill(KES="1000")], priceless),
     "a closed customer's": Case("account_closed", "0949AQ", [fill(), fill(ISP="1"), fill(), None], closed),
+    "taken back": Case("unassigned", "0949AQ", [PLACED], with_package),
     "a reversal": Case("reversal", "0949AQ", [fill(), PLACED], fields={"transaction_type": "Pay Bill Reversal"}),
 }
 
 
 # What happens between the payment and the printed command.
 MEANWHILE = {
+    "unassigned": take_back,
     # in the sandbox, as which these tests run, every shortcode is ours
     "unknown_shortcode": lambda billing: _update(
         billing, "paybill_payments", {"unmatched_reason": "unknown_shortcode", "BillRefNumber": "77XY"}, "1 = 1"
@@ -166,3 +178,17 @@ def test_of_two_that_are_as_likely_none_is_taken_unasked(installation, billing):
     refused = installation("payment", "assign", CODE, "--suggested", "--yes")
     assert (refused.code, refused.err.count("one letter differs")) == (1, 2)
     assert "name one" in refused.err
+
+
+def test_a_payment_is_taken_back_from_where_it_does_not_belong(installation, billing):
+    billing.add_customers("0949AQ", "77XY", package_cents=100_000)
+    billing.pay(CODE, "0949AQ")
+    assert installation("payment", "unassign", CODE, "--reason", "not theirs", stdin="n\n").code == 1
+    assert billing.get(CODE).payment.outcome == pb.PAYMENT_OUTCOME_CUSTOMER_PAID
+    taken = installation("payment", "unassign", CODE, "--reason", "not theirs", "--by", "Amina", stdin="y\n")
+    assert "KES 1,000.00 left the wallet, which holds KES 0.00 now" in taken.out
+    assert "the due date is none again" in taken.out
+    assert "Taken back by Amina: not theirs" in str(billing.get(CODE).timeline)
+    assert installation("payment", "assign", CODE, "77XY", "--json").document["outcome"] == "customer_paid"
+    refused = installation("payment", "unassign", "NOBODYS001", "--reason", "x", "--yes")
+    assert (refused.code, "PAYMENT_NOT_FOUND" in refused.err or "no payment" in refused.err) == (1, True)

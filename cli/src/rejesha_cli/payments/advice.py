@@ -20,6 +20,7 @@ _BY_REASON = {
         "M-Pesa took money back, see its statement: `rejesha payment dismiss {code} --reason WHY`."
         " If it is a payment after all: `{assign} ACCOUNT`"
     ),
+    "unassigned": "It was taken back from where it was placed: `{assign} ACCOUNT` places it where it belongs",
     "package_not_set": "`rejesha customer update {account} --package KES`, and the payment settles by itself",
     "account_closed": (
         "If it is still theirs: `rejesha customer reopen {account}` or `rejesha isp reopen ISP`, then"

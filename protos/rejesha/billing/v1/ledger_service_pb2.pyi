@@ -37,6 +37,8 @@ class _TransferKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Transfer
     """What a wallet held before there was a ledger."""
     TRANSFER_KIND_DISMISSAL: _TransferKind.ValueType  # 4
     """When a held payment was closed without crediting anybody."""
+    TRANSFER_KIND_UNASSIGNMENT: _TransferKind.ValueType  # 5
+    """When a payment was taken back from where it did not belong."""
 
 class TransferKind(_TransferKind, metaclass=_TransferKindEnumTypeWrapper):
     """Why money moved."""
@@ -51,6 +53,8 @@ TRANSFER_KIND_OPENING: TransferKind.ValueType  # 3
 """What a wallet held before there was a ledger."""
 TRANSFER_KIND_DISMISSAL: TransferKind.ValueType  # 4
 """When a held payment was closed without crediting anybody."""
+TRANSFER_KIND_UNASSIGNMENT: TransferKind.ValueType  # 5
+"""When a payment was taken back from where it did not belong."""
 Global___TransferKind: _TypeAlias = TransferKind  # noqa: Y015
 
 @_typing.final

@@ -110,6 +110,8 @@ class _UnmatchedReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Unmat
     """The customer, or the ISP, is closed."""
     UNMATCHED_REASON_REVERSAL: _UnmatchedReason.ValueType  # 8
     """M-Pesa's TransactionType says that it is a reversal: money that was taken back, not paid."""
+    UNMATCHED_REASON_UNASSIGNED: _UnmatchedReason.ValueType  # 9
+    """An operator took it back from where it was placed."""
 
 class UnmatchedReason(_UnmatchedReason, metaclass=_UnmatchedReasonEnumTypeWrapper):
     """Why a payment could not be placed."""
@@ -132,6 +134,8 @@ UNMATCHED_REASON_ACCOUNT_CLOSED: UnmatchedReason.ValueType  # 7
 """The customer, or the ISP, is closed."""
 UNMATCHED_REASON_REVERSAL: UnmatchedReason.ValueType  # 8
 """M-Pesa's TransactionType says that it is a reversal: money that was taken back, not paid."""
+UNMATCHED_REASON_UNASSIGNED: UnmatchedReason.ValueType  # 9
+"""An operator took it back from where it was placed."""
 Global___UnmatchedReason: _TypeAlias = UnmatchedReason  # noqa: Y015
 
 @_typing.final
@@ -985,6 +989,66 @@ class DismissPaymentResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___DismissPaymentResponse: _TypeAlias = DismissPaymentResponse  # noqa: Y015
+
+@_typing.final
+class UnassignPaymentRequest(_message.Message):
+    """Which payment to take back, and why."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TRANS_ID_FIELD_NUMBER: _builtins.int
+    UNASSIGNED_BY_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    trans_id: _builtins.str
+    """The TransID of a placed payment."""
+    unassigned_by: _builtins.str
+    """Who says so; 1 to 100 characters."""
+    reason: _builtins.str
+    """Why, for whoever asks later; 1 to 255 characters."""
+    def __init__(
+        self,
+        *,
+        trans_id: _builtins.str = ...,
+        unassigned_by: _builtins.str = ...,
+        reason: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["reason", b"reason", "trans_id", b"trans_id", "unassigned_by", b"unassigned_by"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___UnassignPaymentRequest: _TypeAlias = UnassignPaymentRequest  # noqa: Y015
+
+@_typing.final
+class UnassignPaymentResponse(_message.Message):
+    """What came of taking it back."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RECEIPT_FIELD_NUMBER: _builtins.int
+    NOTES_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def receipt(self) -> Global___PaymentReceipt:
+        """The payment's receipt: it is held."""
+
+    @_builtins.property
+    def notes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """What was taken back and what was not, in sentences for people; empty when it was taken back before."""
+
+    def __init__(
+        self,
+        *,
+        receipt: Global___PaymentReceipt | None = ...,
+        notes: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["receipt", b"receipt"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["notes", b"notes", "receipt", b"receipt"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___UnassignPaymentResponse: _TypeAlias = UnassignPaymentResponse  # noqa: Y015
 
 @_typing.final
 class CountWaitingRequest(_message.Message):

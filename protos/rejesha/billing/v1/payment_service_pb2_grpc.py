@@ -78,6 +78,11 @@ class PaymentServiceStub:
                 request_serializer=rejesha_dot_billing_dot_v1_dot_payment__service__pb2.DismissPaymentRequest.SerializeToString,
                 response_deserializer=rejesha_dot_billing_dot_v1_dot_payment__service__pb2.DismissPaymentResponse.FromString,
                 _registered_method=True)
+        self.UnassignPayment = channel.unary_unary(
+                '/rejesha.billing.v1.PaymentService/UnassignPayment',
+                request_serializer=rejesha_dot_billing_dot_v1_dot_payment__service__pb2.UnassignPaymentRequest.SerializeToString,
+                response_deserializer=rejesha_dot_billing_dot_v1_dot_payment__service__pb2.UnassignPaymentResponse.FromString,
+                _registered_method=True)
         self.CountWaiting = channel.unary_unary(
                 '/rejesha.billing.v1.PaymentService/CountWaiting',
                 request_serializer=rejesha_dot_billing_dot_v1_dot_payment__service__pb2.CountWaitingRequest.SerializeToString,
@@ -180,6 +185,17 @@ class PaymentServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def UnassignPayment(self, request, context):
+        """Takes back what a placed payment gave, and holds its money again: it was placed where it did not belong, by the
+        payer or by an operator. Wallet, credits and the due date are as before; what cannot be taken back is told in
+        `notes`. AssignPayment places it anew. May be repeated.
+
+        NOT_FOUND `PAYMENT_NOT_FOUND`; FAILED_PRECONDITION `PAYMENT_NOT_PLACED`.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def CountWaiting(self, request, context):
         """Counts what waits for a person.
         """
@@ -229,6 +245,11 @@ def add_PaymentServiceServicer_to_server(servicer, server):
                     servicer.DismissPayment,
                     request_deserializer=rejesha_dot_billing_dot_v1_dot_payment__service__pb2.DismissPaymentRequest.FromString,
                     response_serializer=rejesha_dot_billing_dot_v1_dot_payment__service__pb2.DismissPaymentResponse.SerializeToString,
+            ),
+            'UnassignPayment': grpc.unary_unary_rpc_method_handler(
+                    servicer.UnassignPayment,
+                    request_deserializer=rejesha_dot_billing_dot_v1_dot_payment__service__pb2.UnassignPaymentRequest.FromString,
+                    response_serializer=rejesha_dot_billing_dot_v1_dot_payment__service__pb2.UnassignPaymentResponse.SerializeToString,
             ),
             'CountWaiting': grpc.unary_unary_rpc_method_handler(
                     servicer.CountWaiting,
@@ -456,6 +477,33 @@ class PaymentService:
             '/rejesha.billing.v1.PaymentService/DismissPayment',
             rejesha_dot_billing_dot_v1_dot_payment__service__pb2.DismissPaymentRequest.SerializeToString,
             rejesha_dot_billing_dot_v1_dot_payment__service__pb2.DismissPaymentResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def UnassignPayment(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/rejesha.billing.v1.PaymentService/UnassignPayment',
+            rejesha_dot_billing_dot_v1_dot_payment__service__pb2.UnassignPaymentRequest.SerializeToString,
+            rejesha_dot_billing_dot_v1_dot_payment__service__pb2.UnassignPaymentResponse.FromString,
             options,
             channel_credentials,
             insecure,

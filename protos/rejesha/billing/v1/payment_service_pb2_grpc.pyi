@@ -93,6 +93,13 @@ class PaymentServiceStub:
 
     NOT_FOUND `PAYMENT_NOT_FOUND`; FAILED_PRECONDITION `PAYMENT_ALREADY_PLACED`.
     """
+    UnassignPayment: _grpc.UnaryUnaryMultiCallable[_payment_service_pb2.UnassignPaymentRequest, _payment_service_pb2.UnassignPaymentResponse]
+    """Takes back what a placed payment gave, and holds its money again: it was placed where it did not belong, by the
+    payer or by an operator. Wallet, credits and the due date are as before; what cannot be taken back is told in
+    `notes`. AssignPayment places it anew. May be repeated.
+
+    NOT_FOUND `PAYMENT_NOT_FOUND`; FAILED_PRECONDITION `PAYMENT_NOT_PLACED`.
+    """
     CountWaiting: _grpc.UnaryUnaryMultiCallable[_payment_service_pb2.CountWaitingRequest, _payment_service_pb2.CountWaitingResponse]
     """Counts what waits for a person."""
 
@@ -160,6 +167,13 @@ class PaymentServiceAsyncStub(PaymentServiceStub):
     AssignPayment still places it, should that have been wrong. May be repeated.
 
     NOT_FOUND `PAYMENT_NOT_FOUND`; FAILED_PRECONDITION `PAYMENT_ALREADY_PLACED`.
+    """
+    UnassignPayment: _aio.UnaryUnaryMultiCallable[_payment_service_pb2.UnassignPaymentRequest, _payment_service_pb2.UnassignPaymentResponse]  # type: ignore[assignment]
+    """Takes back what a placed payment gave, and holds its money again: it was placed where it did not belong, by the
+    payer or by an operator. Wallet, credits and the due date are as before; what cannot be taken back is told in
+    `notes`. AssignPayment places it anew. May be repeated.
+
+    NOT_FOUND `PAYMENT_NOT_FOUND`; FAILED_PRECONDITION `PAYMENT_NOT_PLACED`.
     """
     CountWaiting: _aio.UnaryUnaryMultiCallable[_payment_service_pb2.CountWaitingRequest, _payment_service_pb2.CountWaitingResponse]  # type: ignore[assignment]
     """Counts what waits for a person."""
@@ -273,6 +287,19 @@ class PaymentServiceServicer(metaclass=_abc_1.ABCMeta):
         AssignPayment still places it, should that have been wrong. May be repeated.
 
         NOT_FOUND `PAYMENT_NOT_FOUND`; FAILED_PRECONDITION `PAYMENT_ALREADY_PLACED`.
+        """
+
+    @_abc_1.abstractmethod
+    def UnassignPayment(
+        self,
+        request: _payment_service_pb2.UnassignPaymentRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_payment_service_pb2.UnassignPaymentResponse, _abc.Awaitable[_payment_service_pb2.UnassignPaymentResponse]]:
+        """Takes back what a placed payment gave, and holds its money again: it was placed where it did not belong, by the
+        payer or by an operator. Wallet, credits and the due date are as before; what cannot be taken back is told in
+        `notes`. AssignPayment places it anew. May be repeated.
+
+        NOT_FOUND `PAYMENT_NOT_FOUND`; FAILED_PRECONDITION `PAYMENT_NOT_PLACED`.
         """
 
     @_abc_1.abstractmethod

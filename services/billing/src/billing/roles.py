@@ -12,6 +12,7 @@ TABLE: Table = {
     "PaymentService.AssignPayment": _OPERATOR,
     "PaymentService.DismissPayment": _OPERATOR,
     "PaymentService.EnterPayments": _OPERATOR,
+    "PaymentService.UnassignPayment": _OPERATOR,
     "PaymentService.SuggestAccounts": _OPERATOR,
     "PaymentService.CountWaiting": _INTAKE | _OPERATOR,
     "QuarantineService.QuarantineCallbacks": _INTAKE,

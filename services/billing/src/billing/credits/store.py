@@ -1,6 +1,6 @@
 """Queries on the credits for messages that ISPs buy."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 import sqlalchemy as sa
@@ -27,6 +27,24 @@ def buy(connection: Connection, purchases: Sequence[CreditPurchase], now: dateti
         total[bought.credit_type == "whatsapp"] += bought.count
     for isp_id, (sms, whatsapp) in sorted(totals.items()):
         _add(connection, isp_id, sms, whatsapp)
+
+
+def take_back(connection: Connection, trans_id: str, now: datetime) -> Mapping[str, int]:
+    """Take back what a payment bought; answers how many of which type. An ISP that has used them owes them."""
+    columns = credit_transactions.c
+    rows = connection.execute(sa.select(credit_transactions).where(columns.reference == trans_id)).all()
+    left: dict[tuple[int, str, int], int] = {}
+    for row in rows:
+        kind = row.isp_id, row.credit_type, row.unit_price
+        left[kind] = left.get(kind, 0) + row.amount
+    taken = {kind: count for kind, count in left.items() if count > 0}
+    for (isp_id, credit_type, unit_cents), count in taken.items():
+        _CREDITS.rows(connection, {isp_id}, None)
+        bought = CreditPurchase(isp_id, trans_id, credit_type, -count, unit_cents)
+        kind_of_row = {"transaction_type": "reversal", "description": f"{count} {credit_type} credits taken back"}
+        connection.execute(sa.insert(credit_transactions), [_purchase(bought, now) | kind_of_row])
+        _add(connection, isp_id, *((-count, 0) if credit_type == "sms" else (0, -count)))
+    return {credit_type: count for (_, credit_type, _), count in taken.items()}
 
 
 def _purchase(bought: CreditPurchase, now: datetime) -> dict[str, object]:

@@ -6,7 +6,7 @@ Recording them is in payments.servicer: nothing here is on a payment's way.
 import grpc
 from rejesha.billing.v1 import payment_service_pb2 as pb
 
-from billing.held import entering, service, suggesting
+from billing.held import entering, service, suggesting, unassigning
 from billing.held.rules import Candidate, is_clear
 from billing.lookup import servicer as lookup
 from billing.lookup.servicer import OUTCOMES, REASONS
@@ -89,6 +89,15 @@ class PaymentServicer(RecordingServicer):
             raise InvalidPayment("dismissed_by: 1 to 100 characters; reason: 1 to 255")
         receipt = service.dismiss(self._engine, trans_id_of(request.trans_id), dismissed_by, reason)
         return pb.DismissPaymentResponse(receipt=receipt_of(receipt))
+
+    def UnassignPayment(
+        self, request: pb.UnassignPaymentRequest, context: grpc.ServicerContext
+    ) -> pb.UnassignPaymentResponse:
+        by, reason = request.unassigned_by.strip(), request.reason.strip()
+        if not 1 <= len(by) <= 100 or not 1 <= len(reason) <= 255:
+            raise InvalidPayment("unassigned_by: 1 to 100 characters; reason: 1 to 255")
+        done = unassigning.unassign(self._engine, self._policy, trans_id_of(request.trans_id), by, reason)
+        return pb.UnassignPaymentResponse(receipt=receipt_of(done.receipt), notes=done.notes)
 
 
 def _asked_about(message: pb.Payment) -> Payment:

@@ -35,6 +35,7 @@ class TransferKind(StrEnum):
     PAYMENT = "payment"
     ASSIGNMENT = "assignment"  # of a held payment
     DISMISSAL = "dismissal"  # likewise
+    UNASSIGNMENT = "unassignment"  # of a payment that was placed where it did not belong
     OPENING = "opening"
 
 

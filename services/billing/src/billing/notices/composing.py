@@ -35,6 +35,7 @@ _OTHER_EVENTS = {
     "line_error": ("", "system_error"),
     "credits": ("", "credits_purchased"),
     "service": ("", "service_payment"),
+    "unassigned": ("", "system_error"),
     "unmatched": ("", "unmatched_payment"),
     "conflict": ("", "conflicting_payment"),
     "receipt_digest": ("", "receipt_digest"),

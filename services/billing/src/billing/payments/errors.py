@@ -27,6 +27,12 @@ class PaymentAlreadyPlaced(FailedPrecondition):
     reason = "PAYMENT_ALREADY_PLACED"
 
 
+class PaymentNotPlaced(FailedPrecondition):
+    """The payment is held, or the predecessor's: there is nothing to take back."""
+
+    reason = "PAYMENT_NOT_PLACED"
+
+
 class AccountNotFound(FailedPrecondition):
     """The reference leads nowhere; the payment stays held."""
 

@@ -57,6 +57,7 @@ class UnmatchedReason(StrEnum):
     PACKAGE_NOT_SET = "package_not_set"
     ACCOUNT_CLOSED = "account_closed"
     REVERSAL = "reversal"
+    UNASSIGNED = "unassigned"
 
     @classmethod
     def of_row(cls, word: str | None) -> "UnmatchedReason | None":

@@ -153,7 +153,7 @@ def apply(
         if not assigned:
             entries.append(timeline.received(one.payment, one.payment.effective_time(now)))
         entries.extend(timeline.settled(one, balance, assigned.by if assigned else ""))
-        new_tasks.extend(task_rules.of_settlement(one, balance, policy.admin_phones, now))
+        new_tasks.extend(task_rules.of_settlement(one, balance, policy.admin_phones, now, assigned))
     posting.post(writes, transfers, wallets, now)
     payments.insert_timeline(writes, entries, now)
     tasks.insert(writes, new_tasks, now)

@@ -113,5 +113,6 @@ def _complete(settlement: Settlement, category: str) -> TimelineEntry:
     if settlement.outcome is Outcome.CUSTOMER_PAID:
         previous = settlement.previous_due_date
         facts |= {"previous_due_date": previous.isoformat() if previous else None, "due_date": str(settlement.due_date)}
+        facts |= {"previous_due_day": settlement.previous_due_day} if settlement.previous_due_day else {}
         message = f"Paid until {settlement.due_date}"
     return TimelineEntry(settlement.payment.trans_id, category, message, facts)

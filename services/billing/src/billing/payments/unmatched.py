@@ -22,6 +22,7 @@ _WHY_UNMATCHED = {
     UnmatchedReason.UNKNOWN_SHORTCODE: "was paid to a shortcode that is not ours",
     UnmatchedReason.AMBIGUOUS_REFERENCE: "is the account of more than one",
     UnmatchedReason.REVERSAL: "is named by a reversal, which pays nothing",
+    UnmatchedReason.UNASSIGNED: "was taken back from where it was placed",
     UnmatchedReason.PACKAGE_NOT_SET: "belongs to a customer whose package has no amount",
     UnmatchedReason.ACCOUNT_CLOSED: "belongs to a customer or an ISP that is closed",
 }

@@ -14,7 +14,7 @@ from billing.notices import rules as notices
 from billing.notices.composing import Message, compose
 from billing.notices.rules import Notice, Variant
 from billing.payees.rules import Line
-from billing.payments.settlement import Settlement
+from billing.payments.settlement import Assigned, Settlement
 
 # How long the customer's message waits for the router, so that one SMS can tell the whole truth.
 MESSAGE_DELAY = timedelta(seconds=10)
@@ -186,7 +186,7 @@ class Attempt:
 
 
 def of_settlement(
-    settlement: Settlement, balance_cents: int, admins: Sequence[str], now: datetime
+    settlement: Settlement, balance_cents: int, admins: Sequence[str], now: datetime, assigned: Assigned | None = None
 ) -> Iterator[NewTask]:
     """The tasks of a placed or held payment: the line, if one was paid for, and the messages."""
     trans_id = settlement.payment.trans_id
@@ -194,6 +194,8 @@ def of_settlement(
     if settlement.line and settlement.due_date:
         yield NewTask(trans_id, settlement.line, now, calendar.end_of(settlement.due_date), customer_id)
     notice, variant = notices.of_settlement(settlement, balance_cents, admins)
+    if assigned and assigned.moved_before > 1:  # it was placed before, and told: notify sends no id twice
+        notice.event += f":{assigned.moved_before}"
     due_time = now + MESSAGE_DELAY if variant is Variant.WAITING else now
     yield NewTask(trans_id, notice, due_time, now + MESSAGE_LIFETIME, customer_id, variant)
 

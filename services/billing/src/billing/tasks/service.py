@@ -241,7 +241,7 @@ def _tell_reconnected(connection: Connection, policy: Policy, tasks: Sequence[Ta
             continue
         isp = isps.get(customer.isp_id or 0)
         notice = Notice(
-            event="reconnected",
+            event=f"reconnected:{task.task_id}",  # a payment that is placed anew has another task
             facts={
                 "trans_id": task.trans_id,
                 "due_date": notices.day(customer.next_payment_date),

@@ -48,6 +48,16 @@ def balances(connection: Connection) -> Mapping[str, int]:
     return {row.account: row.cents for row in rows}
 
 
+def balances_of(connection: Connection, trans_id: str) -> Mapping[str, int]:
+    """Where a payment's money is, in cents by account; what left an account is negative."""
+    found: dict[str, int] = defaultdict(int)
+    query = sa.select(_t.from_account, _t.to_account, _t.amount)
+    for row in connection.execute(query.where(_t.transfer_key.startswith(f"{trans_id}.", autoescape=True))):
+        found[row.from_account] -= row.amount
+        found[row.to_account] += row.amount
+    return found
+
+
 def balance_before(connection: Connection, account: str, moment: datetime) -> int:
     """What an account held before a moment, in cents."""
 
