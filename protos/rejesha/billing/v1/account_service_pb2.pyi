@@ -227,7 +227,9 @@ class Customer(_message.Message):
     full_name: _builtins.str
     """At most 255 characters."""
     username: _builtins.str
-    """The name of the PPPoE secret, at most 100 characters; empty when the line is not on a router."""
+    """The name of the PPPoE secret, at most 100 characters; empty when the line is not on a router. No two customers who
+    are not closed are given the same one on one router.
+    """
     account_name: _builtins.str
     """The reference that the customer types when paying, such as 0949AQ; 1 to 100 characters."""
     package_cents: _builtins.int
