@@ -72,6 +72,8 @@ def test_nobody_who_serves_changes_a_table_and_history_is_only_added_to(users):
         assert refuses(url, f"UPDATE {migrate.version_table(service)} SET version_num = 'x'")
     for table in ("ledger_transfers", "payment_debug_log", "credit_transactions", "payment_deliveries"):
         assert refuses(users.services["billing"], f"UPDATE {table} SET id = id"), table
+    # What is no money is deleted when it is old.
+    for table in ("ledger_transfers", "credit_transactions", "user_transactions_in", "paybill_payments", "pppoe_users"):
         assert refuses(users.services["billing"], f"DELETE FROM {table}"), table
 
 

@@ -26,3 +26,28 @@ def test_all_that_is_kept_of_a_customer_is_told_and_nothing_of_others(installati
     assert [one["change"]["before"] for one in told["changes"]] == ["Jane"]
     for others in ("Joan", "0722000000", "QGH7SK61SV"):
         assert others not in ended.out
+
+
+def test_a_person_is_taken_out_and_the_books_stay_whole(installation, billing, notifier, two):
+    why = ["--reason", "asked for it", "--by", "Amina", "--yes"]
+    refused = installation("customer", "erase", "0949AQ", *why)
+    assert (refused.code, "CUSTOMER_NOT_CLOSED" in refused.err) == (1, True)
+    installation("customer", "update", "0949AQ", "--name", "Jane W", "--by", "Amina")
+    installation("customer", "close", "0949AQ", "--reason", "moved", "--by", "Amina", "--yes")
+    with billing.engine.begin() as connection:
+        connection.exec_driver_sql("UPDATE tasks SET state = 'done'")
+    wallet = billing.isps()[1].wallet_cents
+    erased = installation("customer", "erase", "0949AQ", *why, "--json").document
+    assert (erased["payments"], erased["messages"]) == (1, 2)
+    told = installation("customer", "disclose", "id:1").out
+    for gone in ("Jane", "0712345678", "254712345678", "body of", "You are on."):
+        assert gone not in told
+    assert "erased" in told
+    paid = billing.get("QGH7SK61SU").payment
+    assert (paid.amount_cents, paid.customer_id, paid.first_name, paid.msisdn) == (100_000, 1, "", "")
+    assert billing.isps()[1].wallet_cents == wallet
+    assert installation("ledger", "check").code == 0
+    assert "Joan" in installation("customer", "disclose", "0950AR").out
+    assert installation("customer", "erase", "id:1", *why).code == 0
+    billing.pay("QGH7SK61SU", "0949AQ")  # M-Pesa's callback comes again: it is known
+    assert billing.isps()[1].wallet_cents == wallet

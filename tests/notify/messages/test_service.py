@@ -220,3 +220,14 @@ def test_old_messages_that_ended_are_deleted_in_bites(engine):
     assert [one.message_id for one in left] == ["m4", "m1"]
     with pytest.raises(InvalidRetention):
         lookup.purge(engine, now, "", 0)
+
+
+def test_a_person_s_messages_that_ended_are_deleted_and_no_others(engine):
+    drafts = [draft("about", subject="T1", phone="0722000000"), draft("to"), draft("other", phone="0733000000")]
+    service.accept(engine, no_wake, [*drafts, draft("queued", subject="T1")])
+    with engine.begin() as connection:
+        connection.execute(sa.update(table).where(table.c.message_id != "queued").values(state=MessageState.SENT))
+    assert lookup.erase(engine, ["T1"], "+254 712 345 678") == 2
+    left = lookup.list_page(engine, subject="", state="", size=9, token="").messages
+    assert [one.message_id for one in left] == ["queued", "other"]
+    assert lookup.erase(engine, [], "") == 0

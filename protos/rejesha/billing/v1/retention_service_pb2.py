@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n*rejesha/billing/v1/retention_service.proto\x12\x12rejesha.billing.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\x95\x01\n\x13PurgeRecordsRequest\x12,\n\x04kind\x18\x01 \x01(\x0e\x32\x1e.rejesha.billing.v1.RecordKind\x12*\n\x06\x62\x65\x66ore\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x10\n\x08max_rows\x18\x03 \x01(\x05\x12\x12\n\npage_token\x18\x04 \x01(\t\"@\n\x14PurgeRecordsResponse\x12\x0f\n\x07\x64\x65leted\x18\x01 \x01(\x05\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t*\x8c\x01\n\nRecordKind\x12\x1b\n\x17RECORD_KIND_UNSPECIFIED\x10\x00\x12\x13\n\x0fRECORD_KIND_LOG\x10\x01\x12\x15\n\x11RECORD_KIND_TASKS\x10\x02\x12\x19\n\x15RECORD_KIND_CALLBACKS\x10\x03\x12\x1a\n\x16RECORD_KIND_QUARANTINE\x10\x04\x32z\n\x10RetentionService\x12\x66\n\x0cPurgeRecords\x12\'.rejesha.billing.v1.PurgeRecordsRequest\x1a(.rejesha.billing.v1.PurgeRecordsResponse\"\x03\x90\x02\x02\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n*rejesha/billing/v1/retention_service.proto\x12\x12rejesha.billing.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"a\n\x14\x45raseCustomerRequest\x12\x13\n\x0b\x63ustomer_id\x18\x01 \x01(\x03\x12\r\n\x05\x61\x63tor\x18\x02 \x01(\t\x12\x0e\n\x06reason\x18\x03 \x01(\t\x12\x15\n\rvalidate_only\x18\x04 \x01(\x08\"*\n\x15\x45raseCustomerResponse\x12\x11\n\ttrans_ids\x18\x01 \x03(\t\"\x95\x01\n\x13PurgeRecordsRequest\x12,\n\x04kind\x18\x01 \x01(\x0e\x32\x1e.rejesha.billing.v1.RecordKind\x12*\n\x06\x62\x65\x66ore\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x10\n\x08max_rows\x18\x03 \x01(\x05\x12\x12\n\npage_token\x18\x04 \x01(\t\"@\n\x14PurgeRecordsResponse\x12\x0f\n\x07\x64\x65leted\x18\x01 \x01(\x05\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t*\x8c\x01\n\nRecordKind\x12\x1b\n\x17RECORD_KIND_UNSPECIFIED\x10\x00\x12\x13\n\x0fRECORD_KIND_LOG\x10\x01\x12\x15\n\x11RECORD_KIND_TASKS\x10\x02\x12\x19\n\x15RECORD_KIND_CALLBACKS\x10\x03\x12\x1a\n\x16RECORD_KIND_QUARANTINE\x10\x04\x32\xe5\x01\n\x10RetentionService\x12\x66\n\x0cPurgeRecords\x12\'.rejesha.billing.v1.PurgeRecordsRequest\x1a(.rejesha.billing.v1.PurgeRecordsResponse\"\x03\x90\x02\x02\x12i\n\rEraseCustomer\x12(.rejesha.billing.v1.EraseCustomerRequest\x1a).rejesha.billing.v1.EraseCustomerResponse\"\x03\x90\x02\x02\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -34,12 +34,18 @@ if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_RETENTIONSERVICE'].methods_by_name['PurgeRecords']._loaded_options = None
   _globals['_RETENTIONSERVICE'].methods_by_name['PurgeRecords']._serialized_options = b'\220\002\002'
-  _globals['_RECORDKIND']._serialized_start=318
-  _globals['_RECORDKIND']._serialized_end=458
-  _globals['_PURGERECORDSREQUEST']._serialized_start=100
-  _globals['_PURGERECORDSREQUEST']._serialized_end=249
-  _globals['_PURGERECORDSRESPONSE']._serialized_start=251
-  _globals['_PURGERECORDSRESPONSE']._serialized_end=315
-  _globals['_RETENTIONSERVICE']._serialized_start=460
-  _globals['_RETENTIONSERVICE']._serialized_end=582
+  _globals['_RETENTIONSERVICE'].methods_by_name['EraseCustomer']._loaded_options = None
+  _globals['_RETENTIONSERVICE'].methods_by_name['EraseCustomer']._serialized_options = b'\220\002\002'
+  _globals['_RECORDKIND']._serialized_start=461
+  _globals['_RECORDKIND']._serialized_end=601
+  _globals['_ERASECUSTOMERREQUEST']._serialized_start=99
+  _globals['_ERASECUSTOMERREQUEST']._serialized_end=196
+  _globals['_ERASECUSTOMERRESPONSE']._serialized_start=198
+  _globals['_ERASECUSTOMERRESPONSE']._serialized_end=240
+  _globals['_PURGERECORDSREQUEST']._serialized_start=243
+  _globals['_PURGERECORDSREQUEST']._serialized_end=392
+  _globals['_PURGERECORDSRESPONSE']._serialized_start=394
+  _globals['_PURGERECORDSRESPONSE']._serialized_end=458
+  _globals['_RETENTIONSERVICE']._serialized_start=604
+  _globals['_RETENTIONSERVICE']._serialized_end=833
 # @@protoc_insertion_point(module_scope)

@@ -3,10 +3,12 @@
 isort:skip_file
 How long records are kept that are no money."""
 
+from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 import datetime as _datetime
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
+from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 import builtins as _builtins
 import sys
@@ -50,6 +52,64 @@ RECORD_KIND_CALLBACKS: RecordKind.ValueType  # 3
 RECORD_KIND_QUARANTINE: RecordKind.ValueType  # 4
 """Callbacks in quarantine that were replayed or dismissed."""
 Global___RecordKind: _TypeAlias = RecordKind  # noqa: Y015
+
+@_typing.final
+class EraseCustomerRequest(_message.Message):
+    """Whom to take out."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CUSTOMER_ID_FIELD_NUMBER: _builtins.int
+    ACTOR_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    VALIDATE_ONLY_FIELD_NUMBER: _builtins.int
+    customer_id: _builtins.int
+    """The customer, by id."""
+    actor: _builtins.str
+    """Who says so; 1 to 100 characters."""
+    reason: _builtins.str
+    """Why; 1 to 255 characters, and not the person's name."""
+    validate_only: _builtins.bool
+    """True to only say whether it could be done, and which payments there are."""
+    def __init__(
+        self,
+        *,
+        customer_id: _builtins.int = ...,
+        actor: _builtins.str = ...,
+        reason: _builtins.str = ...,
+        validate_only: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "customer_id", b"customer_id", "reason", b"reason", "validate_only", b"validate_only"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___EraseCustomerRequest: _TypeAlias = EraseCustomerRequest  # noqa: Y015
+
+@_typing.final
+class EraseCustomerResponse(_message.Message):
+    """What was taken out."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TRANS_IDS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def trans_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The customer's payments, for notify's messages about them: delete those first, as the number is known until then."""
+
+    def __init__(
+        self,
+        *,
+        trans_ids: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["trans_ids", b"trans_ids"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___EraseCustomerResponse: _TypeAlias = EraseCustomerResponse  # noqa: Y015
 
 @_typing.final
 class PurgeRecordsRequest(_message.Message):

@@ -41,6 +41,11 @@ class RetentionServiceStub:
                 request_serializer=rejesha_dot_billing_dot_v1_dot_retention__service__pb2.PurgeRecordsRequest.SerializeToString,
                 response_deserializer=rejesha_dot_billing_dot_v1_dot_retention__service__pb2.PurgeRecordsResponse.FromString,
                 _registered_method=True)
+        self.EraseCustomer = channel.unary_unary(
+                '/rejesha.billing.v1.RetentionService/EraseCustomer',
+                request_serializer=rejesha_dot_billing_dot_v1_dot_retention__service__pb2.EraseCustomerRequest.SerializeToString,
+                response_deserializer=rejesha_dot_billing_dot_v1_dot_retention__service__pb2.EraseCustomerResponse.FromString,
+                _registered_method=True)
 
 
 class RetentionServiceServicer:
@@ -62,6 +67,20 @@ class RetentionServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def EraseCustomer(self, request, context):
+        """Takes a person out of the records of a closed customer, and leaves the books whole: name, username and number, the
+        payers' names and numbers, the payments' logs, raw callbacks and tasks, and what changes said of them. Amounts, codes,
+        accounts, days and the ledger stay.
+
+        May be repeated: what is gone is gone, and told again.
+
+        NOT_FOUND `CUSTOMER_NOT_FOUND`; FAILED_PRECONDITION `CUSTOMER_NOT_CLOSED`, or `TASKS_OPEN` while messages or a line
+        wait; INVALID_ARGUMENT `INVALID_CHANGE`.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_RetentionServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -69,6 +88,11 @@ def add_RetentionServiceServicer_to_server(servicer, server):
                     servicer.PurgeRecords,
                     request_deserializer=rejesha_dot_billing_dot_v1_dot_retention__service__pb2.PurgeRecordsRequest.FromString,
                     response_serializer=rejesha_dot_billing_dot_v1_dot_retention__service__pb2.PurgeRecordsResponse.SerializeToString,
+            ),
+            'EraseCustomer': grpc.unary_unary_rpc_method_handler(
+                    servicer.EraseCustomer,
+                    request_deserializer=rejesha_dot_billing_dot_v1_dot_retention__service__pb2.EraseCustomerRequest.FromString,
+                    response_serializer=rejesha_dot_billing_dot_v1_dot_retention__service__pb2.EraseCustomerResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -100,6 +124,33 @@ class RetentionService:
             '/rejesha.billing.v1.RetentionService/PurgeRecords',
             rejesha_dot_billing_dot_v1_dot_retention__service__pb2.PurgeRecordsRequest.SerializeToString,
             rejesha_dot_billing_dot_v1_dot_retention__service__pb2.PurgeRecordsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def EraseCustomer(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/rejesha.billing.v1.RetentionService/EraseCustomer',
+            rejesha_dot_billing_dot_v1_dot_retention__service__pb2.EraseCustomerRequest.SerializeToString,
+            rejesha_dot_billing_dot_v1_dot_retention__service__pb2.EraseCustomerResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -45,6 +45,16 @@ class RetentionServiceStub:
     INVALID_ARGUMENT `INVALID_PAGE_TOKEN`, or `INVALID_RETENTION` when `before` is less than seven days ago or the kind is
     not named.
     """
+    EraseCustomer: _grpc.UnaryUnaryMultiCallable[_retention_service_pb2.EraseCustomerRequest, _retention_service_pb2.EraseCustomerResponse]
+    """Takes a person out of the records of a closed customer, and leaves the books whole: name, username and number, the
+    payers' names and numbers, the payments' logs, raw callbacks and tasks, and what changes said of them. Amounts, codes,
+    accounts, days and the ledger stay.
+
+    May be repeated: what is gone is gone, and told again.
+
+    NOT_FOUND `CUSTOMER_NOT_FOUND`; FAILED_PRECONDITION `CUSTOMER_NOT_CLOSED`, or `TASKS_OPEN` while messages or a line
+    wait; INVALID_ARGUMENT `INVALID_CHANGE`.
+    """
 
 @_typing.type_check_only
 class RetentionServiceAsyncStub(RetentionServiceStub):
@@ -62,6 +72,16 @@ class RetentionServiceAsyncStub(RetentionServiceStub):
 
     INVALID_ARGUMENT `INVALID_PAGE_TOKEN`, or `INVALID_RETENTION` when `before` is less than seven days ago or the kind is
     not named.
+    """
+    EraseCustomer: _aio.UnaryUnaryMultiCallable[_retention_service_pb2.EraseCustomerRequest, _retention_service_pb2.EraseCustomerResponse]  # type: ignore[assignment]
+    """Takes a person out of the records of a closed customer, and leaves the books whole: name, username and number, the
+    payers' names and numbers, the payments' logs, raw callbacks and tasks, and what changes said of them. Amounts, codes,
+    accounts, days and the ledger stay.
+
+    May be repeated: what is gone is gone, and told again.
+
+    NOT_FOUND `CUSTOMER_NOT_FOUND`; FAILED_PRECONDITION `CUSTOMER_NOT_CLOSED`, or `TASKS_OPEN` while messages or a line
+    wait; INVALID_ARGUMENT `INVALID_CHANGE`.
     """
 
 class RetentionServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -83,6 +103,22 @@ class RetentionServiceServicer(metaclass=_abc_1.ABCMeta):
 
         INVALID_ARGUMENT `INVALID_PAGE_TOKEN`, or `INVALID_RETENTION` when `before` is less than seven days ago or the kind is
         not named.
+        """
+
+    @_abc_1.abstractmethod
+    def EraseCustomer(
+        self,
+        request: _retention_service_pb2.EraseCustomerRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_retention_service_pb2.EraseCustomerResponse, _abc.Awaitable[_retention_service_pb2.EraseCustomerResponse]]:
+        """Takes a person out of the records of a closed customer, and leaves the books whole: name, username and number, the
+        payers' names and numbers, the payments' logs, raw callbacks and tasks, and what changes said of them. Amounts, codes,
+        accounts, days and the ledger stay.
+
+        May be repeated: what is gone is gone, and told again.
+
+        NOT_FOUND `CUSTOMER_NOT_FOUND`; FAILED_PRECONDITION `CUSTOMER_NOT_CLOSED`, or `TASKS_OPEN` while messages or a line
+        wait; INVALID_ARGUMENT `INVALID_CHANGE`.
         """
 
 def add_RetentionServiceServicer_to_server(servicer: RetentionServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

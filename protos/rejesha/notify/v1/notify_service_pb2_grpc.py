@@ -60,6 +60,11 @@ class NotifyServiceStub:
                 request_serializer=rejesha_dot_notify_dot_v1_dot_notify__service__pb2.PurgeMessagesRequest.SerializeToString,
                 response_deserializer=rejesha_dot_notify_dot_v1_dot_notify__service__pb2.PurgeMessagesResponse.FromString,
                 _registered_method=True)
+        self.EraseMessages = channel.unary_unary(
+                '/rejesha.notify.v1.NotifyService/EraseMessages',
+                request_serializer=rejesha_dot_notify_dot_v1_dot_notify__service__pb2.EraseMessagesRequest.SerializeToString,
+                response_deserializer=rejesha_dot_notify_dot_v1_dot_notify__service__pb2.EraseMessagesResponse.FromString,
+                _registered_method=True)
         self.ListTemplates = channel.unary_unary(
                 '/rejesha.notify.v1.NotifyService/ListTemplates',
                 request_serializer=rejesha_dot_notify_dot_v1_dot_notify__service__pb2.ListTemplatesRequest.SerializeToString,
@@ -125,6 +130,17 @@ class NotifyServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def EraseMessages(self, request, context):
+        """Deletes the messages that ended about some payments, and to a number: a person's data, when they ask for it.
+
+        May be repeated: what is deleted is gone.
+
+        INVALID_ARGUMENT `BATCH_TOO_LARGE`.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ListTemplates(self, request, context):
         """Lists the templates by name, with the facts that each needs.
         """
@@ -159,6 +175,11 @@ def add_NotifyServiceServicer_to_server(servicer, server):
                     servicer.PurgeMessages,
                     request_deserializer=rejesha_dot_notify_dot_v1_dot_notify__service__pb2.PurgeMessagesRequest.FromString,
                     response_serializer=rejesha_dot_notify_dot_v1_dot_notify__service__pb2.PurgeMessagesResponse.SerializeToString,
+            ),
+            'EraseMessages': grpc.unary_unary_rpc_method_handler(
+                    servicer.EraseMessages,
+                    request_deserializer=rejesha_dot_notify_dot_v1_dot_notify__service__pb2.EraseMessagesRequest.FromString,
+                    response_serializer=rejesha_dot_notify_dot_v1_dot_notify__service__pb2.EraseMessagesResponse.SerializeToString,
             ),
             'ListTemplates': grpc.unary_unary_rpc_method_handler(
                     servicer.ListTemplates,
@@ -302,6 +323,33 @@ class NotifyService:
             '/rejesha.notify.v1.NotifyService/PurgeMessages',
             rejesha_dot_notify_dot_v1_dot_notify__service__pb2.PurgeMessagesRequest.SerializeToString,
             rejesha_dot_notify_dot_v1_dot_notify__service__pb2.PurgeMessagesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def EraseMessages(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/rejesha.notify.v1.NotifyService/EraseMessages',
+            rejesha_dot_notify_dot_v1_dot_notify__service__pb2.EraseMessagesRequest.SerializeToString,
+            rejesha_dot_notify_dot_v1_dot_notify__service__pb2.EraseMessagesResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -66,6 +66,13 @@ class NotifyServiceStub:
     INVALID_ARGUMENT `INVALID_PAGE_TOKEN`, or `INVALID_RETENTION` when `before` is less than seven days ago: so long its
     caller may repeat a message.
     """
+    EraseMessages: _grpc.UnaryUnaryMultiCallable[_notify_service_pb2.EraseMessagesRequest, _notify_service_pb2.EraseMessagesResponse]
+    """Deletes the messages that ended about some payments, and to a number: a person's data, when they ask for it.
+
+    May be repeated: what is deleted is gone.
+
+    INVALID_ARGUMENT `BATCH_TOO_LARGE`.
+    """
     ListTemplates: _grpc.UnaryUnaryMultiCallable[_notify_service_pb2.ListTemplatesRequest, _notify_service_pb2.ListTemplatesResponse]
     """Lists the templates by name, with the facts that each needs."""
 
@@ -106,6 +113,13 @@ class NotifyServiceAsyncStub(NotifyServiceStub):
 
     INVALID_ARGUMENT `INVALID_PAGE_TOKEN`, or `INVALID_RETENTION` when `before` is less than seven days ago: so long its
     caller may repeat a message.
+    """
+    EraseMessages: _aio.UnaryUnaryMultiCallable[_notify_service_pb2.EraseMessagesRequest, _notify_service_pb2.EraseMessagesResponse]  # type: ignore[assignment]
+    """Deletes the messages that ended about some payments, and to a number: a person's data, when they ask for it.
+
+    May be repeated: what is deleted is gone.
+
+    INVALID_ARGUMENT `BATCH_TOO_LARGE`.
     """
     ListTemplates: _aio.UnaryUnaryMultiCallable[_notify_service_pb2.ListTemplatesRequest, _notify_service_pb2.ListTemplatesResponse]  # type: ignore[assignment]
     """Lists the templates by name, with the facts that each needs."""
@@ -174,6 +188,19 @@ class NotifyServiceServicer(metaclass=_abc_1.ABCMeta):
 
         INVALID_ARGUMENT `INVALID_PAGE_TOKEN`, or `INVALID_RETENTION` when `before` is less than seven days ago: so long its
         caller may repeat a message.
+        """
+
+    @_abc_1.abstractmethod
+    def EraseMessages(
+        self,
+        request: _notify_service_pb2.EraseMessagesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_notify_service_pb2.EraseMessagesResponse, _abc.Awaitable[_notify_service_pb2.EraseMessagesResponse]]:
+        """Deletes the messages that ended about some payments, and to a number: a person's data, when they ask for it.
+
+        May be repeated: what is deleted is gone.
+
+        INVALID_ARGUMENT `BATCH_TOO_LARGE`.
         """
 
     @_abc_1.abstractmethod

@@ -19,7 +19,7 @@ WANTED = {
     "ledger_transfers": ADD,
     "tasks": ALL,
     "router_names": CHANGE,
-    "notice_tallies": CHANGE,
+    "notice_tallies": ALL,
     "quarantine": ALL,
-    "account_changes": ADD,
+    "account_changes": CHANGE,
 }

@@ -20,6 +20,7 @@ TABLE: Table = {
     "QuarantineService.ListQuarantinedCallbacks": _OPERATOR,
     "QuarantineService.ResolveQuarantinedCallback": _INTAKE | _OPERATOR,
     "RetentionService.PurgeRecords": _OPERATOR,
+    "RetentionService.EraseCustomer": _OPERATOR,
     "TaskService.LeaseTasks": _DISPATCHER,
     "TaskService.CompleteTasks": _DISPATCHER,
     "TaskService.RetryTasks": _OPERATOR,

@@ -14,5 +14,6 @@ TABLE: Table = {
     "NotifyService.ListMessages": _OPERATOR_OR_SYSTEM | {Role.INTAKE},  # for the payment's timeline
     "NotifyService.CountMessages": _OPERATOR_OR_SYSTEM,
     "NotifyService.PurgeMessages": frozenset({Role.OPERATOR}),
+    "NotifyService.EraseMessages": frozenset({Role.OPERATOR}),
     "NotifyService.ListTemplates": _OPERATOR_OR_SYSTEM,
 }

@@ -8,6 +8,8 @@ from rejesha.billing.v1 import retention_service_pb2_grpc
 from servicekit.retention import InvalidRetention
 from sqlalchemy import Engine
 
+from billing.accounts.errors import InvalidChange
+from billing.changes.rules import Author
 from billing.paging import last_id
 from billing.retention import service
 from billing.retention.rules import RecordKind
@@ -28,3 +30,12 @@ class RetentionServicer(retention_service_pb2_grpc.RetentionServiceServicer):
         after_id = last_id(request.page_token)
         bite = service.purge(self._engine, _KINDS[request.kind], before, after_id, request.max_rows)
         return pb.PurgeRecordsResponse(deleted=bite.deleted, next_page_token=str(bite.last_id or ""))
+
+    def EraseCustomer(
+        self, request: pb.EraseCustomerRequest, context: grpc.ServicerContext
+    ) -> pb.EraseCustomerResponse:
+        author = Author(request.actor.strip(), request.reason.strip())
+        if not 1 <= len(author.actor) <= 100 or not 1 <= len(author.reason) <= 255:
+            raise InvalidChange("actor: 1 to 100 characters; reason: 1 to 255")
+        trans_ids = service.erase(self._engine, request.customer_id, author, validate_only=request.validate_only)
+        return pb.EraseCustomerResponse(trans_ids=trans_ids)

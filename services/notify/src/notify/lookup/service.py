@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from servicekit.database import transact
 from servicekit.moments import current_time
 from servicekit.retention import Bite, check_age
-from servicekit.rpc.errors import InvalidPageToken
+from servicekit.rpc.errors import BatchTooLarge, InvalidPageToken
 
 from notify.lookup import store
 from notify.lookup.store import StateCount
@@ -17,6 +17,7 @@ from servicekit import phones
 
 _PAGE_SIZE = 50
 _MAX_PAGE = 500
+_MOST_SUBJECTS = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +47,13 @@ def purge(engine: sa.Engine, before: datetime, token: str, asked: int) -> Bite:
         return store.purge(connection, before, after_id, asked)
 
     return transact(engine, work)
+
+
+def erase(engine: sa.Engine, subjects: Sequence[str], phone: str) -> int:
+    """Delete the messages that ended about these subjects, and to this number. Raises BatchTooLarge."""
+    if len(subjects) > _MOST_SUBJECTS:
+        raise BatchTooLarge(f"at most {_MOST_SUBJECTS} subjects, not {len(subjects)}")
+    return transact(engine, lambda connection: store.erase(connection, subjects, _as_held(phone)))
 
 
 def count(engine: sa.Engine, ended_since: datetime | None) -> Sequence[StateCount]:

@@ -1,6 +1,6 @@
 """Queries on messages as they are on record: for operators and figures, on no message's way."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -80,3 +80,11 @@ _AGEING = Ageing(messages, _columns.create_time, _columns.state.not_in((MessageS
 def purge(connection: sa.Connection, before: datetime, after_id: int, asked: int) -> Bite:
     """Delete what is old of the next messages after an id."""
     return bite(connection, _AGEING, before, after_id, asked)
+
+
+def erase(connection: sa.Connection, subjects: Collection[str], phone: str) -> int:
+    """Delete the messages that ended about these subjects, and to this number; how many there were."""
+    theirs = (
+        sa.or_(_columns.subject.in_(subjects), _columns.phone == phone) if phone else _columns.subject.in_(subjects)
+    )
+    return connection.execute(sa.delete(messages).where(theirs, _AGEING.ended)).rowcount

@@ -63,6 +63,11 @@ class NotifyServicer(pb_grpc.NotifyServiceServicer):
         bite = lookup.purge(self._engine, before, request.page_token, request.max_rows)
         return pb.PurgeMessagesResponse(deleted=bite.deleted, next_page_token=str(bite.last_id or ""))
 
+    def EraseMessages(
+        self, request: pb.EraseMessagesRequest, context: grpc.ServicerContext
+    ) -> pb.EraseMessagesResponse:
+        return pb.EraseMessagesResponse(deleted=lookup.erase(self._engine, request.subjects, request.phone))
+
     def ListTemplates(
         self, request: pb.ListTemplatesRequest, context: grpc.ServicerContext
     ) -> pb.ListTemplatesResponse:
