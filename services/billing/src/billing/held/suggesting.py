@@ -4,6 +4,7 @@ A module of its own: asked by operators, and by the alerts of held money when th
 """
 
 from collections.abc import Mapping, Sequence
+from itertools import islice
 
 from servicekit.database import transact
 from sqlalchemy import Connection, Engine
@@ -61,11 +62,14 @@ def _evidence(connection: Connection, payment: StoredPayment, reference: str) ->
     )
 
 
-def complete(connection: Connection, alerts: Sequence[Task]) -> None:
-    """Let alerts of held money say whose it may be."""
-    for task in alerts:
-        if isinstance(task.work, Notice) and task.work.event == "unmatched":
-            stored = lookup.get_payment(connection, task.trans_id)
-            if stored and (found := candidates(connection, stored)):
-                likeliest = found[0]
-                task.work.facts["reason"] += f"; perhaps {likeliest.account}: {likeliest.reasons[0]}"
+def complete(connection: Connection, notices: Sequence[Task]) -> None:
+    """Let the first alert of held money among these say whose it may be.
+
+    Only the first: where many come at once one cause holds them all, and each would cost the lease some queries.
+    """
+    alerts = (task for task in notices if isinstance(task.work, Notice) and task.work.event == "unmatched")
+    for task in islice(alerts, 1):
+        stored = lookup.get_payment(connection, task.trans_id)
+        if stored and isinstance(task.work, Notice) and (found := candidates(connection, stored)):
+            likeliest = found[0]
+            task.work.facts["reason"] += f"; perhaps {likeliest.account}: {likeliest.reasons[0]}"
