@@ -41,7 +41,7 @@ def as_records(changes: Iterable[FieldChange]) -> list[dict[str, Any]]:
     return [record(change) for change in changes]
 
 
-def show_history(channels: Channels, request: ListChangesRequest, limit: int, *, as_json: bool) -> None:
+def show_history(channels: Channels, request: ListChangesRequest, limit: int, *, as_json: bool, as_csv: bool) -> None:
     """All that was changed, newest first."""
 
     def fetch(size: int, token: str) -> object:
@@ -50,4 +50,4 @@ def show_history(channels: Channels, request: ListChangesRequest, limit: int, *,
 
     records, more = read_pages(fetch, "changes", limit)
     flat = [{**one.pop("change"), **one} for one in records]
-    show_list("changes", HISTORY, (flat, more), as_json=as_json)
+    show_list("changes", HISTORY, (flat, more), as_json=as_json, as_csv=as_csv)

@@ -5,6 +5,7 @@ What comes from a customer's phone is shown as text and never obeyed: no markup,
 
 import csv
 import json
+import re
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from rich.text import Text
 from rejesha_cli.money import group
 from rejesha_cli.records import Record
 
+_NUMBER = re.compile(r"-[0-9]+(\.[0-9]+)?")
 # Where nobody's window limits the line, such as in a pipe, nothing is cut.
 _PIPE_WIDTH = 200
 
@@ -133,8 +135,9 @@ def print_csv(columns: Sequence[Column], records: Sequence[Record]) -> None:
 def _cell(value: object) -> object:
     if isinstance(value, list | dict):
         return json.dumps(value)
-    # A payer chooses the name: no spreadsheet may take it for a formula.
-    return f"'{value}" if isinstance(value, str) and value.startswith(("=", "+", "-", "@", "\t", "\r")) else value
+    # A payer chooses the name: no spreadsheet may take it for a formula. A balance may be negative.
+    formula = isinstance(value, str) and value.startswith(("=", "+", "-", "@", "\t", "\r"))
+    return f"'{value}" if formula and not _NUMBER.fullmatch(str(value)) else value
 
 
 def show_list(

@@ -33,6 +33,7 @@ def test_what_is_given_is_changed_and_kept_with_what_was_before(installation, bi
         ("full_name", "Jane", "Jane W"),
     ]
     assert "moved house" in installation("customer", "history", "0949AQ").out
+    assert "moved house" in installation("customer", "history", "0949AQ", "--csv").out
 
 
 def test_a_due_date_is_changed_with_a_reason(installation, billing, jane):

@@ -20,6 +20,9 @@ def test_accounts_sum_to_nothing_and_transfers_are_found(installation, billing):
     assert {one["name"]: one["balance"] for one in accounts} == {
         "held": "5.00", "paybill:600000": "-1015.70", "revenue:sms": "10.50", "wallet:1": "1000.20",
     }  # fmt: skip
+    listed = list(csv.DictReader(io.StringIO(installation("ledger", "accounts", "--csv").out)))
+    assert ("paybill:600000", "-1015.70") in [(one["name"], one["balance"]) for one in listed]
+    assert installation("ledger", "transfers", "--csv").out.count("\n") == 5
     found = json.loads(installation("ledger", "transfers", "--account", "wallet:1", "--json").out)
     assert [(one["key"], one["amount"]) for one in found["transfers"]] == [("A1.1", "1000.00"), ("A2.2", "0.20")]
     assert "A3.1" in installation("ledger", "transfers", "--payment", "a3").out

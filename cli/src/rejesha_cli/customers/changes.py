@@ -26,6 +26,7 @@ from rejesha_cli.context import (
     ReadAs,
     with_author,
     with_connections,
+    with_csv,
     with_json,
     with_limit,
     with_yes,
@@ -185,10 +186,11 @@ def reopen(connected: Connections, who: str, *, reason: str, by: str, as_json: b
 @click.command("history")
 @with_customer
 @with_limit
+@with_csv
 @with_json
 @with_connections
-def history(connected: Connections, who: str, *, limit: int, as_json: bool) -> None:
+def history(connected: Connections, who: str, *, limit: int, as_json: bool, as_csv: bool) -> None:
     """Show what was changed on a customer's record, by whom and why; newest first."""
     channels = connected.channels
     request = ListChangesRequest(customer_id=get(channels, who).customer_id)
-    changes.show_history(channels, request, limit, as_json=as_json)
+    changes.show_history(channels, request, limit, as_json=as_json, as_csv=as_csv)

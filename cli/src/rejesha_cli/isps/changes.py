@@ -13,7 +13,16 @@ from rejesha.billing.v1.account_service_pb2 import (
 
 from rejesha_cli import changes
 from rejesha_cli.channels import Channels
-from rejesha_cli.context import PHONE, Connections, with_author, with_connections, with_json, with_limit, with_yes
+from rejesha_cli.context import (
+    PHONE,
+    Connections,
+    with_author,
+    with_connections,
+    with_csv,
+    with_json,
+    with_limit,
+    with_yes,
+)
 from rejesha_cli.money import group
 from rejesha_cli.names import Names
 from rejesha_cli.records import record
@@ -96,12 +105,15 @@ def reopen(connected: Connections, isp: str, *, reason: str, by: str, as_json: b
 @click.command("history")
 @with_isp
 @with_limit
+@with_csv
 @with_json
 @with_connections
-def history(connected: Connections, isp: str, *, limit: int, as_json: bool) -> None:
+def history(connected: Connections, isp: str, *, limit: int, as_json: bool, as_csv: bool) -> None:
     """Show what was changed on an ISP's record, by whom and why; newest first."""
     channels = connected.channels
-    changes.show_history(channels, ListChangesRequest(isp_id=Names(channels).isp_id(isp)), limit, as_json=as_json)
+    changes.show_history(
+        channels, ListChangesRequest(isp_id=Names(channels).isp_id(isp)), limit, as_json=as_json, as_csv=as_csv
+    )
 
 
 def _tell(answer: UpdateIspResponse, sentence: str, as_json: bool) -> None:

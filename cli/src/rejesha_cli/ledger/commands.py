@@ -5,7 +5,7 @@ from datetime import datetime
 import click
 from rejesha.billing.v1.ledger_service_pb2 import CheckLedgerRequest, ListLedgerAccountsRequest, ListTransfersRequest
 
-from rejesha_cli.context import Connections, with_connections, with_json, with_limit
+from rejesha_cli.context import Connections, with_connections, with_csv, with_json, with_limit
 from rejesha_cli.ledger.statement import DAY, statement
 from rejesha_cli.records import read_pages, record
 from rejesha_cli.tables import Column, moment, money, print_json, remark, say, show_list
@@ -30,13 +30,14 @@ def ledger() -> None:
 
 
 @ledger.command("accounts")
+@with_csv
 @with_json
 @with_connections
-def accounts(connected: Connections, as_json: bool) -> None:
+def accounts(connected: Connections, *, as_json: bool, as_csv: bool) -> None:
     """List every account with its balance; together they are nothing."""
     found = connected.channels.ledger.ListLedgerAccounts(ListLedgerAccountsRequest()).accounts
-    show_list("accounts", _ACCOUNTS, ([record(one) for one in found], False), as_json=as_json)
-    if not as_json:
+    show_list("accounts", _ACCOUNTS, ([record(one) for one in found], False), as_json=as_json, as_csv=as_csv)
+    if not (as_json or as_csv):
         remark("paybill: what M-Pesa holds for us, as what it owes; held: `rejesha payment unmatched`.")
 
 
@@ -46,9 +47,10 @@ def accounts(connected: Connections, as_json: bool) -> None:
 @click.option("--from", "start", type=DAY, help="From this day on.")
 @click.option("--until", "end", type=DAY, help="Before this day.")
 @with_limit
+@with_csv
 @with_json
 @with_connections
-def transfers(
+def transfers(  # noqa: PLR0913
     connected: Connections,
     *,
     account: str,
@@ -57,6 +59,7 @@ def transfers(
     end: datetime | None,
     limit: int,
     as_json: bool,
+    as_csv: bool,
 ) -> None:
     """List what moved, oldest first."""
 
@@ -67,7 +70,7 @@ def transfers(
             )
         )
 
-    show_list("transfers", _TRANSFERS, read_pages(fetch, "transfers", limit), as_json=as_json)
+    show_list("transfers", _TRANSFERS, read_pages(fetch, "transfers", limit), as_json=as_json, as_csv=as_csv)
 
 
 @ledger.command("check")

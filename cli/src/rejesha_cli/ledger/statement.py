@@ -1,7 +1,5 @@
 """`rejesha ledger statement`: an ISP's wallet over a span: what it held, each line, what it holds."""
 
-import csv
-import sys
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 
@@ -9,9 +7,9 @@ import click
 from rejesha.billing.v1.ledger_service_pb2 import ListTransfersRequest, Transfer
 from servicekit.money import in_shillings
 
-from rejesha_cli.context import Connections, ReadAs, with_connections, with_json
+from rejesha_cli.context import Connections, ReadAs, with_connections, with_csv, with_json
 from rejesha_cli.records import MAX_PAGE_SIZE, NAIROBI, Record, record
-from rejesha_cli.tables import Column, moment, money, print_json, show_table
+from rejesha_cli.tables import Column, moment, money, print_csv, print_json, show_table
 
 _COLUMNS = (
     Column("When", "create_time", moment),
@@ -38,7 +36,7 @@ DAY = ReadAs("YYYY-MM-DD", _day)
 @click.argument("isp_id", type=click.IntRange(min=1), metavar="ISP")
 @click.option("--from", "start", type=DAY, required=True, help="From this day on.")
 @click.option("--until", "end", type=DAY, help="Before this day; up to now when left out.")
-@click.option("--csv", "as_csv", is_flag=True, help="Print lines that a spreadsheet reads.")
+@with_csv
 @with_json
 @with_connections
 def statement(
@@ -51,9 +49,7 @@ def statement(
     if as_json:
         print_json({"account": account, "lines": lines})
     elif as_csv:
-        writer = csv.DictWriter(sys.stdout, [column.key for column in _COLUMNS], extrasaction="ignore")
-        writer.writeheader()
-        writer.writerows(lines)
+        print_csv(_COLUMNS, lines)
     else:
         show_table(f"Statement of {account}", _COLUMNS, lines)
 
@@ -77,17 +73,21 @@ def _transfers(
 
 def _lines(account: str, opening: int, transfers: Sequence[Transfer]) -> Iterator[Record]:
     """The opening, a line for each transfer with the balance after it, the closing."""
-    yield {"what": "opening", "balance": in_shillings(opening)}
     balance = opening
+    yield _line("opening", balance)
     for transfer in transfers:
         comes = transfer.to_account == account
         balance += transfer.amount_cents if comes else -transfer.amount_cents
         one = record(transfer)
-        yield {
+        yield _line(one["kind"], balance) | {
             "create_time": one["create_time"],
-            "what": one["kind"],
             "trans_id": transfer.trans_id,
             "in" if comes else "out": one["amount"],
-            "balance": in_shillings(balance),
         }
-    yield {"what": "closing", "balance": in_shillings(balance)}
+    yield _line("closing", balance)
+
+
+def _line(what: str, balance: int) -> Record:
+    """A line without a movement; all lines have the same keys, as CSV wants them."""
+    blank = dict.fromkeys(column.key for column in _COLUMNS)
+    return blank | {"what": what, "balance": in_shillings(balance)}
