@@ -4,6 +4,7 @@ from collections import defaultdict
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from billing.held import unassigning
 from billing.notices import composing, throttle
 from billing.notices.rules import Notice, Variant
 from billing.tasks.rules import AccessOutcome
@@ -34,6 +35,7 @@ def told(dispatcher):
     desk.pay("UNMATCHED", "9999ZZ")
     desk.pay("UNMATCHED", "9999ZZ", "7")  # contradicts it
     dispatcher.run()
+    unassigning.unassign(desk.engine, desk.policy, "SERVICE", "Asha", "it is the neighbour's")
     dispatcher.script[1] = [AccessOutcome.NO_SUCH_SECRET]
     desk.pay("GIVEN_UP", "0949AQ")
     dispatcher.run()
