@@ -69,7 +69,9 @@ def _take_back(connection: Connection, policy: Policy, stored: StoredPayment, by
     store.unassign(connection, trans_id)
     facts = {"unassigned_by": by, "reason": why, "notes": notes}
     entry = TimelineEntry(trans_id, "PAYMENT_UNASSIGNED", f"Taken back by {by}: {why}", facts)
-    told = _notice(connection, policy, stored, f"taken back by {by} ({why}): {'; '.join(notes)}", transfers[0].number)
+    told = _notice(
+        connection, policy, stored, f"KES {grouped(stored.amount_cents)} taken back: {why}", transfers[0].number
+    )
     with together(connection) as writes:
         posting.post(writes, transfers, wallets, now)
         store.insert_reversal(writes, stored, now)
