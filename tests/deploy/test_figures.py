@@ -17,10 +17,10 @@ def size(reference):
     return json.loads(found)[0]["Size"] / 1e6
 
 
-def test_an_image_adds_less_than_100_mb_to_its_base(installation):
+def test_an_image_adds_less_than_110_mb_to_its_base(installation):
     added = {name: round(size(f"rejesha/{name}:{TAG}") - size(BASE)) for name in IMAGES}
     print(f"\nMB over {BASE}: {added}")  # noqa: T201
-    assert max(added.values()) < 100
+    assert max(added.values()) < 110
 
 
 def memory(installation, service):
