@@ -1,11 +1,9 @@
 """A desk to pay at: calls billing's use cases as the servicer does, reads the tables as an operator would."""
 
 from collections import defaultdict
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
-from threading import Barrier
 from typing import Any
 
 import sqlalchemy as sa
@@ -289,18 +287,3 @@ def open_desk(engine: sa.Engine) -> Desk:
     )
     assert not [result.error for result in results if result.error]
     return Desk(engine)
-
-
-def at_once(calls: Sequence[Callable[[], Any]]) -> list[Any]:
-    """The answers of calls made at the same moment, each in a thread of its own; an error is an answer."""
-    barrier = Barrier(len(calls))
-
-    def run(call: Callable[[], Any]) -> Any:
-        barrier.wait(30)
-        try:
-            return call()
-        except Exception as error:  # noqa: BLE001 - the test looks at it
-            return error
-
-    with ThreadPoolExecutor(len(calls)) as threads:
-        return list(threads.map(run, calls))

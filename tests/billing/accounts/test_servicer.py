@@ -9,7 +9,7 @@ from billing.schema import isp_wallet, pppoe_users
 from rejesha.billing.v1 import account_service_pb2 as account_pb
 from servicekit.rpc.errors import RowLocked
 
-from tests.billing.desk import at_once
+from tests.billing.concurrency import at_once
 from tests.billing.serving import pages, payment, refused
 
 INVALID = ("INVALID_ARGUMENT", "INVALID_PAYMENT")

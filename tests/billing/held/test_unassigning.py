@@ -8,7 +8,8 @@ from billing.payments.errors import PaymentNotFound, PaymentNotPlaced
 from billing.payments.rules import Outcome, UnmatchedReason
 from billing.schema import isp_credits, isp_wallet, ledger_transfers, pppoe_users
 
-from tests.billing.desk import CUSTOMER_PHONE, ISP_1, ISP_2, at_once
+from tests.billing.concurrency import at_once
+from tests.billing.desk import CUSTOMER_PHONE, ISP_1, ISP_2
 
 
 def unassign(desk, trans_id="A1"):

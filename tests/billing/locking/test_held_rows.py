@@ -14,7 +14,7 @@ from rejesha.billing.v1 import payment_service_pb2 as pb
 from rejesha.billing.v1 import task_service_pb2 as task_pb
 
 from tests.billing import model
-from tests.billing.desk import at_once
+from tests.billing.concurrency import at_once
 from tests.billing.desk import payment as desk_payment
 from tests.billing.serving import payment, refused
 

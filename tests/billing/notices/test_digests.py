@@ -17,7 +17,8 @@ from billing.schema import quarantine as quarantine_table
 from servicekit.rpc.errors import RowLocked
 
 from tests.billing import serving
-from tests.billing.desk import ADMINS, CUSTOMER_PHONE, ISP_1, ISP_2, at_once, payment
+from tests.billing.concurrency import at_once
+from tests.billing.desk import ADMINS, CUSTOMER_PHONE, ISP_1, ISP_2, payment
 
 LIMIT = 3
 # One that is not over while a test runs.

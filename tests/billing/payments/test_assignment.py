@@ -17,14 +17,8 @@ from billing.schema import (
 from billing.tasks.rules import AccessOutcome, Report
 from servicekit.rpc.errors import ServiceError
 
-from tests.billing.desk import (
-    CONNECTED,
-    CREDITS,
-    CUSTOMER_PHONE,
-    PARTIAL,
-    SERVICE,
-    at_once,
-)
+from tests.billing.concurrency import at_once
+from tests.billing.desk import CONNECTED, CREDITS, CUSTOMER_PHONE, PARTIAL, SERVICE
 
 # reference -> the outcome, who is told, ISP 1's wallet, its SMS and WhatsApp credits
 ASSIGNMENTS = {

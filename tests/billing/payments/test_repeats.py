@@ -13,11 +13,8 @@ from billing.schema import (
 )
 from dateutil.relativedelta import relativedelta
 
-from tests.billing.desk import (
-    CONNECTED,
-    at_once,
-    payment,
-)
+from tests.billing.concurrency import at_once
+from tests.billing.desk import CONNECTED, payment
 
 
 def test_a_payment_delivered_again_gets_its_first_answer_and_does_nothing(desk, dispatcher):

@@ -7,7 +7,7 @@ from billing.quarantine import service
 from billing.schema import quarantine
 from rejesha.billing.v1 import quarantine_service_pb2 as pb
 
-from tests.billing.desk import at_once
+from tests.billing.concurrency import at_once
 from tests.billing.serving import pages, refused
 
 RESOLVED = ("FAILED_PRECONDITION", "CALLBACK_ALREADY_RESOLVED")

@@ -10,7 +10,8 @@ from billing.schema import tasks
 from billing.tasks import rules as task_rules
 from billing.tasks.rules import AccessOutcome, Report, TaskKind
 
-from tests.billing.desk import CUSTOMER_PHONE, at_once, payment
+from tests.billing.concurrency import at_once
+from tests.billing.desk import CUSTOMER_PHONE, payment
 from tests.billing.dispatching import failed, handed_over, lines, switched
 
 SECOND = timedelta(seconds=1)
