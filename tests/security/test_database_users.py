@@ -77,6 +77,12 @@ def test_nobody_who_serves_changes_a_table_and_history_is_only_added_to(users):
         assert refuses(users.services["billing"], f"DELETE FROM {table}"), table
 
 
+def test_a_billing_of_the_release_before_may_still_write_what_it_writes(users):
+    """Rights are given before services are replaced: the older ones take payments meanwhile."""
+    entry = "INSERT INTO wallet_entries (isp_id, kind, amount, balance_after, create_time) VALUES (1, 'x', 1, 1, NOW())"
+    run(users.services["billing"], entry)
+
+
 def test_the_migrating_user_migrates_from_nothing_and_back_and_sees_no_other_schema(users):
     engine = create_engine(users.migrating, answer_seconds=60)
     for service, (migrations, _) in database_users.SERVICES.items():

@@ -2,7 +2,7 @@
 
 import sqlalchemy as sa
 from alembic import op
-from billing.adoption import indexes, opening
+from billing.adoption import indexes
 from servicekit.schema.columns import EXACT
 from sqlalchemy.dialects import mysql
 
@@ -119,7 +119,6 @@ def upgrade():
     metadata.create_all(connection)  # creates what is missing: a cut-off run may have made some
     for table in metadata.sorted_tables:
         indexes.create_missing(connection, table)  # and may have ended between a table and its indexes
-    opening.open_wallets(connection)
 
 
 def downgrade():

@@ -17,6 +17,7 @@ WANTED = {
     "payment_debug_log": (*ADD, "DELETE"),
     "payment_deliveries": (*ADD, "DELETE"),
     "ledger_transfers": ADD,
+    "wallet_entries": ADD,  # of a billing of the release before, while services are replaced one by one
     "tasks": ALL,
     "router_names": CHANGE,
     "notice_tallies": ALL,

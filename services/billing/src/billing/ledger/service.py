@@ -63,4 +63,5 @@ def _faults(connection: Connection) -> Iterator[str]:
         if there != posted:
             yield f"{outcome} payments are KES {grouped(there)}, and the account {account} holds KES {grouped(posted)}"
     if differ := list(islice(reading.payments_that_differ(connection), _MAX_NAMED)):
-        yield f"payments whose transfers are missing or have another amount: {', '.join(differ)}"
+        named = ", ".join(differ)
+        yield f"payments whose transfers are missing (`rejesha migrate` makes them) or have another amount: {named}"
