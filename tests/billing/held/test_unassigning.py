@@ -3,7 +3,7 @@
 from datetime import date
 
 import pytest
-from billing.held import unassigning
+from billing.held import suggesting, unassigning
 from billing.payments.errors import PaymentNotFound, PaymentNotPlaced
 from billing.payments.rules import Outcome, UnmatchedReason
 from billing.schema import isp_credits, isp_wallet, ledger_transfers, pppoe_users
@@ -88,6 +88,12 @@ def test_a_date_that_moved_since_stays_and_that_is_said(desk):
     assert desk.customer("0949AQ").next_payment_date == after
     assert any("the due date stays as it is" in note for note in done.notes)
     desk.check_books()
+
+
+def test_it_is_not_suggested_where_it_was_taken_back_from(desk):
+    desk.pay("A1", "0949AQ")
+    unassign(desk)
+    assert suggesting.suggest(desk.engine, ["A1"]) == {"A1": []}
 
 
 def test_nothing_is_taken_back_of_what_was_not_placed(desk):

@@ -36,7 +36,8 @@ def candidates(connection: Connection, payment: StoredPayment) -> Sequence[Candi
     """The likeliest first; none for what is placed, and for a reversal, which is nobody's payment."""
     if payment.outcome not in HELD or payment.reason is UnmatchedReason.REVERSAL:
         return ()
-    reference = normalise(payment.bill_ref_number)
+    # What was typed is no hint to where it belongs once it was taken back: it would be placed there again.
+    reference = "" if payment.reason is UnmatchedReason.UNASSIGNED else normalise(payment.bill_ref_number)
     near = rules.near_spellings(reference)
     known = _evidence(connection, payment, reference)
     prefix = reference[:_PREFIX] if len(reference) > _PREFIX else ""
