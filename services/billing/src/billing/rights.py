@@ -23,4 +23,5 @@ WANTED = {
     "notice_tallies": ALL,
     "quarantine": ALL,
     "account_changes": CHANGE,
+    "line_policies": ALL,
 }

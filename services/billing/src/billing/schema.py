@@ -221,6 +221,18 @@ account_changes = sa.Table(
     sa.Index("ix_account_changes_noun_noun_id", "noun", "noun_id"),
 )
 
+# What ISPs decided on their customers' lines, and on single customers' besides: a row for each field that is set.
+line_policies = sa.Table(
+    "line_policies",
+    metadata,
+    sa.Column("id", BigId, primary_key=True),
+    sa.Column("noun", Word, nullable=False),  # "isp" or "customer"
+    sa.Column("noun_id", sa.Integer, nullable=False),
+    sa.Column("field", Word, nullable=False),
+    sa.Column("value", sa.String(255), nullable=False),  # see policies.fields
+    sa.UniqueConstraint("noun", "noun_id", "field", name="uq_line_policies_noun_noun_id_field"),
+)
+
 # How many messages of a topic a recipient was sent since a moment; see digests.
 notice_tallies = sa.Table(
     "notice_tallies",

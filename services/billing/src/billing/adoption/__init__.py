@@ -25,6 +25,7 @@ _OWN = {
     "quarantine": ("callback_body", "truncated", "fault", "source_address"),
     "router_names": ("router_id", "name"),
     "account_changes": ("noun", "field", "old_value", "new_value"),
+    "line_policies": ("noun", "noun_id", "field", "value"),
     "notice_tallies": ("topic", "recipient", "held_back", "digest_id"),
     version_table("billing"): ("version_num",),
 }

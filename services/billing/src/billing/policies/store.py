@@ -1,0 +1,48 @@
+"""Queries on policies. A field of a later release, or one that cannot be read, counts as not set."""
+
+from collections import defaultdict
+from collections.abc import Collection, Mapping
+
+import sqlalchemy as sa
+import structlog
+from sqlalchemy import Connection
+
+from billing.payees.rules import Customer
+from billing.policies import fields, rules
+from billing.policies.rules import Fields, LinePolicy, Value
+from billing.schema import line_policies
+
+log = structlog.get_logger()
+
+_p = line_policies.c
+_ISP, _CUSTOMER = "isp", "customer"
+_FIND = sa.select(_p.noun, _p.noun_id, _p.field, _p.value).where(
+    sa.or_(
+        sa.and_(_p.noun == _ISP, _p.noun_id.in_(sa.bindparam("isp_ids", expanding=True))),
+        sa.and_(_p.noun == _CUSTOMER, _p.noun_id.in_(sa.bindparam("customer_ids", expanding=True))),
+    )
+)
+
+
+def of_customers(connection: Connection, customers: Collection[Customer]) -> Mapping[int, LinePolicy]:
+    """What holds for each of these customers, by id: its own fields, else its ISP's, else the default; one query."""
+    isp_ids = {one.isp_id for one in customers if one.isp_id}
+    of_isps, of_them = find(connection, isp_ids, {one.customer_id for one in customers})
+    return {
+        one.customer_id: rules.effective(of_isps.get(one.isp_id or 0, {}), of_them.get(one.customer_id, {}))
+        for one in customers
+    }
+
+
+def find(
+    connection: Connection, isp_ids: Collection[int], customer_ids: Collection[int]
+) -> tuple[Mapping[int, Fields], Mapping[int, Fields]]:
+    """The fields that these ISPs, and these customers, have set, by id."""
+    found: dict[str, dict[int, dict[str, Value]]] = {_ISP: defaultdict(dict), _CUSTOMER: defaultdict(dict)}
+    values = {"isp_ids": sorted(isp_ids), "customer_ids": sorted(customer_ids)}
+    for row in connection.execute(_FIND, values):
+        try:
+            found[row.noun][row.noun_id][row.field] = fields.read(row.field, row.value)
+        except ValueError as error:
+            log.warning("policy_field_ignored", noun=row.noun, noun_id=row.noun_id, fault=str(error))
+    return found[_ISP], found[_CUSTOMER]
