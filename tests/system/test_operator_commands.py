@@ -146,6 +146,10 @@ def records_change(rejesha):
     rejesha("customer close PWANI1 --reason gone --yes")
     rejesha("customer reopen PWANI1")
     assert "goodwill" in rejesha("customer history PWANI1")
+    rejesha("policy set --isp 'Pwani Fibre' grace_days=3 reminder_days=-3,0")
+    rejesha("policy set --customer PWANI1 language=sw --reason asked")
+    rejesha("policy unset --isp 'Pwani Fibre' grace_days")
+    assert "-3,0" in rejesha("policy show --customer PWANI1")
 
 
 def moved_while_the_reconnection_waits(running, rejesha):

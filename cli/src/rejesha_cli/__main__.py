@@ -24,6 +24,10 @@ COMMANDS = {
     "payment": ("payments.commands:payment", "Payments and what became of them."),
     "customer": ("customers.commands:customer", "Customers of the ISPs."),
     "isp": ("isps.commands:isp", "Internet providers."),
+    "policy": (
+        "policies.commands:policy",
+        "What ISPs decided on lines: grace, cuts, part payments, reminders, language.",
+    ),
     "ledger": ("ledger.commands:ledger", "Where money is, and how it came there."),
     "router": ("routers.commands:router", "Routers that carry the customers' lines."),
     "access": ("access.commands:access", "Lines on the routers, switched by hand."),

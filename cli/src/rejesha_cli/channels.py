@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from rejesha.billing.v1.account_service_pb2_grpc import AccountServiceStub
     from rejesha.billing.v1.ledger_service_pb2_grpc import LedgerServiceStub
     from rejesha.billing.v1.payment_service_pb2_grpc import PaymentServiceStub
+    from rejesha.billing.v1.policy_service_pb2_grpc import PolicyServiceStub
     from rejesha.billing.v1.quarantine_service_pb2_grpc import QuarantineServiceStub
     from rejesha.billing.v1.retention_service_pb2_grpc import RetentionServiceStub
     from rejesha.billing.v1.task_service_pb2_grpc import TaskServiceStub
@@ -121,6 +122,12 @@ class Channels:
         from rejesha.billing.v1.ledger_service_pb2_grpc import LedgerServiceStub
 
         return LedgerServiceStub(self._channel(self.billing))
+
+    @cached_property
+    def policies(self) -> "PolicyServiceStub":
+        from rejesha.billing.v1.policy_service_pb2_grpc import PolicyServiceStub
+
+        return PolicyServiceStub(self._channel(self.billing))
 
     @cached_property
     def routers(self) -> "RouterControlServiceStub":

@@ -11,6 +11,7 @@ from rejesha.billing.v1 import (
     account_service_pb2_grpc,
     ledger_service_pb2_grpc,
     payment_service_pb2_grpc,
+    policy_service_pb2_grpc,
     quarantine_service_pb2_grpc,
     retention_service_pb2_grpc,
     task_service_pb2_grpc,
@@ -26,6 +27,7 @@ from billing.accounts.servicer import AccountServicer
 from billing.figures.service import look_up
 from billing.held.servicer import PaymentServicer
 from billing.ledger.servicer import LedgerServicer
+from billing.policies.servicer import PolicyServicer
 from billing.policy import Policy
 from billing.precedence import Precedence
 from billing.quarantine.servicer import QuarantineServicer
@@ -70,6 +72,7 @@ def build(settings: BillingSettings, engine: Engine) -> Server:
     server.add(task_service_pb2_grpc.add_TaskServiceServicer_to_server, TaskServicer(engine, policy, precedence))
     server.add(account_service_pb2_grpc.add_AccountServiceServicer_to_server, AccountServicer(engine, policy))
     server.add(ledger_service_pb2_grpc.add_LedgerServiceServicer_to_server, LedgerServicer(engine))
+    server.add(policy_service_pb2_grpc.add_PolicyServiceServicer_to_server, PolicyServicer(engine))
     server.add(retention_service_pb2_grpc.add_RetentionServiceServicer_to_server, RetentionServicer(engine))
     return server
 

@@ -36,4 +36,6 @@ TABLE: Table = {
     "LedgerService.ListLedgerAccounts": _OPERATOR,
     "LedgerService.ListTransfers": _OPERATOR,
     "LedgerService.CheckLedger": _OPERATOR,
+    "PolicyService.GetPolicy": _OPERATOR,
+    "PolicyService.SetPolicy": _OPERATOR,
 }

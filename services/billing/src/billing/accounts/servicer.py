@@ -16,10 +16,10 @@ from billing.accounts.errors import InvalidChange
 from billing.accounts.rules import CustomerFilter, StoredCustomer, StoredIsp
 from billing.accounts.service import CustomerResult
 from billing.changes import service as changes
+from billing.changes.authors import read_author
 from billing.changes.rules import (
     CUSTOMER_FIELDS,
     ISP_FIELDS,
-    Author,
     CustomerUpdate,
     FieldChange,
     Noun,
@@ -51,7 +51,7 @@ class AccountServicer(account_service_pb2_grpc.AccountServiceServicer):
 
     def UpdateIsp(self, request: pb.UpdateIspRequest, context: grpc.ServicerContext) -> pb.UpdateIspResponse:
         wanted, fields = _read_isp(request.isp), _fields(request.update_mask, ISP_FIELDS)
-        author = _author(request.actor, request.reason)
+        author = read_author(request.actor, request.reason)
         made = changes.update_isp(self._engine, wanted, fields, author, validate_only=request.validate_only)
         return pb.UpdateIspResponse(isp=self._isp(wanted.isp_id), changes=[_change(one) for one in made])
 
@@ -80,7 +80,7 @@ class AccountServicer(account_service_pb2_grpc.AccountServiceServicer):
         self, request: pb.UpdateCustomersRequest, context: grpc.ServicerContext
     ) -> pb.UpdateCustomersResponse:
         check_batch(len(request.updates), 1000)
-        author = _author(request.actor, request.reason)
+        author = read_author(request.actor, request.reason)
         read = [_read_update(message) for message in request.updates]
         good = [one for one in read if isinstance(one, CustomerUpdate)]
         made = iter(changes.update_customers(self._engine, good, author, validate_only=request.validate_only))
@@ -174,14 +174,6 @@ def _fields(mask: FieldMask, known: Sequence[str]) -> Sequence[str]:
     if not paths or not set(paths) <= set(known):
         raise InvalidChange(f"update_mask: some of {', '.join(known)}")
     return paths
-
-
-def _author(actor: str, reason: str) -> Author:
-    """Who changes something, and why. Raises InvalidChange."""
-    author = Author(actor.strip(), reason.strip())
-    if not 1 <= len(author.actor) <= 100 or len(author.reason) > 255:
-        raise InvalidChange("actor: 1 to 100 characters; reason: at most 255")
-    return author
 
 
 def _read_update(message: pb.CustomerUpdate) -> CustomerUpdate | UpdateResult:

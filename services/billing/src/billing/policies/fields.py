@@ -33,13 +33,18 @@ _NAME = re.compile(r"[A-Za-z0-9._-]{1,60}")
 def read(name: str, text: str) -> Value:
     """The value of a field from its text. Raises ValueError, with a sentence that begins with the field's name."""
     if name not in READERS:
-        raise ValueError(f"{name}: not a field of a policy; there are {', '.join(READERS)}")
+        raise ValueError(no_such_field(name))
     if len(text) > _MAX_TEXT:
         raise ValueError(f"{name}: longer than {_MAX_TEXT} characters")
     try:
         return READERS[name](text.strip())
     except ValueError as error:
         raise ValueError(f"{name}: {error}") from None
+
+
+def no_such_field(name: str) -> str:
+    """What is said of a name that no field has."""
+    return f"{name}: not a field of a policy; there are {', '.join(READERS)}"
 
 
 def write(value: Value) -> str:

@@ -1,12 +1,14 @@
 """Queries on policies. A field of a later release, or one that cannot be read, counts as not set."""
 
 from collections import defaultdict
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 import sqlalchemy as sa
 import structlog
+from servicekit.writes import Writes
 from sqlalchemy import Connection
 
+from billing.changes.rules import Noun
 from billing.payees.rules import Customer
 from billing.policies import fields, rules
 from billing.policies.rules import Fields, LinePolicy, Value
@@ -15,11 +17,10 @@ from billing.schema import line_policies
 log = structlog.get_logger()
 
 _p = line_policies.c
-_ISP, _CUSTOMER = "isp", "customer"
 _FIND = sa.select(_p.noun, _p.noun_id, _p.field, _p.value).where(
     sa.or_(
-        sa.and_(_p.noun == _ISP, _p.noun_id.in_(sa.bindparam("isp_ids", expanding=True))),
-        sa.and_(_p.noun == _CUSTOMER, _p.noun_id.in_(sa.bindparam("customer_ids", expanding=True))),
+        sa.and_(_p.noun == Noun.ISP, _p.noun_id.in_(sa.bindparam("isp_ids", expanding=True))),
+        sa.and_(_p.noun == Noun.CUSTOMER, _p.noun_id.in_(sa.bindparam("customer_ids", expanding=True))),
     )
 )
 
@@ -38,11 +39,23 @@ def find(
     connection: Connection, isp_ids: Collection[int], customer_ids: Collection[int]
 ) -> tuple[Mapping[int, Fields], Mapping[int, Fields]]:
     """The fields that these ISPs, and these customers, have set, by id."""
-    found: dict[str, dict[int, dict[str, Value]]] = {_ISP: defaultdict(dict), _CUSTOMER: defaultdict(dict)}
+    found: dict[str, dict[int, dict[str, Value]]] = {Noun.ISP: defaultdict(dict), Noun.CUSTOMER: defaultdict(dict)}
     values = {"isp_ids": sorted(isp_ids), "customer_ids": sorted(customer_ids)}
     for row in connection.execute(_FIND, values):
         try:
             found[row.noun][row.noun_id][row.field] = fields.read(row.field, row.value)
         except ValueError as error:
             log.warning("policy_field_ignored", noun=row.noun, noun_id=row.noun_id, fault=str(error))
-    return found[_ISP], found[_CUSTOMER]
+    return found[Noun.ISP], found[Noun.CUSTOMER]
+
+
+def delete(connection: Connection, noun: Noun, noun_id: int, names: Iterable[str]) -> None:
+    """Take fields back."""
+    theirs = _p.noun == noun, _p.noun_id == noun_id, _p.field.in_(names)
+    connection.execute(sa.delete(line_policies).where(*theirs))
+
+
+def insert(writes: Writes, noun: Noun, noun_id: int, values: Mapping[str, str]) -> None:
+    """Set fields that are not set, as text."""
+    rows = [{"noun": noun, "noun_id": noun_id, "field": name, "value": text} for name, text in values.items()]
+    writes.insert(line_policies, rows)

@@ -1,0 +1,1 @@
+"""What ISPs have decided on their customers' lines."""
