@@ -199,7 +199,8 @@ class Desk:
         if not row.outcome:  # the predecessor's
             assert not where
             return
-        assert where.pop(f"paybill:{row.BusinessShortCode}") == -row.TransAmount
+        came_in = 0 if row.outcome == "reversed" else row.TransAmount
+        assert where.pop(f"paybill:{row.BusinessShortCode}", 0) == -came_in
         to_wallet = where.pop(f"wallet:{row.isp_id}", 0)
         assert sum(cents for account, cents in where.items() if account.startswith("revenue:")) == to_credits
         for account, outcome in (("held", "unmatched"), ("dismissed", "dismissed")):
@@ -210,6 +211,10 @@ class Desk:
             assert (row.isp_id, row.customer_id, row.assigned_reference) == (None, None, None)
         elif row.outcome == "dismissed":
             assert (to_wallet, to_credits, row.assigned_reference) == (0, 0, None)
+        elif row.outcome == "reversed":
+            assert not row.unmatched_reason
+            assert (to_wallet, to_credits, row.assigned_reference) == (0, 0, None)
+            assert not where
         else:
             assert row.outcome in {
                 "customer_paid", "customer_partial", "sms_credits", "whatsapp_credits", "service_payment"

@@ -133,6 +133,8 @@ def money_that_waits(rejesha):
     rejesha("payment assign SAMPLE0002 NYOTA1 --by Asha")
     rejesha("payment unassign SAMPLE0002 --reason 'not theirs' --yes --by Asha")
     rejesha("payment assign SAMPLE0002 NYOTA1 --by Asha")
+    rejesha("payment send-sample --account ACC001 --trans-id SAMPLE0009")
+    assert "left the wallet" in rejesha("payment reverse SAMPLE0009 --reason 'paid twice' --yes --by Asha")
     when = "--time '2026-01-31 08:00:00' --reason 'not delivered'"
     assert "is recorded" in rejesha(f"payment record SAMPLE0003 --amount 1000 --account 0950AR {when}")
 

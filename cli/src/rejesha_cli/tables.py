@@ -27,7 +27,7 @@ _STYLES = {
     "green": "active already_so changed customer_paid done enabled healthy ok reachable replayed sent serving"
     " service_payment sms_credits whatsapp_credits created",
     "yellow": "degraded draining open queued spooled sending unknown unmatched customer_partial inactive disabled"
-    " unchanged waiting deferred dismissed",
+    " unchanged waiting deferred dismissed reversed",
     "red": "away bad certificate_changed conflict expired failed failing full given_up login_refused no_such_router"
     " no_such_secret not_permitted not_serving quarantined rejected router_error timed_out unhealthy unreachable",
 }

@@ -4,9 +4,10 @@ from collections import defaultdict
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from billing.held import unassigning
 from billing.notices import composing, throttle
 from billing.notices.rules import Notice, Variant
+from billing.reversals import service as reversals
+from billing.reversals import unassigning
 from billing.tasks.rules import AccessOutcome
 from gateway.operations import alarm
 from notify.messages.templates import TEMPLATES
@@ -36,6 +37,7 @@ def told(dispatcher):
     desk.pay("UNMATCHED", "9999ZZ", "7")  # contradicts it
     dispatcher.run()
     unassigning.unassign(desk.engine, desk.policy, "SERVICE", "Asha", "it is the neighbour's")
+    reversals.reverse(desk.engine, desk.policy, "SMS", "Asha", "paid twice")
     dispatcher.script[1] = [AccessOutcome.NO_SUCH_SECRET]
     desk.pay("GIVEN_UP", "0949AQ")
     dispatcher.run()

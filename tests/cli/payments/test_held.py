@@ -53,6 +53,11 @@ def with_package(billing):
     billing.add_customers("0949AQ", package_cents=100_000)
 
 
+def paid_before(billing):
+    with_package(billing)
+    billing.pay("ORIGINAL01", "0949AQ")
+
+
 def take_back(billing):
     billing.payments.UnassignPayment(
         pb.UnassignPaymentRequest(trans_id=CODE, unassigned_by="Asha", reason="not theirs")
@@ -97,7 +102,10 @@ CASES = {
     "no package": Case("package_not_set", "0949AQ", [fill(KES="1000")], priceless),
     "a closed customer's": Case("account_closed", "0949AQ", [fill(), fill(ISP="1"), fill(), None], closed),
     "taken back": Case("unassigned", "0949AQ", [PLACED], with_package),
-    "a reversal": Case("reversal", "0949AQ", [fill(), PLACED], fields={"transaction_type": "Pay Bill Reversal"}),
+    "a reversal": Case(
+        "reversal", "0949AQ", [fill(TRANSID="ORIGINAL01"), None], paid_before, {"transaction_type": "Reversal"}
+    ),
+    "no reversal after all": Case("reversal", "0949AQ", [None, PLACED], fields={"transaction_type": "Reversal"}),
 }
 
 
@@ -178,6 +186,26 @@ def test_of_two_that_are_as_likely_none_is_taken_unasked(installation, billing):
     refused = installation("payment", "assign", CODE, "--suggested", "--yes")
     assert (refused.code, refused.err.count("one letter differs")) == (1, 2)
     assert "name one" in refused.err
+
+
+def test_a_payment_is_reversed_for_good_with_its_notice(installation, billing):
+    billing.add_customers("0949AQ", package_cents=100_000)
+    billing.pay(CODE, "0949AQ")
+    billing.pay("NOTICE0001", "0949AQ", transaction_type="Pay Bill Reversal")
+    assert installation("payment", "reverse", CODE, "--reason", "paid twice", stdin="n\n").code == 1
+    assert billing.get(CODE).payment.outcome == pb.PAYMENT_OUTCOME_CUSTOMER_PAID
+    words = ("payment", "reverse", CODE, "--notice", "notice0001", "--reason", "paid twice", "--by", "Amina")
+    done = installation(*words, stdin="y\n")
+    assert f"{CODE} is reversed." in done.out
+    assert "KES 1,000.00 left the wallet, which holds KES 0.00 now" in done.out
+    assert installation("payment", "unmatched", "--json").document["payments"] == []
+    assert judge(Timeline.read(document(billing.get(CODE)))).sentence.startswith("Its money went back")
+    assert "Reversed by Amina: paid twice" in str(billing.get(CODE).timeline)
+    assert installation(*words, "--yes", "--json").document["notes"] == []
+    refused = installation("payment", "assign", CODE, "0949AQ")
+    assert (refused.code, "PAYMENT_ALREADY_PLACED" in refused.err) == (1, True)
+    other = installation("payment", "reverse", CODE, "--notice", CODE, "--reason", "x", "--yes")
+    assert (other.code, "name the payment that it is about" in other.err) == (1, True)
 
 
 def test_a_payment_is_taken_back_from_where_it_does_not_belong(installation, billing):

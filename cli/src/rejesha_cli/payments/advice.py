@@ -17,7 +17,8 @@ _BY_REASON = {
         " of ISPs: `{assign} {account} --isp ISP`"
     ),
     "reversal": (
-        "M-Pesa took money back, see its statement: `rejesha payment dismiss {code} --reason WHY`."
+        "M-Pesa took money back, its statement says of which payment:"
+        " `rejesha payment reverse TRANSID --notice {code} --reason WHY --yes` takes back what that gave."
         " If it is a payment after all: `{assign} ACCOUNT`"
     ),
     "unassigned": "It was taken back from where it was placed: `{assign} ACCOUNT` places it where it belongs",

@@ -14,9 +14,10 @@ from rejesha_cli.money import parse_cents
 from rejesha_cli.payments.arguments import CODE, with_code
 from rejesha_cli.payments.callback import sample
 from rejesha_cli.payments.entering import record
-from rejesha_cli.payments.held import assign, dismiss, unassign, unmatched
+from rejesha_cli.payments.held import assign, dismiss, unmatched
 from rejesha_cli.payments.listing import list_payments
 from rejesha_cli.payments.rules import Timeline
+from rejesha_cli.payments.taking_back import reverse, unassign
 from rejesha_cli.payments.views import show_timeline
 from rejesha_cli.tables import print_json, remark, say
 
@@ -48,6 +49,7 @@ payment.add_command(assign)
 payment.add_command(dismiss)
 payment.add_command(record)
 payment.add_command(unassign)
+payment.add_command(reverse)
 
 
 @payment.command("retry")

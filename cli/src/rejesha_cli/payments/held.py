@@ -1,4 +1,4 @@
-"""`rejesha payment unmatched`, `assign`, `dismiss`, `unassign`: what is done about payments that are held."""
+"""`rejesha payment unmatched`, `assign`, `dismiss`: what is done about payments that are held."""
 
 from collections.abc import Sequence
 
@@ -9,7 +9,6 @@ from rejesha.billing.v1.payment_service_pb2 import (
     ListPaymentsRequest,
     PaymentOutcome,
     SuggestAccountsRequest,
-    UnassignPaymentRequest,
 )
 
 from rejesha_cli.context import (
@@ -137,28 +136,6 @@ def dismiss(connected: Connections, code: str, reason: str, by: str, as_json: bo
         print_json(receipt)
     else:
         say(f"{code} is dismissed: nobody is credited.")
-
-
-@click.command("unassign")
-@with_code
-@click.option("--reason", required=True, help="Why: whose it is really, who asked for it, …")
-@with_yes
-@with_author
-@with_json
-@with_connections
-def unassign(connected: Connections, code: str, reason: str, *, yes: bool, by: str, as_json: bool) -> None:
-    """Take a payment back from where it was placed, and hold its money: wallet, credits and date are as before."""
-    if not yes:
-        click.confirm(f"Take {code} back from where it is placed?", abort=True, err=True)
-    request = UnassignPaymentRequest(trans_id=code, unassigned_by=by, reason=reason)
-    done = record(connected.channels.payments.UnassignPayment(request))
-    if as_json:
-        print_json(done)
-        return
-    say(f"{code} is held again.")
-    for note in done["notes"]:
-        say(f"  {note}")
-    remark(f"`rejesha payment assign {code} ACCOUNT` places it where it belongs.")
 
 
 def suggestions(connected: Connections, codes: Sequence[str]) -> dict[str, Record]:

@@ -102,6 +102,9 @@ _OTHERS = {
     "service_payment": Verdict("good", "It is in the ISP's wallet."),
     "predecessor": Verdict("good", "It was applied by the system before this one; more is not known of it."),
     "dismissed": Verdict("good", "It was held, and closed without crediting anybody.", "The last entry says why."),
+    "reversed": Verdict(
+        "good", "Its money went back to the payer, and what it gave was taken back.", "The last entry says why."
+    ),
     "conflict": Verdict("bad", "It contradicts an earlier payment with this code; nothing was applied."),
 }
 

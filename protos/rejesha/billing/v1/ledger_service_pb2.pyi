@@ -39,6 +39,8 @@ class _TransferKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Transfer
     """When a held payment was closed without crediting anybody."""
     TRANSFER_KIND_UNASSIGNMENT: _TransferKind.ValueType  # 5
     """When a payment was taken back from where it did not belong."""
+    TRANSFER_KIND_REVERSAL: _TransferKind.ValueType  # 6
+    """When a payment's money went back to the payer."""
 
 class TransferKind(_TransferKind, metaclass=_TransferKindEnumTypeWrapper):
     """Why money moved."""
@@ -55,6 +57,8 @@ TRANSFER_KIND_DISMISSAL: TransferKind.ValueType  # 4
 """When a held payment was closed without crediting anybody."""
 TRANSFER_KIND_UNASSIGNMENT: TransferKind.ValueType  # 5
 """When a payment was taken back from where it did not belong."""
+TRANSFER_KIND_REVERSAL: TransferKind.ValueType  # 6
+"""When a payment's money went back to the payer."""
 Global___TransferKind: _TypeAlias = TransferKind  # noqa: Y015
 
 @_typing.final

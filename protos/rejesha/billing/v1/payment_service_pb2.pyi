@@ -54,6 +54,8 @@ class _PaymentOutcomeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Paymen
     """
     PAYMENT_OUTCOME_DISMISSED: _PaymentOutcome.ValueType  # 11
     """It was held, and an operator closed it without crediting anybody; the timeline says who and why."""
+    PAYMENT_OUTCOME_REVERSED: _PaymentOutcome.ValueType  # 12
+    """Its money went back to the payer, and what it gave was taken back; the timeline says by whom and why."""
 
 class PaymentOutcome(_PaymentOutcome, metaclass=_PaymentOutcomeEnumTypeWrapper):
     """What became of a payment. A payment has exactly one outcome."""
@@ -84,6 +86,8 @@ Only ever in the receipt of RecordPayments.
 """
 PAYMENT_OUTCOME_DISMISSED: PaymentOutcome.ValueType  # 11
 """It was held, and an operator closed it without crediting anybody; the timeline says who and why."""
+PAYMENT_OUTCOME_REVERSED: PaymentOutcome.ValueType  # 12
+"""Its money went back to the payer, and what it gave was taken back; the timeline says by whom and why."""
 Global___PaymentOutcome: _TypeAlias = PaymentOutcome  # noqa: Y015
 
 class _UnmatchedReason:
@@ -1049,6 +1053,72 @@ class UnassignPaymentResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___UnassignPaymentResponse: _TypeAlias = UnassignPaymentResponse  # noqa: Y015
+
+@_typing.final
+class ReversePaymentRequest(_message.Message):
+    """A payment whose money went back."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TRANS_ID_FIELD_NUMBER: _builtins.int
+    REVERSED_BY_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    NOTICE_TRANS_ID_FIELD_NUMBER: _builtins.int
+    trans_id: _builtins.str
+    """The TransID of the payment; not that of M-Pesa's notice."""
+    reversed_by: _builtins.str
+    """Who says so; 1 to 100 characters."""
+    reason: _builtins.str
+    """Why, for whoever asks later; 1 to 255 characters."""
+    notice_trans_id: _builtins.str
+    """The TransID of M-Pesa's notice of it, if that came and is held: it is of the same amount and shortcode, no money
+    came with it, and it ends as reversed too.
+    """
+    def __init__(
+        self,
+        *,
+        trans_id: _builtins.str = ...,
+        reversed_by: _builtins.str = ...,
+        reason: _builtins.str = ...,
+        notice_trans_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["notice_trans_id", b"notice_trans_id", "reason", b"reason", "reversed_by", b"reversed_by", "trans_id", b"trans_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ReversePaymentRequest: _TypeAlias = ReversePaymentRequest  # noqa: Y015
+
+@_typing.final
+class ReversePaymentResponse(_message.Message):
+    """What came of reversing it."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RECEIPT_FIELD_NUMBER: _builtins.int
+    NOTES_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def receipt(self) -> Global___PaymentReceipt:
+        """The payment's receipt: it is reversed."""
+
+    @_builtins.property
+    def notes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """What was taken back and what was not, in sentences for people; empty when it was reversed before."""
+
+    def __init__(
+        self,
+        *,
+        receipt: Global___PaymentReceipt | None = ...,
+        notes: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["receipt", b"receipt"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["notes", b"notes", "receipt", b"receipt"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ReversePaymentResponse: _TypeAlias = ReversePaymentResponse  # noqa: Y015
 
 @_typing.final
 class CountWaitingRequest(_message.Message):

@@ -83,6 +83,11 @@ class PaymentServiceStub:
                 request_serializer=rejesha_dot_billing_dot_v1_dot_payment__service__pb2.UnassignPaymentRequest.SerializeToString,
                 response_deserializer=rejesha_dot_billing_dot_v1_dot_payment__service__pb2.UnassignPaymentResponse.FromString,
                 _registered_method=True)
+        self.ReversePayment = channel.unary_unary(
+                '/rejesha.billing.v1.PaymentService/ReversePayment',
+                request_serializer=rejesha_dot_billing_dot_v1_dot_payment__service__pb2.ReversePaymentRequest.SerializeToString,
+                response_deserializer=rejesha_dot_billing_dot_v1_dot_payment__service__pb2.ReversePaymentResponse.FromString,
+                _registered_method=True)
         self.CountWaiting = channel.unary_unary(
                 '/rejesha.billing.v1.PaymentService/CountWaiting',
                 request_serializer=rejesha_dot_billing_dot_v1_dot_payment__service__pb2.CountWaitingRequest.SerializeToString,
@@ -196,6 +201,18 @@ class PaymentServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ReversePayment(self, request, context):
+        """Takes back what a payment gave, for good: M-Pesa, or the ISP, gave its money back to the payer. Wallet (which may
+        hold less than nothing then), credits and the due date are as before, and held money is held no more; what cannot
+        be taken back is told in `notes`. Nobody can be credited for it any more. May be repeated.
+
+        NOT_FOUND `PAYMENT_NOT_FOUND`; FAILED_PRECONDITION `PAYMENT_NOT_PLACED` for one of the predecessor's,
+        `REVERSAL_DOES_NOT_FIT` when `notice_trans_id` names no held notice of a reversal, or one of other money.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def CountWaiting(self, request, context):
         """Counts what waits for a person.
         """
@@ -250,6 +267,11 @@ def add_PaymentServiceServicer_to_server(servicer, server):
                     servicer.UnassignPayment,
                     request_deserializer=rejesha_dot_billing_dot_v1_dot_payment__service__pb2.UnassignPaymentRequest.FromString,
                     response_serializer=rejesha_dot_billing_dot_v1_dot_payment__service__pb2.UnassignPaymentResponse.SerializeToString,
+            ),
+            'ReversePayment': grpc.unary_unary_rpc_method_handler(
+                    servicer.ReversePayment,
+                    request_deserializer=rejesha_dot_billing_dot_v1_dot_payment__service__pb2.ReversePaymentRequest.FromString,
+                    response_serializer=rejesha_dot_billing_dot_v1_dot_payment__service__pb2.ReversePaymentResponse.SerializeToString,
             ),
             'CountWaiting': grpc.unary_unary_rpc_method_handler(
                     servicer.CountWaiting,
@@ -504,6 +526,33 @@ class PaymentService:
             '/rejesha.billing.v1.PaymentService/UnassignPayment',
             rejesha_dot_billing_dot_v1_dot_payment__service__pb2.UnassignPaymentRequest.SerializeToString,
             rejesha_dot_billing_dot_v1_dot_payment__service__pb2.UnassignPaymentResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ReversePayment(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/rejesha.billing.v1.PaymentService/ReversePayment',
+            rejesha_dot_billing_dot_v1_dot_payment__service__pb2.ReversePaymentRequest.SerializeToString,
+            rejesha_dot_billing_dot_v1_dot_payment__service__pb2.ReversePaymentResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -100,6 +100,14 @@ class PaymentServiceStub:
 
     NOT_FOUND `PAYMENT_NOT_FOUND`; FAILED_PRECONDITION `PAYMENT_NOT_PLACED`.
     """
+    ReversePayment: _grpc.UnaryUnaryMultiCallable[_payment_service_pb2.ReversePaymentRequest, _payment_service_pb2.ReversePaymentResponse]
+    """Takes back what a payment gave, for good: M-Pesa, or the ISP, gave its money back to the payer. Wallet (which may
+    hold less than nothing then), credits and the due date are as before, and held money is held no more; what cannot
+    be taken back is told in `notes`. Nobody can be credited for it any more. May be repeated.
+
+    NOT_FOUND `PAYMENT_NOT_FOUND`; FAILED_PRECONDITION `PAYMENT_NOT_PLACED` for one of the predecessor's,
+    `REVERSAL_DOES_NOT_FIT` when `notice_trans_id` names no held notice of a reversal, or one of other money.
+    """
     CountWaiting: _grpc.UnaryUnaryMultiCallable[_payment_service_pb2.CountWaitingRequest, _payment_service_pb2.CountWaitingResponse]
     """Counts what waits for a person."""
 
@@ -174,6 +182,14 @@ class PaymentServiceAsyncStub(PaymentServiceStub):
     `notes`. AssignPayment places it anew. May be repeated.
 
     NOT_FOUND `PAYMENT_NOT_FOUND`; FAILED_PRECONDITION `PAYMENT_NOT_PLACED`.
+    """
+    ReversePayment: _aio.UnaryUnaryMultiCallable[_payment_service_pb2.ReversePaymentRequest, _payment_service_pb2.ReversePaymentResponse]  # type: ignore[assignment]
+    """Takes back what a payment gave, for good: M-Pesa, or the ISP, gave its money back to the payer. Wallet (which may
+    hold less than nothing then), credits and the due date are as before, and held money is held no more; what cannot
+    be taken back is told in `notes`. Nobody can be credited for it any more. May be repeated.
+
+    NOT_FOUND `PAYMENT_NOT_FOUND`; FAILED_PRECONDITION `PAYMENT_NOT_PLACED` for one of the predecessor's,
+    `REVERSAL_DOES_NOT_FIT` when `notice_trans_id` names no held notice of a reversal, or one of other money.
     """
     CountWaiting: _aio.UnaryUnaryMultiCallable[_payment_service_pb2.CountWaitingRequest, _payment_service_pb2.CountWaitingResponse]  # type: ignore[assignment]
     """Counts what waits for a person."""
@@ -300,6 +316,20 @@ class PaymentServiceServicer(metaclass=_abc_1.ABCMeta):
         `notes`. AssignPayment places it anew. May be repeated.
 
         NOT_FOUND `PAYMENT_NOT_FOUND`; FAILED_PRECONDITION `PAYMENT_NOT_PLACED`.
+        """
+
+    @_abc_1.abstractmethod
+    def ReversePayment(
+        self,
+        request: _payment_service_pb2.ReversePaymentRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_payment_service_pb2.ReversePaymentResponse, _abc.Awaitable[_payment_service_pb2.ReversePaymentResponse]]:
+        """Takes back what a payment gave, for good: M-Pesa, or the ISP, gave its money back to the payer. Wallet (which may
+        hold less than nothing then), credits and the due date are as before, and held money is held no more; what cannot
+        be taken back is told in `notes`. Nobody can be credited for it any more. May be repeated.
+
+        NOT_FOUND `PAYMENT_NOT_FOUND`; FAILED_PRECONDITION `PAYMENT_NOT_PLACED` for one of the predecessor's,
+        `REVERSAL_DOES_NOT_FIT` when `notice_trans_id` names no held notice of a reversal, or one of other money.
         """
 
     @_abc_1.abstractmethod

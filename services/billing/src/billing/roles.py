@@ -13,6 +13,7 @@ TABLE: Table = {
     "PaymentService.DismissPayment": _OPERATOR,
     "PaymentService.EnterPayments": _OPERATOR,
     "PaymentService.UnassignPayment": _OPERATOR,
+    "PaymentService.ReversePayment": _OPERATOR,
     "PaymentService.SuggestAccounts": _OPERATOR,
     "PaymentService.CountWaiting": _INTAKE | _OPERATOR,
     "QuarantineService.QuarantineCallbacks": _INTAKE,

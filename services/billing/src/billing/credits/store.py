@@ -1,12 +1,12 @@
 """Queries on the credits for messages that ISPs buy."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
-from billing.credits.rules import CreditPurchase
+from billing.credits.rules import CreditPurchase, CreditsTaken
 from billing.locking.rules import RowKind
 from billing.locking.store import locks
 from billing.schema import credit_transactions, isp_credits
@@ -29,8 +29,8 @@ def buy(connection: Connection, purchases: Sequence[CreditPurchase], now: dateti
         _add(connection, isp_id, sms, whatsapp)
 
 
-def take_back(connection: Connection, trans_id: str, now: datetime) -> Mapping[str, int]:
-    """Take back what a payment bought; answers how many of which type. An ISP that has used them owes them."""
+def take_back(connection: Connection, trans_id: str, now: datetime) -> Sequence[CreditsTaken]:
+    """Take back what a payment bought. An ISP that has used them owes them."""
     columns = credit_transactions.c
     rows = connection.execute(sa.select(credit_transactions).where(columns.reference == trans_id)).all()
     left: dict[tuple[int, str, int], int] = {}
@@ -44,7 +44,12 @@ def take_back(connection: Connection, trans_id: str, now: datetime) -> Mapping[s
         kind_of_row = {"transaction_type": "reversal", "description": f"{count} {credit_type} credits taken back"}
         connection.execute(sa.insert(credit_transactions), [_purchase(bought, now) | kind_of_row])
         _add(connection, isp_id, *((-count, 0) if credit_type == "sms" else (0, -count)))
-    return {credit_type: count for (_, credit_type, _), count in taken.items()}
+    return [CreditsTaken(kind, count, _left(connection, isp_id, kind)) for (isp_id, kind, _), count in taken.items()]
+
+
+def _left(connection: Connection, isp_id: int, credit_type: str) -> int:
+    column = isp_credits.c.sms_credits if credit_type == "sms" else isp_credits.c.whatsapp_credits
+    return connection.execute(sa.select(column).where(isp_credits.c.isp_id == isp_id)).scalar_one() or 0
 
 
 def _purchase(bought: CreditPurchase, now: datetime) -> dict[str, object]:

@@ -36,6 +36,8 @@ def retry(engine: Engine, trans_id: str) -> list[int]:
         payment = lookup.get_payment(connection, trans_id, lock=True)  # two retries at once open a line once
         if payment is None:
             raise PaymentNotFound(f"no payment {trans_id}")
+        if payment.outcome is Outcome.REVERSED:  # nothing of it is to be done or told any more
+            return []
         now = current_time(connection)
         tasks = lookup.list_tasks(connection, trans_id)
         return sorted([*_retry_messages(connection, tasks, now), *_retry_line(connection, payment, tasks, now)])

@@ -26,7 +26,7 @@ def dismiss(engine: Engine, trans_id: str, dismissed_by: str, why: str) -> Recei
         if stored.outcome is Outcome.DISMISSED:
             return stored.receipt()
         if stored.outcome is not Outcome.UNMATCHED:
-            raise PaymentAlreadyPlaced(f"payment {trans_id} is placed already: {stored.outcome}")
+            raise PaymentAlreadyPlaced(f"payment {trans_id} is not held: {stored.outcome}")
         store.dismiss(connection, trans_id)
         facts = {"dismissed_by": dismissed_by, "reason": why, "was": stored.reason}
         entry = TimelineEntry(trans_id, "PAYMENT_DISMISSED", f"Closed by {dismissed_by}, nobody credited: {why}", facts)

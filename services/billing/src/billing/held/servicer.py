@@ -6,7 +6,7 @@ Recording them is in payments.servicer: nothing here is on a payment's way.
 import grpc
 from rejesha.billing.v1 import payment_service_pb2 as pb
 
-from billing.held import entering, service, suggesting, unassigning
+from billing.held import entering, service, suggesting
 from billing.held.rules import Candidate, is_clear
 from billing.lookup import servicer as lookup
 from billing.lookup.servicer import OUTCOMES, REASONS
@@ -15,6 +15,8 @@ from billing.payments.assignment import Target
 from billing.payments.errors import InvalidPayment
 from billing.payments.rules import Payment, check_batch
 from billing.payments.servicer import RecordingServicer, payment_of, receipt_of, trans_id_of
+from billing.reversals import service as reversals
+from billing.reversals import unassigning
 
 
 class PaymentServicer(RecordingServicer):
@@ -98,6 +100,16 @@ class PaymentServicer(RecordingServicer):
             raise InvalidPayment("unassigned_by: 1 to 100 characters; reason: 1 to 255")
         done = unassigning.unassign(self._engine, self._policy, trans_id_of(request.trans_id), by, reason)
         return pb.UnassignPaymentResponse(receipt=receipt_of(done.receipt), notes=done.notes)
+
+    def ReversePayment(
+        self, request: pb.ReversePaymentRequest, context: grpc.ServicerContext
+    ) -> pb.ReversePaymentResponse:
+        by, reason = request.reversed_by.strip(), request.reason.strip()
+        if not 1 <= len(by) <= 100 or not 1 <= len(reason) <= 255:
+            raise InvalidPayment("reversed_by: 1 to 100 characters; reason: 1 to 255")
+        trans_id, notice = trans_id_of(request.trans_id), trans_id_of(request.notice_trans_id)
+        done = reversals.reverse(self._engine, self._policy, trans_id, by, reason, notice)
+        return pb.ReversePaymentResponse(receipt=receipt_of(done.receipt), notes=done.notes)
 
 
 def _asked_about(message: pb.Payment) -> Payment:

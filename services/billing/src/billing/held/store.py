@@ -1,26 +1,18 @@
 """Queries on payments that are held, and on whose they may be."""
 
 from collections import Counter
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
-from datetime import date, datetime
+from collections.abc import Collection
 
-import orjson
 import sqlalchemy as sa
-from servicekit.writes import Writes
 from sqlalchemy import Connection
 
-from billing.lookup.rules import StoredPayment
 from billing.payees.rules import IspAccount
 from billing.payments.rules import Outcome, UnmatchedReason
-from billing.schema import isps, paybill_payments, payment_debug_log, pppoe_users, tasks, user_transactions_in
-from billing.tasks.rules import TaskState
+from billing.schema import isps, paybill_payments, pppoe_users
 
 _p = paybill_payments.c
 _c = pppoe_users.c
 _KEYS = ((IspAccount.SMS, isps.c.sms_key), (IspAccount.WHATSAPP, isps.c.wa_key), (IspAccount.SERVICE, isps.c.pay_key))
-_log = payment_debug_log.c
-_t = tasks.c
 # However many there are of whatever is looked for: more than a person could choose from.
 _MOST = 100
 
@@ -29,63 +21,6 @@ def dismiss(connection: Connection, trans_id: str) -> None:
     """Close an unmatched payment."""
     unmatched = sa.update(paybill_payments).where(_p.trans_key == trans_id, _p.outcome == Outcome.UNMATCHED)
     connection.execute(unmatched.values(outcome=Outcome.DISMISSED, unmatched_reason=None))
-
-
-def unassign(connection: Connection, trans_id: str) -> None:
-    """Let a placed payment be held again."""
-    nobody = {"isp_id": None, "customer_id": None, "assigned_reference": None}
-    held = {"outcome": Outcome.UNMATCHED, "unmatched_reason": UnmatchedReason.UNASSIGNED}
-    connection.execute(sa.update(paybill_payments).where(_p.trans_key == trans_id).values(**held, **nobody))
-
-
-def insert_reversal(writes: Writes, stored: StoredPayment, now: datetime) -> None:
-    """What is taken back of a customer's payment, for the predecessor's readers: the same amount, negative."""
-    if stored.isp_id and stored.customer_id:
-        row: dict[str, object] = {
-            "isp_id": stored.isp_id,
-            "customer_id": stored.customer_id,
-            "amount": -stored.amount_cents,
-            "method": "mpesa",
-            "reference": stored.trans_id,
-            "received_at": now,
-        }
-        writes.insert(user_transactions_in, [row])
-
-
-@dataclass(frozen=True, slots=True)
-class GivenDate:
-    """The due date that a payment gave, and the one before it, with the day of the month that that one would have."""
-
-    due_date: date
-    previous_due_date: date | None
-    previous_due_day: int | None
-
-
-def find_given_date(connection: Connection, trans_id: str) -> GivenDate | None:
-    """What the last placement of a payment gave, by its timeline; None where that is not on record any more."""
-    its = _log.transaction_id == trans_id, _log.category == "PROCESSING_COMPLETE"
-    row = connection.execute(sa.select(_log.details).where(*its).order_by(_log.id.desc()).limit(1)).first()
-    facts = orjson.loads(row.details) if row and row.details else {}
-    if not facts.get("due_date"):
-        return None
-    previous = facts.get("previous_due_date")
-    return GivenDate(
-        date.fromisoformat(facts["due_date"]),
-        date.fromisoformat(previous) if previous else None,
-        facts.get("previous_due_day"),
-    )
-
-
-def set_due_date(connection: Connection, customer_id: int, given: GivenDate) -> None:
-    """Give a customer the date from before."""
-    values = {"next_payment_date": given.previous_due_date, "due_day": given.previous_due_day}
-    connection.execute(sa.update(pppoe_users).where(_c.id == customer_id).values(**values))
-
-
-def open_tasks(connection: Connection, trans_id: str) -> Sequence[int]:
-    """The ids of a payment's tasks that are not ended; they are locked."""
-    unfinished = _t.trans_id == trans_id, _t.state.in_((TaskState.OPEN, TaskState.GIVEN_UP))
-    return connection.execute(sa.select(_t.id).where(*unfinished).order_by(_t.id).with_for_update()).scalars().all()
 
 
 def find_wanting(connection: Connection) -> list[tuple[str, str]]:

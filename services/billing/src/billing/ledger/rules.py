@@ -36,6 +36,7 @@ class TransferKind(StrEnum):
     ASSIGNMENT = "assignment"  # of a held payment
     DISMISSAL = "dismissal"  # likewise
     UNASSIGNMENT = "unassignment"  # of a payment that was placed where it did not belong
+    REVERSAL = "reversal"  # of a payment whose money went back to the payer
     OPENING = "opening"
 
 

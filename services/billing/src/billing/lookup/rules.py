@@ -28,6 +28,11 @@ class StoredPayment:
     isp_id: int | None
     customer_id: int | None
 
+    @property
+    def content_of_money(self) -> tuple[int, str]:
+        """Its amount and its shortcode."""
+        return self.amount_cents, self.business_short_code.strip()
+
     def receipt(self) -> Receipt:
         """The answer to a further delivery."""
         return Receipt(self.trans_id, self.outcome, self.reason, self.isp_id, self.customer_id, repeated=True)

@@ -36,6 +36,7 @@ _OTHER_EVENTS = {
     "credits": ("", "credits_purchased"),
     "service": ("", "service_payment"),
     "unassigned": ("", "system_error"),
+    "reversed": ("", "system_error"),
     "unmatched": ("", "unmatched_payment"),
     "conflict": ("", "conflicting_payment"),
     "receipt_digest": ("", "receipt_digest"),

@@ -65,7 +65,7 @@ def _assign(connection: Connection, policy: Policy, trans_id: str, target: Targe
     if stored.outcome not in HELD:
         if target.is_of(stored):
             return stored.receipt()
-        raise errors.PaymentAlreadyPlaced(f"payment {trans_id} is placed already: {stored.outcome}")
+        raise errors.PaymentAlreadyPlaced(f"payment {trans_id} is not held: {stored.outcome}")
     now = current_time(connection)
     settled = _settle(connection, payment_of(stored), target, calendar.today(now))
     payments.place(connection, settled, _assigned_reference(settled, target))

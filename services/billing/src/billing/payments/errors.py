@@ -28,9 +28,15 @@ class PaymentAlreadyPlaced(FailedPrecondition):
 
 
 class PaymentNotPlaced(FailedPrecondition):
-    """The payment is held, or the predecessor's: there is nothing to take back."""
+    """The payment is held, reversed, or the predecessor's: there is nothing to take back."""
 
     reason = "PAYMENT_NOT_PLACED"
+
+
+class ReversalDoesNotFit(FailedPrecondition):
+    """What was named as the notice of a payment's reversal is none, or is about other money."""
+
+    reason = "REVERSAL_DOES_NOT_FIT"
 
 
 class AccountNotFound(FailedPrecondition):

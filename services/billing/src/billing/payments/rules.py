@@ -35,6 +35,7 @@ class Outcome(StrEnum):
     QUARANTINED = "quarantined"  # likewise
     DEFERRED = "deferred"  # likewise: nothing is stored, it is to be sent again
     DISMISSED = "dismissed"  # was held, and closed without crediting anybody
+    REVERSED = "reversed"  # its money went back to the payer, for good
 
     @classmethod
     def of_row(cls, word: str | None) -> "Outcome":

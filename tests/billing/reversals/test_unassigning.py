@@ -3,9 +3,10 @@
 from datetime import date
 
 import pytest
-from billing.held import suggesting, unassigning
+from billing.held import suggesting
 from billing.payments.errors import PaymentNotFound, PaymentNotPlaced
 from billing.payments.rules import Outcome, UnmatchedReason
+from billing.reversals import unassigning
 from billing.schema import isp_credits, isp_wallet, ledger_transfers, pppoe_users
 
 from tests.billing.concurrency import at_once
