@@ -138,7 +138,7 @@ def test_the_gateway_s_rules_are_pure(module):
         "accounts/rules", "calendar", "credits/rules", "failures/rules", "ledger/rules", "lookup/rules",
         "notices/composing", "notices/rules", "notices/throttle", "payees/rules", "payments/rules",
         "payments/settlement", "payments/timeline", "policies/fields", "policies/rules", "policy",
-        "quarantine/rules", "tasks/rules",
+        "quarantine/rules", "reminders/rules", "tasks/rules",
     ],
 )  # fmt: skip
 def test_billing_s_rules_are_pure(module):

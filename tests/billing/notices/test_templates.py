@@ -1,18 +1,20 @@
 """Everything that billing and the gateway tell, made by their own code, against notify's real templates."""
 
 from collections import defaultdict
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from billing.notices import composing, throttle
 from billing.notices.rules import Notice, Variant
+from billing.reminders import rules as reminders
 from billing.reversals import service as reversals
 from billing.reversals import unassigning
 from billing.tasks.rules import AccessOutcome
 from gateway.operations import alarm
 from notify.messages.templates import TEMPLATES
 
-from tests.billing.desk import ADMINS, CUSTOMER_PHONE, ISP_1, open_desk
+from tests.billing.desk import ADMINS, CUSTOMER_PHONE, ISP_1, customer, open_desk
 from tests.billing.dispatching import Dispatcher
 
 NOON = datetime(2026, 11, 26, 9, 0, tzinfo=UTC)
@@ -61,6 +63,14 @@ def digests():
         yield from composing.compose("task-1", throttle.digest(tally, whom, NOON + timedelta(hours=1)), None)
 
 
+def of_due_dates():
+    late = customer("0949AQ", 1, 100_000, phone=CUSTOMER_PHONE)
+    for due_date in (NOON.date(), NOON.date() - timedelta(days=1)):
+        notice = reminders.notice_of(replace(late, next_payment_date=due_date), NOON.date(), "600100")
+        yield from composing.compose("task-1", notice, None)
+    yield from composing.compose("task-2", reminders.switched_off(late, "600100"), None)
+
+
 def alarms():
     for template in ("payments_waiting", "payments_waiting_over", "callbacks_rejected"):
         trouble = alarm.Trouble(cause="billing does not answer", count=3, lasting=True)
@@ -68,14 +78,14 @@ def alarms():
 
 
 def test_every_event_and_variant_of_billing_is_among_them(told):
-    events = {message.message_id.split(".")[1].partition(":")[0] for message in (*told, *digests())}
+    events = {message.message_id.split(".")[1].partition(":")[0] for message in (*told, *digests(), *of_due_dates())}
     assert events == {"payment", *composing._OTHER_EVENTS}
     to_customers = {message.template for message in told if message.phone == CUSTOMER_PHONE}
     assert to_customers >= {composing._CUSTOMER_PAYMENT[variant][0] for variant in Variant}
 
 
 def test_every_message_has_a_template_with_all_facts_it_needs_and_every_template_is_used(told):
-    messages = [*told, *digests(), *alarms()]
+    messages = [*told, *digests(), *of_due_dates(), *alarms()]
     for message in messages:
         text = TEMPLATES[message.template].render(message.facts)
         assert all(message.facts[name] in text for name in TEMPLATES[message.template].facts)
@@ -85,7 +95,7 @@ def test_every_message_has_a_template_with_all_facts_it_needs_and_every_template
 def test_no_fact_is_given_that_no_text_tells(told):
     """Those of one payment get the same facts, and each text tells its part: together they tell all of them."""
     given, needed = set(), defaultdict(set)
-    for message in (*told, *digests(), *alarms()):
+    for message in (*told, *digests(), *of_due_dates(), *alarms()):
         kind = "payment" if ".payment." in message.message_id else frozenset(message.facts)
         given |= {(kind, fact) for fact in message.facts}
         needed[kind] |= TEMPLATES[message.template].facts

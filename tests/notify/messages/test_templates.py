@@ -5,6 +5,8 @@ from notify.messages import rules, segments, templates
 from notify.messages.rules import Draft, compose
 
 ORDINARY = {
+    "account": "WAIRIMU12345",
+    "paybill": "1234567",
     "amount": "10,000.00",
     "package": "12,500.00",
     "missing": "2,500.00",

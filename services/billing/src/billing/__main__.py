@@ -50,6 +50,7 @@ def build(settings: BillingSettings, engine: Engine) -> Server:
         frozenset(settings.shortcodes),
         staff_messages_per_hour=settings.staff_messages_per_hour,
         receipts_per_hour=settings.receipts_per_hour,
+        paybill=next(iter(settings.shortcodes), ""),
         part_payments_per_hour=settings.part_payments_per_hour,
     )
     precedence = Precedence()

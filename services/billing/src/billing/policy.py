@@ -1,7 +1,7 @@
 """What the operator set. Pure."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 STAFF_MESSAGES_PER_HOUR = 30
 # More than an ISP of a thousand customers gets on the busiest day of a month.
@@ -11,10 +11,14 @@ PART_PAYMENTS_PER_HOUR = 5
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """Who the admins are, which shortcodes are ours (none named: all), and what is sent one by one; see topics."""
+    """Who the admins are, which shortcodes are ours (none named: all), and what is sent one by one; see topics.
+
+    `paybill`: where customers are told to pay; may be empty.
+    """
 
     admin_phones: Sequence[str] = ()
     shortcodes: frozenset[str] = frozenset()
+    paybill: str = field(default="", kw_only=True)
     staff_messages_per_hour: int = STAFF_MESSAGES_PER_HOUR
     receipts_per_hour: int = RECEIPTS_PER_HOUR
     part_payments_per_hour: int = PART_PAYMENTS_PER_HOUR

@@ -24,4 +24,5 @@ WANTED = {
     "quarantine": ALL,
     "account_changes": CHANGE,
     "line_policies": ALL,
+    "reminders": ALL,
 }

@@ -233,6 +233,18 @@ line_policies = sa.Table(
     sa.UniqueConstraint("noun", "noun_id", "field", name="uq_line_policies_noun_noun_id_field"),
 )
 
+# Who was reminded of which due date, so many days after it (before it, where that is negative).
+reminders = sa.Table(
+    "reminders",
+    metadata,
+    sa.Column("id", BigId, primary_key=True),
+    sa.Column("due_date", sa.Date, nullable=False),
+    sa.Column("day_offset", sa.Integer, nullable=False),
+    sa.Column("customer_id", sa.Integer, nullable=False),
+    sa.Column("create_time", UtcDateTime, nullable=False),
+    sa.UniqueConstraint("due_date", "day_offset", "customer_id", name="uq_reminders_due_date_day_offset_customer_id"),
+)
+
 # How many messages of a topic a recipient was sent since a moment; see digests.
 notice_tallies = sa.Table(
     "notice_tallies",

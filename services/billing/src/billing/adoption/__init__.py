@@ -27,6 +27,7 @@ _OWN = {
     "account_changes": ("noun", "field", "old_value", "new_value"),
     "line_policies": ("noun", "noun_id", "field", "value"),
     "notice_tallies": ("topic", "recipient", "held_back", "digest_id"),
+    "reminders": ("due_date", "day_offset", "customer_id"),
     version_table("billing"): ("version_num",),
 }
 _KEPT: Known = {MISNAMED_CREDITS: (), **{once.beside: ("id", once.column) for once in doubled.ONCE}}

@@ -84,6 +84,7 @@ sa.Table(
     key("account_key", compared("account_name")),
     sa.Index("ix_pppoe_users_account_key", "account_key"),
     sa.Index("ix_pppoe_users_phone", "phone"),
+    sa.Index("ix_pppoe_users_next_payment_date", "next_payment_date"),
     info={"ours": ("account_name",)},
     **_READ_BY_PEOPLE,
 )

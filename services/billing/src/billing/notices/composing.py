@@ -32,6 +32,9 @@ _CUSTOMER_PAYMENT = {
 _OTHER_EVENTS = {
     "reconnected": ("customer_reconnected", "reconnection_done"),
     "expired": ("customer_expired", "system_error"),
+    "reminder": ("customer_reminder", ""),
+    "overdue": ("customer_overdue", ""),
+    "switched_off": ("customer_switched_off", ""),
     "line_error": ("", "system_error"),
     "credits": ("", "credits_purchased"),
     "service": ("", "service_payment"),

@@ -2,6 +2,8 @@
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
 
 import sqlalchemy as sa
 import structlog
@@ -12,17 +14,37 @@ from billing.changes.rules import Noun
 from billing.payees.rules import Customer
 from billing.policies import fields, rules
 from billing.policies.rules import Fields, LinePolicy, Value
-from billing.schema import line_policies
+from billing.schema import line_policies, pppoe_users
 
 log = structlog.get_logger()
 
 _p = line_policies.c
+_DECIDED = (
+    sa.select(_p.noun, _p.noun_id, _p.field, _p.value, pppoe_users.c.isp_id)
+    .outerjoin(pppoe_users, sa.and_(_p.noun == Noun.CUSTOMER, pppoe_users.c.id == _p.noun_id))
+    .where(_p.field.in_(sa.bindparam("names", expanding=True)))
+)
 _FIND = sa.select(_p.noun, _p.noun_id, _p.field, _p.value).where(
     sa.or_(
         sa.and_(_p.noun == Noun.ISP, _p.noun_id.in_(sa.bindparam("isp_ids", expanding=True))),
         sa.and_(_p.noun == Noun.CUSTOMER, _p.noun_id.in_(sa.bindparam("customer_ids", expanding=True))),
     )
 )
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """What was decided on some fields: what holds for the customers of the ISPs that set one, by the ISP's id, and for
+    the customers for whom one was set, by theirs. The policies' other fields are the default's.
+    """
+
+    isps: Mapping[int, LinePolicy]
+    customers: Mapping[int, LinePolicy]
+
+    def of(self, customer: Customer) -> LinePolicy:
+        """What holds for a customer."""
+        of_isp = self.isps.get(customer.isp_id or 0, LinePolicy())
+        return self.customers.get(customer.customer_id, of_isp)
 
 
 def of_customers(connection: Connection, customers: Collection[Customer]) -> Mapping[int, LinePolicy]:
@@ -39,9 +61,24 @@ def find(
     connection: Connection, isp_ids: Collection[int], customer_ids: Collection[int]
 ) -> tuple[Mapping[int, Fields], Mapping[int, Fields]]:
     """The fields that these ISPs, and these customers, have set, by id."""
-    found: dict[str, dict[int, dict[str, Value]]] = {Noun.ISP: defaultdict(dict), Noun.CUSTOMER: defaultdict(dict)}
     values = {"isp_ids": sorted(isp_ids), "customer_ids": sorted(customer_ids)}
-    for row in connection.execute(_FIND, values):
+    return _read(connection.execute(_FIND, values).all())
+
+
+def decided(connection: Connection, names: Collection[str]) -> Decided:
+    """What was decided on these fields, by all ISPs and for all customers; one query."""
+    rows = connection.execute(_DECIDED, {"names": list(names)}).all()
+    of_isps, of_customers_ = _read(rows)
+    theirs = {row.noun_id: of_isps.get(row.isp_id, {}) for row in rows if row.noun == Noun.CUSTOMER}
+    return Decided(
+        {one: rules.effective(own, {}) for one, own in of_isps.items()},
+        {one: rules.effective(theirs[one], own) for one, own in of_customers_.items()},
+    )
+
+
+def _read(rows: Iterable[Any]) -> tuple[Mapping[int, Fields], Mapping[int, Fields]]:
+    found: dict[str, dict[int, dict[str, Value]]] = {Noun.ISP: defaultdict(dict), Noun.CUSTOMER: defaultdict(dict)}
+    for row in rows:
         try:
             found[row.noun][row.noun_id][row.field] = fields.read(row.field, row.value)
         except ValueError as error:

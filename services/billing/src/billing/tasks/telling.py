@@ -12,13 +12,14 @@ from billing.held import suggesting
 from billing.notices import service as digests
 from billing.notices.rules import Notice, Variant
 from billing.policy import Policy
+from billing.reminders import service as reminding
 from billing.tasks import rules, store
 from billing.tasks.rules import Task
 
 
 def sendable(connection: Connection, policy: Policy, due: Sequence[Task], now: datetime) -> list[Task]:
     """Those of these locked tasks that may go out now and have somebody left to tell."""
-    timely = _without_early(connection, due, now)
+    timely = reminding.without_untrue(connection, _without_early(connection, due, now), now)
     waiting = digests.hold_back(connection, policy, [task for task in timely if task.fencing_token == 0], now)
     live = [task for task in timely if task.task_id not in waiting]
     told = [task for task in live if isinstance(task.work, Notice) and task.work.has_recipients]

@@ -78,7 +78,7 @@ def may_resend(name: str) -> bool:
 
 FACTS = {
     "account": Fact("the customer's account name", "0949AQ"),
-    "amount": Fact("money in KES, of the payment or of all of them together", "1,000.00"),
+    "amount": Fact("money in KES: of the payment, of all of them together, or to be paid", "1,000.00"),
     "cause": Fact("why, as a part of a sentence", "billing does not answer"),
     "count": Fact("how many", "12"),
     "credits": Fact("how many credits were bought", "2,000"),
@@ -92,6 +92,7 @@ FACTS = {
     "missing": Fact("money in KES that is missing for the package", "400.00"),
     "name": Fact("the payer's first name", "JOHN"),
     "package": Fact("the package's price in KES", "1,000.00"),
+    "paybill": Fact("the paybill that customers pay to", "600100"),
     "previous_due_date": Fact("the due date before this payment, or -", "23 Nov 2026"),
     "reason": Fact("why a payment could not be placed", "user not found"),
     "reconnection": Fact("how the line stands", "CONNECTED"),
@@ -141,6 +142,20 @@ TEMPLATES = {
     "customer_expired": Template(
         "To a customer whose line could not be switched on as long as it was paid.",
         "We could not reconnect your line within the paid time ({trans_id}). Please call your provider.",
+    ),
+    "customer_reminder": Template(
+        "To a customer, before the paid time ends.",
+        "Your internet is paid until {due_date}. To stay connected, pay KES {amount} to paybill {paybill}, "
+        "account {account}.",
+    ),
+    "customer_overdue": Template(
+        "To a customer, after the paid time has ended.",
+        "Your internet was paid until {due_date}. Please pay KES {amount} to paybill {paybill}, account {account}.",
+    ),
+    "customer_switched_off": Template(
+        "To a customer whose line was switched off because it is not paid for.",
+        "Your internet was switched off: it was paid until {due_date}. Pay KES {amount} to paybill {paybill}, "
+        "account {account}, to be connected again.",
     ),
     "payment_notice": Template(
         "To the ISP and the admins: a customer paid.",

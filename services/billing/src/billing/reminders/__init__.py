@@ -1,0 +1,1 @@
+"""Customers who are told before, on and after the day until which they have paid, each time once."""

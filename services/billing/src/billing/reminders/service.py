@@ -1,0 +1,72 @@
+"""Reminds customers of their due dates, and keeps back what has become untrue meanwhile."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from datetime import date, datetime
+
+import structlog
+from servicekit.writes import together
+from sqlalchemy import Connection
+
+from billing import calendar
+from billing.notices.rules import Notice
+from billing.payees import store as payees
+from billing.payees.rules import Customer
+from billing.policies import store as policies
+from billing.policies.rules import LinePolicy
+from billing.policies.store import Decided
+from billing.policy import Policy
+from billing.reminders import rules, store
+from billing.tasks import store as tasks
+from billing.tasks.rules import NewTask, Task, TaskState
+
+log = structlog.get_logger()
+
+
+def remind(connection: Connection, policy: Policy, now: datetime, limit: int) -> int:
+    """Have at most `limit` customers reminded who are to be at this moment; answers how many were found.
+
+    May be repeated, and run side by side: a reminder and its message are written together, under a key.
+    """
+    decided = policies.decided(connection, rules.FIELDS)
+    today = calendar.today(now)
+    found: list[Customer] = []
+    for due_date, (isp_ids, customer_ids) in sorted(_wanted(decided, now).items()):
+        found += store.find_due(connection, due_date, today, isp_ids, customer_ids, limit - len(found))
+        if len(found) == limit:
+            break
+    if found:
+        store.forget(connection, today - rules.KEPT)
+        with together(connection) as writes:
+            store.insert(writes, found, today, now)
+            tasks.insert(writes, [_task(one, policy, decided.of(one), now) for one in found], now)
+        log.info("customers_reminded", customers=len(found))
+    return len(found)
+
+
+def _wanted(decided: Decided, now: datetime) -> dict[date, tuple[set[int], set[int]]]:
+    """Of each due date, the ISPs and the customers with a decision of their own who are to be reminded of it."""
+    wanted: dict[date, tuple[set[int], set[int]]] = defaultdict(lambda: (set(), set()))
+    for number, policies_ in enumerate((decided.isps, decided.customers)):
+        for noun_id, policy in policies_.items():
+            for due_date in rules.due_dates(policy, now):
+                wanted[due_date][number].add(noun_id)
+    return wanted
+
+
+def _task(customer: Customer, policy: Policy, line_policy: LinePolicy, now: datetime) -> NewTask:
+    notice = rules.notice_of(customer, calendar.today(now), policy.paybill)
+    return NewTask("", notice, now, rules.expire_time(line_policy, now), customer.customer_id)
+
+
+def without_untrue(connection: Connection, due: Sequence[Task], now: datetime) -> Sequence[Task]:
+    """End those of these locked tasks that tell of a due date which has moved; answers the others."""
+    of_dates = [(task, task.work) for task in due if isinstance(task.work, Notice) and task.work.event in rules.EVENTS]
+    if not of_dates:
+        return due
+    customers = payees.get_customers(connection, {task.customer_id for task, _ in of_dates if task.customer_id})
+    untrue = {
+        task.task_id for task, notice in of_dates if not rules.is_true(notice, customers.get(task.customer_id or 0))
+    }
+    tasks.end(connection, untrue, TaskState.EXPIRED, now, tried=False)
+    return [task for task in due if task.task_id not in untrue]
