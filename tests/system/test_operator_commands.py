@@ -62,6 +62,7 @@ def books_are_right(rejesha):
     assert "dismissal" in rejesha("ledger transfers --payment SAMPLE0002")
     assert "closing" in rejesha("ledger statement 1 --from 2026-01-01")
     assert "right" in rejesha("ledger check")
+    rejesha("ledger gaps --since 2026-01-01")
 
 
 def test_the_doctor_sees_with_the_least_rights_all_that_it_looks_at(running, rejesha):

@@ -53,3 +53,22 @@ def test_a_check_says_that_the_books_are_right_or_what_is_wrong(installation, bi
     told = installation("ledger", "check")
     assert (told.code, "the wallet of ISP 1 holds KES 0.07, and its transfers KES 1,000.20" in told.out) == (1, True)
     assert len(json.loads(installation("ledger", "check", "--json").out)["faults"]) == 1
+
+
+def test_money_that_did_not_reach_us_is_listed_until_it_is_entered(installation, billing):
+    for second, balance in ((0, 100_000), (1, 250_000), (2, 330_000), (3, 430_000), (4, 20_000)):
+        time = f"2026030409000{second}"
+        billing.pay(f"B{second}", "ACC001", 100_000, trans_time=time, org_account_balance_cents=balance)
+    told = installation("ledger", "gaps", "--since", "2026-03-04")
+    assert (told.code, "`rejesha payment record`" in told.err) == (1, True)
+    gaps = installation("ledger", "gaps", "--since", "2026-03-04", "--json").document["gaps"]
+    assert [(one["before_trans_id"], one["missing"], one["taken_out"]) for one in gaps] == [
+        ("B1", "500.00", "0.00"), ("B2", "0.00", "200.00"), ("B4", "0.00", "5100.00"),
+    ]  # fmt: skip
+    assert gaps[0]["after_time"] == "2026-03-04T09:00:00.000+03:00"
+    only = installation("ledger", "gaps", "--since", "2026-03-04", "--missing-only", "--csv", "--shortcode", "600000")
+    assert [line["before_trans_id"] for line in csv.DictReader(io.StringIO(only.out))] == ["B1"]
+    when = ("--time", "2026-03-04 09:00:01", "--shortcode", "600000", "--reason", "on the statement")
+    assert installation("payment", "record", "LOST000001", "--amount", "500", "--account", "ACC001", *when).code == 0
+    assert installation("ledger", "gaps", "--since", "2026-03-04", "--missing-only").code == 0
+    assert installation("ledger", "gaps").code == 0  # nothing of the last day

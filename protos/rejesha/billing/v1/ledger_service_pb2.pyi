@@ -298,3 +298,121 @@ class CheckLedgerResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___CheckLedgerResponse: _TypeAlias = CheckLedgerResponse  # noqa: Y015
+
+@_typing.final
+class ListBalanceGapsRequest(_message.Message):
+    """Asks where balances and payments disagree."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SHORTCODE_FIELD_NUMBER: _builtins.int
+    START_TIME_FIELD_NUMBER: _builtins.int
+    MISSING_ONLY_FIELD_NUMBER: _builtins.int
+    PAGE_SIZE_FIELD_NUMBER: _builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    shortcode: _builtins.str
+    """Only of this one; empty for all."""
+    missing_only: _builtins.bool
+    """Leave out what was taken out."""
+    page_size: _builtins.int
+    """At most 500; 0 for 50."""
+    page_token: _builtins.str
+    """As the page before answered it; empty for the first page."""
+    @_builtins.property
+    def start_time(self) -> _timestamp_pb2.Timestamp:
+        """Payments that M-Pesa dates then or later; a day ago when it is not set."""
+
+    def __init__(
+        self,
+        *,
+        shortcode: _builtins.str = ...,
+        start_time: _datetime.datetime | _timestamp_pb2.Timestamp | None = ...,
+        missing_only: _builtins.bool = ...,
+        page_size: _builtins.int = ...,
+        page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["start_time", b"start_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["missing_only", b"missing_only", "page_size", b"page_size", "page_token", b"page_token", "shortcode", b"shortcode", "start_time", b"start_time"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListBalanceGapsRequest: _TypeAlias = ListBalanceGapsRequest  # noqa: Y015
+
+@_typing.final
+class BalanceGap(_message.Message):
+    """Between two payments a balance changed by more or less than what we know came in."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SHORTCODE_FIELD_NUMBER: _builtins.int
+    AFTER_TRANS_ID_FIELD_NUMBER: _builtins.int
+    AFTER_TIME_FIELD_NUMBER: _builtins.int
+    BEFORE_TRANS_ID_FIELD_NUMBER: _builtins.int
+    BEFORE_TIME_FIELD_NUMBER: _builtins.int
+    MISSING_CENTS_FIELD_NUMBER: _builtins.int
+    TAKEN_OUT_CENTS_FIELD_NUMBER: _builtins.int
+    shortcode: _builtins.str
+    """Of both payments."""
+    after_trans_id: _builtins.str
+    """The payment before."""
+    before_trans_id: _builtins.str
+    """The payment behind."""
+    missing_cents: _builtins.int
+    """What did not reach us, at least; 0 where money was taken out."""
+    taken_out_cents: _builtins.int
+    """What was taken out, at least; 0 where money did not reach us."""
+    @_builtins.property
+    def after_time(self) -> _timestamp_pb2.Timestamp:
+        """When it was made, by M-Pesa's clock."""
+
+    @_builtins.property
+    def before_time(self) -> _timestamp_pb2.Timestamp:
+        """When it was made, by M-Pesa's clock."""
+
+    def __init__(
+        self,
+        *,
+        shortcode: _builtins.str = ...,
+        after_trans_id: _builtins.str = ...,
+        after_time: _datetime.datetime | _timestamp_pb2.Timestamp | None = ...,
+        before_trans_id: _builtins.str = ...,
+        before_time: _datetime.datetime | _timestamp_pb2.Timestamp | None = ...,
+        missing_cents: _builtins.int = ...,
+        taken_out_cents: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["after_time", b"after_time", "before_time", b"before_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["after_time", b"after_time", "after_trans_id", b"after_trans_id", "before_time", b"before_time", "before_trans_id", b"before_trans_id", "missing_cents", b"missing_cents", "shortcode", b"shortcode", "taken_out_cents", b"taken_out_cents"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___BalanceGap: _TypeAlias = BalanceGap  # noqa: Y015
+
+@_typing.final
+class ListBalanceGapsResponse(_message.Message):
+    """Answers them."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    GAPS_FIELD_NUMBER: _builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    next_page_token: _builtins.str
+    """Empty after the last page."""
+    @_builtins.property
+    def gaps(self) -> _containers.RepeatedCompositeFieldContainer[Global___BalanceGap]:
+        """By shortcode, oldest first."""
+
+    def __init__(
+        self,
+        *,
+        gaps: _abc.Iterable[Global___BalanceGap] | None = ...,
+        next_page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["gaps", b"gaps", "next_page_token", b"next_page_token"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListBalanceGapsResponse: _TypeAlias = ListBalanceGapsResponse  # noqa: Y015

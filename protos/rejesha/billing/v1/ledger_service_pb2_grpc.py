@@ -51,6 +51,11 @@ class LedgerServiceStub:
                 request_serializer=rejesha_dot_billing_dot_v1_dot_ledger__service__pb2.ListTransfersRequest.SerializeToString,
                 response_deserializer=rejesha_dot_billing_dot_v1_dot_ledger__service__pb2.ListTransfersResponse.FromString,
                 _registered_method=True)
+        self.ListBalanceGaps = channel.unary_unary(
+                '/rejesha.billing.v1.LedgerService/ListBalanceGaps',
+                request_serializer=rejesha_dot_billing_dot_v1_dot_ledger__service__pb2.ListBalanceGapsRequest.SerializeToString,
+                response_deserializer=rejesha_dot_billing_dot_v1_dot_ledger__service__pb2.ListBalanceGapsResponse.FromString,
+                _registered_method=True)
         self.CheckLedger = channel.unary_unary(
                 '/rejesha.billing.v1.LedgerService/CheckLedger',
                 request_serializer=rejesha_dot_billing_dot_v1_dot_ledger__service__pb2.CheckLedgerRequest.SerializeToString,
@@ -84,6 +89,18 @@ class LedgerServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListBalanceGaps(self, request, context):
+        """Compares the balances that M-Pesa names in its callbacks with what came in between them, payments of each shortcode
+        in the order of M-Pesa's own times: money that did not reach us, as a callback never came, and money that was
+        taken out. Callbacks without a balance only count as money; payments of the last five minutes are left out, as one
+        from before them may still come. Reads all payments since `start_time`, for each page anew: 16 s for a million.
+
+        INVALID_ARGUMENT `INVALID_PAGE_TOKEN`.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def CheckLedger(self, request, context):
         """Compares the ledger with payments and wallets. Reads all of it: half a minute for a
         million payments.
@@ -104,6 +121,11 @@ def add_LedgerServiceServicer_to_server(servicer, server):
                     servicer.ListTransfers,
                     request_deserializer=rejesha_dot_billing_dot_v1_dot_ledger__service__pb2.ListTransfersRequest.FromString,
                     response_serializer=rejesha_dot_billing_dot_v1_dot_ledger__service__pb2.ListTransfersResponse.SerializeToString,
+            ),
+            'ListBalanceGaps': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListBalanceGaps,
+                    request_deserializer=rejesha_dot_billing_dot_v1_dot_ledger__service__pb2.ListBalanceGapsRequest.FromString,
+                    response_serializer=rejesha_dot_billing_dot_v1_dot_ledger__service__pb2.ListBalanceGapsResponse.SerializeToString,
             ),
             'CheckLedger': grpc.unary_unary_rpc_method_handler(
                     servicer.CheckLedger,
@@ -172,6 +194,33 @@ class LedgerService:
             '/rejesha.billing.v1.LedgerService/ListTransfers',
             rejesha_dot_billing_dot_v1_dot_ledger__service__pb2.ListTransfersRequest.SerializeToString,
             rejesha_dot_billing_dot_v1_dot_ledger__service__pb2.ListTransfersResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListBalanceGaps(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/rejesha.billing.v1.LedgerService/ListBalanceGaps',
+            rejesha_dot_billing_dot_v1_dot_ledger__service__pb2.ListBalanceGapsRequest.SerializeToString,
+            rejesha_dot_billing_dot_v1_dot_ledger__service__pb2.ListBalanceGapsResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -47,6 +47,14 @@ class LedgerServiceStub:
 
     INVALID_ARGUMENT `INVALID_PAGE_TOKEN`.
     """
+    ListBalanceGaps: _grpc.UnaryUnaryMultiCallable[_ledger_service_pb2.ListBalanceGapsRequest, _ledger_service_pb2.ListBalanceGapsResponse]
+    """Compares the balances that M-Pesa names in its callbacks with what came in between them, payments of each shortcode
+    in the order of M-Pesa's own times: money that did not reach us, as a callback never came, and money that was
+    taken out. Callbacks without a balance only count as money; payments of the last five minutes are left out, as one
+    from before them may still come. Reads all payments since `start_time`, for each page anew: 16 s for a million.
+
+    INVALID_ARGUMENT `INVALID_PAGE_TOKEN`.
+    """
     CheckLedger: _grpc.UnaryUnaryMultiCallable[_ledger_service_pb2.CheckLedgerRequest, _ledger_service_pb2.CheckLedgerResponse]
     """Compares the ledger with payments and wallets. Reads all of it: half a minute for a
     million payments.
@@ -68,6 +76,14 @@ class LedgerServiceAsyncStub(LedgerServiceStub):
     """Lists every account that money was moved to or from, by name."""
     ListTransfers: _aio.UnaryUnaryMultiCallable[_ledger_service_pb2.ListTransfersRequest, _ledger_service_pb2.ListTransfersResponse]  # type: ignore[assignment]
     """Lists transfers, oldest first.
+
+    INVALID_ARGUMENT `INVALID_PAGE_TOKEN`.
+    """
+    ListBalanceGaps: _aio.UnaryUnaryMultiCallable[_ledger_service_pb2.ListBalanceGapsRequest, _ledger_service_pb2.ListBalanceGapsResponse]  # type: ignore[assignment]
+    """Compares the balances that M-Pesa names in its callbacks with what came in between them, payments of each shortcode
+    in the order of M-Pesa's own times: money that did not reach us, as a callback never came, and money that was
+    taken out. Callbacks without a balance only count as money; payments of the last five minutes are left out, as one
+    from before them may still come. Reads all payments since `start_time`, for each page anew: 16 s for a million.
 
     INVALID_ARGUMENT `INVALID_PAGE_TOKEN`.
     """
@@ -101,6 +117,20 @@ class LedgerServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_ledger_service_pb2.ListTransfersResponse, _abc.Awaitable[_ledger_service_pb2.ListTransfersResponse]]:
         """Lists transfers, oldest first.
+
+        INVALID_ARGUMENT `INVALID_PAGE_TOKEN`.
+        """
+
+    @_abc_1.abstractmethod
+    def ListBalanceGaps(
+        self,
+        request: _ledger_service_pb2.ListBalanceGapsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_ledger_service_pb2.ListBalanceGapsResponse, _abc.Awaitable[_ledger_service_pb2.ListBalanceGapsResponse]]:
+        """Compares the balances that M-Pesa names in its callbacks with what came in between them, payments of each shortcode
+        in the order of M-Pesa's own times: money that did not reach us, as a callback never came, and money that was
+        taken out. Callbacks without a balance only count as money; payments of the last five minutes are left out, as one
+        from before them may still come. Reads all payments since `start_time`, for each page anew: 16 s for a million.
 
         INVALID_ARGUMENT `INVALID_PAGE_TOKEN`.
         """

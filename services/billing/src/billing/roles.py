@@ -36,6 +36,7 @@ TABLE: Table = {
     "AccountService.ListCustomers": _OPERATOR,
     "LedgerService.ListLedgerAccounts": _OPERATOR,
     "LedgerService.ListTransfers": _OPERATOR,
+    "LedgerService.ListBalanceGaps": _OPERATOR,
     "LedgerService.CheckLedger": _OPERATOR,
     "PolicyService.GetPolicy": _OPERATOR,
     "PolicyService.SetPolicy": _OPERATOR,

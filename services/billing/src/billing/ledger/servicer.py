@@ -8,6 +8,9 @@ from rejesha.billing.v1 import ledger_service_pb2 as pb
 from rejesha.billing.v1 import ledger_service_pb2_grpc
 from sqlalchemy import Engine
 
+from billing import calendar
+from billing.gaps import service as gaps
+from billing.gaps.rules import Gap, Point
 from billing.ledger import service
 from billing.ledger.rules import TransferKind
 from billing.ledger.store.reading import StoredTransfer, TransferFilter
@@ -47,12 +50,42 @@ class LedgerServicer(ledger_service_pb2_grpc.LedgerServiceServicer):
             next_page_token=next_token([one.transfer_id for one in page.transfers], limit),
         )
 
+    def ListBalanceGaps(
+        self, request: pb.ListBalanceGapsRequest, context: grpc.ServicerContext
+    ) -> pb.ListBalanceGapsResponse:
+        since = _moment(request.start_time) if request.HasField("start_time") else None
+        skipped, limit = last_id(request.page_token), page_size(request.page_size)
+        found = gaps.list_gaps(
+            self._engine, since, request.shortcode.strip(), skipped, limit, missing_only=request.missing_only
+        )
+        token = next_token([skipped + number for number in range(1, len(found) + 1)], limit)
+        return pb.ListBalanceGapsResponse(gaps=[_gap(one) for one in found], next_page_token=token)
+
     def CheckLedger(self, request: pb.CheckLedgerRequest, context: grpc.ServicerContext) -> pb.CheckLedgerResponse:
         return pb.CheckLedgerResponse(faults=service.check(self._engine))
 
 
 def _moment(timestamp: Timestamp) -> datetime:
     return timestamp.ToDatetime(tzinfo=UTC)
+
+
+def _gap(one: Gap) -> pb.BalanceGap:
+    return pb.BalanceGap(
+        shortcode=one.before.shortcode,
+        after_trans_id=one.after.trans_id,
+        after_time=_made(one.after),
+        before_trans_id=one.before.trans_id,
+        before_time=_made(one.before),
+        missing_cents=max(one.cents, 0),
+        taken_out_cents=max(-one.cents, 0),
+    )
+
+
+def _made(point: Point) -> datetime | None:
+    try:
+        return datetime.strptime(point.time, "%Y%m%d%H%M%S").replace(tzinfo=calendar.NAIROBI)
+    except ValueError:  # fourteen letters, but no time
+        return None
 
 
 def _transfer(stored: StoredTransfer) -> pb.Transfer:

@@ -1,0 +1,1 @@
+"""Money that M-Pesa's balances tell of and no callback does."""
