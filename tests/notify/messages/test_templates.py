@@ -1,7 +1,7 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from notify.messages import rules, segments, templates
+from notify.messages import kiswahili, rules, segments, templates
 from notify.messages.rules import Draft, compose
 
 ORDINARY = {
@@ -33,11 +33,23 @@ def test_a_customers_message_fits_one_sms(name):
     assert all(fact in text for fact in facts.values())
 
 
+def test_every_customer_s_message_is_there_in_kiswahili_with_the_same_facts():
+    english = {name for name in templates.TEMPLATES if name.startswith("customer_") and not name.endswith("_sw")}
+    assert english == set(kiswahili.TEXTS)
+    for name in english:
+        translated = templates.find(f"{name}_sw")
+        assert translated.facts == templates.find(name).facts
+        assert translated.text != templates.find(name).text
+
+
 def test_only_messages_whose_double_does_less_harm_than_silence_are_sent_again():
     assert {name for name in (*templates.TEMPLATES, "", "no_such") if templates.may_resend(name)} == {
         "customer_connected",
         "customer_waiting",
         "customer_reconnected",
+        "customer_connected_sw",
+        "customer_waiting_sw",
+        "customer_reconnected_sw",
         "payments_waiting",
         "callbacks_rejected",
         # money that is held

@@ -51,7 +51,7 @@ def _tell_expired(connection: Connection, policy: Policy, lines: Sequence[Task],
             customer=notices.phone_of(customer, msisdns.get(task.trans_id, "")) if customer else "",
             admins=policy.admin_phones,
         )
-        told.append(rules.message(task.trans_id, notice, now))
+        told.append(rules.message(task.trans_id, notice, now, task.customer_id))
     return told
 
 

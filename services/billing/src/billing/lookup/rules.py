@@ -6,6 +6,7 @@ from datetime import datetime
 
 from billing.notices.rules import Variant
 from billing.payments.rules import Outcome, Receipt, UnmatchedReason
+from billing.policies.rules import Language
 from billing.tasks.rules import TaskKind, TaskState, Work
 
 
@@ -63,7 +64,8 @@ class StoredTask:
     """A task as an operator sees it.
 
     `attempts`: tries that were reported on, not leases. While it is open either `lease_expire_time` says until when
-    somebody has it, or `due_time` when it is tried next: never in the past. `router_name`: for its messages.
+    somebody has it, or `due_time` when it is tried next: never in the past. `router_name`, `language`: for
+    its messages.
     """
 
     task_id: int
@@ -79,6 +81,7 @@ class StoredTask:
     variant: Variant | None
     work: Work
     router_name: str
+    language: Language
 
 
 @dataclass(frozen=True, slots=True)

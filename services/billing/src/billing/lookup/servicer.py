@@ -132,7 +132,7 @@ def _delivery(delivery: Delivery) -> pb.PaymentDelivery:
 
 
 def _task(task: StoredTask) -> task_pb.TaskRecord:
-    work = handed_out(task.task_id, task.trans_id, task.work, task.variant, task.router_name)
+    work = handed_out(task.task_id, task.trans_id, task.work, task.variant, task.router_name, task.language)
     return task_pb.TaskRecord(
         task_id=task.task_id,
         kind=task.kind,

@@ -17,6 +17,8 @@ from billing.lookup.rules import (
 )
 from billing.notices.rules import Variant
 from billing.payments.rules import Outcome, UnmatchedReason
+from billing.policies.rules import Language
+from billing.policies.store import languages
 from billing.schema import paybill_payments, payment_debug_log, payment_deliveries, tasks
 from billing.tasks import rules
 from billing.tasks.rules import TaskKind, TaskState
@@ -96,16 +98,20 @@ def list_tasks(connection: Connection, trans_id: str) -> list[StoredTask]:
         for row in connection.execute(sa.select(tasks).where(_t.trans_id == trans_id).order_by(_t.id))
     ]
     names = router_names(connection, {work.router_id for _, work in rows if work.router_id})
-    return [_task(row, work, names.get(work.router_id or 0, ""), now) for row, work in rows]
+    told = languages(connection, {row.customer_id for row, _ in rows if row.customer_id})
+    return [
+        _task(row, work, names.get(work.router_id or 0, ""), told.get(row.customer_id, Language.ENGLISH), now)
+        for row, work in rows
+    ]
 
 
-def _task(row: "sa.Row[Any]", work: rules.Work, router_name: str, now: datetime) -> StoredTask:
+def _task(row: "sa.Row[Any]", work: rules.Work, router_name: str, language: Language, now: datetime) -> StoredTask:
     is_open = row.state == TaskState.OPEN
     is_leased = is_open and row.lease_expire_time is not None and row.lease_expire_time > now
     return StoredTask(
         row.id, TaskKind(row.kind), row.trans_id, TaskState(row.state), row.attempts, row.create_time,
         max(row.due_time, now) if is_open and not is_leased else None, row.lease_expire_time if is_leased else None,
-        row.end_time, row.last_error, Variant(row.variant) if row.variant else None, work, router_name,
+        row.end_time, row.last_error, Variant(row.variant) if row.variant else None, work, router_name, language,
     )  # fmt: skip
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from billing.notices.rules import Notice, Variant
+from billing.policies.rules import Language
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +55,17 @@ _OTHER_EVENTS = {
 }
 
 
-def compose(trans_id: str, notice: Notice, variant: Variant | None, router_name: str = "") -> list[Message]:
-    """The messages of a notice as things stand; a router without a name is called by its id."""
+def compose(
+    trans_id: str,
+    notice: Notice,
+    variant: Variant | None,
+    router_name: str = "",
+    language: Language = Language.ENGLISH,
+) -> list[Message]:
+    """The messages of a notice as things stand; a router without a name is called by its id.
+
+    `language`: the customer's; staff are told in English.
+    """
     facts = notice.facts | ({"router": router_name or str(notice.router_id)} if notice.router_id else {})
     if variant:
         customer_template, reconnection = _CUSTOMER_PAYMENT[variant]
@@ -69,7 +79,8 @@ def compose(trans_id: str, notice: Notice, variant: Variant | None, router_name:
     ]
     if customer_template and notice.customer:
         id_ = f"{trans_id}.{notice.event}.customer"
-        messages.insert(0, Message(id_, notice.customer, customer_template, facts))
+        translated = "" if language is Language.ENGLISH else f"_{language}"
+        messages.insert(0, Message(id_, notice.customer, customer_template + translated, facts))
     return messages
 
 

@@ -90,16 +90,17 @@ def _leave_to_digests(
 ) -> None:
     amounts = store.get_amounts(connection, {one.task.trans_id for one in held})
     _forget_digests_under_way(connection, {one.tally.tally_id: one.tally for one in held}.values())
-    told: dict[int, tuple[Tally, Notice]] = {}
+    told: dict[int, tuple[_Held, Notice]] = {}
     for one in held:
         one.tally.hold_back(1, amounts.get(one.task.trans_id, 0))
-        told[one.tally.tally_id] = one.tally, one.share.strike()
+        told[one.tally.tally_id] = one, one.share.strike()
     tasks.set_notices(writes, {one.task.task_id: one.share.notice for one in held})
     silent = {one.task.task_id for one in held if not one.share.notice.has_recipients}
     tasks.end(connection, silent, TaskState.DONE, now, tried=False)
     payments.insert_timeline(writes, [_left_out(one, until) for one in held], now)
-    for tally, whom in told.values():
-        _write_digest(connection, writes, tally, throttle.digest(tally, whom, until), until, now)
+    for one, whom in told.values():
+        digest = throttle.digest(one.tally, whom, until)
+        _write_digest(connection, writes, one.tally, digest, until, now, one.task.customer_id)
     for topic, count in Counter(one.share.topic for one in held).items():
         log.warning("messages_left_to_digest", topic=topic, messages=count)
 
@@ -120,12 +121,19 @@ def _forget_digests_under_way(connection: Connection, of: Collection[Tally]) -> 
 
 
 def _write_digest(
-    connection: Connection, writes: Writes, tally: Tally, notice: Notice, due_time: datetime, now: datetime
+    connection: Connection,
+    writes: Writes,
+    tally: Tally,
+    notice: Notice,
+    due_time: datetime,
+    now: datetime,
+    customer_id: int | None = None,
 ) -> None:
     if tally.digest_id:
         tasks.set_notices(writes, {tally.digest_id: notice})
     else:
-        task = NewTask("", notice, due_time, due_time + task_rules.MESSAGE_LIFETIME)
+        told = customer_id if notice.customer else None
+        task = NewTask("", notice, due_time, due_time + task_rules.MESSAGE_LIFETIME, told)
         tally.digest_id = tasks.insert_one(connection, task, now)
 
 

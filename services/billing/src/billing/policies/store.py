@@ -13,7 +13,7 @@ from sqlalchemy import Connection
 from billing.changes.rules import Noun
 from billing.payees.rules import Customer
 from billing.policies import fields, rules
-from billing.policies.rules import Fields, LinePolicy, Value
+from billing.policies.rules import Fields, Language, LinePolicy, Value
 from billing.schema import line_policies, pppoe_users
 
 log = structlog.get_logger()
@@ -24,6 +24,16 @@ _DECIDED = (
     .outerjoin(pppoe_users, sa.and_(_p.noun == Noun.CUSTOMER, pppoe_users.c.id == _p.noun_id))
     .where(_p.field.in_(sa.bindparam("names", expanding=True)))
 )
+_ids: sa.BindParameter[int] = sa.bindparam("ids", expanding=True)
+# From the policies to the customers: where there are none, as in most installations, nothing else is read.
+_LANGUAGES = sa.union_all(
+    sa.select(pppoe_users.c.id, _p.value, sa.literal(0).label("own"))
+    .join_from(line_policies, pppoe_users, pppoe_users.c.isp_id == _p.noun_id)
+    .where(_p.noun == Noun.ISP, _p.field == "language", pppoe_users.c.id.in_(_ids)),
+    sa.select(_p.noun_id, _p.value, sa.literal(1)).where(
+        _p.noun == Noun.CUSTOMER, _p.field == "language", _p.noun_id.in_(_ids)
+    ),
+).order_by("own")
 _FIND = sa.select(_p.noun, _p.noun_id, _p.field, _p.value).where(
     sa.or_(
         sa.and_(_p.noun == Noun.ISP, _p.noun_id.in_(sa.bindparam("isp_ids", expanding=True))),
@@ -74,6 +84,14 @@ def decided(connection: Connection, names: Collection[str]) -> Decided:
         {one: rules.effective(own, {}) for one, own in of_isps.items()},
         {one: rules.effective(theirs[one], own) for one, own in of_customers_.items()},
     )
+
+
+def languages(connection: Connection, customer_ids: Collection[int]) -> Mapping[int | None, Language]:
+    """The languages of those of these customers for whom one was decided: their own decision, else their ISP's."""
+    if not customer_ids:
+        return {}
+    rows = connection.execute(_LANGUAGES, {"ids": sorted(customer_ids)})
+    return {row.id: Language(row.value) for row in rows if row.value in list(Language)}
 
 
 def _read(rows: Iterable[Any]) -> tuple[Mapping[int, Fields], Mapping[int, Fields]]:

@@ -15,6 +15,7 @@ from billing.notices.composing import Message, compose
 from billing.notices.rules import Notice, Variant
 from billing.payees.rules import Line
 from billing.payments.settlement import Assigned, Settlement
+from billing.policies.rules import Language
 
 # How long the customer's message waits for the router, so that one SMS can tell the whole truth.
 MESSAGE_DELAY = timedelta(seconds=10)
@@ -77,12 +78,12 @@ def work_of(router_id: int | None, payload: str) -> Work:
 
 
 def handed_out(
-    task_id: int, trans_id: str, work: Work, variant: Variant | None, router_name: str
+    task_id: int, trans_id: str, work: Work, variant: Variant | None, router_name: str, language: Language
 ) -> Line | Sequence[Message]:
     """The work as it is now: messages are composed. Those of a digest belong to no payment: its task names them."""
     if isinstance(work, Line):
         return work
-    return compose(trans_id or f"task-{task_id}", work, variant, router_name)
+    return compose(trans_id or f"task-{task_id}", work, variant, router_name, language)
 
 
 @dataclass(slots=True)
@@ -200,6 +201,6 @@ def of_settlement(
     yield NewTask(trans_id, notice, due_time, now + MESSAGE_LIFETIME, customer_id, variant)
 
 
-def message(trans_id: str, notice: Notice, now: datetime) -> NewTask:
-    """A task for a notice that is true as it stands."""
-    return NewTask(trans_id, notice, now, now + MESSAGE_LIFETIME)
+def message(trans_id: str, notice: Notice, now: datetime, customer_id: int | None = None) -> NewTask:
+    """A task for a notice that is true as it stands. `customer_id`: of the customer who is told, if one is."""
+    return NewTask(trans_id, notice, now, now + MESSAGE_LIFETIME, customer_id)

@@ -27,6 +27,8 @@ from billing.payees import store as payees
 from billing.payees.rules import Line
 from billing.payments import store as payments
 from billing.payments.rules import TimelineEntry
+from billing.policies import store as policies
+from billing.policies.rules import Language
 from billing.policy import Policy
 from billing.tasks import recorded, rules, store, telling
 from billing.tasks.rules import (
@@ -78,8 +80,8 @@ def lease(engine: Engine, policy: Policy, owner: str, duration: timedelta, asked
             lines = recorded.switchable(connection, lines, asked.busy_router_ids, now)
         store.lease(connection, [task.task_id for task in lines + notices], owner, now + duration)
         _begin(connection, [task for task in lines if task.fencing_token == 0], now)
-        names = store.router_names(connection, {task.router_id for task in notices if task.router_id})
-        return [_leased(task, names) for task in lines + notices]
+        facts = _facts(connection, notices) if notices else ({}, {})
+        return [_leased(task, *facts) for task in lines + notices]
 
     return transact(engine, work)
 
@@ -100,9 +102,16 @@ def _asking(task: Task) -> TimelineEntry:
     return TimelineEntry(task.trans_id, "MIKROTIK_ATTEMPT", message, details)
 
 
-def _leased(task: Task, names: Mapping[int, str]) -> LeasedTask:
+def _facts(connection: Connection, notices: Sequence[Task]) -> tuple[Mapping[int, str], Mapping[int | None, Language]]:
+    """What messages need besides: the routers' names, and the customers' languages."""
+    names = store.router_names(connection, {task.router_id for task in notices if task.router_id})
+    return names, policies.languages(connection, {task.customer_id for task in notices if task.customer_id})
+
+
+def _leased(task: Task, names: Mapping[int, str], languages: Mapping[int | None, Language]) -> LeasedTask:
     router_name = names.get(task.work.router_id or 0, "")
-    work = rules.handed_out(task.task_id, task.trans_id, task.work, task.variant, router_name)
+    language = languages.get(task.customer_id, Language.ENGLISH)
+    work = rules.handed_out(task.task_id, task.trans_id, task.work, task.variant, router_name, language)
     return LeasedTask(task.task_id, task.fencing_token + 1, task.trans_id, task.expire_time, work)
 
 
@@ -253,5 +262,5 @@ def _tell_reconnected(connection: Connection, policy: Policy, tasks: Sequence[Ta
             admins=policy.admin_phones,
             router_id=task.router_id,
         )
-        told.append(rules.message(task.trans_id, notice, now))
+        told.append(rules.message(task.trans_id, notice, now, task.customer_id))
     return told

@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from string import Formatter
 
+from notify.messages import kiswahili
+
 # Longer facts are cut, so that one long name does not cost ten SMS.
 _MAX_FACT = 80
 
@@ -233,3 +235,8 @@ TEMPLATES = {
         resend=True,
     ),
 }
+
+for _name, _text in kiswahili.TEXTS.items():
+    _english = TEMPLATES[_name]
+    _translated = Template(f"{_english.description} In Kiswahili.", _text, _english.resend)
+    TEMPLATES[_name + kiswahili.SUFFIX] = _translated
