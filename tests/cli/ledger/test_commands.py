@@ -44,6 +44,36 @@ def test_a_statement_opens_adds_up_and_closes(installation, billing):
     assert "1,000.20" in installation("ledger", "statement", "1", "--from", "2026-01-01").out
 
 
+def test_a_statement_has_what_was_taken_back_too_and_closes_with_what_the_wallet_holds(installation, billing):
+    billing.add_customers("0949AQ", package_cents=100_000)
+    by = ("--yes", "--by", "Asha", "--reason", "why")
+    billing.pay("A1", "0949AQ", 100_000)
+    billing.pay("A2", "ACC001", 5_000)
+    assert installation("payment", "unassign", "A1", *by).code == 0
+    assert installation("payment", "assign", "A1", "SMS001", "--by", "Asha").code == 0  # none of it is the wallet's
+    assert installation("payment", "reverse", "A2", *by).code == 0
+    assert installation("payment", "reverse", "A1", *by).code == 0
+    billing.pay("A3", "ACC001", 70)
+    with billing.engine.begin() as connection:  # as a migration makes those of a payment that has none
+        moved = "create_time = '2026-01-02 00:00:00', id = (SELECT max(id) + 1 FROM ledger_transfers)"
+        connection.exec_driver_sql(f"UPDATE ledger_transfers SET {moved} WHERE transfer_key = 'A2.1'")
+    lines = installation("ledger", "statement", "Demo Networks", "--from", "2026-01-01", "--json").document["lines"]
+    assert [(one["what"], one["trans_id"], one["in"], one["out"], one["balance"], one["actor"]) for one in lines] == [
+        ("opening", None, None, None, "0.00", None),
+        ("payment", "A2", "50.00", None, "50.00", None),
+        ("payment", "A1", "1000.00", None, "1050.00", None),
+        ("unassignment", "A1", None, "1000.00", "50.00", "Asha"),
+        ("reversal", "A2", None, "50.00", "0.00", "Asha"),
+        ("payment", "A3", "0.70", None, "0.70", None),
+        ("closing", None, None, None, "0.70", None),
+    ]
+    later = installation("ledger", "statement", "1", "--from", "2026-01-03", "--json").document["lines"]
+    assert [later[0]["balance"], later[-1]["balance"]] == ["50.00", "0.70"]
+    first = installation("ledger", "statement", "1", "--from", "2026-01-01", "--until", "2026-01-03", "--json")
+    assert [one["balance"] for one in first.document["lines"]] == ["0.00", "50.00", "50.00"]
+    assert installation("ledger", "statement", "Nobody", "--from", "2026-01-01").code == 1
+
+
 def test_a_check_says_that_the_books_are_right_or_what_is_wrong(installation, billing):
     paid(billing)
     told = installation("ledger", "check")

@@ -8,6 +8,7 @@ from rejesha.billing.v1.ledger_service_pb2 import ListTransfersRequest, Transfer
 from servicekit.money import in_shillings
 
 from rejesha_cli.context import Connections, ReadAs, with_connections, with_csv, with_json
+from rejesha_cli.names import Names
 from rejesha_cli.records import MAX_PAGE_SIZE, NAIROBI, Record, record
 from rejesha_cli.tables import Column, moment, money, print_csv, print_json, show_table
 
@@ -18,6 +19,7 @@ _COLUMNS = (
     Column("In KES", "in", money),
     Column("Out KES", "out", money),
     Column("Balance KES", "balance", money),
+    Column("By", "actor"),
 )
 
 
@@ -33,17 +35,17 @@ DAY = ReadAs("YYYY-MM-DD", _day)
 
 
 @click.command("statement")
-@click.argument("isp_id", type=click.IntRange(min=1), metavar="ISP")
+@click.argument("isp", metavar="ISP")
 @click.option("--from", "start", type=DAY, required=True, help="From this day on.")
 @click.option("--until", "end", type=DAY, help="Before this day; up to now when left out.")
 @with_csv
 @with_json
 @with_connections
 def statement(
-    connected: Connections, *, isp_id: int, start: datetime, end: datetime | None, as_csv: bool, as_json: bool
+    connected: Connections, *, isp: str, start: datetime, end: datetime | None, as_csv: bool, as_json: bool
 ) -> None:
-    """Show an ISP's wallet over a span: what it held, each line, what it holds. ISP is the ISP's id."""
-    account = f"wallet:{isp_id}"
+    """Show an ISP's wallet over a span: what it held, each line, what it holds. ISP is its id or its name."""
+    account = f"wallet:{Names(connected.channels).isp_id(isp)}"
     opening, found = _transfers(connected, account, start, end)
     lines = list(_lines(account, opening, found))
     if as_json:
@@ -68,7 +70,8 @@ def _transfers(
         opening = page.opening_balance_cents if opening is None else opening
         found += page.transfers
         token = page.next_page_token
-    return opening, found
+    # Those that a migration made afterwards are dated by their payments.
+    return opening, sorted(found, key=lambda one: one.create_time.ToNanoseconds())
 
 
 def _lines(account: str, opening: int, transfers: Sequence[Transfer]) -> Iterator[Record]:
@@ -83,6 +86,7 @@ def _lines(account: str, opening: int, transfers: Sequence[Transfer]) -> Iterato
             "create_time": one["create_time"],
             "trans_id": transfer.trans_id,
             "in" if comes else "out": one["amount"],
+            "actor": one["actor"] or None,
         }
     yield _line("closing", balance)
 
