@@ -58,6 +58,8 @@ def erase(connection: Connection, customer_id: int, trans_ids: Collection[str], 
         connection.execute(sa.delete(notice_tallies).where(notice_tallies.c.recipient == digits))
         digest = _tasks.trans_id == "", _tasks.state != TaskState.OPEN, _tasks.payload.contains(digits)
         connection.execute(sa.delete(tasks).where(*digest))
+    reminders = _tasks.trans_id == "", _tasks.customer_id == customer_id
+    connection.execute(sa.delete(tasks).where(*reminders))
     nobody = {"full_name": "", "username": None, "phone": None}
     connection.execute(sa.update(pppoe_users).where(pppoe_users.c.id == customer_id).values(nobody))
     connection.execute(sa.update(paybill_payments).where(_p.customer_id == customer_id).values(MSISDN="", FirstName=""))
