@@ -5,7 +5,10 @@ from datetime import timedelta
 import pytest
 import sqlalchemy as sa
 from billing.lookup import service as lookup
+from billing.notices.composing import compose
+from billing.notices.rules import Notice
 from billing.policies import store
+from billing.policies.rules import Language
 from billing.policy import Policy
 from billing.schema import line_policies
 from billing.tasks.rules import AccessOutcome
@@ -67,6 +70,15 @@ def test_all_that_follows_is_told_in_it_too(kiswahili, dispatcher):
     ]  # fmt: skip
     assert len(told[CUSTOMER_PHONE]) == 5
     assert not [name for name in told[ISP_1] + told["admins"] if name.endswith("_sw")]
+
+
+def test_months_are_called_as_in_the_text_around_them():
+    notice = Notice("reconnected", {"due_date": "23 Dec 2026"}, customer=CUSTOMER_PHONE, isp=ISP_1)
+    told = compose("T", notice, None, language=Language.KISWAHILI)
+    assert [(one.template, one.facts["due_date"]) for one in told] == [
+        ("customer_reconnected_sw", "23 Des 2026"), ("reconnection_done", "23 Dec 2026")
+    ]  # fmt: skip
+    assert {one.facts["due_date"] for one in compose("T", notice, None)} == {"23 Dec 2026"}
 
 
 def test_a_decision_counts_from_the_next_message_on(desk, dispatcher):

@@ -174,8 +174,9 @@ def test_who_has_paid_before_the_reminder_went_out_is_not_reminded(desk):
 
 
 @pytest.mark.usefixtures("today")
-def test_who_was_closed_meanwhile_is_not_reminded(desk):
-    desk.set_customer("0949AQ", closed_at=datetime(2026, 1, 1, tzinfo=UTC))
+@pytest.mark.parametrize("whose", [pppoe_users, isps], ids=["the customer", "the ISP"])
+def test_once_the_account_is_closed_nobody_is_told_to_pay_to_it(desk, whose):
+    desk.execute(sa.update(whose).values(closed_at=datetime(2026, 1, 1, tzinfo=UTC)))
     dispatcher = Dispatcher(desk)
     dispatcher.carry_out()
     assert dispatcher.told() == {}

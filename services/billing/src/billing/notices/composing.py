@@ -4,7 +4,7 @@ A module of its own: it comes when a message goes out, rules when a payment come
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from billing.notices.rules import Notice, Variant
 from billing.policies.rules import Language
@@ -19,6 +19,9 @@ class Message:
     template: str
     facts: dict[str, str]
 
+
+# The other months are abbreviated alike.
+_KISWAHILI_MONTHS = {"Mar": "Mac", "May": "Mei", "Aug": "Ago", "Oct": "Okt", "Dec": "Des"}
 
 # variant -> (the customer's template, the predecessor's word for staff)
 _CUSTOMER_PAYMENT = {
@@ -79,9 +82,18 @@ def compose(
     ]
     if customer_template and notice.customer:
         id_ = f"{trans_id}.{notice.event}.customer"
-        translated = "" if language is Language.ENGLISH else f"_{language}"
-        messages.insert(0, Message(id_, notice.customer, customer_template + translated, facts))
+        messages.insert(0, _translated(Message(id_, notice.customer, customer_template, facts), language))
     return messages
+
+
+def _translated(message: Message, language: Language) -> Message:
+    if language is Language.ENGLISH:
+        return message
+    facts = message.facts
+    if "due_date" in facts:
+        words = facts["due_date"].split(" ")
+        facts = facts | {"due_date": " ".join(_KISWAHILI_MONTHS.get(word, word) for word in words)}
+    return replace(message, template=f"{message.template}_{language}", facts=facts)
 
 
 def _staff(notice: Notice) -> Iterator[tuple[str, str]]:

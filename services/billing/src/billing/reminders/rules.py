@@ -12,7 +12,7 @@ from billing import calendar
 from billing.calendar import NAIROBI
 from billing.notices import rules as notices
 from billing.notices.rules import Notice
-from billing.payees.rules import Customer
+from billing.payees.rules import Customer, Isp
 from billing.policies.rules import LinePolicy, is_quiet
 
 # What is said of a due date, and no longer true once that has moved.
@@ -63,8 +63,8 @@ def _notice(event: str, customer: Customer, paybill: str) -> Notice:
     return Notice(event, facts, customer=notices.phone_of(customer))
 
 
-def is_true(notice: Notice, customer: Customer | None) -> bool:
-    """Whether what is told of a due date still holds for the customer as it is on record now."""
-    if customer is None or customer.closed:
+def is_true(notice: Notice, customer: Customer | None, isp: Isp | None) -> bool:
+    """Whether what is told of a due date still holds for the customer and the ISP as they are on record now."""
+    if customer is None or customer.closed or (isp and isp.closed):
         return False
     return notice.facts["due_date"] == notices.day(customer.next_payment_date)

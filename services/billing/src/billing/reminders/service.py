@@ -65,8 +65,11 @@ def without_untrue(connection: Connection, due: Sequence[Task], now: datetime) -
     if not of_dates:
         return due
     customers = payees.get_customers(connection, {task.customer_id for task, _ in of_dates if task.customer_id})
-    untrue = {
-        task.task_id for task, notice in of_dates if not rules.is_true(notice, customers.get(task.customer_id or 0))
-    }
+    isps = payees.get_isps(connection, {one.isp_id for one in customers.values() if one.isp_id})
+    untrue = set()
+    for task, notice in of_dates:
+        customer = customers.get(task.customer_id or 0)
+        if not rules.is_true(notice, customer, isps.get(customer.isp_id or 0) if customer else None):
+            untrue.add(task.task_id)
     tasks.end(connection, untrue, TaskState.EXPIRED, now, tried=False)
     return [task for task in due if task.task_id not in untrue]
