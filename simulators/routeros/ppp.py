@@ -3,6 +3,7 @@
 Not thread-safe; Router holds the lock. Errors are the traps a router answers with.
 """
 
+import contextlib
 import ipaddress
 import itertools
 import random
@@ -10,8 +11,10 @@ import time
 from collections.abc import Callable, Mapping
 
 from simulators.routeros import traps
+from simulators.routeros.firewall import AddressLists
 from simulators.routeros.tables import Table, Values
 from simulators.routeros.values import boolean, duration, parse_boolean
+from simulators.routeros.versions import Version
 
 SERVICES = frozenset({"any", "async", "isdn", "l2tp", "pppoe", "pptp", "ovpn", "sstp"})
 _DEFAULTS = {
@@ -24,7 +27,6 @@ _DEFAULTS = {
     "limit-bytes-out": "0",
     "disabled": "false",
 }
-_NEVER = "1970-01-01 00:00:00"
 _PROFILE_DEFAULTS = {"use-compression": "default", "only-one": "default", "change-tcp-mss": "yes", "default": "false"}
 
 
@@ -33,9 +35,14 @@ class DialRefused(Exception):
 
 
 class Ppp:
-    """The /ppp menus' rows. `first_id` is the number of the first row's id."""
+    """The /ppp menus' rows, and the address lists that sessions put addresses on.
 
-    def __init__(self, first_id: int = 1) -> None:
+    `first_id` is the number of the first row's id.
+    """
+
+    def __init__(self, version: Version, first_id: int) -> None:
+        self._version = version
+        self.address_lists = AddressLists(version, first_id)
         self.secrets = Table(first_id)
         self.profiles = Table()
         self.active = Table(first_id)
@@ -50,7 +57,7 @@ class Ppp:
         checked = self._checked(values)
         self._refuse_duplicate(values["name"], None)
         kept = {name: value for name, value in checked.items() if value is not None}
-        return self.secrets.add({"name": "", **_DEFAULTS, **kept, "last-logged-out": _NEVER})
+        return self.secrets.add({"name": "", **_DEFAULTS, **kept, "last-logged-out": self._version.moment(0)})
 
     def change_secret(self, row_id: str, values: Mapping[str, str]) -> None:
         """Set properties of a secret. A live session of it is not touched, not even by disabling."""
@@ -94,17 +101,20 @@ class Ppp:
             }
         )
         self._started[session] = time.monotonic()
+        self._list(name, secret["profile"], session)
         return session
 
     def hang_up(self, session: str) -> None:
         """End a session and leave its trace on the secret."""
-        name = self.active.remove(session)["name"]
+        ended = self.active.remove(session)
+        name = ended["name"]
         self._started.pop(session)
+        self.address_lists.forget(ended["address"], _by_session(name))
         for secret in self.secrets.named(name):
             self.secrets.change(
                 secret,
                 {
-                    "last-logged-out": time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime()),
+                    "last-logged-out": self._version.moment(time.time()),
                     "last-disconnect-reason": "admin-reset",
                 },
             )
@@ -119,6 +129,15 @@ class Ppp:
         self._started.clear()
         self.secrets.renumber()
         self.profiles.renumber()
+        self.address_lists.reboot()
+
+    def _list(self, name: str, profile: str, session: str) -> None:
+        """Put a session's address on the list that the profile names; an address that is on it already stays."""
+        rows = [self.profiles.get(row_id) or {} for row_id in self.profiles.named(profile)]
+        values = {"address": (self.active.get(session) or {})["address"], "comment": _by_session(name)}
+        for listed in {row["address-list"] for row in rows if row.get("address-list")}:
+            with contextlib.suppress(traps.DuplicateEntry):
+                self.address_lists.add({"list": listed, **values}, dynamic=True)
 
     def _only_one(self, profile: str) -> bool:
         return any(
@@ -205,6 +224,11 @@ _CHECKS: dict[str, Callable[[str, str], str]] = {
     "ipv6-routes": _any,
 }
 _OPTIONAL = frozenset({"comment", "local-address", "remote-address", "remote-ipv6-prefix", "ipv6-routes"})
+
+
+def _by_session(name: str) -> str:
+    """The comment on what a session has put on an address list."""
+    return f"<pppoe-{name}>"
 
 
 def with_id(row_id: str, row: Values) -> Values:

@@ -50,7 +50,8 @@ class Router:
         self._booted = time.monotonic()
         self._reboot_watchers: list[Callable[[], None]] = []
         self._state_file = StateFile(state_file) if state_file else None
-        self._ppp = Ppp(1 + _IDS_PER_BOOT * (self._state_file.boots if self._state_file else 0))
+        boots = self._state_file.boots if self._state_file else 0
+        self._ppp = Ppp(self.version, 1 + _IDS_PER_BOOT * boots)
         if self._state_file:
             for row in self._state_file.saved:
                 self._ppp.secrets.add(row)
@@ -100,6 +101,21 @@ class Router:
     def add_profile(self, name: str, **properties: str) -> str:
         with self.locked() as ppp:
             return ppp.add_profile({"name": name, **_wire_names(properties)})
+
+    def remove_profile(self, name: str) -> None:
+        with self.locked() as ppp:
+            for row_id in ppp.profiles.named(name):
+                ppp.profiles.remove(row_id)
+
+    def add_to_list(self, name: str, address: str, **properties: str) -> str:
+        """Put an address on one of the firewall's address lists, and return the entry's id. Raises Trap."""
+        with self.locked() as ppp:
+            return ppp.address_lists.add({"list": name, "address": address, **_wire_names(properties)})
+
+    def listed(self, name: str) -> list[Values]:
+        """The entries of an address list, dynamic ones too."""
+        with self.locked() as ppp:
+            return [with_id(row_id, row) for row_id, row in ppp.address_lists.entries if row["list"] == name]
 
     def dial(self, name: str, **properties: str) -> str:
         """A user's equipment dials in: one more session, whose id is returned. Raises DialRefused."""

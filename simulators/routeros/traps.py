@@ -54,6 +54,11 @@ class MissingArgument(Trap):
         super().__init__(f"missing ={argument}=", category=0)
 
 
+class DuplicateEntry(Trap):
+    def __init__(self) -> None:
+        super().__init__("failure: already have such entry")
+
+
 class DuplicateName(Trap):
     def __init__(self, kind: str) -> None:
         super().__init__(f"failure: {kind} with the same name already exists")

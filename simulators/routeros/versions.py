@@ -1,6 +1,7 @@
 """What differs between RouterOS generations, and nothing else."""
 
 import re
+import time
 from dataclasses import dataclass
 
 
@@ -27,6 +28,11 @@ class Version:
     def says_empty(self) -> bool:
         """Answers a print without rows by `!empty` before `!done`."""
         return self.numbers >= (7, 18, 0)
+
+    def moment(self, seconds: float) -> str:
+        """How a moment, in seconds of Unix time, is written."""
+        form = "%Y-%m-%d %H:%M:%S" if self.numbers >= (7, 0, 0) else "%b/%d/%Y %H:%M:%S"
+        return time.strftime(form, time.gmtime(seconds)).lower()
 
     @property
     def takes_plain_login(self) -> bool:

@@ -62,8 +62,9 @@ class Service:
         return self.stub.TrustRouter(request).router
 
     def set(self, router_id, wanted, timeout=10):
-        """Ask for `wanted` (name: on?) and answer {name: result}, with the enums as short words."""
-        changes = [pb.AccessChange(username=name, access=1 if on else 2) for name, on in wanted.items()]
+        """Ask for `wanted` (name: on?, or the fields of its change) and answer {name: result}, enums as short words."""
+        fields = {name: one if isinstance(one, dict) else {"access": 1 if one else 2} for name, one in wanted.items()}
+        changes = [pb.AccessChange(username=name, **these) for name, these in fields.items()]
         answer = self.stub.SetAccess(pb.SetAccessRequest(router_id=router_id, changes=changes), timeout=timeout)
         assert [result.username for result in answer.results] == list(wanted)
         return {result.username: short(result) for result in answer.results}
@@ -94,7 +95,16 @@ def short(result):
         access=pb.Access.Name(result.access).removeprefix("ACCESS_"),
         sessions=result.sessions,
         detail=result.detail,
+        profile=result.profile,
     )
+
+
+def enabled(**fields):
+    return {"access": pb.ACCESS_ENABLED, **fields}
+
+
+def limited(**fields):
+    return {"access": pb.ACCESS_LIMITED, **fields}
 
 
 @pytest.fixture

@@ -96,6 +96,7 @@ def test_every_command_works_beside_services_with_the_least_rights(running, reje
     rejesha("router check 1")
     rejesha("access disable 1 0949AQ")
     rejesha("access enable 1 0949AQ")
+    rejesha("access limit 1 0949AQ --profile default")
     assert "enabled" in rejesha("access show 1 0949AQ").lower()
     rejesha("customer add PWANI1 --isp Pwani --package 500 --phone 0712000088")
     rejesha("customer import customers.csv")

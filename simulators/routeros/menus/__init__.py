@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from simulators.routeros.menus.active import Active
+from simulators.routeros.menus.address_lists import AddressLists
 from simulators.routeros.menus.menu import Answer, Menu, TableMenu
 from simulators.routeros.menus.profiles import Profiles
 from simulators.routeros.menus.secrets import Secrets
@@ -16,7 +17,8 @@ from simulators.routeros.users import User
 
 __all__ = ["Answer", "listen", "run", "vanish"]
 
-_MENUS: dict[str, Menu] = {menu.path: menu for menu in (Secrets(), Active(), Profiles(), Identity(), Resource())}
+_ALL: tuple[Menu, ...] = (Secrets(), Active(), Profiles(), AddressLists(), Identity(), Resource())
+_MENUS: dict[str, Menu] = {menu.path: menu for menu in _ALL}
 _FOLDERS = {path[:end] for path in _MENUS for end in range(1, len(path) + 1) if path[end : end + 1] in ("/", "")}
 
 

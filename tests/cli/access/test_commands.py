@@ -35,3 +35,12 @@ def test_a_line_that_could_not_be_switched_makes_exit_code_1(installation, tower
     ended = installation("access", "enable", "2", "nobody", "--json")
     assert ended.code == 1
     assert ended.document["results"][0]["outcome"] == "no_such_secret"
+
+
+def test_lines_are_limited_by_hand_and_given_back_the_profile_of_before(installation, tower):
+    tower.add_profile("expired")
+    limited = installation("access", "limit", "Hill", "u2", "--profile", "expired", "--json").document["results"]
+    assert [(one["access"], one["profile"]) for one in limited] == [("limited", "expired")]
+    installation("access", "enable", "Hill", "u2", "--profile", "default")
+    assert tower.secret("u2")["profile"] == "default"
+    assert installation("access", "limit", "Hill", "u2").code == 2

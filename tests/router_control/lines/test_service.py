@@ -144,7 +144,9 @@ def test_many_users_go_in_few_commands_and_ask_only_for_what_is_needed(service, 
     assert (outcomes.count("CHANGED"), outcomes.count("ALREADY_SO")) == (125, 125)
     assert [number for number in range(400) if router.is_disabled(f"u{number}")] == list(range(250, 400, 2))
     assert router.counts == {"/login": 1, "/ppp/secret/print": 6, "/ppp/secret/enable": 3}
-    assert {c.attributes[".proplist"] for c in router.commands if c.verb == "print"} == {".id,name,disabled"}
+    assert {c.attributes[".proplist"] for c in router.commands if c.verb == "print"} == {
+        ".id,name,disabled,profile,remote-address"
+    }
 
 
 def test_calls_for_one_router_wait_their_turn_on_one_connection(service, router, router_id):

@@ -21,6 +21,7 @@ from rejesha_cli.tables import Column, plain, print_json, show_table, state
 COLUMNS = (
     Column("Username", "username"),
     Column("Access", "access", state),
+    Column("Profile", "profile"),
     Column("Outcome", "outcome", state),
     Column("Sessions", "sessions", plain),
     Column("Detail", "detail"),
@@ -39,6 +40,16 @@ def _with_lines(command: Callable[..., Any]) -> Callable[..., Any]:
     return click.argument("router", metavar="ROUTER")(users(with_json(with_connections(command))))
 
 
+def _with_limit(of_profile: str, of_list: str) -> Callable[..., Any]:
+    """--profile --address-list."""
+
+    def add(command: Callable[..., Any]) -> Callable[..., Any]:
+        of_lists = click.option("--address-list", default="", metavar="LIST", help=of_list)
+        return click.option("--profile", default="", metavar="NAME", help=of_profile)(of_lists(command))
+
+    return add
+
+
 @access.command("show")
 @_with_lines
 def show(connected: Connections, router: str, users: tuple[str, ...], as_json: bool) -> None:
@@ -50,25 +61,45 @@ def show(connected: Connections, router: str, users: tuple[str, ...], as_json: b
 
 
 @access.command("enable")
+@_with_limit("The profile they shall have, such as the one from before a limit.", "The list to take them off.")
 @_with_lines
-def enable(connected: Connections, router: str, users: tuple[str, ...], as_json: bool) -> None:
+def enable(
+    connected: Connections, router: str, users: tuple[str, ...], profile: str, address_list: str, as_json: bool
+) -> None:
     """Let users dial in."""
-    _switch(connected, router, users, Access.ACCESS_ENABLED, as_json)
+    _switch(connected, router, users, (Access.ACCESS_ENABLED, profile, address_list), as_json)
+
+
+@access.command("limit")
+@_with_limit("The profile that limits them.", "The list to put their fixed addresses on.")
+@_with_lines
+def limit(
+    connected: Connections, router: str, users: tuple[str, ...], profile: str, address_list: str, as_json: bool
+) -> None:
+    """Let users dial in and reach what the router's configuration leaves to a profile or an address list."""
+    if not (profile or address_list):
+        raise click.UsageError("name a --profile, an --address-list, or both")
+    _switch(connected, router, users, (Access.ACCESS_LIMITED, profile, address_list), as_json)
 
 
 @access.command("disable")
 @_with_lines
 def disable(connected: Connections, router: str, users: tuple[str, ...], as_json: bool) -> None:
     """Keep users from dialling in, and end their sessions."""
-    _switch(connected, router, users, Access.ACCESS_DISABLED, as_json)
+    _switch(connected, router, users, (Access.ACCESS_DISABLED, "", ""), as_json)
 
 
 def _switch(
-    connected: Connections, router: str, users: tuple[str, ...], wanted: Access.ValueType, as_json: bool
+    connected: Connections,
+    router: str,
+    users: tuple[str, ...],
+    wanted: tuple[Access.ValueType, str, str],
+    as_json: bool,
 ) -> None:
     channels = connected.channels
     router_id = Names(channels).router_id(router)
-    changes = [AccessChange(username=user, access=wanted) for user in users]
+    to, profile, address_list = wanted
+    changes = [AccessChange(username=user, access=to, profile=profile, address_list=address_list) for user in users]
     answer = channels.routers.SetAccess(SetAccessRequest(router_id=router_id, changes=changes))
     _tell(router_id, answer.router_name, answer.results, as_json)
 

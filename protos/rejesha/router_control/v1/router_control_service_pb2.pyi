@@ -31,6 +31,10 @@ class _AccessEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Access.ValueTy
     """The secret is enabled: the user can dial in."""
     ACCESS_DISABLED: _Access.ValueType  # 2
     """The secret is disabled and the user has no session left."""
+    ACCESS_LIMITED: _Access.ValueType  # 3
+    """The secret is enabled, and the profile or the address list that the change named holds the user back. Whether a
+    profile or a list limits anybody is the router's configuration.
+    """
 
 class Access(_Access, metaclass=_AccessEnumTypeWrapper):
     """What a router holds, or shall hold, for a PPPoE user."""
@@ -41,6 +45,10 @@ ACCESS_ENABLED: Access.ValueType  # 1
 """The secret is enabled: the user can dial in."""
 ACCESS_DISABLED: Access.ValueType  # 2
 """The secret is disabled and the user has no session left."""
+ACCESS_LIMITED: Access.ValueType  # 3
+"""The secret is enabled, and the profile or the address list that the change named holds the user back. Whether a
+profile or a list limits anybody is the router's configuration.
+"""
 Global___Access: _TypeAlias = Access  # noqa: Y015
 
 class _AccessOutcome:
@@ -73,6 +81,12 @@ class _AccessOutcomeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_AccessO
     """The router shows another certificate than the one remembered, or none: it was not logged in to.
     TrustRouter, if the certificate was replaced.
     """
+    ACCESS_OUTCOME_NO_SUCH_PROFILE: _AccessOutcome.ValueType  # 11
+    """The router has no profile of the name that the change wants: nothing was changed."""
+    ACCESS_OUTCOME_NO_FIXED_ADDRESS: _AccessOutcome.ValueType  # 12
+    """The secret has no fixed remote-address, so that no entry of an address list could hold the user back and nobody
+    else: nothing was changed.
+    """
 
 class AccessOutcome(_AccessOutcome, metaclass=_AccessOutcomeEnumTypeWrapper):
     """How it went for one user."""
@@ -101,6 +115,12 @@ ACCESS_OUTCOME_CERTIFICATE_CHANGED: AccessOutcome.ValueType  # 10
 """The router shows another certificate than the one remembered, or none: it was not logged in to.
 TrustRouter, if the certificate was replaced.
 """
+ACCESS_OUTCOME_NO_SUCH_PROFILE: AccessOutcome.ValueType  # 11
+"""The router has no profile of the name that the change wants: nothing was changed."""
+ACCESS_OUTCOME_NO_FIXED_ADDRESS: AccessOutcome.ValueType  # 12
+"""The secret has no fixed remote-address, so that no entry of an address list could hold the user back and nobody
+else: nothing was changed.
+"""
 Global___AccessOutcome: _TypeAlias = AccessOutcome  # noqa: Y015
 
 @_typing.final
@@ -111,19 +131,32 @@ class AccessChange(_message.Message):
 
     USERNAME_FIELD_NUMBER: _builtins.int
     ACCESS_FIELD_NUMBER: _builtins.int
+    PROFILE_FIELD_NUMBER: _builtins.int
+    ADDRESS_LIST_FIELD_NUMBER: _builtins.int
     username: _builtins.str
     """The name of the PPPoE secret: 1 to 100 characters, no control characters."""
     access: Global___Access.ValueType
-    """ENABLED or DISABLED."""
+    """ENABLED, DISABLED, or LIMITED, which names a profile, an address list, or both."""
+    profile: _builtins.str
+    """The profile that the secret shall have, at most 100 characters, no control characters. Empty leaves the one it has;
+    always so with DISABLED. Nobody remembers which one it had: whoever ends a limit by profile names the one to go
+    back to. A change of profile ends the user's sessions, so that they dial into it.
+    """
+    address_list: _builtins.str
+    """The firewall's address list on which the secret's fixed remote-address shall be (LIMITED), or shall not be
+    (ENABLED); at most 100 characters, no control characters. Empty looks at no list; always so with DISABLED.
+    """
     def __init__(
         self,
         *,
         username: _builtins.str = ...,
         access: Global___Access.ValueType = ...,
+        profile: _builtins.str = ...,
+        address_list: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["access", b"access", "username", b"username"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["access", b"access", "address_list", b"address_list", "profile", b"profile", "username", b"username"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -140,16 +173,21 @@ class AccessResult(_message.Message):
     ACCESS_FIELD_NUMBER: _builtins.int
     SESSIONS_FIELD_NUMBER: _builtins.int
     DETAIL_FIELD_NUMBER: _builtins.int
+    PROFILE_FIELD_NUMBER: _builtins.int
     username: _builtins.str
     """The name of the PPPoE secret."""
     outcome: Global___AccessOutcome.ValueType
     """How it went."""
     access: Global___Access.ValueType
-    """What the router held last; UNSPECIFIED when that is not known."""
+    """What the router held last; UNSPECIFIED when that is not known. LIMITED only when the change asked for it and the
+    router holds that; GetAccess tells the profile and leaves to its caller what it means.
+    """
     sessions: _builtins.int
     """How many active sessions the user has (GetAccess) or lost (SetAccess)."""
     detail: _builtins.str
-    """What the router or the network said, for the log; no secrets."""
+    """What the router or the network said, for the log, or what may keep the change from having an effect; no secrets."""
+    profile: _builtins.str
+    """The secret's profile as the router held it last; empty when that is not known."""
     def __init__(
         self,
         *,
@@ -158,10 +196,11 @@ class AccessResult(_message.Message):
         access: Global___Access.ValueType = ...,
         sessions: _builtins.int = ...,
         detail: _builtins.str = ...,
+        profile: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["access", b"access", "detail", b"detail", "outcome", b"outcome", "sessions", b"sessions", "username", b"username"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["access", b"access", "detail", b"detail", "outcome", b"outcome", "profile", b"profile", "sessions", b"sessions", "username", b"username"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

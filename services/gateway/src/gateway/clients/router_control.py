@@ -47,4 +47,5 @@ def _reports(tasks: Sequence[AccessTask], response: pb.SetAccessResponse) -> Ite
         elif outcome := _OUTCOMES.get(result.outcome):
             yield Report(task, result.detail, outcome=outcome, router_name=response.router_name)
         else:
-            yield Report(task, f"outcome {result.outcome}", outcome="ROUTER_ERROR", router_name=response.router_name)
+            detail = result.detail or f"outcome {result.outcome}"
+            yield Report(task, detail, outcome="ROUTER_ERROR", router_name=response.router_name)

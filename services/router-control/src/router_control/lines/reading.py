@@ -6,7 +6,7 @@ from servicekit.rpc import call
 
 from router_control.lines import sessions
 from router_control.lines.ppp import Ppp, chunks
-from router_control.lines.rules import AccessResult
+from router_control.lines.rules import AccessResult, held
 from router_control.routeros.connection import Connection
 from router_control.routeros.errors import AccessOutcome, Trap
 from router_control.routeros.protocol import TimeLimit
@@ -39,6 +39,6 @@ class Reading:
         for name in names:
             if secret := secrets.get(name):
                 count = len(found.get(name, ()))
-                self.results[name] = AccessResult(AccessOutcome.ALREADY_SO, secret.enabled, count)
+                self.results[name] = AccessResult(AccessOutcome.ALREADY_SO, held(secret), count, profile=secret.profile)
             else:
                 self.results[name] = AccessResult(AccessOutcome.NO_SUCH_SECRET)

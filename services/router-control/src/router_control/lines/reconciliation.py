@@ -9,23 +9,25 @@ from collections.abc import Mapping, Sequence
 
 from servicekit.rpc import call
 
-from router_control.lines import sessions
+from router_control.lines import address_lists, rules, sessions
+from router_control.lines.address_lists import Place
 from router_control.lines.ppp import Ppp, chunks
-from router_control.lines.rules import AccessResult
+from router_control.lines.rules import Access, AccessResult, Secret, Wanted, Write
 from router_control.routeros.connection import Connection
 from router_control.routeros.errors import AccessOutcome, Trap
 from router_control.routeros.protocol import TimeLimit
 
-# An id can vanish between look-up and write.
-_ROUNDS = 4
+# An id can vanish between look-up and write; a change of profile takes two of them.
+_ROUNDS = 5
 
 
 class Reconciliation:
-    """`wanted`: for each username whether its line shall be on. `results`: by name, of those who have one."""
+    """`wanted`: by username. `results`: by name, of those who have one."""
 
-    def __init__(self, wanted: Mapping[str, bool]) -> None:
+    def __init__(self, wanted: Mapping[str, Wanted]) -> None:
         self.results: dict[str, AccessResult] = {}
         self._wanted = wanted
+        self._held: dict[str, Secret] = {}
         # Both noted before they are sent, because the answer can get lost when all is done.
         self._sent: set[str] = set()
         self._ended: defaultdict[str, set[str]] = defaultdict(set)
@@ -34,7 +36,7 @@ class Reconciliation:
     def carry_out(self, connection: Connection, limit: TimeLimit) -> None:
         """Settle every user who has no result yet. Raises Cancelled, RouterFailure, never Trap."""
         ppp = Ppp(connection, limit)
-        for names in chunks([name for name in self._wanted if name not in self.results]):
+        for names in chunks(self._open(list(self._wanted))):
             call.check()  # only here: whose secret is disabled must lose the sessions too
             try:
                 self._settle(ppp, names)
@@ -47,55 +49,117 @@ class Reconciliation:
             self.results.setdefault(name, AccessResult(outcome, detail=detail))
 
     def _settle(self, ppp: Ppp, names: Sequence[str]) -> None:
-        different = self._compare(ppp, names)
+        secrets = ppp.secrets(names)
+        self._refuse_missing_profiles(ppp, secrets)
+        self._place(ppp, secrets)
+        different = self._compare(self._open(names), secrets)
         for _ in range(_ROUNDS):
             if not different:
                 break
-            for enabled in (False, True):
-                if some := {name: id_ for name, id_ in different.items() if self._wanted[name] is enabled}:
-                    self._write(ppp, some, enabled=enabled)
-            different = self._compare(ppp, list(different))
+            self._write(ppp, different)
+            different = self._compare(rest := self._open(list(different)), ppp.secrets(rest) if rest else {})
         for name in different:
-            detail = "the router took the change and did not keep it"
-            self.results[name] = AccessResult(AccessOutcome.ROUTER_ERROR, not self._wanted[name], detail=detail)
-        # Only now that they cannot dial in again.
-        if disabled := [name for name in names if name not in self.results]:
-            for name, left in sessions.end(ppp, disabled, self._ended).items():
-                self.results[name] = self._result_off(name, left)
+            self._failed(name, AccessOutcome.ROUTER_ERROR, "the router took the change and did not keep it")
+        self._end_sessions(ppp, self._open(names))
 
-    def _compare(self, ppp: Ppp, names: Sequence[str]) -> dict[str, str]:
-        """The ids of the secrets to be written. Others get a result, save who is off as wanted: they may be online."""
-        secrets, different = ppp.secrets(names), {}
+    def _open(self, names: Sequence[str]) -> list[str]:
+        """Those who have no result yet."""
+        return [name for name in names if name not in self.results]
+
+    def _refuse_missing_profiles(self, ppp: Ppp, secrets: Mapping[str, Secret]) -> None:
+        """Before anything is changed: who is to change profile is disabled first."""
+        moving = {name for name, secret in secrets.items() if rules.changes_profile(self._wanted[name], secret)}
+        if not moving:
+            return
+        known = ppp.profiles(sorted({self._wanted[name].profile for name in moving}))
+        for name in moving:
+            if (profile := self._wanted[name].profile) not in known:
+                self._held[name] = secrets[name]
+                self._failed(name, AccessOutcome.NO_SUCH_PROFILE, f"the router has no profile {profile}")
+
+    def _place(self, ppp: Ppp, secrets: Mapping[str, Secret]) -> None:
+        """Put on address lists who is to be limited by one, or off them, before their lines are on."""
+        places = {}
+        for name in self._open(list(secrets)):
+            wanted, self._held[name] = self._wanted[name], secrets[name]
+            if wanted.address_list and wanted.access is Access.LIMITED and not secrets[name].address:
+                detail = "the secret has no fixed remote-address to put on an address list"
+                self._failed(name, AccessOutcome.NO_FIXED_ADDRESS, detail)
+            elif wanted.address_list:
+                listed = wanted.access is Access.LIMITED
+                places[name] = Place(wanted.address_list, secrets[name].address, listed)
+        for name, trap in address_lists.settle(ppp, places, self._sent).items():
+            self._failed(name, trap.outcome, str(trap))
+
+    def _compare(self, names: Sequence[str], secrets: Mapping[str, Secret]) -> dict[str, tuple[str, Write]]:
+        """The ids and writes of who differs. Others get a result, save whose sessions are yet to be looked at."""
+        different = {}
         for name in names:
-            secret = secrets.get(name)
-            if secret is None:
+            if not (secret := secrets.get(name)):
                 self.results[name] = AccessResult(AccessOutcome.NO_SUCH_SECRET)
-            elif secret.enabled != self._wanted[name]:
-                if trap := self._refused.get(name):
-                    self.results[name] = AccessResult(trap.outcome, secret.enabled, detail=str(trap))
-                else:
-                    different[name] = secret.id
-            elif secret.enabled:
-                self.results[name] = AccessResult(self._success(name), enabled=True)
+                continue
+            self._held[name] = secret
+            if not (write := rules.next_write(self._wanted[name], secret)):
+                if not self._looks_at_sessions(name):
+                    self._succeeded(name)
+            elif trap := self._refused.get(name):
+                self._failed(name, trap.outcome, str(trap))
+            else:
+                different[name] = (secret.id, write)
         return different
 
-    def _success(self, name: str) -> AccessOutcome:
-        return AccessOutcome.CHANGED if name in self._sent or self._ended[name] else AccessOutcome.ALREADY_SO
+    def _write(self, ppp: Ppp, different: Mapping[str, tuple[str, Write]]) -> None:
+        by_write: defaultdict[Write, dict[str, str]] = defaultdict(dict)
+        for name, (id_, write) in different.items():
+            by_write[write][name] = id_
+        for write, ids in by_write.items():
+            stuck = self._stuck(ppp, list(ids)) if write.needs_no_session else set()
+            if free := {name: id_ for name, id_ in ids.items() if name not in stuck}:
+                self._send(ppp, free, write)
 
-    def _write(self, ppp: Ppp, ids: Mapping[str, str], *, enabled: bool) -> None:
+    def _stuck(self, ppp: Ppp, names: Sequence[str]) -> set[str]:
+        """Who does not lose the sessions, and has that for a result."""
+        stuck = {name: left for name, left in sessions.end(ppp, names, self._ended).items() if left}
+        for name, left in stuck.items():
+            self._failed(name, AccessOutcome.ROUTER_ERROR, f"the secret is disabled, but {left} sessions stay up")
+        return set(stuck)
+
+    def _send(self, ppp: Ppp, ids: Mapping[str, str], write: Write) -> None:
         self._sent.update(ids)
         try:
-            ppp.write(ids.values(), enabled=enabled)
+            ppp.write(ids.values(), write)
         except Trap as trap:
             if len(ids) > 1 and not trap.not_permitted:  # that would be so for each of them
                 for name, id_ in ids.items():
-                    self._write(ppp, {name: id_}, enabled=enabled)
+                    self._send(ppp, {name: id_}, write)
             elif not trap.no_such_item:  # one that has another id by now is found by the next look-up
                 self._refused.update(dict.fromkeys(ids, trap))
 
-    def _result_off(self, name: str, left: int) -> AccessResult:
-        ended = len(self._ended[name])
-        if left:
-            detail = f"the secret is disabled, but {left} sessions stay up"
-            return AccessResult(AccessOutcome.ROUTER_ERROR, None, ended, detail)
-        return AccessResult(self._success(name), enabled=False, sessions=ended)
+    def _looks_at_sessions(self, name: str) -> bool:
+        wanted = self._wanted[name]
+        return wanted.access is Access.DISABLED or (wanted.access is Access.LIMITED and bool(wanted.address_list))
+
+    def _end_sessions(self, ppp: Ppp, names: Sequence[str]) -> None:
+        """Of the disabled, only now that they cannot dial in again; of those on a list, at any address not on it."""
+        if not names:
+            return
+        on_list = {name: self._held[name].address for name in names if self._wanted[name].access is Access.LIMITED}
+        for name, left in sessions.end(ppp, names, self._ended, on_list).items():
+            if left:
+                what = "limited by its address" if name in on_list else "disabled"
+                detail = f"the secret is {what}, but {left} sessions stay up"
+                ended = len(self._ended[name])
+                self.results[name] = AccessResult(AccessOutcome.ROUTER_ERROR, None, ended, detail)
+            else:
+                self._succeeded(name)
+
+    def _succeeded(self, name: str) -> None:
+        wanted, secret = self._wanted[name], self._held[name]
+        changed = name in self._sent or self._ended[name]
+        outcome = AccessOutcome.CHANGED if changed else AccessOutcome.ALREADY_SO
+        detail = rules.warning(wanted, secret)
+        self.results[name] = AccessResult(outcome, wanted.access, len(self._ended[name]), detail, secret.profile)
+
+    def _failed(self, name: str, outcome: AccessOutcome, detail: str) -> None:
+        secret, ended = self._held[name], len(self._ended[name])
+        self.results[name] = AccessResult(outcome, rules.held(secret), ended, detail, secret.profile)

@@ -12,7 +12,7 @@ import structlog
 from router_control import metrics
 from router_control.lines.reading import Reading
 from router_control.lines.reconciliation import Reconciliation
-from router_control.lines.rules import AccessResults
+from router_control.lines.rules import AccessResults, Wanted
 from router_control.routeros.errors import AccessOutcome, RouterFailure
 from router_control.routeros.pool import Pool
 from router_control.routeros.protocol import TimeLimit
@@ -28,8 +28,8 @@ class Lines:
     def __init__(self, targets: Targets, pool: Pool) -> None:
         self._targets, self._pool = targets, pool
 
-    def set_access(self, router_id: int, wanted: Mapping[str, bool], limit: TimeLimit) -> AccessResults:
-        """Make a router hold for each username of `wanted` whether its line is on. Raises RouterBusy, Cancelled."""
+    def set_access(self, router_id: int, wanted: Mapping[str, Wanted], limit: TimeLimit) -> AccessResults:
+        """Make a router hold what is wanted for each username. Raises RouterBusy, Cancelled."""
         return self._carry_out("access_set", router_id, Reconciliation(wanted), limit)
 
     def get_access(self, router_id: int, names: Sequence[str], limit: TimeLimit) -> AccessResults:

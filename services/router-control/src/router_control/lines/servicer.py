@@ -6,14 +6,19 @@ import grpc
 from rejesha.router_control.v1 import router_control_service_pb2 as pb
 
 from router_control.lines.errors import InvalidAccessRequest
-from router_control.lines.rules import AccessResult, AccessResults
+from router_control.lines.rules import Access, AccessResult, AccessResults, Wanted
 from router_control.lines.service import Lines
 from router_control.routeros.protocol import CONTROL_CHARACTERS, TimeLimit
 
 _MAX_USERS = 1000
+_MAX_NAME = 100
 
-_ENABLED = {pb.ACCESS_ENABLED: True, pb.ACCESS_DISABLED: False}
-_ACCESS = {None: pb.ACCESS_UNSPECIFIED, True: pb.ACCESS_ENABLED, False: pb.ACCESS_DISABLED}
+_ACCESS: dict[pb.Access.ValueType, Access] = {
+    pb.ACCESS_ENABLED: Access.ENABLED,
+    pb.ACCESS_DISABLED: Access.DISABLED,
+    pb.ACCESS_LIMITED: Access.LIMITED,
+}
+_NUMBERS = {access: number for number, access in _ACCESS.items()}
 
 
 class LinesServicer:
@@ -25,9 +30,7 @@ class LinesServicer:
     def SetAccess(self, request: pb.SetAccessRequest, context: grpc.ServicerContext) -> pb.SetAccessResponse:
         names = [change.username for change in request.changes]
         _check_names(names)
-        if any(change.access not in _ENABLED for change in request.changes):
-            raise InvalidAccessRequest("a wanted access is ENABLED or DISABLED")
-        wanted = {change.username: _ENABLED[change.access] for change in request.changes}
+        wanted = {change.username: _wanted(change) for change in request.changes}
         found = self._lines.set_access(request.router_id, wanted, TimeLimit.of_caller())
         return pb.SetAccessResponse(results=_results(names, found), router_name=found.router_name)
 
@@ -41,12 +44,26 @@ def _check_names(names: Sequence[str]) -> None:
     if not 1 <= len(names) <= _MAX_USERS:
         raise InvalidAccessRequest(f"a request names 1 to {_MAX_USERS} users, this one {len(names)}")
     for position, name in enumerate(names):
-        if not 1 <= len(name) <= 100 or CONTROL_CHARACTERS.search(name):
+        if not 1 <= len(name) <= _MAX_NAME or CONTROL_CHARACTERS.search(name):
             raise InvalidAccessRequest(
-                f"username {position} (from 0) must have 1 to 100 characters, none of them a control character"
+                f"username {position} (from 0) must have 1 to {_MAX_NAME} characters, none of them a control character"
             )
     if len(set(names)) < len(names):
         raise InvalidAccessRequest("a request names each user at most once")
+
+
+def _wanted(change: pb.AccessChange) -> Wanted:
+    """Raises InvalidAccessRequest."""
+    access, limits = _ACCESS.get(change.access), (change.profile, change.address_list)
+    if access is None:
+        raise InvalidAccessRequest("a wanted access is ENABLED, DISABLED or LIMITED")
+    if access is Access.DISABLED and any(limits):
+        raise InvalidAccessRequest("who is DISABLED needs no profile and no address list")
+    if access is Access.LIMITED and not any(limits):
+        raise InvalidAccessRequest("LIMITED names a profile, an address list, or both")
+    if any(len(name) > _MAX_NAME or CONTROL_CHARACTERS.search(name) for name in limits):
+        raise InvalidAccessRequest(f"a profile or an address list has at most {_MAX_NAME} characters, none of control")
+    return Wanted(access, *limits)
 
 
 def _results(names: Sequence[str], found: AccessResults) -> list[pb.AccessResult]:
@@ -57,7 +74,8 @@ def _result(name: str, result: AccessResult) -> pb.AccessResult:
     return pb.AccessResult(
         username=name,
         outcome=pb.AccessOutcome.Value(f"ACCESS_OUTCOME_{result.outcome.name}"),
-        access=_ACCESS[result.enabled],
+        access=_NUMBERS[result.access] if result.access else pb.ACCESS_UNSPECIFIED,
         sessions=result.sessions,
         detail=result.detail,
+        profile=result.profile,
     )

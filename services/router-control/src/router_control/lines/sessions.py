@@ -1,11 +1,12 @@
-"""Active sessions on a router: who has some, and ending those of users who are to be off.
+"""Active sessions on a router: who has some, and ending those that are not to go on.
 
 A module of its own: who is switched on keeps the sessions.
 """
 
 import time
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 from router_control.lines.ppp import Ppp, id_of
 from router_control.routeros.errors import Trap
@@ -14,20 +15,26 @@ from router_control.routeros.errors import Trap
 _ROUNDS = 4
 
 
-def find(ppp: Ppp, names: Sequence[str]) -> dict[str, list[str]]:
-    """The ids of the active sessions of each name that has any; a name may have several."""
+def find(ppp: Ppp, names: Sequence[str], but: Mapping[str, str] = MappingProxyType({})) -> dict[str, list[str]]:
+    """The ids of the active sessions of each name that has any, save those at its address in `but`."""
     found: dict[str, list[str]] = {}
-    for row in ppp.print("active", names, ".id,name"):
-        found.setdefault(row["name"], []).append(id_of(row))
+    for row in ppp.print("active", names, ".id,name,address"):
+        if (name := row["name"]) not in but or row.get("address") != but[name]:
+            found.setdefault(name, []).append(id_of(row))
     return found
 
 
-def end(ppp: Ppp, names: Sequence[str], ended: defaultdict[str, set[str]]) -> dict[str, int]:
-    """End all of these users' sessions; answers how many of each stay up all the same.
+def end(
+    ppp: Ppp,
+    names: Sequence[str],
+    ended: defaultdict[str, set[str]],
+    but: Mapping[str, str] = MappingProxyType({}),
+) -> dict[str, int]:
+    """End these users' sessions, save those at an address in `but`; answers how many of each stay up all the same.
 
     Into `ended` go the ids before they are sent, because the answer can get lost when all is done.
     """
-    sessions = find(ppp, names)
+    sessions = find(ppp, names, but)
     for pause in range(_ROUNDS):
         if not sessions:
             break
@@ -35,7 +42,7 @@ def end(ppp: Ppp, names: Sequence[str], ended: defaultdict[str, set[str]]) -> di
         for name, ids in sessions.items():
             ended[name].update(ids)
         _remove(ppp, [id_ for ids in sessions.values() for id_ in ids])
-        sessions = find(ppp, names)
+        sessions = find(ppp, names, but)
     return {name: len(sessions.get(name, ())) for name in names}
 
 

@@ -25,6 +25,8 @@ class AccessOutcome(enum.Enum):
     NO_SUCH_ROUTER = enum.auto()
     ROUTER_ERROR = enum.auto()
     CERTIFICATE_CHANGED = enum.auto()
+    NO_SUCH_PROFILE = enum.auto()
+    NO_FIXED_ADDRESS = enum.auto()
 
 
 class RouterFailure(Exception):
@@ -82,6 +84,8 @@ class Trap(RouterFailure):
         super().__init__("; ".join(messages)[:MAX_DETAIL] or "the router refused without a word")
         if self.not_permitted:
             self.outcome = AccessOutcome.NOT_PERMITTED
+        elif any(message.startswith("input does not match any value of profile") for message in messages):
+            self.outcome = AccessOutcome.NO_SUCH_PROFILE
 
     @property
     def no_such_item(self) -> bool:
