@@ -3,7 +3,7 @@
 A lease ends by report or by time; each lease raises the task's fencing token.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -27,8 +27,6 @@ from billing.payees import store as payees
 from billing.payees.rules import Line
 from billing.payments import store as payments
 from billing.payments.rules import TimelineEntry
-from billing.policies import store as policies
-from billing.policies.rules import Language
 from billing.policy import Policy
 from billing.tasks import recorded, rules, store, telling
 from billing.tasks.rules import (
@@ -80,8 +78,8 @@ def lease(engine: Engine, policy: Policy, owner: str, duration: timedelta, asked
             lines = recorded.switchable(connection, lines, asked.busy_router_ids, now)
         store.lease(connection, [task.task_id for task in lines + notices], owner, now + duration)
         _begin(connection, [task for task in lines if task.fencing_token == 0], now)
-        facts = _facts(connection, notices) if notices else ({}, {})
-        return [_leased(task, *facts) for task in lines + notices]
+        told = telling.compose(connection, notices) if notices else {}
+        return [_leased(one, one.work if isinstance(one.work, Line) else told[one.task_id]) for one in lines + notices]
 
     return transact(engine, work)
 
@@ -102,16 +100,7 @@ def _asking(task: Task) -> TimelineEntry:
     return TimelineEntry(task.trans_id, "MIKROTIK_ATTEMPT", message, details)
 
 
-def _facts(connection: Connection, notices: Sequence[Task]) -> tuple[Mapping[int, str], Mapping[int | None, Language]]:
-    """What messages need besides: the routers' names, and the customers' languages."""
-    names = store.router_names(connection, {task.router_id for task in notices if task.router_id})
-    return names, policies.languages(connection, {task.customer_id for task in notices if task.customer_id})
-
-
-def _leased(task: Task, names: Mapping[int, str], languages: Mapping[int | None, Language]) -> LeasedTask:
-    router_name = names.get(task.work.router_id or 0, "")
-    language = languages.get(task.customer_id, Language.ENGLISH)
-    work = rules.handed_out(task.task_id, task.trans_id, task.work, task.variant, router_name, language)
+def _leased(task: Task, work: Line | Sequence[Message]) -> LeasedTask:
     return LeasedTask(task.task_id, task.fencing_token + 1, task.trans_id, task.expire_time, work)
 
 

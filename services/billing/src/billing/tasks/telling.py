@@ -1,16 +1,21 @@
-"""Which due messages may go out now: not before the line they tell of was tried, nor more in an hour than is wanted.
+"""Which due messages may go out now: not before the line they tell of was tried, nor more in an hour than is wanted;
+and what they say.
 
 A module of its own: it is about messages alone, service about all tasks.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from sqlalchemy import Connection
 
 from billing.held import suggesting
 from billing.notices import service as digests
+from billing.notices.composing import Message
 from billing.notices.rules import Notice, Variant
+from billing.payees.rules import Line
+from billing.policies import store as policies
+from billing.policies.rules import Language
 from billing.policy import Policy
 from billing.reminders import service as reminding
 from billing.tasks import rules, store
@@ -34,3 +39,20 @@ def _without_early(connection: Connection, due: Sequence[Task], now: datetime) -
     if early:
         store.delay_waiting(connection, early, now + rules.MIN_MESSAGE_DELAY)
     return [task for task in due if task.variant is not Variant.WAITING or task.trans_id not in early]
+
+
+def compose(connection: Connection, notices: Sequence[Task]) -> Mapping[int, Line | Sequence[Message]]:
+    """The messages of message tasks, by the task's id: with the routers' names, in the customers' languages."""
+    names = store.router_names(connection, {task.router_id for task in notices if task.router_id})
+    languages = policies.languages(connection, {task.customer_id for task in notices if task.customer_id})
+    return {
+        task.task_id: rules.handed_out(
+            task.task_id,
+            task.trans_id,
+            task.work,
+            task.variant,
+            names.get(task.router_id, ""),
+            languages.get(task.customer_id, Language.ENGLISH),
+        )
+        for task in notices
+    }
