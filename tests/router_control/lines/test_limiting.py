@@ -12,6 +12,7 @@ from servicekit.rpc.errors import InvalidArgument
 
 from simulators.routeros import Router, RouterServer, User
 from simulators.routeros.ppp import DialRefused
+from simulators.routeros.traps import DuplicateEntry
 from tests.router_control.conftest import PASSWORD, enabled, limited
 
 VERSIONS = ["6.42.12", "6.49.10", "7.17", "7.20"]
@@ -210,13 +211,15 @@ def prepare(router, name, held):
     if held["disabled"]:
         router.change_secret(name, disabled="yes")
     if held["listed"] and held["fixed"]:
-        router.add_to_list("unpaid", ADDRESSES[name], comment="by hand")
+        with contextlib.suppress(DuplicateEntry):  # a session is on it already
+            router.add_to_list("unpaid", ADDRESSES[name], comment="by hand")
 
 
 def is_so(router, name, wanted):
     """Whether the router holds what is wanted of a user, who may dial in meanwhile."""
     secret = router.secret(name)
-    listed = {row["address"] for row in router.listed("unpaid") if row["dynamic"] == "false"}
+    lasting = {row["address"] for row in router.listed("unpaid") if row["dynamic"] == "false"}
+    listed = {row["address"] for row in router.listed("unpaid")} if wanted["access"] == 3 else lasting
     if wanted["access"] == 2:
         return secret["disabled"] == "true" and not router.active(name)
     by_profile = wanted.get("profile", "") in ("", secret["profile"])

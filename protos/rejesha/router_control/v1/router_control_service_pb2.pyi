@@ -319,6 +319,118 @@ class GetAccessResponse(_message.Message):
 Global___GetAccessResponse: _TypeAlias = GetAccessResponse  # noqa: Y015
 
 @_typing.final
+class ListSecretsRequest(_message.Message):
+    """Which secrets to list."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ROUTER_ID_FIELD_NUMBER: _builtins.int
+    PAGE_SIZE_FIELD_NUMBER: _builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    ADDRESS_LIST_FIELD_NUMBER: _builtins.int
+    router_id: _builtins.int
+    """The router."""
+    page_size: _builtins.int
+    """At most so many, 1 to 5000; 0 means 5000."""
+    page_token: _builtins.str
+    """From an earlier answer; empty for the first page."""
+    address_list: _builtins.str
+    """An address list of the router's firewall that limits users, as in AccessChange; empty looks at none."""
+    def __init__(
+        self,
+        *,
+        router_id: _builtins.int = ...,
+        page_size: _builtins.int = ...,
+        page_token: _builtins.str = ...,
+        address_list: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["address_list", b"address_list", "page_size", b"page_size", "page_token", b"page_token", "router_id", b"router_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListSecretsRequest: _TypeAlias = ListSecretsRequest  # noqa: Y015
+
+@_typing.final
+class Secret(_message.Message):
+    """A PPP secret as a router holds it."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    USERNAME_FIELD_NUMBER: _builtins.int
+    ACCESS_FIELD_NUMBER: _builtins.int
+    PROFILE_FIELD_NUMBER: _builtins.int
+    SERVICE_FIELD_NUMBER: _builtins.int
+    SESSIONS_FIELD_NUMBER: _builtins.int
+    username: _builtins.str
+    """Its name."""
+    access: Global___Access.ValueType
+    """ENABLED or DISABLED; LIMITED when it is enabled and its fixed remote-address is on the list that was asked for."""
+    profile: _builtins.str
+    """Its profile."""
+    service: _builtins.str
+    """For which service: "any", "pppoe", "l2tp" and so on."""
+    sessions: _builtins.int
+    """How many active sessions its user has."""
+    def __init__(
+        self,
+        *,
+        username: _builtins.str = ...,
+        access: Global___Access.ValueType = ...,
+        profile: _builtins.str = ...,
+        service: _builtins.str = ...,
+        sessions: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["access", b"access", "profile", b"profile", "service", b"service", "sessions", b"sessions", "username", b"username"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Secret: _TypeAlias = Secret  # noqa: Y015
+
+@_typing.final
+class ListSecretsResponse(_message.Message):
+    """A page of secrets."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    OUTCOME_FIELD_NUMBER: _builtins.int
+    SECRETS_FIELD_NUMBER: _builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    ROUTER_NAME_FIELD_NUMBER: _builtins.int
+    DETAIL_FIELD_NUMBER: _builtins.int
+    outcome: Global___AccessOutcome.ValueType
+    """ALREADY_SO when the router answered; otherwise what stood in the way, and there are no secrets."""
+    next_page_token: _builtins.str
+    """Ask again with it for the next page; empty on the last one."""
+    router_name: _builtins.str
+    """The router's name in the registry; empty when there is no such router."""
+    detail: _builtins.str
+    """What the router or the network said when it failed, for the log; no secrets."""
+    @_builtins.property
+    def secrets(self) -> _containers.RepeatedCompositeFieldContainer[Global___Secret]:
+        """By name, in the order of code points."""
+
+    def __init__(
+        self,
+        *,
+        outcome: Global___AccessOutcome.ValueType = ...,
+        secrets: _abc.Iterable[Global___Secret] | None = ...,
+        next_page_token: _builtins.str = ...,
+        router_name: _builtins.str = ...,
+        detail: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["detail", b"detail", "next_page_token", b"next_page_token", "outcome", b"outcome", "router_name", b"router_name", "secrets", b"secrets"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListSecretsResponse: _TypeAlias = ListSecretsResponse  # noqa: Y015
+
+@_typing.final
 class CheckRouterRequest(_message.Message):
     """Names the router to check."""
 

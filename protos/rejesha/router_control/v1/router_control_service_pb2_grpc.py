@@ -57,6 +57,11 @@ class RouterControlServiceStub:
                 request_serializer=rejesha_dot_router__control_dot_v1_dot_router__control__service__pb2.GetAccessRequest.SerializeToString,
                 response_deserializer=rejesha_dot_router__control_dot_v1_dot_router__control__service__pb2.GetAccessResponse.FromString,
                 _registered_method=True)
+        self.ListSecrets = channel.unary_unary(
+                '/rejesha.router_control.v1.RouterControlService/ListSecrets',
+                request_serializer=rejesha_dot_router__control_dot_v1_dot_router__control__service__pb2.ListSecretsRequest.SerializeToString,
+                response_deserializer=rejesha_dot_router__control_dot_v1_dot_router__control__service__pb2.ListSecretsResponse.FromString,
+                _registered_method=True)
         self.CheckRouter = channel.unary_unary(
                 '/rejesha.router_control.v1.RouterControlService/CheckRouter',
                 request_serializer=rejesha_dot_router__control_dot_v1_dot_router__control__service__pb2.CheckRouterRequest.SerializeToString,
@@ -130,6 +135,19 @@ class RouterControlServiceServicer:
 
     def GetAccess(self, request, context):
         """Reads what a router holds for many users. Changes nothing.
+
+        The same errors as SetAccess.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListSecrets(self, request, context):
+        """Lists a router's PPP secrets by name, a page at a time, with how many sessions each has. Changes nothing.
+
+        Each page reads the router's table once: ask for large ones. Sessions without a secret, such as RADIUS', are left
+        out, and so are secrets of names that SetAccess does not take. A router that cannot be reached is no RPC error: the
+        outcome says so.
 
         The same errors as SetAccess.
         """
@@ -237,6 +255,11 @@ def add_RouterControlServiceServicer_to_server(servicer, server):
                     servicer.GetAccess,
                     request_deserializer=rejesha_dot_router__control_dot_v1_dot_router__control__service__pb2.GetAccessRequest.FromString,
                     response_serializer=rejesha_dot_router__control_dot_v1_dot_router__control__service__pb2.GetAccessResponse.SerializeToString,
+            ),
+            'ListSecrets': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListSecrets,
+                    request_deserializer=rejesha_dot_router__control_dot_v1_dot_router__control__service__pb2.ListSecretsRequest.FromString,
+                    response_serializer=rejesha_dot_router__control_dot_v1_dot_router__control__service__pb2.ListSecretsResponse.SerializeToString,
             ),
             'CheckRouter': grpc.unary_unary_rpc_method_handler(
                     servicer.CheckRouter,
@@ -346,6 +369,33 @@ class RouterControlService:
             '/rejesha.router_control.v1.RouterControlService/GetAccess',
             rejesha_dot_router__control_dot_v1_dot_router__control__service__pb2.GetAccessRequest.SerializeToString,
             rejesha_dot_router__control_dot_v1_dot_router__control__service__pb2.GetAccessResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListSecrets(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/rejesha.router_control.v1.RouterControlService/ListSecrets',
+            rejesha_dot_router__control_dot_v1_dot_router__control__service__pb2.ListSecretsRequest.SerializeToString,
+            rejesha_dot_router__control_dot_v1_dot_router__control__service__pb2.ListSecretsResponse.FromString,
             options,
             channel_credentials,
             insecure,

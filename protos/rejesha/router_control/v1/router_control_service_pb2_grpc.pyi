@@ -60,6 +60,15 @@ class RouterControlServiceStub:
 
     The same errors as SetAccess.
     """
+    ListSecrets: _grpc.UnaryUnaryMultiCallable[_router_control_service_pb2.ListSecretsRequest, _router_control_service_pb2.ListSecretsResponse]
+    """Lists a router's PPP secrets by name, a page at a time, with how many sessions each has. Changes nothing.
+
+    Each page reads the router's table once: ask for large ones. Sessions without a secret, such as RADIUS', are left
+    out, and so are secrets of names that SetAccess does not take. A router that cannot be reached is no RPC error: the
+    outcome says so.
+
+    The same errors as SetAccess.
+    """
     CheckRouter: _grpc.UnaryUnaryMultiCallable[_router_control_service_pb2.CheckRouterRequest, _router_control_service_pb2.CheckRouterResponse]
     """Connects to a router, logs in and reads its identity.
 
@@ -145,6 +154,15 @@ class RouterControlServiceAsyncStub(RouterControlServiceStub):
     """
     GetAccess: _aio.UnaryUnaryMultiCallable[_router_control_service_pb2.GetAccessRequest, _router_control_service_pb2.GetAccessResponse]  # type: ignore[assignment]
     """Reads what a router holds for many users. Changes nothing.
+
+    The same errors as SetAccess.
+    """
+    ListSecrets: _aio.UnaryUnaryMultiCallable[_router_control_service_pb2.ListSecretsRequest, _router_control_service_pb2.ListSecretsResponse]  # type: ignore[assignment]
+    """Lists a router's PPP secrets by name, a page at a time, with how many sessions each has. Changes nothing.
+
+    Each page reads the router's table once: ask for large ones. Sessions without a secret, such as RADIUS', are left
+    out, and so are secrets of names that SetAccess does not take. A router that cannot be reached is no RPC error: the
+    outcome says so.
 
     The same errors as SetAccess.
     """
@@ -242,6 +260,21 @@ class RouterControlServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_router_control_service_pb2.GetAccessResponse, _abc.Awaitable[_router_control_service_pb2.GetAccessResponse]]:
         """Reads what a router holds for many users. Changes nothing.
+
+        The same errors as SetAccess.
+        """
+
+    @_abc_1.abstractmethod
+    def ListSecrets(
+        self,
+        request: _router_control_service_pb2.ListSecretsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_router_control_service_pb2.ListSecretsResponse, _abc.Awaitable[_router_control_service_pb2.ListSecretsResponse]]:
+        """Lists a router's PPP secrets by name, a page at a time, with how many sessions each has. Changes nothing.
+
+        Each page reads the router's table once: ask for large ones. Sessions without a secret, such as RADIUS', are left
+        out, and so are secrets of names that SetAccess does not take. A router that cannot be reached is no RPC error: the
+        outcome says so.
 
         The same errors as SetAccess.
         """

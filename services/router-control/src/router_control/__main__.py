@@ -29,6 +29,7 @@ from router_control.routers.service import Registry
 from router_control.routers.servicer import RoutersServicer
 from router_control.routers.targets import Defaults, Targets
 from router_control.schema import metadata
+from router_control.secrets.servicer import SecretsServicer
 from router_control.settings import DatabaseSettings, KeySettings, MigrationSettings, RouterControlSettings
 from servicekit import doctor, engines, logs, metrics, scraping, tracing
 
@@ -40,13 +41,15 @@ MIGRATIONS = Path(router_control.__file__).parents[2] / "migrations"
 THREADS = 128
 
 
-class RouterControlServicer(RoutersServicer, LinesServicer, pb_grpc.RouterControlServiceServicer):
+class RouterControlServicer(RoutersServicer, LinesServicer, SecretsServicer, pb_grpc.RouterControlServiceServicer):
     """All RPCs of the contract."""
 
     def __init__(self, engine: sa.Engine, keys: MultiFernet, defaults: Defaults, pool: Pool) -> None:
         targets = Targets(engine, keys, defaults)
         RoutersServicer.__init__(self, Registry(engine, keys, defaults), Reachability(targets, pool), pool)
-        LinesServicer.__init__(self, Lines(targets, pool))
+        lines = Lines(targets, pool)
+        LinesServicer.__init__(self, lines)
+        SecretsServicer.__init__(self, lines)
 
 
 def selftest_of(engine: sa.Engine) -> SelfTest:

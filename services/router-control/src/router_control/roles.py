@@ -11,6 +11,7 @@ _OPERATOR_OR_SYSTEM = _OPERATOR | {Role.SYSTEM}
 TABLE: Table = {
     "RouterControlService.SetAccess": _OPERATOR_OR_SYSTEM | {Role.DISPATCHER},
     "RouterControlService.GetAccess": _OPERATOR_OR_SYSTEM,
+    "RouterControlService.ListSecrets": _OPERATOR_OR_SYSTEM | {Role.DISPATCHER},
     "RouterControlService.CheckRouter": _OPERATOR_OR_SYSTEM,
     "RouterControlService.GetRouter": _OPERATOR_OR_SYSTEM,
     "RouterControlService.ListRouters": _OPERATOR_OR_SYSTEM,

@@ -4,7 +4,7 @@ Only fixed addresses: one that a session got from a pool is another customer's w
 entry would hold back whoever has it then.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from router_control.lines.ppp import Ppp, any_of, id_of
@@ -56,6 +56,19 @@ def settle(ppp: Ppp, places: Mapping[str, Place], sent: set[str]) -> dict[str, T
     return {name: refused.get(name, not_kept) for name in changes}
 
 
+def on_list(ppp: Ppp, list_name: str, addresses: Collection[str]) -> set[str]:
+    """Which of any number of addresses are on a list."""
+    found: set[str] = set()
+
+    def take(row: Row) -> bool:
+        if row.get("list") == list_name and row.get("disabled") not in _TRUE and row.get("address") in addresses:
+            found.add(row["address"])
+        return False  # rows are not kept
+
+    ppp.rows(_MENU, "list,address,disabled", [f"?=list={list_name}"], take)
+    return found
+
+
 def _changes(ppp: Ppp, places: Mapping[str, Place]) -> dict[str, _Change]:
     """What must be done for those whose places are not so."""
     by_list: dict[str, dict[str, Place]] = {}
@@ -75,18 +88,19 @@ def _change(name: str, place: Place, rows: Sequence[Row]) -> _Change:
     at = [row for row in rows if row.get("address") == place.address]
     others = [row for row in rows if row.get("comment") == _comment(name) and row not in at]
     right = [row for row in at if place.listed and row.get("disabled") not in _TRUE]
-    wrong = [row for row in (*at, *others) if row not in right]
+    # What a session has put there, as its profile says, goes with the session and by nothing else.
+    wrong = [row for row in (*at, *others) if row not in right and row.get("dynamic") not in _TRUE]
     return _Change([id_of(row) for row in wrong], missing=place.listed and not right)
 
 
 def _entries(ppp: Ppp, list_name: str, places: Mapping[str, Place]) -> list[Row]:
-    """The lasting entries of a list with these users' addresses, or made for them."""
+    """The entries of a list with these users' addresses, or made for them."""
     addresses = {place.address for place in places.values() if place.address}
     comments = {_comment(name) for name in places}
 
     def is_wanted(row: Row) -> bool:
         ours = row.get("address") in addresses or row.get("comment") in comments
-        return ours and row.get("list") == list_name and row.get("dynamic") not in _TRUE
+        return ours and row.get("list") == list_name
 
     tests = [f"?=address={one}" for one in sorted(addresses)] + [f"?=comment={one}" for one in sorted(comments)]
     return ppp.rows(_MENU, _PROPERTIES, [f"?=list={list_name}", *any_of(tests)], is_wanted)

@@ -7,7 +7,7 @@ a reboot or another operator may change them.
 import ipaddress
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
-from router_control.lines.rules import Secret, Write
+from router_control.lines.rules import MAX_NAME, Secret, Write
 from router_control.routeros.connection import Connection
 from router_control.routeros.errors import Garbled
 from router_control.routeros.protocol import Row, TimeLimit
@@ -17,7 +17,7 @@ _CHUNK = 100
 # An asterisk and a hexadecimal number. Many are kept for as long as a call lasts, so none may be long.
 _MAX_ID = 32
 
-_OF_SECRETS = ".id,name,disabled,profile,remote-address"
+OF_SECRETS = ".id,name,disabled,profile,remote-address"
 _ENABLED = {"true": False, "yes": False, "false": True, "no": True}  # by what `disabled` says
 
 
@@ -29,7 +29,7 @@ class Ppp:
 
     def secrets(self, names: Sequence[str]) -> dict[str, Secret]:
         """The secrets with these names; who has none is absent."""
-        return {row["name"]: secret_of(row) for row in self.print("secret", names, _OF_SECRETS)}
+        return {row["name"]: secret_of(row) for row in self.print("secret", names, OF_SECRETS)}
 
     def profiles(self, names: Sequence[str]) -> set[str]:
         """Which of these profiles there are."""
@@ -79,7 +79,7 @@ def secret_of(row: Row) -> Secret:
         enabled = _ENABLED[row.get("disabled", "")]
     except KeyError:
         raise Garbled("a secret is neither enabled nor disabled") from None
-    return Secret(id_of(row), enabled, row.get("profile", ""), _fixed(row.get("remote-address", "")))
+    return Secret(id_of(row), enabled, row.get("profile", "")[:MAX_NAME], _fixed(row.get("remote-address", "")))
 
 
 def _fixed(address: str) -> str:

@@ -88,8 +88,9 @@ class Reconciliation:
             elif wanted.address_list:
                 listed = wanted.access is Access.LIMITED
                 places[name] = Place(wanted.address_list, secrets[name].address, listed)
-        for name, trap in address_lists.settle(ppp, places, self._sent).items():
-            self._failed(name, trap.outcome, str(trap))
+        if places:
+            for name, trap in address_lists.settle(ppp, places, self._sent).items():
+                self._failed(name, trap.outcome, str(trap))
 
     def _compare(self, names: Sequence[str], secrets: Mapping[str, Secret]) -> dict[str, tuple[str, Write]]:
         """The ids and writes of who differs. Others get a result, save whose sessions are yet to be looked at."""

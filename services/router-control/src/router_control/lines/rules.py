@@ -5,6 +5,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from router_control.routeros.errors import AccessOutcome
+from router_control.routeros.protocol import CONTROL_CHARACTERS
+
+MAX_NAME = 100
+
+
+def is_name(text: str) -> bool:
+    """Whether a secret, a profile or a list may be asked for by this name."""
+    return 1 <= len(text) <= MAX_NAME and not CONTROL_CHARACTERS.search(text)
 
 
 class Access(enum.Enum):

@@ -18,6 +18,7 @@ from router_control.routeros.pool import Pool
 from router_control.routeros.protocol import TimeLimit
 from router_control.routers.errors import RouterNotFound
 from router_control.routers.targets import Targets
+from router_control.secrets.listing import Listing
 
 log = structlog.get_logger()
 
@@ -36,9 +37,27 @@ class Lines:
         """Read what a router holds for each name. Raises RouterBusy, Cancelled."""
         return self._carry_out("access_read", router_id, Reading(names), limit)
 
+    def list_secrets(self, router_id: int, listing: Listing, limit: TimeLimit) -> str:
+        """Read a page of a router's secrets into `listing`; the router's name. Raises RouterBusy, Cancelled."""
+        router_name = self._perform(router_id, listing, limit)
+        outcome = listing.outcome.name.lower()
+        log.info("secrets_listed", router_id=router_id, outcome=outcome, count=len(listing.secrets))
+        return router_name
+
     def _carry_out(
         self, event: str, router_id: int, operation: Reconciliation | Reading, limit: TimeLimit
     ) -> AccessResults:
+        router_name = self._perform(router_id, operation, limit)
+        found = operation.results.values()
+        outcomes = Counter(result.outcome.name.lower() for result in found)
+        for outcome, count in outcomes.items():
+            metrics.LINES.labels(event, outcome).inc(count)
+        details = sorted({result.detail for result in found if result.detail})
+        log.info(event, router_id=router_id, outcomes=dict(outcomes), details=details[:3])
+        return AccessResults(operation.results, router_name)
+
+    def _perform(self, router_id: int, operation: Reconciliation | Reading | Listing, limit: TimeLimit) -> str:
+        """Carry out what says itself how it went; the router's name, or empty. Raises RouterBusy, Cancelled."""
         router_name, began, failed = "", time.monotonic(), "ok"
         try:
             registration = self._targets.registration(router_id)
@@ -51,10 +70,4 @@ class Lines:
             failed = failure.outcome.name.lower()
             operation.fail(failure.outcome, str(failure))
         metrics.CALLS.labels(failed).observe(time.monotonic() - began)
-        found = operation.results.values()
-        outcomes = Counter(result.outcome.name.lower() for result in found)
-        for outcome, count in outcomes.items():
-            metrics.LINES.labels(event, outcome).inc(count)
-        details = sorted({result.detail for result in found if result.detail})
-        log.info(event, router_id=router_id, outcomes=dict(outcomes), details=details[:3])
-        return AccessResults(operation.results, router_name)
+        return router_name

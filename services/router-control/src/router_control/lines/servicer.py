@@ -5,20 +5,20 @@ from collections.abc import Sequence
 import grpc
 from rejesha.router_control.v1 import router_control_service_pb2 as pb
 
+from router_control.lines import rules
 from router_control.lines.errors import InvalidAccessRequest
 from router_control.lines.rules import Access, AccessResult, AccessResults, Wanted
 from router_control.lines.service import Lines
-from router_control.routeros.protocol import CONTROL_CHARACTERS, TimeLimit
+from router_control.routeros.protocol import TimeLimit
 
 _MAX_USERS = 1000
-_MAX_NAME = 100
 
 _ACCESS: dict[pb.Access.ValueType, Access] = {
     pb.ACCESS_ENABLED: Access.ENABLED,
     pb.ACCESS_DISABLED: Access.DISABLED,
     pb.ACCESS_LIMITED: Access.LIMITED,
 }
-_NUMBERS = {access: number for number, access in _ACCESS.items()}
+NUMBERS = {access: number for number, access in _ACCESS.items()}
 
 
 class LinesServicer:
@@ -44,9 +44,9 @@ def _check_names(names: Sequence[str]) -> None:
     if not 1 <= len(names) <= _MAX_USERS:
         raise InvalidAccessRequest(f"a request names 1 to {_MAX_USERS} users, this one {len(names)}")
     for position, name in enumerate(names):
-        if not 1 <= len(name) <= _MAX_NAME or CONTROL_CHARACTERS.search(name):
+        if not rules.is_name(name):
             raise InvalidAccessRequest(
-                f"username {position} (from 0) must have 1 to {_MAX_NAME} characters, none of them a control character"
+                f"username {position} (from 0) must have 1 to {rules.MAX_NAME} characters, none of control"
             )
     if len(set(names)) < len(names):
         raise InvalidAccessRequest("a request names each user at most once")
@@ -61,8 +61,10 @@ def _wanted(change: pb.AccessChange) -> Wanted:
         raise InvalidAccessRequest("who is DISABLED needs no profile and no address list")
     if access is Access.LIMITED and not any(limits):
         raise InvalidAccessRequest("LIMITED names a profile, an address list, or both")
-    if any(len(name) > _MAX_NAME or CONTROL_CHARACTERS.search(name) for name in limits):
-        raise InvalidAccessRequest(f"a profile or an address list has at most {_MAX_NAME} characters, none of control")
+    if not all(rules.is_name(name) for name in limits if name):
+        raise InvalidAccessRequest(
+            f"a profile or an address list has at most {rules.MAX_NAME} characters, none of control"
+        )
     return Wanted(access, *limits)
 
 
@@ -74,7 +76,7 @@ def _result(name: str, result: AccessResult) -> pb.AccessResult:
     return pb.AccessResult(
         username=name,
         outcome=pb.AccessOutcome.Value(f"ACCESS_OUTCOME_{result.outcome.name}"),
-        access=_NUMBERS[result.access] if result.access else pb.ACCESS_UNSPECIFIED,
+        access=NUMBERS[result.access] if result.access else pb.ACCESS_UNSPECIFIED,
         sessions=result.sessions,
         detail=result.detail,
         profile=result.profile,

@@ -4,12 +4,13 @@ A module of its own: who is switched on keeps the sessions.
 """
 
 import time
-from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Collection, Mapping, Sequence
 from types import MappingProxyType
 
 from router_control.lines.ppp import Ppp, id_of
 from router_control.routeros.errors import Trap
+from router_control.routeros.protocol import Row
 
 # A session that was being dialled can appear after we looked.
 _ROUNDS = 4
@@ -22,6 +23,19 @@ def find(ppp: Ppp, names: Sequence[str], but: Mapping[str, str] = MappingProxyTy
         if (name := row["name"]) not in but or row.get("address") != but[name]:
             found.setdefault(name, []).append(id_of(row))
     return found
+
+
+def count(ppp: Ppp, names: Collection[str]) -> Counter[str]:
+    """How many active sessions each of any number of names has."""
+    counts: Counter[str] = Counter()
+
+    def take(row: Row) -> bool:
+        if (name := row.get("name", "")) in names:
+            counts[name] += 1
+        return False  # rows are not kept: a router may have ten thousand
+
+    ppp.rows("/ppp/active", "name", (), take)
+    return counts
 
 
 def end(

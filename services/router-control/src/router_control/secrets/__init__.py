@@ -1,0 +1,1 @@
+"""Secrets: all that a router holds, page by page."""
