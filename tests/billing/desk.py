@@ -203,6 +203,7 @@ class Desk:
         assert where.pop(f"paybill:{row.BusinessShortCode}", 0) == -came_in
         to_wallet = where.pop(f"wallet:{row.isp_id}", 0)
         assert sum(cents for account, cents in where.items() if account.startswith("revenue:")) == to_credits
+        kept = sum(cents for account, cents in where.items() if account.startswith("credit:"))
         for account, outcome in (("held", "unmatched"), ("dismissed", "dismissed")):
             assert where.get(account, 0) == (row.TransAmount if row.outcome == outcome else 0)
         if row.outcome == "unmatched":
@@ -220,7 +221,8 @@ class Desk:
                 "customer_paid", "customer_partial", "sms_credits", "whatsapp_credits", "service_payment"
             }  # fmt: skip
             assert row.unmatched_reason is None
-            assert to_wallet + to_credits == row.TransAmount
+            assert to_wallet + to_credits + kept == row.TransAmount
+            assert not kept or row.outcome == ("customer_partial" if kept > 0 else "customer_paid")
             assert not to_credits or row.outcome.endswith("_credits")
 
     def _check_credits(self) -> None:

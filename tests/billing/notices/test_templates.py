@@ -5,11 +5,14 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
+import sqlalchemy as sa
 from billing.notices import composing, throttle
 from billing.notices.rules import Notice, Variant
+from billing.policies.rules import PartPayments
 from billing.reminders import rules as reminders
 from billing.reversals import service as reversals
 from billing.reversals import unassigning
+from billing.schema import line_policies
 from billing.tasks.rules import AccessOutcome
 from gateway.operations import alarm
 from notify.messages.templates import TEMPLATES
@@ -32,6 +35,10 @@ def told(dispatcher):
     desk.pay("CONNECTED", "0949AQ")
     desk.pay("NO_LINE", "12BC", "1500.50")
     desk.pay("PARTIAL", "0949AQ", "10")
+    desk.execute(
+        sa.insert(line_policies).values(noun="isp", noun_id=1, field="part_payments", value=PartPayments.CREDIT)
+    )
+    desk.pay("KEPT", "0949AQ", "10")
     desk.pay("SMS", "SMS001", "100")
     desk.pay("WHATSAPP", "WA001", "100")
     desk.pay("SERVICE", "ACC001", "100")

@@ -55,6 +55,15 @@ def reminded(desk):
     return desk
 
 
+def test_what_is_kept_for_a_customer_is_not_asked_for(reminded):
+    decide(reminded, "isp", 1, part_payments="credit")
+    reminded.pay("A1", "0949AQ", "400")
+    remind(reminded, at(DUE, 9))
+    facts = [orjson.loads(row.payload)["facts"] for row in reminded.rows(tasks, trans_id="")]
+    asked = {one["account"]: one["amount"] for one in facts}
+    assert asked == {"0949AQ": "600.00", "12BC": "1,500.50", "WAIRIMU1": "1,000.00"}
+
+
 def test_nobody_is_reminded_where_nothing_was_decided(desk):
     desk.execute(sa.update(pppoe_users).values(next_payment_date=DUE))
     decide(desk, "isp", 1, language="sw", quiet_from="20")

@@ -48,3 +48,16 @@ def test_all_namesakes_of_an_ambiguous_account_are_shown(installation, billing, 
     assert "2 customers have this account" in table.err
     alone = installation("customer", "show", f"id:{shown['twins'][0]['customer_id']}", "--json").document
     assert (alone["full_name"], alone["payments"], alone["line"]) == ("Joan", [], None)
+
+
+def test_what_is_kept_for_a_customer_is_shown(installation, billing):
+    billing.add_customers("0949AQ", package_cents=100_000)
+    assert installation("policy", "set", "--isp", "1", "part_payments=credit").code == 0
+    billing.pay("QGH7SK61SU", "0949AQ", 40_000)
+    shown = installation("customer", "show", "0949AQ", "--json").document
+    assert shown["credit"] == "400.00"
+    assert "CREDIT_KEPT" in {one["event"] for one in shown["timeline"]}
+    assert "400.00" in installation("customer", "show", "0949AQ").out
+    paid = installation("payment", "unassign", "QGH7SK61SU", "--reason", "x", "--yes")
+    assert "left the customer's credit, which is KES 0.00 now" in paid.out
+    assert "Kept for it" not in installation("customer", "show", "0949AQ").out

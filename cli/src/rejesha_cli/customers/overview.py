@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 from rejesha.billing.v1.account_service_pb2 import ListChangesRequest, ListCustomersRequest
+from rejesha.billing.v1.ledger_service_pb2 import ListLedgerAccountsRequest
 from rejesha.billing.v1.payment_service_pb2 import GetPaymentRequest, GetPaymentResponse, ListPaymentsRequest
 from rejesha.notify.v1.notify_service_pb2 import ListMessagesRequest
 from rejesha.router_control.v1.router_control_service_pb2 import GetAccessRequest
@@ -27,7 +28,7 @@ _LINE_SECONDS = 6
 # A payment's log has many steps; these are what a customer asks about.
 _STEPS = {
     "PAYMENT_RECEIVED", "PROCESSING_COMPLETE", "INSUFFICIENT_PAYMENT", "RECONNECTION_SUCCESS", "RECONNECTION_FAILED",
-    "MIKROTIK_FAILED", "NO_ROUTER_CONFIG",
+    "MIKROTIK_FAILED", "NO_ROUTER_CONFIG", "CREDIT_KEPT", "CREDIT_SPENT", "PAYMENT_UNASSIGNED", "PAYMENT_REVERSED",
 }  # fmt: skip
 
 
@@ -68,6 +69,7 @@ def _overview(channels: Channels, customer: Record) -> Record:
     customer_id = customer["customer_id"]
     with ThreadPoolExecutor(8) as threads:
         line = threads.submit(_line, channels, customer)
+        credit = threads.submit(_credit, channels, customer_id)
         asked = ListPaymentsRequest(customer_id=customer_id, page_size=_LISTED)
         payments = list(channels.payments.ListPayments(asked).payments)
         codes = [payment.trans_id for payment in payments[:_TOLD]]
@@ -78,11 +80,18 @@ def _overview(channels: Channels, customer: Record) -> Record:
         events = [*_steps(told), *_sendings(sent or []), *map(_change, made)]
         return {
             **customer,
+            "credit": credit.result(),
             "payments": [record(payment) for payment in payments],
             "line": line.result(),
             "messages": sent,
             "timeline": sorted(events, key=lambda event: str(event["time"])),
         }
+
+
+def _credit(channels: Channels, customer_id: int) -> str:
+    """What is kept for the customer, in shillings."""
+    (account,) = channels.ledger.ListLedgerAccounts(ListLedgerAccountsRequest(name=f"credit:{customer_id}")).accounts
+    return str(record(account)["balance"])
 
 
 def _line(channels: Channels, customer: Record) -> Record | None:

@@ -39,8 +39,9 @@ def labelled(customer: Record, names: Names) -> Record:
 def show_customer(overview: Record, names: Names) -> None:
     """Print all of it."""
     line = Column("The line now", "line_now")
+    credit = [Column("Kept for it KES", "credit", money)] if overview["credit"] not in {None, "0.00"} else []
     shown = {**labelled(overview, names), "line_now": _line(overview["line"])}
-    show_record(f"Customer {overview['customer_id']}", (*COLUMNS, line), shown)
+    show_record(f"Customer {overview['customer_id']}", (*COLUMNS, *credit, line), shown)
     if overview["payments"]:
         show_table("Payments", _PAYMENT_COLUMNS, overview["payments"])
     if overview["timeline"]:

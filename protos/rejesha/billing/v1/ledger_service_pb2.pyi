@@ -41,6 +41,8 @@ class _TransferKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Transfer
     """When a payment was taken back from where it did not belong."""
     TRANSFER_KIND_REVERSAL: _TransferKind.ValueType  # 6
     """When a payment's money went back to the payer."""
+    TRANSFER_KIND_SPENDING: _TransferKind.ValueType  # 7
+    """When what was kept for a customer made a payment a whole package."""
 
 class TransferKind(_TransferKind, metaclass=_TransferKindEnumTypeWrapper):
     """Why money moved."""
@@ -59,6 +61,8 @@ TRANSFER_KIND_UNASSIGNMENT: TransferKind.ValueType  # 5
 """When a payment was taken back from where it did not belong."""
 TRANSFER_KIND_REVERSAL: TransferKind.ValueType  # 6
 """When a payment's money went back to the payer."""
+TRANSFER_KIND_SPENDING: TransferKind.ValueType  # 7
+"""When what was kept for a customer made a payment a whole package."""
 Global___TransferKind: _TypeAlias = TransferKind  # noqa: Y015
 
 @_typing.final
@@ -141,16 +145,21 @@ Global___Transfer: _TypeAlias = Transfer  # noqa: Y015
 
 @_typing.final
 class ListLedgerAccountsRequest(_message.Message):
-    """Asks for all accounts."""
+    """Asks for accounts."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
+    NAME_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """Only this one, with what it holds, if it never held anything 0; empty for all."""
     def __init__(
         self,
+        *,
+        name: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["name", b"name"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -32,7 +32,7 @@ class LedgerServiceStub:
     Accounts are `paybill:<shortcode>` (money that M-Pesa holds for us, so mostly negative: it is where
     money comes from), `held` (payments that nobody could be credited for), `dismissed`
     (those that were closed), `wallet:<isp_id>`,
-    `revenue:sms`, `revenue:whatsapp` and `opening` (what wallets held before there was a ledger).
+    `credit:<customer_id>` (part payments that are kept until they make a package), `revenue:sms`, `revenue:whatsapp` and `opening` (what wallets held before there was a ledger).
     The balances of all sum to nothing.
     """
 
@@ -67,7 +67,7 @@ class LedgerServiceAsyncStub(LedgerServiceStub):
     Accounts are `paybill:<shortcode>` (money that M-Pesa holds for us, so mostly negative: it is where
     money comes from), `held` (payments that nobody could be credited for), `dismissed`
     (those that were closed), `wallet:<isp_id>`,
-    `revenue:sms`, `revenue:whatsapp` and `opening` (what wallets held before there was a ledger).
+    `credit:<customer_id>` (part payments that are kept until they make a package), `revenue:sms`, `revenue:whatsapp` and `opening` (what wallets held before there was a ledger).
     The balances of all sum to nothing.
     """
 
@@ -98,7 +98,7 @@ class LedgerServiceServicer(metaclass=_abc_1.ABCMeta):
     Accounts are `paybill:<shortcode>` (money that M-Pesa holds for us, so mostly negative: it is where
     money comes from), `held` (payments that nobody could be credited for), `dismissed`
     (those that were closed), `wallet:<isp_id>`,
-    `revenue:sms`, `revenue:whatsapp` and `opening` (what wallets held before there was a ledger).
+    `credit:<customer_id>` (part payments that are kept until they make a package), `revenue:sms`, `revenue:whatsapp` and `opening` (what wallets held before there was a ledger).
     The balances of all sum to nothing.
     """
 

@@ -13,8 +13,9 @@ from servicekit.writes import together
 from sqlalchemy import Connection
 
 from billing.credits.rules import CreditPurchase
+from billing.held.rules import dismissal
 from billing.ledger import rules
-from billing.ledger.rules import Transfer
+from billing.ledger.rules import Transfer, TransferKind
 from billing.ledger.store import posting, reading
 from billing.payees.rules import Isp
 from billing.payments.rules import HELD, Outcome, Payment
@@ -62,7 +63,7 @@ def _of_payment(row: Any, bought: int) -> Iterator[Transfer]:
     placed = _settlement(row, bought)
     held = Settlement(payment=placed.payment, outcome=Outcome.UNMATCHED)
     if placed.outcome is Outcome.DISMISSED:
-        yield from [*held.transfers(), rules.dismissal(row.trans_key, row.TransAmount, 1, "")]
+        yield from [*held.transfers(), dismissal(row.trans_key, row.TransAmount, 1, "")]
     elif row.assigned_reference:
         yield from [*held.transfers(), *placed.transfers(Assigned("", 1, rules.HELD))]
     else:
@@ -97,9 +98,15 @@ def open_wallets(connection: Connection) -> None:
     of_payments(connection)
     moved = reading.balances(connection)
     openings = [
-        rules.opening(row.isp_id, cents)
+        _opening(row.isp_id, cents)
         for row in wallets
         if (cents := (row.balance or 0) - moved.get(rules.wallet(row.isp_id), 0))
     ]
     with together(connection) as writes:
         posting.append(writes, openings, current_time(connection))
+
+
+def _opening(isp_id: int, balance_cents: int) -> Transfer:
+    """What a wallet held before there was a ledger, which may have been less than nothing."""
+    accounts = (rules.OPENING, rules.wallet(isp_id)) if balance_cents > 0 else (rules.wallet(isp_id), rules.OPENING)
+    return Transfer("", isp_id, TransferKind.OPENING, *accounts, abs(balance_cents))

@@ -11,6 +11,8 @@ from rapidfuzz import fuzz
 from rapidfuzz.distance import OSA
 from servicekit.money import grouped
 
+from billing.ledger import rules as ledger
+from billing.ledger.rules import Transfer, TransferKind
 from billing.payees.rules import Customer, Isp
 from servicekit import phones, references
 
@@ -155,3 +157,8 @@ def _add_spelling(one: Candidate, typed: str) -> None:
 def is_clear(ranked: Sequence[Candidate]) -> bool:
     """Whether the first is likelier than any other."""
     return bool(ranked) and (len(ranked) == 1 or ranked[0].score > ranked[1].score)
+
+
+def dismissal(trans_id: str, amount_cents: int, moved_before: int, by: str) -> Transfer:
+    """A held payment is closed."""
+    return Transfer(trans_id, moved_before + 1, TransferKind.DISMISSAL, ledger.HELD, ledger.DISMISSED, amount_cents, by)

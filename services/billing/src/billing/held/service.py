@@ -8,8 +8,8 @@ from servicekit.writes import together
 from sqlalchemy import Connection, Engine
 
 from billing.held import store
-from billing.ledger.rules import dismissal
-from billing.ledger.store import posting
+from billing.held.rules import dismissal
+from billing.ledger.store import posting, reading
 from billing.lookup import store as lookup
 from billing.payments import store as payments
 from billing.payments.errors import PaymentAlreadyPlaced, PaymentNotFound
@@ -30,7 +30,7 @@ def dismiss(engine: Engine, trans_id: str, dismissed_by: str, why: str) -> Recei
         store.dismiss(connection, trans_id)
         facts = {"dismissed_by": dismissed_by, "reason": why, "was": stored.reason}
         entry = TimelineEntry(trans_id, "PAYMENT_DISMISSED", f"Closed by {dismissed_by}, nobody credited: {why}", facts)
-        now, moved_before = current_time(connection), posting.count_transfers(connection, trans_id)
+        now, moved_before = current_time(connection), reading.count_transfers(connection, trans_id)
         transfer = dismissal(trans_id, stored.amount_cents, moved_before, dismissed_by)
         with together(connection) as writes:
             posting.append(writes, [transfer], now)

@@ -7,7 +7,8 @@ import sqlalchemy as sa
 from sqlalchemy import Connection
 
 from billing.payees.rules import IspAccount
-from billing.payments.rules import Outcome, UnmatchedReason
+from billing.payments.rules import HELD, Outcome, UnmatchedReason
+from billing.payments.settlement import Settlement
 from billing.schema import isps, paybill_payments, pppoe_users
 
 _p = paybill_payments.c
@@ -15,6 +16,17 @@ _c = pppoe_users.c
 _KEYS = ((IspAccount.SMS, isps.c.sms_key), (IspAccount.WHATSAPP, isps.c.wa_key), (IspAccount.SERVICE, isps.c.pay_key))
 # However many there are of whatever is looked for: more than a person could choose from.
 _MOST = 100
+
+
+def place(connection: Connection, settled: Settlement, reference: str) -> None:
+    """Turn a held payment into a placed one."""
+    held = sa.update(paybill_payments).where(_p.trans_key == settled.payment.trans_id, _p.outcome.in_(HELD))
+    whose = {
+        "isp_id": settled.isp.isp_id if settled.isp else None,
+        "customer_id": settled.customer.customer_id if settled.customer else None,
+    }
+    values = {"outcome": settled.outcome, "unmatched_reason": None, "assigned_reference": reference, **whose}
+    connection.execute(held.values(**values))
 
 
 def dismiss(connection: Connection, trans_id: str) -> None:

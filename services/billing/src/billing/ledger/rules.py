@@ -11,7 +11,7 @@ HELD = "held"  # payments that nobody could be credited for
 DISMISSED = "dismissed"  # those among them that were closed without crediting anybody
 OPENING = "opening"  # what wallets held before there was a ledger
 
-_PAYBILL, _WALLET, _REVENUE = "paybill:", "wallet:", "revenue:"
+_PAYBILL, _WALLET, _REVENUE, _CREDIT = "paybill:", "wallet:", "revenue:", "credit:"
 
 
 def paybill(shortcode: str) -> str:
@@ -29,6 +29,16 @@ def revenue(credit_type: str) -> str:
     return f"{_REVENUE}{credit_type}"
 
 
+def credit(customer_id: int) -> str:
+    """What is kept for a customer until it makes a package."""
+    return f"{_CREDIT}{customer_id}"
+
+
+def is_credit(account: str) -> bool:
+    """Whether it is a customer's."""
+    return account.startswith(_CREDIT)
+
+
 class TransferKind(StrEnum):
     """Why money moved."""
 
@@ -37,6 +47,7 @@ class TransferKind(StrEnum):
     DISMISSAL = "dismissal"  # likewise
     UNASSIGNMENT = "unassignment"  # of a payment that was placed where it did not belong
     REVERSAL = "reversal"  # of a payment whose money went back to the payer
+    SPENDING = "spending"  # of what was kept for a customer
     OPENING = "opening"
 
 
@@ -59,14 +70,3 @@ class Transfer:
     def key(self) -> str:
         """Unique, so that no transfer happens twice. No TransID has a small letter."""
         return f"{self.trans_id or self.kind}.{self.number}"
-
-
-def dismissal(trans_id: str, amount_cents: int, moved_before: int, by: str) -> Transfer:
-    """A held payment is closed."""
-    return Transfer(trans_id, moved_before + 1, TransferKind.DISMISSAL, HELD, DISMISSED, amount_cents, by)
-
-
-def opening(isp_id: int, balance_cents: int) -> Transfer:
-    """What a wallet held before there was a ledger, which may have been less than nothing."""
-    accounts = (OPENING, wallet(isp_id)) if balance_cents > 0 else (wallet(isp_id), OPENING)
-    return Transfer("", isp_id, TransferKind.OPENING, *accounts, abs(balance_cents))

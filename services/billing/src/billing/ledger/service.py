@@ -26,8 +26,10 @@ class Page:
     opening_cents: int
 
 
-def list_accounts(engine: Engine) -> Mapping[str, int]:
-    """Every account with its balance in cents, by name."""
+def list_accounts(engine: Engine, name: str = "") -> Mapping[str, int]:
+    """Every account, or the one of this name, with its balance in cents, by name."""
+    if name:
+        return transact(engine, lambda connection: {name: reading.balance(connection, name)})
     return transact(engine, reading.balances)
 
 

@@ -28,7 +28,7 @@ class LedgerServicer(ledger_service_pb2_grpc.LedgerServiceServicer):
     def ListLedgerAccounts(
         self, request: pb.ListLedgerAccountsRequest, context: grpc.ServicerContext
     ) -> pb.ListLedgerAccountsResponse:
-        found = service.list_accounts(self._engine)
+        found = service.list_accounts(self._engine, request.name.strip())
         return pb.ListLedgerAccountsResponse(
             accounts=[pb.LedgerAccount(name=name, balance_cents=cents) for name, cents in found.items()]
         )

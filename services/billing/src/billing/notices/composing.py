@@ -30,6 +30,7 @@ _CUSTOMER_PAYMENT = {
     Variant.GIVEN_UP: ("customer_unassigned_line", "FAILED (DATE UPDATED)"),
     Variant.NO_LINE: ("customer_unassigned_line", "NO ROUTER CONFIGURED"),
     Variant.PARTIAL: ("customer_partial", "INSUFFICIENT PAYMENT"),
+    Variant.KEPT: ("customer_kept", "KEPT AS CREDIT"),
 }
 
 # event -> (the customer's template, the staff's template)

@@ -27,6 +27,7 @@ class Variant(StrEnum):
     GIVEN_UP = "given_up"
     NO_LINE = "no_line"
     PARTIAL = "partial"
+    KEPT = "kept"  # likewise, as the customer's credit
 
 
 @dataclass(slots=True)
@@ -67,7 +68,7 @@ def of_settlement(settlement: Settlement, balance_cents: int, admins: Sequence[s
 
 def _first_variant(settlement: Settlement) -> Variant:
     if settlement.outcome is Outcome.CUSTOMER_PARTIAL:
-        return Variant.PARTIAL
+        return Variant.KEPT if settlement.credit_cents else Variant.PARTIAL
     return Variant.WAITING if settlement.line else Variant.NO_LINE
 
 
@@ -83,7 +84,7 @@ def _customer_facts(settlement: Settlement, balance_cents: int) -> dict[str, str
         "username": customer.username or "-",
         "router": "-",
         "package": grouped(package) + (f" (PAID FOR {months:,} MONTHS, GOT 1)" if months > 1 else ""),
-        "missing": grouped(max(package - payment.amount_cents, 0)),
+        "missing": grouped(settlement.missing_cents),
         "previous_due_date": day(settlement.previous_due_date),
         "due_date": day(settlement.due_date),
         "wallet": grouped(balance_cents),

@@ -112,7 +112,7 @@ class Share:
 
 def shares(notice: Notice, variant: Variant | None) -> Iterator[Share]:
     """The parts of a notice that are counted."""
-    is_part = variant == Variant.PARTIAL
+    is_part = variant in {Variant.PARTIAL, Variant.KEPT}
     if topic := Topic.PART_RECEIPT if is_part else _OF_STAFF.get(notice.event.partition(":")[0]):
         yield from (Share(topic, role, notice) for role in ("isp", "admins") if getattr(notice, role))
     if is_part and notice.customer:

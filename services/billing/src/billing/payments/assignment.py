@@ -14,15 +14,16 @@ from servicekit.writes import together
 from sqlalchemy import Connection, Engine
 
 from billing import calendar
+from billing.held import store as held
 from billing.ledger import rules as ledger
-from billing.ledger.store import posting
+from billing.ledger.store import reading
 from billing.locking.service import Locking
 from billing.lookup import store as lookup
 from billing.lookup.rules import StoredPayment
+from billing.part_payments.service import Keeping
 from billing.payees import store as payees
 from billing.payees.rules import Customer, Isp, IspAccount, Payees
 from billing.payments import errors
-from billing.payments import store as payments
 from billing.payments.rules import HELD, Outcome, Payment, Receipt, UnmatchedReason, normalise
 from billing.payments.service import apply
 from billing.payments.settlement import Assigned, Settlement, of_customer, settle
@@ -67,10 +68,13 @@ def _assign(connection: Connection, policy: Policy, trans_id: str, target: Targe
             return stored.receipt()
         raise errors.PaymentAlreadyPlaced(f"payment {trans_id} is not held: {stored.outcome}")
     now = current_time(connection)
-    settled = _settle(connection, payment_of(stored), target, calendar.today(now))
-    payments.place(connection, settled, _assigned_reference(settled, target))
+    today = calendar.today(now)
+    settled = _settle(connection, payment_of(stored), target, today)
+    if settled.outcome is Outcome.CUSTOMER_PARTIAL:
+        settled = Keeping(connection).settle(settled, today)
+    held.place(connection, settled, _assigned_reference(settled, target))
     place = ledger.DISMISSED if stored.outcome is Outcome.DISMISSED else ledger.HELD
-    assigned = Assigned(assigned_by, posting.count_transfers(connection, trans_id), place)
+    assigned = Assigned(assigned_by, reading.count_transfers(connection, trans_id), place)
     with together(connection) as writes:
         apply(connection, writes, policy, [settled], now, Locking(), assigned)
     return settled.receipt()

@@ -23,6 +23,7 @@ from billing.ledger.rules import Transfer
 from billing.ledger.store import posting
 from billing.locking.rules import Row, RowKind, RowsLocked
 from billing.locking.service import HeldRows, Locking
+from billing.part_payments.service import Keeping
 from billing.payees import store as payees
 from billing.payments import refusals, settlement, timeline
 from billing.payments import store as payments
@@ -84,12 +85,16 @@ def _settle(
     references = sorted({normalise(payment.bill_ref_number) for payment in fresh})
     locking.queue(Row(RowKind.ACCOUNT, reference) for reference in references)
     who = payees.load(connection, references, lock=True, seconds=locking.seconds)
-    settled = []
+    settled: list[Settlement] = []
+    keeping: Keeping | None = None
     for payment in fresh:
         today = calendar.today(payment.effective_time(now))
         one = settlement.settle_new(payment, who, policy.shortcodes, today)
         if locking.needs_held(_rows_of_settlement(one)):
             continue
+        if one.outcome is Outcome.CUSTOMER_PARTIAL:
+            keeping = keeping or Keeping(connection)
+            one = keeping.settle(one, today)
         if one.customer:
             one.customer.next_payment_date, one.customer.due_day = one.due_date, one.due_day
         settled.append(one)

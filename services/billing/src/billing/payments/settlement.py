@@ -35,7 +35,9 @@ class Assigned:
 
 @dataclass(slots=True, kw_only=True)
 class Settlement:
-    """All that one payment changes. `wallet_cents` is what the ISP's wallet gets."""
+    """All that one payment changes. `wallet_cents` is what the ISP's wallet gets, `credit_cents` what is kept for the
+    customer, or below 0 what is spent of what was kept before; `credit_left_cents` what is then.
+    """
 
     payment: Payment
     outcome: Outcome
@@ -44,6 +46,8 @@ class Settlement:
     customer: Customer | None = None
     package_cents: int = 0
     wallet_cents: int = 0
+    credit_cents: int = 0
+    credit_left_cents: int = 0
     credits: CreditPurchase | None = None
     previous_due_date: date | None = None
     due_date: date | None = None
@@ -60,6 +64,12 @@ class Settlement:
         """How many packages a customer paid at once, whatever was given for them."""
         return self.payment.amount_cents // self.package_cents if self.package_cents else 0
 
+    @property
+    def missing_cents(self) -> int:
+        """What of a part payment is missing for the package."""
+        paid = self.credit_left_cents if self.credit_cents > 0 else self.payment.amount_cents
+        return max(self.package_cents - paid, 0)
+
     def credit(self, wallets: dict[int, int]) -> int:
         """Add its money to wallets; what its ISP's then holds, 0 without an ISP."""
         if self.isp is None:
@@ -73,10 +83,11 @@ class Settlement:
         if assigned:
             kind, from_account = TransferKind.ASSIGNMENT, assigned.from_account
         actor, first = (assigned.by, assigned.moved_before + 1) if assigned else ("", 1)
-        return [
-            Transfer(self.payment.trans_id, number, kind, from_account, account, cents, actor)
-            for number, (account, cents) in enumerate(self._shares(), first)
-        ]
+        moves = [(kind, from_account, account, cents) for account, cents in self._shares()]
+        if self.customer and self.isp and self.credit_cents < 0:
+            of_credit = ledger.credit(self.customer.customer_id), ledger.wallet(self.isp.isp_id)
+            moves.append((TransferKind.SPENDING, *of_credit, -self.credit_cents))
+        return [Transfer(self.payment.trans_id, number, *move, actor) for number, move in enumerate(moves, first)]
 
     def _shares(self) -> Iterator[tuple[str, int]]:
         if self.isp is None:
@@ -84,8 +95,10 @@ class Settlement:
             return
         if self.credits and (price := self.payment.amount_cents - self.wallet_cents):
             yield ledger.revenue(self.credits.credit_type), price
-        if self.wallet_cents:
-            yield ledger.wallet(self.isp.isp_id), self.wallet_cents
+        if self.customer and self.credit_cents > 0:
+            yield ledger.credit(self.customer.customer_id), self.credit_cents
+        if paid := self.wallet_cents + min(self.credit_cents, 0):
+            yield ledger.wallet(self.isp.isp_id), paid
 
     def receipt(self) -> Receipt:
         return Receipt(

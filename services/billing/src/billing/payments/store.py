@@ -10,7 +10,7 @@ from servicekit.moments import clock
 from servicekit.writes import Writes
 from sqlalchemy import Connection
 
-from billing.payments.rules import HELD, Content, Outcome, Payment, Receipt, TimelineEntry, UnmatchedReason
+from billing.payments.rules import Content, Outcome, Payment, Receipt, TimelineEntry, UnmatchedReason
 from billing.payments.settlement import Settlement
 from billing.schema import paybill_payments, payment_debug_log, payment_deliveries, user_transactions_in
 
@@ -82,12 +82,6 @@ def _outcome(settled: Settlement) -> dict[str, Any]:
         "isp_id": settled.isp.isp_id if settled.isp else None,
         "customer_id": settled.customer.customer_id if settled.customer else None,
     }
-
-
-def place(connection: Connection, settled: Settlement, reference: str) -> None:
-    """Turn a held payment into a placed one."""
-    unmatched = sa.update(paybill_payments).where(_p.trans_key == settled.payment.trans_id, _p.outcome.in_(HELD))
-    connection.execute(unmatched.values(assigned_reference=reference, **_outcome(settled)))
 
 
 def insert_deliveries(writes: Writes, payments: Iterable[Payment], now: datetime, *, conflicting: bool) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 from servicekit.money import grouped
 
+from billing.part_payments import rules as part_payments
 from billing.payments import unmatched
 from billing.payments.rules import Outcome, Payment, TimelineEntry
 from billing.payments.settlement import Settlement
@@ -65,7 +66,10 @@ def _customer_entries(settlement: Settlement, balance_cents: int | None, assigne
         },
     )
     yield TimelineEntry(trans_id, "TRANSACTION_RECORDED", f"KES {grouped(paid)} recorded", {"amount": grouped(paid)})
-    yield _wallet_updated(settlement, balance_cents)
+    if settlement.credit_cents:
+        yield part_payments.entry(settlement)
+    if settlement.wallet_cents:
+        yield _wallet_updated(settlement, balance_cents)
     yield from _line_entries(settlement)
     yield _complete(settlement, "PROCESSING_COMPLETE")
 
@@ -73,7 +77,7 @@ def _customer_entries(settlement: Settlement, balance_cents: int | None, assigne
 def _line_entries(settlement: Settlement) -> Iterator[TimelineEntry]:
     trans_id, paid, package = settlement.payment.trans_id, settlement.payment.amount_cents, settlement.package_cents
     if settlement.outcome is Outcome.CUSTOMER_PARTIAL:
-        missing = grouped(package - paid)
+        missing = grouped(settlement.missing_cents)
         facts = {"paid": grouped(paid), "package": grouped(package), "missing": missing}
         yield TimelineEntry(trans_id, "INSUFFICIENT_PAYMENT", f"KES {missing} short of the package", facts)
     elif settlement.months > 1:

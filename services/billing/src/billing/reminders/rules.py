@@ -42,21 +42,24 @@ def expire_time(policy: LinePolicy, now: datetime) -> datetime:
     return min(end, quiet) if quiet > now else end
 
 
-def notice_of(customer: Customer, today: date, paybill: str) -> Notice:
-    """What is told to a customer who has a due date. `paybill`: where to pay."""
+def notice_of(customer: Customer, today: date, paybill: str, kept_cents: int = 0) -> Notice:
+    """What is told to a customer who has a due date. `paybill`: where to pay; `kept_cents`: the customer's credit."""
     overdue = customer.next_payment_date is not None and customer.next_payment_date < today
-    return _notice(OVERDUE if overdue else REMINDER, customer, paybill)
+    return _notice(OVERDUE if overdue else REMINDER, customer, paybill, kept_cents)
 
 
-def switched_off(customer: Customer, paybill: str) -> Notice:
+def switched_off(customer: Customer, paybill: str, kept_cents: int = 0) -> Notice:
     """What is told to a customer whose line was switched off because it is not paid for."""
-    return _notice(SWITCHED_OFF, customer, paybill)
+    return _notice(SWITCHED_OFF, customer, paybill, kept_cents)
 
 
-def _notice(event: str, customer: Customer, paybill: str) -> Notice:
+def _notice(event: str, customer: Customer, paybill: str, kept_cents: int) -> Notice:
+    package = customer.package_cents or 0
+    # Credit is spent when somebody pays, so one that would do alone needs a payment all the same.
+    missing = package - max(kept_cents, 0) if kept_cents < package else package
     facts = {
         "due_date": notices.day(customer.next_payment_date),
-        "amount": grouped(customer.package_cents or 0),
+        "amount": grouped(missing),
         "paybill": paybill or "-",
         "account": customer.account_name,
     }

@@ -9,6 +9,8 @@ from servicekit.writes import together
 from sqlalchemy import Connection
 
 from billing import calendar
+from billing.ledger import rules as ledger
+from billing.ledger.store import reading
 from billing.notices.rules import Notice
 from billing.payees import store as payees
 from billing.payees.rules import Customer
@@ -36,10 +38,13 @@ def remind(connection: Connection, policy: Policy, now: datetime, limit: int) ->
         if len(found) == limit:
             break
     if found:
+        accounts = {one.customer_id: ledger.credit(one.customer_id) for one in found}
+        kept = reading.balances_among(connection, accounts.values())
         store.forget(connection, today - rules.KEPT)
         with together(connection) as writes:
             store.insert(writes, found, today, now)
-            tasks.insert(writes, [_task(one, policy, decided.of(one), now) for one in found], now)
+            new = [_task(one, policy, decided.of(one), kept.get(accounts[one.customer_id], 0), now) for one in found]
+            tasks.insert(writes, new, now)
         log.info("customers_reminded", customers=len(found))
     return len(found)
 
@@ -54,8 +59,8 @@ def _wanted(decided: Decided, now: datetime) -> dict[date, tuple[set[int], set[i
     return wanted
 
 
-def _task(customer: Customer, policy: Policy, line_policy: LinePolicy, now: datetime) -> NewTask:
-    notice = rules.notice_of(customer, calendar.today(now), policy.paybill)
+def _task(customer: Customer, policy: Policy, line_policy: LinePolicy, kept_cents: int, now: datetime) -> NewTask:
+    notice = rules.notice_of(customer, calendar.today(now), policy.paybill, kept_cents)
     return NewTask("", notice, now, rules.expire_time(line_policy, now), customer.customer_id)
 
 

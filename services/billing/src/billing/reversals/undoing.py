@@ -65,7 +65,9 @@ def undo(connection: Connection, policy: Policy, stored: StoredPayment, how: Und
     now, trans_id = current_time(connection), stored.trans_id
     transfers = _transfers(connection, stored, how)
     tasks.end(connection, store.open_tasks(connection, trans_id), TaskState.EXPIRED, now, tried=False)
+    payees.lock_by_id(connection, [stored.customer_id] if stored.customer_id else [], None)
     notes = [*_date(connection, stored, now), *_line(stored)]
+    notes[:0] = _credit(connection, transfers)
     notes[:0] = _credits(credit_store.take_back(connection, trans_id, now))
     wallets = posting.lock_wallets(connection, {stored.isp_id} if stored.isp_id else set(), now)
     notes[:0] = _debit(wallets, transfers)
@@ -82,16 +84,28 @@ def undo(connection: Connection, policy: Policy, stored: StoredPayment, how: Und
 
 
 def _transfers(connection: Connection, stored: StoredPayment, how: Undoing) -> list[Transfer]:
-    """From wherever its money is."""
-    there = reading.balances_of(connection, stored.trans_id)
-    first = posting.count_transfers(connection, stored.trans_id) + 1
-    gone = [(account, cents) for account, cents in sorted(there.items()) if cents > 0]
-    if not gone:
+    """From wherever its money is; what it spent of a customer's credit goes back there."""
+    there = dict(reading.balances_of(connection, stored.trans_id))
+    first = reading.count_transfers(connection, stored.trans_id) + 1
+    wallet = ledger.wallet(stored.isp_id or 0)
+    moves = [(wallet, account, -cents) for account, cents in there.items() if ledger.is_credit(account) and cents < 0]
+    for _, _, cents in moves:
+        there[wallet] -= cents
+    moves += [(account, how.to_account, cents) for account, cents in sorted(there.items()) if cents > 0]
+    if not moves:
         raise PaymentNotPlaced(f"payment {stored.trans_id} has no transfers: `rejesha migrate` makes them")
-    return [
-        Transfer(stored.trans_id, number, how.kind, account, how.to_account, cents, how.by)
-        for number, (account, cents) in enumerate(gone, first)
-    ]
+    return [Transfer(stored.trans_id, number, how.kind, *move, how.by) for number, move in enumerate(moves, first)]
+
+
+def _credit(connection: Connection, transfers: Sequence[Transfer]) -> Iterator[str]:
+    """What becomes of the customer's credit; what is spent of it is owed."""
+    for one in transfers:
+        if ledger.is_credit(one.from_account):
+            left = reading.balance(connection, one.from_account) - one.amount_cents
+            owed = ": that is spent, and the customer owes it" if left < 0 else ""
+            yield f"KES {grouped(one.amount_cents)} left the customer's credit, which is KES {grouped(left)} now{owed}"
+        elif ledger.is_credit(one.to_account):
+            yield f"KES {grouped(one.amount_cents)} of it is the customer's credit again"
 
 
 def _debit(wallets: dict[int, int], transfers: Sequence[Transfer]) -> Iterator[str]:
@@ -114,7 +128,6 @@ def _date(connection: Connection, stored: StoredPayment, now: datetime) -> Itera
     """Give the customer the due date from before, if it is still the one that this payment gave."""
     if stored.outcome is not Outcome.CUSTOMER_PAID or not stored.customer_id:
         return
-    payees.lock_by_id(connection, [stored.customer_id], None)
     customer = payees.get_customers(connection, [stored.customer_id]).get(stored.customer_id)
     given = store.find_given_date(connection, stored.trans_id)
     if customer and given and customer.next_payment_date == given.due_date:

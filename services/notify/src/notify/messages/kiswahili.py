@@ -21,6 +21,10 @@ TEXTS = {
         "KES {amount} zimepokelewa ({trans_id}). Kifurushi chako ni KES {package}: bado KES {missing}, "
         "hivyo hakijaongezwa. Tafadhali mpigie mtoa huduma wako."
     ),
+    "customer_kept": (
+        "KES {amount} zimepokelewa ({trans_id}) na zimewekwa kwa ajili yako. Kifurushi chako ni KES {package}: "
+        "lipa KES {missing} zaidi ili kiongezwe."
+    ),
     "customer_partial_digest": (
         "Malipo mengine {count} kati ya {since} na {until}: jumla KES {amount}. Kila moja ni chini ya kifurushi, "
         "hivyo hakijaongezwa. Mpigie mtoa huduma wako."

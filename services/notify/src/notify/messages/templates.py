@@ -136,6 +136,11 @@ TEMPLATES = {
         "KES {amount} received ({trans_id}). Your package is KES {package}: KES {missing} is missing, "
         "so it was not renewed. Please call your provider.",
     ),
+    "customer_kept": Template(
+        "To a customer who paid less than the package, where that is kept until it makes one.",
+        "KES {amount} received ({trans_id}) and kept for you. Your package is KES {package}: pay KES {missing} more, "
+        "and it is renewed.",
+    ),
     "customer_partial_digest": Template(
         "To that customer, on further such payments within an hour.",
         "{count} more payments from {since} to {until}: KES {amount} in all. Each was below your package, so it was "

@@ -58,11 +58,3 @@ def append(writes: Writes, transfers: Iterable[Transfer], create_time: datetime)
         for one in transfers
     ]
     writes.insert(ledger_transfers, rows)
-
-
-def count_transfers(connection: Connection, trans_id: str) -> int:
-    """How many transfers a payment has."""
-    query = sa.select(sa.func.count()).where(
-        ledger_transfers.c.transfer_key.startswith(f"{trans_id}.", autoescape=True)
-    )
-    return connection.execute(query).scalar_one()

@@ -1,4 +1,4 @@
-"""Queries that read accounts and transfers back: for operators and migrations, on no payment's way."""
+"""Queries that read accounts and transfers back: for operators, migrations, and what becomes of a payment later."""
 
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -48,6 +48,22 @@ def balances(connection: Connection) -> Mapping[str, int]:
     return {row.account: row.cents for row in rows}
 
 
+def balance(connection: Connection, account: str) -> int:
+    """What one account holds, in cents."""
+    return balances_among(connection, [account]).get(account, 0)
+
+
+def balances_among(connection: Connection, accounts: Collection[str]) -> Mapping[str, int]:
+    """What each of these accounts holds, in cents; those that never held anything are left out."""
+    both = sa.union_all(
+        sa.select(_t.to_account.label("account"), _t.amount).where(_t.to_account.in_(accounts)),
+        sa.select(_t.from_account, -_t.amount).where(_t.from_account.in_(accounts)),
+    ).subquery()
+    total = sa.type_coerce(sa.func.sum(both.c.amount), _t.amount.type).label("cents")
+    rows = connection.execute(sa.select(both.c.account, total).group_by(both.c.account))
+    return {row.account: row.cents for row in rows}
+
+
 def balances_of(connection: Connection, trans_id: str) -> Mapping[str, int]:
     """Where a payment's money is, in cents by account; what left an account is negative."""
     found: dict[str, int] = defaultdict(int)
@@ -56,6 +72,12 @@ def balances_of(connection: Connection, trans_id: str) -> Mapping[str, int]:
         found[row.from_account] -= row.amount
         found[row.to_account] += row.amount
     return found
+
+
+def count_transfers(connection: Connection, trans_id: str) -> int:
+    """How many transfers a payment has."""
+    query = sa.select(sa.func.count()).where(_t.transfer_key.startswith(f"{trans_id}.", autoescape=True))
+    return connection.execute(query).scalar_one()
 
 
 def balance_before(connection: Connection, account: str, moment: datetime) -> int:
