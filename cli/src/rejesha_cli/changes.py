@@ -1,7 +1,7 @@
 """What was changed on an ISP or a customer: how it is asked for and shown, the same for both nouns."""
 
 from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 from google.protobuf.field_mask_pb2 import FieldMask
@@ -11,6 +11,9 @@ from rejesha_cli.channels import Channels
 from rejesha_cli.context import with_author, with_dry_run, with_json
 from rejesha_cli.records import read_pages, record
 from rejesha_cli.tables import Column, moment, say, show_list, show_table
+
+if TYPE_CHECKING:
+    from rejesha.billing.v1.policy_service_pb2 import PolicyChange
 
 with_reason = click.option("--reason", default="", metavar="WHY", help="Why, for the log.")
 COLUMNS = (Column("Field", "field"), Column("Was", "before"), Column("Is", "after"))
@@ -26,7 +29,7 @@ def mask(fields: Iterable[str]) -> FieldMask:
     return FieldMask(paths=list(fields))
 
 
-def show(who: str, changes: Iterable[FieldChange], *, dry_run: bool) -> None:
+def show(who: str, changes: "Iterable[FieldChange] | Iterable[PolicyChange]", *, dry_run: bool) -> None:
     """What was changed, or would be, for people."""
     records = [record(change) for change in changes]
     if not records:
@@ -37,7 +40,7 @@ def show(who: str, changes: Iterable[FieldChange], *, dry_run: bool) -> None:
         say("Dry run: nothing was changed.")
 
 
-def as_records(changes: Iterable[FieldChange]) -> list[dict[str, Any]]:
+def as_records(changes: "Iterable[FieldChange] | Iterable[PolicyChange]") -> list[dict[str, Any]]:
     return [record(change) for change in changes]
 
 

@@ -22,10 +22,9 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
-from rejesha.billing.v1 import account_service_pb2 as rejesha_dot_billing_dot_v1_dot_account__service__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\'rejesha/billing/v1/policy_service.proto\x12\x12rejesha.billing.v1\x1a(rejesha/billing/v1/account_service.proto\"\\\n\x0bPolicyField\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t\x12\x30\n\x06source\x18\x03 \x01(\x0e\x32 .rejesha.billing.v1.PolicySource\",\n\rPolicySetting\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t\"W\n\x0bPolicyOwner\x12\x10\n\x06isp_id\x18\x01 \x01(\x03H\x00\x12\x15\n\x0b\x63ustomer_id\x18\x02 \x01(\x03H\x00\x12\x16\n\x0c\x61\x63\x63ount_name\x18\x03 \x01(\tH\x00\x42\x07\n\x05owner\"B\n\x10GetPolicyRequest\x12.\n\x05owner\x18\x01 \x01(\x0b\x32\x1f.rejesha.billing.v1.PolicyOwner\"t\n\x11GetPolicyResponse\x12/\n\x06\x66ields\x18\x01 \x03(\x0b\x32\x1f.rejesha.billing.v1.PolicyField\x12.\n\x05owner\x18\x02 \x01(\x0b\x32\x1f.rejesha.billing.v1.PolicyOwner\"\xb7\x01\n\x10SetPolicyRequest\x12.\n\x05owner\x18\x01 \x01(\x0b\x32\x1f.rejesha.billing.v1.PolicyOwner\x12.\n\x03set\x18\x02 \x03(\x0b\x32!.rejesha.billing.v1.PolicySetting\x12\r\n\x05unset\x18\x03 \x03(\t\x12\r\n\x05\x61\x63tor\x18\x04 \x01(\t\x12\x0e\n\x06reason\x18\x05 \x01(\t\x12\x15\n\rvalidate_only\x18\x06 \x01(\x08\"\xa6\x01\n\x11SetPolicyResponse\x12/\n\x06\x66ields\x18\x01 \x03(\x0b\x32\x1f.rejesha.billing.v1.PolicyField\x12.\n\x05owner\x18\x02 \x01(\x0b\x32\x1f.rejesha.billing.v1.PolicyOwner\x12\x30\n\x07\x63hanges\x18\x03 \x03(\x0b\x32\x1f.rejesha.billing.v1.FieldChange*{\n\x0cPolicySource\x12\x1d\n\x19POLICY_SOURCE_UNSPECIFIED\x10\x00\x12\x19\n\x15POLICY_SOURCE_DEFAULT\x10\x01\x12\x15\n\x11POLICY_SOURCE_ISP\x10\x02\x12\x1a\n\x16POLICY_SOURCE_CUSTOMER\x10\x03\x32\xcd\x01\n\rPolicyService\x12]\n\tGetPolicy\x12$.rejesha.billing.v1.GetPolicyRequest\x1a%.rejesha.billing.v1.GetPolicyResponse\"\x03\x90\x02\x01\x12]\n\tSetPolicy\x12$.rejesha.billing.v1.SetPolicyRequest\x1a%.rejesha.billing.v1.SetPolicyResponse\"\x03\x90\x02\x02\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\'rejesha/billing/v1/policy_service.proto\x12\x12rejesha.billing.v1\"\\\n\x0bPolicyField\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t\x12\x30\n\x06source\x18\x03 \x01(\x0e\x32 .rejesha.billing.v1.PolicySource\",\n\rPolicySetting\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t\"W\n\x0bPolicyOwner\x12\x10\n\x06isp_id\x18\x01 \x01(\x03H\x00\x12\x15\n\x0b\x63ustomer_id\x18\x02 \x01(\x03H\x00\x12\x16\n\x0c\x61\x63\x63ount_name\x18\x03 \x01(\tH\x00\x42\x07\n\x05owner\"<\n\x0cPolicyChange\x12\r\n\x05\x66ield\x18\x01 \x01(\t\x12\x0e\n\x06\x62\x65\x66ore\x18\x02 \x01(\t\x12\r\n\x05\x61\x66ter\x18\x03 \x01(\t\"B\n\x10GetPolicyRequest\x12.\n\x05owner\x18\x01 \x01(\x0b\x32\x1f.rejesha.billing.v1.PolicyOwner\"t\n\x11GetPolicyResponse\x12/\n\x06\x66ields\x18\x01 \x03(\x0b\x32\x1f.rejesha.billing.v1.PolicyField\x12.\n\x05owner\x18\x02 \x01(\x0b\x32\x1f.rejesha.billing.v1.PolicyOwner\"\xb7\x01\n\x10SetPolicyRequest\x12.\n\x05owner\x18\x01 \x01(\x0b\x32\x1f.rejesha.billing.v1.PolicyOwner\x12.\n\x03set\x18\x02 \x03(\x0b\x32!.rejesha.billing.v1.PolicySetting\x12\r\n\x05unset\x18\x03 \x03(\t\x12\r\n\x05\x61\x63tor\x18\x04 \x01(\t\x12\x0e\n\x06reason\x18\x05 \x01(\t\x12\x15\n\rvalidate_only\x18\x06 \x01(\x08\"\xa7\x01\n\x11SetPolicyResponse\x12/\n\x06\x66ields\x18\x01 \x03(\x0b\x32\x1f.rejesha.billing.v1.PolicyField\x12.\n\x05owner\x18\x02 \x01(\x0b\x32\x1f.rejesha.billing.v1.PolicyOwner\x12\x31\n\x07\x63hanges\x18\x03 \x03(\x0b\x32 .rejesha.billing.v1.PolicyChange*{\n\x0cPolicySource\x12\x1d\n\x19POLICY_SOURCE_UNSPECIFIED\x10\x00\x12\x19\n\x15POLICY_SOURCE_DEFAULT\x10\x01\x12\x15\n\x11POLICY_SOURCE_ISP\x10\x02\x12\x1a\n\x16POLICY_SOURCE_CUSTOMER\x10\x03\x32\xcd\x01\n\rPolicyService\x12]\n\tGetPolicy\x12$.rejesha.billing.v1.GetPolicyRequest\x1a%.rejesha.billing.v1.GetPolicyResponse\"\x03\x90\x02\x01\x12]\n\tSetPolicy\x12$.rejesha.billing.v1.SetPolicyRequest\x1a%.rejesha.billing.v1.SetPolicyResponse\"\x03\x90\x02\x02\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -36,22 +35,24 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_POLICYSERVICE'].methods_by_name['GetPolicy']._serialized_options = b'\220\002\001'
   _globals['_POLICYSERVICE'].methods_by_name['SetPolicy']._loaded_options = None
   _globals['_POLICYSERVICE'].methods_by_name['SetPolicy']._serialized_options = b'\220\002\002'
-  _globals['_POLICYSOURCE']._serialized_start=875
-  _globals['_POLICYSOURCE']._serialized_end=998
-  _globals['_POLICYFIELD']._serialized_start=105
-  _globals['_POLICYFIELD']._serialized_end=197
-  _globals['_POLICYSETTING']._serialized_start=199
-  _globals['_POLICYSETTING']._serialized_end=243
-  _globals['_POLICYOWNER']._serialized_start=245
-  _globals['_POLICYOWNER']._serialized_end=332
-  _globals['_GETPOLICYREQUEST']._serialized_start=334
-  _globals['_GETPOLICYREQUEST']._serialized_end=400
-  _globals['_GETPOLICYRESPONSE']._serialized_start=402
-  _globals['_GETPOLICYRESPONSE']._serialized_end=518
-  _globals['_SETPOLICYREQUEST']._serialized_start=521
-  _globals['_SETPOLICYREQUEST']._serialized_end=704
-  _globals['_SETPOLICYRESPONSE']._serialized_start=707
-  _globals['_SETPOLICYRESPONSE']._serialized_end=873
-  _globals['_POLICYSERVICE']._serialized_start=1001
-  _globals['_POLICYSERVICE']._serialized_end=1206
+  _globals['_POLICYSOURCE']._serialized_start=896
+  _globals['_POLICYSOURCE']._serialized_end=1019
+  _globals['_POLICYFIELD']._serialized_start=63
+  _globals['_POLICYFIELD']._serialized_end=155
+  _globals['_POLICYSETTING']._serialized_start=157
+  _globals['_POLICYSETTING']._serialized_end=201
+  _globals['_POLICYOWNER']._serialized_start=203
+  _globals['_POLICYOWNER']._serialized_end=290
+  _globals['_POLICYCHANGE']._serialized_start=292
+  _globals['_POLICYCHANGE']._serialized_end=352
+  _globals['_GETPOLICYREQUEST']._serialized_start=354
+  _globals['_GETPOLICYREQUEST']._serialized_end=420
+  _globals['_GETPOLICYRESPONSE']._serialized_start=422
+  _globals['_GETPOLICYRESPONSE']._serialized_end=538
+  _globals['_SETPOLICYREQUEST']._serialized_start=541
+  _globals['_SETPOLICYREQUEST']._serialized_end=724
+  _globals['_SETPOLICYRESPONSE']._serialized_start=727
+  _globals['_SETPOLICYRESPONSE']._serialized_end=894
+  _globals['_POLICYSERVICE']._serialized_start=1022
+  _globals['_POLICYSERVICE']._serialized_end=1227
 # @@protoc_insertion_point(module_scope)

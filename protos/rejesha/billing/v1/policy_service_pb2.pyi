@@ -8,7 +8,6 @@ from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
-from rejesha.billing.v1 import account_service_pb2 as _account_service_pb2
 import builtins as _builtins
 import sys
 import typing as _typing
@@ -137,6 +136,36 @@ class PolicyOwner(_message.Message):
 Global___PolicyOwner: _TypeAlias = PolicyOwner  # noqa: Y015
 
 @_typing.final
+class PolicyChange(_message.Message):
+    """A field that was set, or taken back."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    FIELD_FIELD_NUMBER: _builtins.int
+    BEFORE_FIELD_NUMBER: _builtins.int
+    AFTER_FIELD_NUMBER: _builtins.int
+    field: _builtins.str
+    """As it is called in the history of the ISP's or customer's record, such as policy.grace_days."""
+    before: _builtins.str
+    """What was set; empty for nothing."""
+    after: _builtins.str
+    """What is set; empty for nothing."""
+    def __init__(
+        self,
+        *,
+        field: _builtins.str = ...,
+        before: _builtins.str = ...,
+        after: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["after", b"after", "before", b"before", "field", b"field"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PolicyChange: _TypeAlias = PolicyChange  # noqa: Y015
+
+@_typing.final
 class GetPolicyRequest(_message.Message):
     """Asks for a policy."""
 
@@ -256,15 +285,15 @@ class SetPolicyResponse(_message.Message):
         """By id: an ISP or a customer, as the request named one."""
 
     @_builtins.property
-    def changes(self) -> _containers.RepeatedCompositeFieldContainer[_account_service_pb2.FieldChange]:
-        """Each field that is other than before; empty texts stand for "not set". Named policy.grace_days and so on."""
+    def changes(self) -> _containers.RepeatedCompositeFieldContainer[Global___PolicyChange]:
+        """Each field that is other than before."""
 
     def __init__(
         self,
         *,
         fields: _abc.Iterable[Global___PolicyField] | None = ...,
         owner: Global___PolicyOwner | None = ...,
-        changes: _abc.Iterable[_account_service_pb2.FieldChange] | None = ...,
+        changes: _abc.Iterable[Global___PolicyChange] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["owner", b"owner"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...

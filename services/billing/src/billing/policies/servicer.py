@@ -3,7 +3,6 @@
 import grpc
 from rejesha.billing.v1 import policy_service_pb2 as pb
 from rejesha.billing.v1 import policy_service_pb2_grpc
-from rejesha.billing.v1.account_service_pb2 import FieldChange
 from sqlalchemy import Engine
 
 from billing.changes.authors import read_author
@@ -38,7 +37,7 @@ class PolicyServicer(policy_service_pb2_grpc.PolicyServiceServicer):
         after, made = service.change(
             self._engine, _asked(request.owner), wanted, request.unset, author, validate_only=request.validate_only
         )
-        told = [FieldChange(field=one.field, before=one.before, after=one.after) for one in made]
+        told = [pb.PolicyChange(field=one.field, before=one.before, after=one.after) for one in made]
         return pb.SetPolicyResponse(fields=_fields(after), owner=_owner(after), changes=told)
 
 
