@@ -11,6 +11,7 @@ from billing.ledger import service
 from billing.ledger.rules import Transfer, TransferKind
 from billing.ledger.store import posting
 from billing.ledger.store.reading import TransferFilter
+from billing.reversals import service as reversals
 from billing.schema import isp_wallet, ledger_transfers, paybill_payments
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -143,6 +144,10 @@ def test_a_ledger_begins_with_what_wallets_hold_beyond_their_payments(desk):
             "or have another amount: A1",
         ),
         (
+            sa.update(paybill_payments).where(paybill_payments.c.TransID == "A3").values(outcome="service_payment"),
+            "reversed payments are KES 0.00, and KES 5.00 went back",
+        ),
+        (
             sa.update(paybill_payments).where(paybill_payments.c.TransID == "A2").values(TransAmount=400),
             "or have another amount: A2",
         ),
@@ -151,6 +156,8 @@ def test_a_ledger_begins_with_what_wallets_hold_beyond_their_payments(desk):
 def test_a_check_finds_what_does_not_agree(desk, damage, found):
     desk.pay("A1", "ACC001", "1")
     desk.pay("A2", "NOBODY", "3")
+    desk.pay("A3", "ACC001", "5")
+    reversals.reverse(desk.engine, desk.policy, "A3", "Asha", "paid twice")
     assert service.check(desk.engine) == []
     desk.execute(damage)
     assert found in " ".join(service.check(desk.engine))

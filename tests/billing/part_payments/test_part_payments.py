@@ -128,13 +128,22 @@ def test_ten_at_once_spend_it_once(keeping):
 def test_of_a_full_payment_neither_credit_nor_policy_is_read(keeping):
     keeping.pay("A1", "0949AQ", "400")
     said = []
-    sa.event.listen(keeping.engine, "before_cursor_execute", lambda *args: said.append(args[2]))
-    keeping.pay_batch(payment("A2", "0949AQ"), payment("A3", "WAIRIMU1"), payment("A4", "SMS001", "10"))
-    assert said
-    read = [one for one in said if "line_policies" in one or "FROM ledger_transfers" in one]
-    assert read == []
-    keeping.pay("A5", "0949AQ", "100")
-    assert [one for one in said if "FROM ledger_transfers" in one]
+
+    def hear(*heard):
+        said.append(heard[2])
+
+    def read_of_it():
+        return [one for one in said if "line_policies" in one or "FROM ledger_transfers" in one]
+
+    sa.event.listen(keeping.engine, "before_cursor_execute", hear)
+    try:
+        keeping.pay_batch(payment("A2", "0949AQ"), payment("A3", "WAIRIMU1"), payment("A4", "SMS001", "10"))
+        assert said
+        assert not read_of_it()
+        keeping.pay("A5", "0949AQ", "100")
+        assert read_of_it()
+    finally:
+        sa.event.remove(keeping.engine, "before_cursor_execute", hear)
 
 
 EXAMPLE = count()

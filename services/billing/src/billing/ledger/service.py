@@ -64,6 +64,9 @@ def _faults(connection: Connection) -> Iterator[str]:
         there, posted = reading.total_cents(connection, outcome), balances.get(account, 0)
         if there != posted:
             yield f"{outcome} payments are KES {grouped(there)}, and the account {account} holds KES {grouped(posted)}"
+    there, posted = reading.total_cents(connection, Outcome.REVERSED), reading.given_back_cents(connection)
+    if there != posted:
+        yield f"reversed payments are KES {grouped(there)}, and KES {grouped(posted)} went back to paybills"
     if differ := list(islice(reading.payments_that_differ(connection), _MAX_NAMED)):
         named = ", ".join(differ)
         yield f"payments whose transfers are missing (`rejesha migrate` makes them) or have another amount: {named}"

@@ -9,6 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
+from billing.ledger import rules
 from billing.ledger.rules import Transfer, TransferKind
 from billing.payments.rules import Outcome
 from billing.schema import isp_wallet, ledger_transfers, paybill_payments
@@ -124,6 +125,13 @@ def total_cents(connection: Connection, outcome: Outcome) -> int:
     """The amounts of the payments of an outcome."""
     query = sa.select(sa.type_coerce(sa.func.sum(_p.TransAmount), _p.TransAmount.type))
     return connection.execute(query.where(_p.outcome == outcome)).scalar() or 0
+
+
+def given_back_cents(connection: Connection) -> int:
+    """What went back to paybills because payments were reversed."""
+    query = sa.select(sa.type_coerce(sa.func.sum(_t.amount), _t.amount.type))
+    to_paybills = _t.kind == TransferKind.REVERSAL, _t.to_account.startswith(rules.paybill(""), autoescape=True)
+    return connection.execute(query.where(*to_paybills)).scalar() or 0
 
 
 def paid_in(connection: Connection, trans_ids: Collection[str]) -> Mapping[str, int]:
