@@ -22,6 +22,7 @@ class Dispatcher:
         self.desk = desk
         self.script: dict[int, list[AccessOutcome]] = defaultdict(list)
         self.switched: list[tuple[int, str]] = []
+        self.held: dict[tuple[int, str], str] = {}  # what routers hold: on or off
         self.inbox: dict[str, Message] = {}
         self.notify_is_up = True
         self.tower = "Tower"
@@ -74,6 +75,7 @@ class Dispatcher:
                     )
                 if answers[router_id] in CONFIRMED:
                     self.switched.append((router_id, task.work.username))
+                    self.held[router_id, task.work.username] = task.work.wanted
                 words = "" if answers[router_id] in CONFIRMED else self.words
                 name = f"{self.tower} {router_id}"
                 yield Report(task.task_id, task.fencing_token, words, access=answers[router_id], router_name=name)

@@ -121,6 +121,7 @@ def test_every_command_works_beside_services_with_the_least_rights(running, reje
     (message, *_) = eventually(lambda: json.loads(rejesha(listed))["messages"])
     rejesha(f"message show {message['message_id']}")
     records_change(rejesha)
+    lines_change(rejesha)
     moved_while_the_reconnection_waits(running, rejesha)
     rejesha("status")
     for command in AT_NIGHT:
@@ -154,6 +155,18 @@ def records_change(rejesha):
     rejesha("policy set --customer PWANI1 language=sw --reason asked")
     rejesha("policy unset --isp 'Pwani Fibre' grace_days")
     assert "-3,0" in rejesha("policy show --customer PWANI1")
+
+
+def lines_change(rejesha):
+    rejesha("line extend PWANI1 --days 2 --reason outage --by Asha")
+    assert "is to be off (paused)" in rejesha("line pause PWANI1 --reason away")
+    assert "is to be on" in rejesha("line resume PWANI1")
+    assert "is to be off (by_staff)" in rejesha("line cut PWANI1 --reason stolen")
+    rejesha("line restore PWANI1")
+    rejesha("line fix PWANI1")
+    assert "PWANI1" in rejesha("line show PWANI1")
+    rejesha("line plan")
+    assert "outage" in rejesha("customer history PWANI1")
 
 
 def moved_while_the_reconnection_waits(running, rejesha):

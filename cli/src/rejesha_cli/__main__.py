@@ -24,6 +24,7 @@ COMMANDS = {
     "payment": ("payments.commands:payment", "Payments and what became of them."),
     "customer": ("customers.commands:customer", "Customers of the ISPs."),
     "isp": ("isps.commands:isp", "Internet providers."),
+    "line": ("lines.commands:line", "Lines: on or off, until when, and why."),
     "policy": (
         "policies.commands:policy",
         "What ISPs decided on lines: grace, cuts, part payments, reminders, language.",

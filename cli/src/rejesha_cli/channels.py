@@ -25,6 +25,7 @@ from servicekit import clocks
 if TYPE_CHECKING:
     from rejesha.billing.v1.account_service_pb2_grpc import AccountServiceStub
     from rejesha.billing.v1.ledger_service_pb2_grpc import LedgerServiceStub
+    from rejesha.billing.v1.line_service_pb2_grpc import LineServiceStub
     from rejesha.billing.v1.payment_service_pb2_grpc import PaymentServiceStub
     from rejesha.billing.v1.policy_service_pb2_grpc import PolicyServiceStub
     from rejesha.billing.v1.quarantine_service_pb2_grpc import QuarantineServiceStub
@@ -122,6 +123,12 @@ class Channels:
         from rejesha.billing.v1.ledger_service_pb2_grpc import LedgerServiceStub
 
         return LedgerServiceStub(self._channel(self.billing))
+
+    @cached_property
+    def lines(self) -> "LineServiceStub":
+        from rejesha.billing.v1.line_service_pb2_grpc import LineServiceStub
+
+        return LineServiceStub(self._channel(self.billing))
 
     @cached_property
     def policies(self) -> "PolicyServiceStub":

@@ -169,8 +169,9 @@ def test_a_closed_customer_is_not_reconnected_any_more(client, desk, dispatcher)
     dispatcher.carry_out()
     change(client, "0949AQ", "moved away", closed=True)
     dispatcher.run()
-    task = desk.one(tasks, kind="set_access")
-    assert (task.state, task.last_error, dispatcher.switched) == ("expired", "the account was closed", [])
+    task = desk.one(tasks, kind="set_access", trans_id="A1")
+    assert (task.state, task.last_error) == ("expired", "the account was closed")
+    assert dispatcher.held == {(1, "0949AQ"): "off"}
     assert desk.retry("A1") == []
     paid = client.accounts.ListCustomers(pb.ListCustomersRequest(paid_but_not_on=True)).customers
     assert [one.account_name for one in paid] == []

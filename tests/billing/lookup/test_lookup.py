@@ -35,7 +35,7 @@ def test_a_payment_s_timeline_has_its_steps_tasks_and_deliveries(client, dispatc
         ("send_messages", "TASK_STATE_DONE"),
         ("send_messages", "TASK_STATE_OPEN"),
     ]
-    assert found.tasks[0].access == task_pb.AccessWork(router_id=1, username="0949AQ")
+    assert found.tasks[0].access == task_pb.AccessWork(router_id=1, username="0949AQ", wanted="LINE_STATE_ON")
     assert found.tasks[1].messages.messages[0].template == "customer_connected"
     assert [(one.conflicting, one.callback_body) for one in found.deliveries] == [(False, b"first"), (True, b"second")]
     assert refused(lambda: client.get("A2")) == ("NOT_FOUND", "PAYMENT_NOT_FOUND")

@@ -78,6 +78,30 @@ TASK_KIND_SEND_MESSAGES: TaskKind.ValueType  # 2
 """MessageWork."""
 Global___TaskKind: _TypeAlias = TaskKind  # noqa: Y015
 
+class _LineState:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _LineStateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_LineState.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    LINE_STATE_UNSPECIFIED: _LineState.ValueType  # 0
+    """On: a billing that switches nothing off says nothing."""
+    LINE_STATE_ON: _LineState.ValueType  # 1
+    """On."""
+    LINE_STATE_OFF: _LineState.ValueType  # 2
+    """Off."""
+
+class LineState(_LineState, metaclass=_LineStateEnumTypeWrapper):
+    """Whether a line is on."""
+
+LINE_STATE_UNSPECIFIED: LineState.ValueType  # 0
+"""On: a billing that switches nothing off says nothing."""
+LINE_STATE_ON: LineState.ValueType  # 1
+"""On."""
+LINE_STATE_OFF: LineState.ValueType  # 2
+"""Off."""
+Global___LineState: _TypeAlias = LineState  # noqa: Y015
+
 class _AccessOutcome:
     ValueType = _typing.NewType("ValueType", _builtins.int)
     V: _TypeAlias = ValueType  # noqa: Y015
@@ -136,27 +160,29 @@ Global___AccessOutcome: _TypeAlias = AccessOutcome  # noqa: Y015
 
 @_typing.final
 class AccessWork(_message.Message):
-    """One customer's line: make it what is wanted at the moment the task is carried out. Wanted is on, as long as
-    nothing but a payment makes tasks.
-    """
+    """One customer's line: make it what is wanted at the moment the task is carried out."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
     ROUTER_ID_FIELD_NUMBER: _builtins.int
     USERNAME_FIELD_NUMBER: _builtins.int
+    WANTED_FIELD_NUMBER: _builtins.int
     router_id: _builtins.int
     """The router, as in the `routers` table."""
     username: _builtins.str
     """The name of the PPPoE secret."""
+    wanted: Global___LineState.ValueType
+    """What is wanted of it."""
     def __init__(
         self,
         *,
         router_id: _builtins.int = ...,
         username: _builtins.str = ...,
+        wanted: Global___LineState.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["router_id", b"router_id", "username", b"username"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["router_id", b"router_id", "username", b"username", "wanted", b"wanted"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from rejesha.billing.v1 import (
     account_service_pb2_grpc,
     ledger_service_pb2_grpc,
+    line_service_pb2_grpc,
     payment_service_pb2_grpc,
     policy_service_pb2_grpc,
     quarantine_service_pb2_grpc,
@@ -27,13 +28,14 @@ from billing.accounts.servicer import AccountServicer
 from billing.figures.service import look_up
 from billing.held.servicer import PaymentServicer
 from billing.ledger.servicer import LedgerServicer
+from billing.lines.servicer import LineServicer
 from billing.policies.servicer import PolicyServicer
 from billing.policy import Policy
 from billing.precedence import Precedence
 from billing.quarantine.servicer import QuarantineServicer
 from billing.retention.servicer import RetentionServicer
 from billing.schema import metadata
-from billing.settings import BillingSettings, MigrationSettings
+from billing.settings import BillingSettings, Charge, MigrationSettings
 from billing.tasks.servicer import TaskServicer
 from servicekit import doctor, engines, logs, metrics, scraping, tracing
 
@@ -51,6 +53,7 @@ def build(settings: BillingSettings, engine: Engine) -> Server:
         staff_messages_per_hour=settings.staff_messages_per_hour,
         receipts_per_hour=settings.receipts_per_hour,
         paybill=next(iter(settings.shortcodes), ""),
+        manages_lines=settings.lines is Charge.MANAGE,
         part_payments_per_hour=settings.part_payments_per_hour,
     )
     precedence = Precedence()
@@ -72,6 +75,7 @@ def build(settings: BillingSettings, engine: Engine) -> Server:
     server.add(quarantine_service_pb2_grpc.add_QuarantineServiceServicer_to_server, quarantine)
     server.add(task_service_pb2_grpc.add_TaskServiceServicer_to_server, TaskServicer(engine, policy, precedence))
     server.add(account_service_pb2_grpc.add_AccountServiceServicer_to_server, AccountServicer(engine, policy))
+    server.add(line_service_pb2_grpc.add_LineServiceServicer_to_server, LineServicer(engine, policy))
     server.add(ledger_service_pb2_grpc.add_LedgerServiceServicer_to_server, LedgerServicer(engine))
     server.add(policy_service_pb2_grpc.add_PolicyServiceServicer_to_server, PolicyServicer(engine))
     server.add(retention_service_pb2_grpc.add_RetentionServiceServicer_to_server, RetentionServicer(engine))

@@ -45,6 +45,15 @@ pppoe_users = sa.Table(
     sa.Column("last_reconnected_at", Timestamp),
     sa.Column("closed_at", Timestamp),  # ours; NULL: the account is not closed
     sa.Column("due_day", sa.Integer),  # ours: see payees.rules.Customer
+    # Ours: what is wanted of the line, and what its router was last known to hold. NULL: not known.
+    sa.Column("line_wanted", Word),
+    sa.Column("line_reason", Word),
+    sa.Column("line_version", sa.Integer),
+    sa.Column("line_hold", Word),  # why it is off though paid for: paused, or by_staff
+    sa.Column("line_hold_since", Day),
+    sa.Column("line_reported", Word),
+    sa.Column("line_reported_version", sa.Integer),
+    sa.Column("line_report_time", Timestamp),
     key("account_key", "account_name"),
 )
 
@@ -178,6 +187,8 @@ tasks = sa.Table(
     sa.Column("trans_id", sa.String(100), nullable=False),
     sa.Column("customer_id", sa.Integer),
     sa.Column("router_id", sa.Integer),
+    sa.Column("line_wanted", Word),  # of a line: see rules.Line; NULL: on
+    sa.Column("line_version", sa.Integer),
     sa.Column("variant", Word),  # of a message task: which of its event's texts is true now
     sa.Column("payload", sa.Text, nullable=False),
     sa.Column("state", Word, nullable=False),

@@ -83,7 +83,9 @@ class AccountServicer(account_service_pb2_grpc.AccountServiceServicer):
         author = read_author(request.actor, request.reason)
         read = [_read_update(message) for message in request.updates]
         good = [one for one in read if isinstance(one, CustomerUpdate)]
-        made = iter(changes.update_customers(self._engine, good, author, validate_only=request.validate_only))
+        made = iter(
+            changes.update_customers(self._engine, self._policy, good, author, validate_only=request.validate_only)
+        )
         results = [next(made) if isinstance(one, CustomerUpdate) else one for one in read]
         if mended := _mended(read, results) if not request.validate_only else ():
             settling.settle(self._engine, self._policy, mended, author.actor)

@@ -1,4 +1,4 @@
-"""Lets reconnections follow what was changed: the line, the due date, and whether anybody may be reconnected at all.
+"""Lets lines and reconnections follow what was changed: the line, the due date, and whether anybody may be on at all.
 
 A module of its own: it is about tasks, service about records. Whoever has such a task on lease loses it: the report
 comes too late.
@@ -13,25 +13,41 @@ from sqlalchemy import Connection
 
 from billing import calendar
 from billing.changes import store
+from billing.changes.rules import Author
 from billing.failures import store as failures
+from billing.lines import service as lines
 from billing.payees import store as payees
 from billing.payees.rules import Customer
 from billing.payments import store as payments
 from billing.payments.rules import TimelineEntry
+from billing.policy import Policy
 from billing.tasks import store as tasks
-from billing.tasks.rules import Task, TaskState
+from billing.tasks.rules import Task, TaskState, follows_payment
 
 _UNFINISHED = {TaskState.OPEN, TaskState.GIVEN_UP}
 
 
-def follow(connection: Connection, changed: Sequence[Customer], now: datetime) -> None:
-    """Let the unfinished tasks of changed customers go on with what is on record now, or end."""
+def follow(
+    connection: Connection,
+    policy: Policy,
+    changed: Sequence[Customer],
+    author: Author,
+    now: datetime,
+    *,
+    moved: Collection[int] = (),
+) -> None:
+    """Let the unfinished tasks of changed customers go on with what is on record now, or end; and want of their lines
+    what their records say. `moved`: customers with another line than before.
+    """
     of_customer: dict[int, list[Task]] = defaultdict(list)
     for task in _lock(connection, {one.customer_id for one in changed}):
         of_customer[task.customer_id or 0].append(task)
     isps = payees.get_isps(connection, {one.isp_id for one in changed if one.isp_id})
     for customer in changed:
-        some = of_customer[customer.customer_id]
+        some = [task for task in of_customer[customer.customer_id] if follows_payment(task.trans_id)]
+        others = [task for task in of_customer[customer.customer_id] if task not in some]
+        if customer.line:
+            failures.reopen(connection, [task.task_id for task in others], now, now + lines.LIFETIME, customer.line)
         isp = isps.get(customer.isp_id or 0)
         if customer.closed or (isp and isp.closed):
             _end(connection, some, "the account was closed", now)
@@ -40,6 +56,7 @@ def follow(connection: Connection, changed: Sequence[Customer], now: datetime) -
         elif customer.line:
             expire_time = calendar.end_of(customer.next_payment_date)
             failures.reopen(connection, [task.task_id for task in some], now, expire_time, customer.line)
+    lines.settle(connection, policy, changed, author, now, moved=moved)
 
 
 def withdraw(connection: Connection, customer_ids: Collection[int], now: datetime) -> None:

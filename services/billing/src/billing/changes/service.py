@@ -22,6 +22,7 @@ from billing.changes.rules import Author, CustomerUpdate, Decision, FieldChange,
 from billing.payees import store as payees
 from billing.payees.rules import Customer, Isp
 from billing.payments.rules import normalise
+from billing.policy import Policy
 
 
 def update_isp(
@@ -61,7 +62,7 @@ def _check_isp(connection: Connection, old: Isp, new: Isp, changed: Sequence[str
 
 
 def update_customers(
-    engine: Engine, updates: Sequence[CustomerUpdate], author: Author, *, validate_only: bool = False
+    engine: Engine, policy: Policy, updates: Sequence[CustomerUpdate], author: Author, *, validate_only: bool = False
 ) -> list[UpdateResult]:
     """Make the good changes, and say of each update how it went."""
 
@@ -79,18 +80,20 @@ def update_customers(
         known = accounts.known(connection, ids, [update.apply(old) for old, update in named])
         decided = {old.customer_id: rules.decide(old, update, known, author) for old, update in named}
         if not validate_only:
-            _make(connection, [one for one in decided.values() if one.result.changes], author)
+            _make(connection, policy, [one for one in decided.values() if one.result.changes], author)
         return [decided[one].result if one in decided else UpdateResult(error=_nobody(one)) for one in whom]
 
     return transact(engine, work)
 
 
-def _make(connection: Connection, decided: Sequence[Decision], author: Author) -> None:
+def _make(connection: Connection, policy: Policy, decided: Sequence[Decision], author: Author) -> None:
     now = current_time(connection)
     for one in decided:
         store.update_customer(connection, one.new, one.changed, now)
         _keep(connection, Noun.CUSTOMER, one.result.customer_id, one.result.changes, author, now)
-    following.follow(connection, [one.new for one in decided if rules.FOLLOWED & set(one.changed)], now)
+    followed = [one for one in decided if rules.FOLLOWED & set(one.changed)]
+    moved = {one.result.customer_id for one in followed if rules.LINE_FIELDS & set(one.changed)}
+    following.follow(connection, policy, [one.new for one in followed], author, now, moved=moved)
 
 
 def _whom(connection: Connection, updates: Sequence[CustomerUpdate]) -> list[int | str]:

@@ -41,6 +41,8 @@ def _tell_expired(connection: Connection, policy: Policy, lines: Sequence[Task],
     msisdns = payments.get_msisdns(connection, {task.trans_id for task in lines})
     told = []
     for task in lines:
+        if not rules.follows_payment(task.trans_id):
+            continue  # nobody has waited for it for a year
         customer = customers.get(task.customer_id or 0)
         if customer and customer.next_payment_date and calendar.end_of(customer.next_payment_date) > now:
             continue

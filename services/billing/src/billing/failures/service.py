@@ -39,7 +39,8 @@ def _error(one: Attempt) -> str:
 
 def _tell_given_up(policy: Policy, one: Attempt, now: datetime) -> NewTask:
     router = one.router_name or one.task.router_id
-    return _tell_admins(policy, one, f"{one.outcome} on router {router}: mend it, then retry the payment", now)
+    again = "retry the payment" if task_rules.follows_payment(one.task.trans_id) else "fix the line"
+    return _tell_admins(policy, one, f"{one.outcome} on router {router}: mend it, then {again}", now)
 
 
 def _tell_admins(policy: Policy, one: Attempt, text: str, now: datetime) -> NewTask:
@@ -50,7 +51,8 @@ def _tell_admins(policy: Policy, one: Attempt, text: str, now: datetime) -> NewT
 
 def _failure(one: Attempt) -> TimelineEntry:
     message = f"The line could not be switched on router {one.task.router_id}: {one.outcome}"
-    return TimelineEntry(one.task.trans_id, "RECONNECTION_FAILED", message, one.facts | {"error": one.detail})
+    category = "DISCONNECTION_FAILED" if one.task.wants_off else "RECONNECTION_FAILED"
+    return TimelineEntry(one.task.trans_id, category, message, one.facts | {"error": one.detail})
 
 
 def postpone(connection: Connection, errors: Sequence[tuple[Task, str]], now: datetime) -> None:

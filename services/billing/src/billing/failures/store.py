@@ -62,7 +62,7 @@ def reopen(
 ) -> None:
     """Open ended tasks again; an access task is for `line` from then on."""
     values: dict[str, Any] = {"state": TaskState.OPEN, "due_time": now, "expire_time": expire_time, "end_time": None}
-    values |= {"router_id": line.router_id, "payload": rules.payload_of(line)} if line else {}
+    values |= _columns(line) if line else {}
     if ids := sorted(task_ids):
         connection.execute(sa.update(tasks).where(_t.id.in_(ids)).values(failures=0, **values, **NOT_LEASED))
 
@@ -86,8 +86,14 @@ def call_it_a_fault(connection: Connection, trans_ids: Collection[str]) -> None:
 def move(connection: Connection, moved: Collection[Task]) -> None:
     """Note the lines that locked tasks are about now."""
     for task in moved:
-        line = {"router_id": task.router_id, "payload": rules.payload_of(task.work)}
-        connection.execute(sa.update(tasks).where(_t.id == task.task_id).values(failures=0, **line))
+        assert isinstance(task.work, Line)
+        change = sa.update(tasks).where(_t.id == task.task_id)
+        connection.execute(change.values(failures=0, **_columns(task.work)))
+
+
+def _columns(line: Line) -> dict[str, Any]:
+    wanted = {"line_wanted": line.wanted, "line_version": line.version}
+    return {"router_id": line.router_id, "payload": rules.payload_of(line)} | wanted
 
 
 def missing_from_timeline(connection: Connection, entries: Collection[TimelineEntry]) -> list[TimelineEntry]:

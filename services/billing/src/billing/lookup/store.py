@@ -94,7 +94,7 @@ def list_tasks(connection: Connection, trans_id: str) -> list[StoredTask]:
     """A payment's tasks, in order of creation."""
     now = current_time(connection)
     rows = [
-        (row, rules.work_of(row.router_id, row.payload))
+        (row, rules.work_of(row.router_id, row.payload, row.line_wanted, row.line_version))
         for row in connection.execute(sa.select(tasks).where(_t.trans_id == trans_id).order_by(_t.id))
     ]
     names = router_names(connection, {work.router_id for _, work in rows if work.router_id})

@@ -6,14 +6,14 @@ from datetime import date
 from servicekit.money import grouped
 
 from billing.payments.rules import Outcome, TimelineEntry
-from billing.payments.settlement import Settlement, next_due
+from billing.payments.settlement import Settlement, due_after
 
 
 def spend(part: Settlement, credit_cents: int, today: date) -> Settlement:
     """As a full payment: what is missing comes from the customer's credit, which is enough."""
     assert part.customer
     missing = part.package_cents - part.payment.amount_cents
-    due_date, due_day = next_due(part.customer.next_payment_date, part.customer.due_day, today)
+    due_date, due_day = due_after(part.customer, today)
     return replace(
         part,
         outcome=Outcome.CUSTOMER_PAID,

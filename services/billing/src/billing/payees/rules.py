@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from enum import StrEnum
 from typing import TypeVar
@@ -34,12 +34,35 @@ class Isp:
         yield IspAccount.SERVICE, normalise(self.pay_account_number)
 
 
+class LineState(StrEnum):
+    """Whether a line is on."""
+
+    ON = "on"
+    OFF = "off"
+
+
+class LineReason(StrEnum):
+    """Why that is wanted of a line."""
+
+    PAID = "paid"
+    GRACE = "grace"  # the paid time is over, and the ISP waits
+    UNPAID = "unpaid"
+    PAUSED = "paused"
+    BY_STAFF = "by_staff"
+    CLOSED = "closed"
+
+
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A customer's line: what a router calls it, and which router."""
+    """A customer's line: what a router calls it, and which router. What is wanted of it is no part of which line it is.
+
+    `version`: goes up whenever something else is wanted of the line.
+    """
 
     router_id: int
     username: str
+    wanted: LineState = field(default=LineState.ON, compare=False)
+    version: int = field(default=0, compare=False)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -61,11 +84,26 @@ class Customer:
     active: bool = False
     closed: bool = False
     due_day: int | None = None
+    # Of the line. `wanted`: None: nothing yet, it is left as it is. `hold`: why staff keep it off, and since when.
+    wanted: LineState | None = None
+    reason: LineReason | None = None
+    version: int = 0
+    hold: LineReason | None = None
+    hold_since: date | None = None
 
     @property
     def line(self) -> Line | None:
         """None when the router or the username is not on record."""
-        return Line(self.router_id, self.username) if self.router_id and self.username else None
+        if not self.router_id or not self.username:
+            return None
+        return Line(self.router_id, self.username, self.wanted or LineState.ON, self.version)
+
+
+def resumed(due_date: date | None, since: date | None, today: date) -> date | None:
+    """The due date of one who comes back from a pause: the days that were paid for when it began are kept."""
+    if due_date is None or since is None or due_date < since or today < since:
+        return due_date
+    return min(due_date, date.max - (today - since)) + (today - since)
 
 
 class Payees:

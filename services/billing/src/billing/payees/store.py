@@ -10,11 +10,12 @@ from sqlalchemy import Connection
 
 from billing.locking.rules import RowKind
 from billing.locking.store import locks
-from billing.payees.rules import Customer, Isp, Payees
+from billing.payees.rules import Customer, Isp, LineReason, LineState, Payees
 from billing.payments.rules import Outcome
 from billing.payments.settlement import Settlement
 from billing.schema import isps, pppoe_users
 
+_c = pppoe_users.c
 # Queries on the way of every payment are made once: to make one takes longer than to carry it out.
 _references: sa.BindParameter[str] = sa.bindparam("references", expanding=True)
 _FIND_ISPS = sa.select(isps).where(
@@ -27,11 +28,13 @@ _FIND_ISPS = sa.select(isps).where(
 )
 _FIND_CUSTOMERS = sa.select(pppoe_users).where(pppoe_users.c.account_key.in_(sa.bindparam("keys", expanding=True)))
 _FIND_BY_ID = sa.select(pppoe_users).where(pppoe_users.c.id.in_(sa.bindparam("ids", expanding=True)))
-_MARK_RECONNECTED = (
+_MARK = (
     sa.update(pppoe_users)
-    .where(pppoe_users.c.id.in_(sa.bindparam("ids", expanding=True)))
-    .values(status="active", last_reconnected_at=sa.bindparam("now"))
+    .where(_c.id.in_(sa.bindparam("ids", expanding=True)))
+    .values(line_reported_version=_c.line_version, line_report_time=sa.bindparam("now"))
 )
+_MARK_ON = _MARK.values(line_reported=LineState.ON, status="active", last_reconnected_at=sa.bindparam("now"))
+_MARK_OFF = _MARK.values(line_reported=LineState.OFF, status="inactive")
 # Left to choose, MySQL reads all of a small table, and waits for whatever is locked in it.
 _LOCK_CUSTOMERS = (
     _FIND_CUSTOMERS.order_by(pppoe_users.c.account_key, pppoe_users.c.id)
@@ -39,7 +42,7 @@ _LOCK_CUSTOMERS = (
     .with_hint(pppoe_users, "FORCE INDEX (ix_pppoe_users_account_key)", "mysql")
 )
 _LOCK_BY_ID = (
-    sa.select(pppoe_users.c.id, pppoe_users.c.status)  # for the key alone it would read the whole index
+    sa.select(_c.id, _c.line_version)
     .where(pppoe_users.c.id.in_(sa.bindparam("keys", expanding=True)))
     .order_by(pppoe_users.c.id)
     .with_for_update()
@@ -82,15 +85,28 @@ def move_due_dates(writes: Writes, settled: Iterable[Settlement]) -> None:
     writes.update(pppoe_users.c.due_day, pppoe_users.c.id, days)
 
 
-def lock_by_id(connection: Connection, customer_ids: Collection[int], seconds: float | None) -> None:
-    """Lock customers until the transaction ends. `seconds`: how long it may wait for others; then RowsLocked."""
+def switch_on(writes: Writes, settled: Iterable[Settlement]) -> None:
+    """Want the lines on of those who paid in full, where that was not wanted before."""
+    customers = [one.customer for one in settled if one.customer and one.switches]
+    on = {_c.line_wanted: LineState.ON, _c.line_reason: LineReason.PAID, _c.line_hold: None, _c.line_hold_since: None}
+    writes.update(_c.line_version, _c.id, {one.customer_id: one.version for one in customers}, on)
+
+
+def lock_by_id(connection: Connection, customer_ids: Collection[int], seconds: float | None) -> Mapping[int, int]:
+    """Lock customers until the transaction ends; their lines' versions, by id. `seconds`: how long it may wait for
+    others; then RowsLocked.
+    """
+    if not customer_ids:
+        return {}
+    rows = locks.lock(connection, _LOCK_BY_ID, RowKind.CUSTOMER, sorted(customer_ids), seconds)
+    return {row.id: row.line_version or 0 for row in rows}
+
+
+def mark_reported(connection: Connection, customer_ids: Collection[int], state: LineState, now: datetime) -> None:
+    """Their routers hold what is wanted of their lines now: this state."""
     if customer_ids:
-        locks.lock(connection, _LOCK_BY_ID, RowKind.CUSTOMER, sorted(customer_ids), seconds)
-
-
-def mark_reconnected(connection: Connection, customer_ids: Iterable[int], now: datetime) -> None:
-    """Their lines are confirmed on."""
-    connection.execute(_MARK_RECONNECTED, {"ids": sorted(customer_ids), "now": now})
+        mark = _MARK_ON if state is LineState.ON else _MARK_OFF
+        connection.execute(mark, {"ids": sorted(customer_ids), "now": now})
 
 
 def _isp(row: "sa.Row[Any]") -> Isp:
@@ -119,4 +135,9 @@ def _customer(row: "sa.Row[Any]") -> Customer:
         active=row.status == "active",
         closed=row.closed_at is not None,
         due_day=row.due_day,
+        wanted=LineState(row.line_wanted) if row.line_wanted else None,
+        reason=LineReason(row.line_reason) if row.line_reason else None,
+        version=row.line_version or 0,
+        hold=LineReason(row.line_hold) if row.line_hold else None,
+        hold_since=row.line_hold_since,
     )

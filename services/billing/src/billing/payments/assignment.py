@@ -72,6 +72,7 @@ def _assign(connection: Connection, policy: Policy, trans_id: str, target: Targe
     settled = _settle(connection, payment_of(stored), target, today)
     if settled.outcome is Outcome.CUSTOMER_PARTIAL:
         settled = Keeping(connection).settle(settled, today)
+    settled.take_effect()
     held.place(connection, settled, _assigned_reference(settled, target))
     place = ledger.DISMISSED if stored.outcome is Outcome.DISMISSED else ledger.HELD
     assigned = Assigned(assigned_by, reading.count_transfers(connection, trans_id), place)

@@ -95,8 +95,7 @@ def _settle(
         if one.outcome is Outcome.CUSTOMER_PARTIAL:
             keeping = keeping or Keeping(connection)
             one = keeping.settle(one, today)
-        if one.customer:
-            one.customer.next_payment_date, one.customer.due_day = one.due_date, one.due_day
+        one.take_effect()
         settled.append(one)
     return settled
 
@@ -143,6 +142,7 @@ def apply(
     """Write all that follows from settlements whose payments are stored: dates, credits, money, timeline, tasks."""
     payments.insert_customer_transactions(writes, settled, now)
     payees.move_due_dates(writes, settled)
+    payees.switch_on(writes, settled)
     writes.send()
     isp_ids = {one.isp.isp_id for one in settled if one.isp}
     locking.queue(Row(RowKind.WALLET, isp_id) for isp_id in isp_ids)

@@ -15,7 +15,7 @@ from dateutil.relativedelta import relativedelta
 from billing.credits.rules import CreditPurchase
 from billing.ledger import rules as ledger
 from billing.ledger.rules import Transfer, TransferKind
-from billing.payees.rules import Customer, Isp, IspAccount, Line, Payees
+from billing.payees.rules import Customer, Isp, IspAccount, Line, LineReason, LineState, Payees, resumed
 from billing.payments.rules import Outcome, Payment, Receipt, UnmatchedReason, normalise
 
 SMS_CREDIT_CENTS = 50
@@ -53,11 +53,26 @@ class Settlement:
     due_date: date | None = None
     previous_due_day: int | None = None
     due_day: int | None = None  # see Customer
+    switches: bool = False  # something else is wanted of the line than before
 
     @property
     def line(self) -> Line | None:
-        """What to switch on; None when nothing was paid for or nothing is on record."""
-        return self.customer.line if self.customer and self.outcome is Outcome.CUSTOMER_PAID else None
+        """What to switch on; None when nothing was paid for, nothing is on record, or staff have cut it."""
+        if self.customer is None or self.outcome is not Outcome.CUSTOMER_PAID:
+            return None
+        return None if self.customer.hold is LineReason.BY_STAFF else self.customer.line
+
+    def take_effect(self) -> None:
+        """Let its customer be as it is after it: the next payment of a batch starts from there. A pause ends."""
+        customer = self.customer
+        if customer is None:
+            return
+        customer.next_payment_date, customer.due_day = self.due_date, self.due_day
+        if self.outcome is not Outcome.CUSTOMER_PAID or customer.hold is LineReason.BY_STAFF:
+            return
+        self.switches = customer.wanted is not LineState.ON or customer.reason is not LineReason.PAID
+        customer.version += customer.wanted is not LineState.ON
+        customer.wanted, customer.reason, customer.hold, customer.hold_since = LineState.ON, LineReason.PAID, None, None
 
     @property
     def months(self) -> int:
@@ -174,7 +189,7 @@ def of_customer(payment: Payment, customer: Customer, isp: Isp | None, today: da
     enough = payment.amount_cents >= package_cents
     due_date, due_day = customer.next_payment_date, customer.due_day
     if enough:
-        due_date, due_day = next_due(due_date, due_day, today)
+        due_date, due_day = due_after(customer, today)
     return Settlement(
         payment=payment,
         outcome=Outcome.CUSTOMER_PAID if enough else Outcome.CUSTOMER_PARTIAL,
@@ -187,6 +202,14 @@ def of_customer(payment: Payment, customer: Customer, isp: Isp | None, today: da
         due_date=due_date,
         due_day=due_day,
     )
+
+
+def due_after(customer: Customer, today: date) -> tuple[date, int | None]:
+    """The due date of a customer who pays for a package, see next_due; a pause ends, and its days are kept."""
+    due_date = customer.next_payment_date
+    if customer.hold is LineReason.PAUSED:
+        due_date = resumed(due_date, customer.hold_since, today)
+    return next_due(due_date, customer.due_day, today)
 
 
 @lru_cache(maxsize=1024)  # a batch has few dates and many customers

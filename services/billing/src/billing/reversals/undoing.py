@@ -14,6 +14,7 @@ from sqlalchemy import Connection
 
 from billing import calendar
 from billing.changes import following
+from billing.changes.rules import Author
 from billing.credits import store as credit_store
 from billing.credits.rules import CreditsTaken
 from billing.ledger import rules as ledger
@@ -66,7 +67,7 @@ def undo(connection: Connection, policy: Policy, stored: StoredPayment, how: Und
     transfers = _transfers(connection, stored, how)
     tasks.end(connection, store.open_tasks(connection, trans_id), TaskState.EXPIRED, now, tried=False)
     payees.lock_by_id(connection, [stored.customer_id] if stored.customer_id else [], None)
-    notes = [*_date(connection, stored, now), *_line(stored)]
+    notes = [*_date(connection, policy, stored, how, now), *_line(policy, stored)]
     notes[:0] = _credit(connection, transfers)
     notes[:0] = _credits(credit_store.take_back(connection, trans_id, now))
     wallets = posting.lock_wallets(connection, {stored.isp_id} if stored.isp_id else set(), now)
@@ -124,7 +125,7 @@ def _credits(taken: Sequence[CreditsTaken]) -> Iterator[str]:
         yield f"{one.count:,} {one.credit_type} credits were taken back{spent}"
 
 
-def _date(connection: Connection, stored: StoredPayment, now: datetime) -> Iterator[str]:
+def _date(connection: Connection, policy: Policy, stored: StoredPayment, how: Undoing, now: datetime) -> Iterator[str]:
     """Give the customer the due date from before, if it is still the one that this payment gave."""
     if stored.outcome is not Outcome.CUSTOMER_PAID or not stored.customer_id:
         return
@@ -132,17 +133,18 @@ def _date(connection: Connection, stored: StoredPayment, now: datetime) -> Itera
     given = store.find_given_date(connection, stored.trans_id)
     if customer and given and customer.next_payment_date == given.due_date:
         store.set_due_date(connection, customer.customer_id, given)
-        _follow(connection, replace(customer, next_payment_date=given.previous_due_date), now)
+        before = replace(customer, next_payment_date=given.previous_due_date, due_day=given.previous_due_day)
+        _follow(connection, policy, before, Author(how.by, how.why), now)
         yield f"the due date is {_day(given.previous_due_date)} again"
     else:
         yield f"the due date stays as it is ({_now(customer, given)}): change it by hand if it must be another"
 
 
-def _follow(connection: Connection, customer: Customer, now: datetime) -> None:
+def _follow(connection: Connection, policy: Policy, customer: Customer, author: Author, now: datetime) -> None:
     """Nobody is reconnected any more whose paid time is over."""
     day = customer.next_payment_date
     if day is None or calendar.end_of(day) <= now:
-        following.follow(connection, [customer], now)
+        following.follow(connection, policy, [customer], author, now)
 
 
 def _now(customer: Customer | None, given: GivenDate | None) -> str:
@@ -154,8 +156,8 @@ def _day(day: date | None) -> str:
     return day.isoformat() if day else "none"
 
 
-def _line(stored: StoredPayment) -> Iterator[str]:
-    if stored.outcome is Outcome.CUSTOMER_PAID:
+def _line(policy: Policy, stored: StoredPayment) -> Iterator[str]:
+    if stored.outcome is Outcome.CUSTOMER_PAID and not policy.manages_lines:
         yield "a line that was switched on stays on: `rejesha access disable` switches it off"
 
 

@@ -13,10 +13,10 @@ from sqlalchemy import Connection
 from billing.failures import service as failing
 from billing.failures import store
 from billing.payees import store as payees
-from billing.payees.rules import Line
+from billing.payees.rules import Line, LineState
 from billing.payments import store as payments
 from billing.payments.rules import TimelineEntry
-from billing.tasks.rules import Task
+from billing.tasks.rules import VERBS, Task, Work
 
 NO_LINE = "no router or username on record"
 
@@ -34,7 +34,7 @@ def switchable(connection: Connection, due: Sequence[Task], busy: AbstractSet[in
         line = customer.line if customer else task.work
         if line is None:
             without[task.task_id] = task
-        elif line != task.work:
+        elif _told(line) != _told(task.work):
             task.work = line
             moved.append(task)
     if without:
@@ -42,6 +42,11 @@ def switchable(connection: Connection, due: Sequence[Task], busy: AbstractSet[in
     if moved:
         _note(connection, moved, now)
     return [task for task in due if task.task_id not in without and task.router_id not in busy]
+
+
+def _told(work: Work) -> tuple[Work, LineState, int] | None:
+    """All that a router is asked for: which line, and what is wanted of it since when."""
+    return (work, work.wanted, work.version) if isinstance(work, Line) else None
 
 
 def _note(connection: Connection, moved: Sequence[Task], now: datetime) -> None:
@@ -54,6 +59,7 @@ def _note(connection: Connection, moved: Sequence[Task], now: datetime) -> None:
 
 def _changed(task: Task) -> TimelineEntry:
     assert isinstance(task.work, Line)
-    message = f"Asking router {task.work.router_id} to enable {task.work.username}, as it is on record now"
+    verb = VERBS[task.work.wanted]
+    message = f"Asking router {task.work.router_id} to {verb} {task.work.username}, as it is on record now"
     details = {"router_id": task.work.router_id, "username": task.work.username}
     return TimelineEntry(task.trans_id, "MIKROTIK_ATTEMPT", message, details)

@@ -1,6 +1,6 @@
 """What a task is, what may be reported on it, what a payment leaves to do, and when that is due. Pure."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -13,7 +13,7 @@ from billing import calendar
 from billing.notices import rules as notices
 from billing.notices.composing import Message, compose
 from billing.notices.rules import Notice, Variant
-from billing.payees.rules import Line
+from billing.payees.rules import Line, LineState
 from billing.payments.settlement import Assigned, Settlement
 from billing.policies.rules import Language
 
@@ -23,6 +23,17 @@ MESSAGE_DELAY = timedelta(seconds=10)
 MIN_MESSAGE_DELAY = timedelta(seconds=5)
 MESSAGE_LIFETIME = timedelta(days=1)
 _LESSEE_LENGTH = 100
+_OF_LINE = "LINE-"  # no TransID has a dash
+
+
+def of_line(customer_id: int, version: int) -> str:
+    """What stands for the TransID of a task that follows from what is wanted of a line, and from no payment."""
+    return f"{_OF_LINE}{customer_id}-{version}"
+
+
+def follows_payment(trans_id: str) -> bool:
+    """Whether a task's TransID is one."""
+    return not trans_id.startswith(_OF_LINE)
 
 
 class TaskKind(StrEnum):
@@ -57,6 +68,7 @@ class AccessOutcome(StrEnum):
 
 
 CONFIRMED = frozenset({AccessOutcome.CHANGED, AccessOutcome.ALREADY_SO})
+VERBS = {LineState.ON: "enable", LineState.OFF: "disable"}
 # The router itself answered: it is there for the others too.
 ANSWERED = CONFIRMED | {AccessOutcome.NO_SUCH_SECRET}
 # The router is fine and says no: trying again does not help until someone changes a record.
@@ -67,14 +79,16 @@ Work = Line | Notice
 
 
 def payload_of(work: Work) -> str:
-    """What a task keeps of its work, as JSON; the router has a column of its own."""
+    """What a task keeps of its work, as JSON; a line's router, and what is wanted of it, have columns of their own."""
     return orjson.dumps({"username": work.username} if isinstance(work, Line) else work).decode()
 
 
-def work_of(router_id: int | None, payload: str) -> Work:
+def work_of(router_id: int | None, payload: str, wanted: str | None, version: int | None) -> Work:
     """The work of a stored task."""
     fields = orjson.loads(payload)
-    return Notice(**fields) if router_id is None else Line(router_id, **fields)
+    if router_id is None:
+        return Notice(**fields)
+    return Line(router_id, fields["username"], LineState(wanted or LineState.ON), version or 0)
 
 
 def handed_out(
@@ -153,6 +167,11 @@ class Task:
         """The router of the line that it is about; 0: it is about none."""
         return self.work.router_id or 0
 
+    @property
+    def wants_off(self) -> bool:
+        """Whether the line that it is about is to be off."""
+        return isinstance(self.work, Line) and self.work.wanted is LineState.OFF
+
 
 @dataclass(frozen=True, slots=True)
 class Report:
@@ -184,6 +203,15 @@ class Attempt:
     def facts(self) -> dict[str, Any]:
         """What a timeline says of it."""
         return {"router_id": self.task.router_id, "router": self.router_name, "result": self.outcome}
+
+
+def is_given_back(task: Task, report: Report, versions: Mapping[int, int]) -> bool:
+    """Whether a report leaves its task due as it was: nothing was tried, or the router holds what was wanted when the
+    task was leased, and something else is wanted of the line since. `versions`: of lines, by customer.
+    """
+    if not isinstance(task.work, Line) or report.access not in CONFIRMED:
+        return report.access is None and report.accepted is None
+    return task.work.version != versions.get(task.customer_id or 0, task.work.version)
 
 
 def of_settlement(

@@ -3,7 +3,7 @@
 A lease ends by report or by time; each lease raises the task's fencing token.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -24,11 +24,11 @@ from billing.notices import rules as notices
 from billing.notices.composing import Message
 from billing.notices.rules import Notice, Variant
 from billing.payees import store as payees
-from billing.payees.rules import Line
+from billing.payees.rules import Line, LineState
 from billing.payments import store as payments
 from billing.payments.rules import TimelineEntry
 from billing.policy import Policy
-from billing.tasks import recorded, rules, store, telling
+from billing.tasks import recorded, reported, rules, store, telling
 from billing.tasks.rules import (
     ANSWERED,
     CONFIRMED,
@@ -74,7 +74,7 @@ def lease(engine: Engine, policy: Policy, owner: str, duration: timedelta, asked
         notices = [task for task in due if task.expire_time > now and isinstance(task.work, Notice)]
         if notices:
             notices = telling.sendable(connection, policy, notices, now)
-        if any(task.fencing_token or task.create_time + rules.MESSAGE_DELAY < now for task in lines):
+        if any(_has_waited(task, now) for task in lines):
             lines = recorded.switchable(connection, lines, asked.busy_router_ids, now)
         store.lease(connection, [task.task_id for task in lines + notices], owner, now + duration)
         _begin(connection, [task for task in lines if task.fencing_token == 0], now)
@@ -82,6 +82,12 @@ def lease(engine: Engine, policy: Policy, owner: str, duration: timedelta, asked
         return [_leased(one, one.work if isinstance(one.work, Line) else told[one.task_id]) for one in lines + notices]
 
     return transact(engine, work)
+
+
+def _has_waited(task: Task, now: datetime) -> bool:
+    """What is wanted of a line can be read off a payment's task for a moment, and then from its record only."""
+    late = task.create_time + rules.MESSAGE_DELAY < now
+    return late or task.fencing_token > 0 or not rules.follows_payment(task.trans_id)
 
 
 def _begin(connection: Connection, new: Sequence[Task], now: datetime) -> None:
@@ -96,7 +102,7 @@ def _begin(connection: Connection, new: Sequence[Task], now: datetime) -> None:
 def _asking(task: Task) -> TimelineEntry:
     assert isinstance(task.work, Line)
     details = {"router_id": task.work.router_id, "username": task.work.username}
-    message = f"Asking router {task.work.router_id} to enable {task.work.username}"
+    message = f"Asking router {task.work.router_id} to {rules.VERBS[task.work.wanted]} {task.work.username}"
     return TimelineEntry(task.trans_id, "MIKROTIK_ATTEMPT", message, details)
 
 
@@ -141,15 +147,16 @@ def _complete(
             live[report.task_id] = task, report
     if stale:
         log.warning("stale_reports", task_ids=stale, trans_ids=[tasks[one].trans_id for one in stale if one in tasks])
-    failed = [(task, "customer_locked") for task in _lock(connection, live, locking)]
+    held, versions = _lock(connection, live, locking)
+    failed = [(task, "customer_locked") for task in held]
     failed += [(task, report.detail or "not accepted") for task, report in live.values() if report.accepted is False]
     if failed:
         failing.postpone(connection, failed, now)
-    given_back = [report for _, report in live.values() if report.access is None and report.accepted is None]
+    given_back = [report for one, report in live.values() if rules.is_given_back(one, report, versions)]
     store.release(connection, [report.task_id for report in given_back])
     accepted = [report.task_id for _, report in live.values() if report.accepted]
     store.end(connection, accepted, TaskState.DONE, now, tried=True)
-    if on_lines := [one for one in live.values() if one[1].access]:
+    if on_lines := [one for one in live.values() if one[1].access and one[1] not in given_back]:
         _take_access(connection, policy, on_lines, now)
     return stale, live, now
 
@@ -158,17 +165,19 @@ def _measure(live: Iterable[Reported], now: datetime) -> None:
     for task, report in live:
         kind = TaskKind.SET_ACCESS if isinstance(task.work, Line) else TaskKind.SEND_MESSAGES
         metrics.REPORTS.labels(kind, report.outcome).inc()
-        if report.access in CONFIRMED:
+        if report.access in CONFIRMED and rules.follows_payment(task.trans_id):
             metrics.PAYMENT_TO_LINE.observe((now - task.create_time).total_seconds())
 
 
-def _lock(connection: Connection, live: Live, locking: Locking) -> list[Task]:
-    """Lock the customers whose lines are on. Takes out, and answers, those tasks whose customer somebody else holds."""
-    on = {task_id: task.customer_id or 0 for task_id, (task, report) in live.items() if report.access in CONFIRMED}
-    held = [task_id for task_id, customer in on.items() if locking.needs_held([Row(RowKind.CUSTOMER, customer)])]
+def _lock(connection: Connection, live: Live, locking: Locking) -> tuple[list[Task], Mapping[int, int]]:
+    """Lock the customers whose lines are as was wanted. Takes out, and answers, those tasks whose customer somebody
+    else holds; and the versions of the others' lines, by customer.
+    """
+    done = {task_id: task.customer_id or 0 for task_id, (task, report) in live.items() if report.access in CONFIRMED}
+    held = [task_id for task_id, customer in done.items() if locking.needs_held([Row(RowKind.CUSTOMER, customer)])]
     taken_out = [live.pop(task_id)[0] for task_id in held]
-    payees.lock_by_id(connection, {on[task_id] for task_id in on.keys() & live.keys()}, locking.seconds)
-    return taken_out
+    customer_ids = {done[task_id] for task_id in done.keys() & live.keys()}
+    return taken_out, payees.lock_by_id(connection, customer_ids, locking.seconds)
 
 
 def _holds_lease(task: Task, report: Report, caller: str) -> bool:
@@ -209,10 +218,13 @@ def _attempts(connection: Connection, reported: Sequence[Reported]) -> list[Atte
 
 
 def _confirm(connection: Connection, policy: Policy, attempts: Sequence[Attempt], now: datetime) -> None:
-    """The lines are on: note it, and tell it once."""
+    """The lines are as is wanted: note it, and tell it once."""
+    store.end(connection, [one.task.task_id for one in attempts], TaskState.DONE, now, tried=True)
+    if others := [one for one in attempts if one.task.wants_off or not rules.follows_payment(one.task.trans_id)]:
+        reported.confirm(connection, policy, others, now)
+        attempts = [one for one in attempts if one not in others]
     done = [one.task for one in attempts]
-    store.end(connection, [task.task_id for task in done], TaskState.DONE, now, tried=True)
-    payees.mark_reconnected(connection, {task.customer_id for task in done if task.customer_id}, now)
+    payees.mark_reported(connection, {task.customer_id for task in done if task.customer_id}, LineState.ON, now)
     with together(connection) as writes:
         trans_ids = {task.trans_id for task in done}
         unsent = store.set_variant(connection, writes, trans_ids, Variant.CONNECTED, now)

@@ -17,7 +17,7 @@ from billing.failures import retrying
 from billing.locking.service import HeldRows
 from billing.lookup import service as lookup
 from billing.notices.composing import Message
-from billing.payees.rules import Line
+from billing.payees.rules import Line, LineState
 from billing.policy import Policy
 from billing.precedence import Precedence
 from billing.tasks import service
@@ -32,6 +32,7 @@ MAX_CALLS_AT_ONCE = 2
 MAX_WAIT = 2.0
 
 _KINDS = {pb.TaskKind.Value(f"TASK_KIND_{kind.name}"): kind for kind in TaskKind}
+STATES = {LineState.ON: pb.LINE_STATE_ON, LineState.OFF: pb.LINE_STATE_OFF}
 _OUTCOMES = {pb.AccessOutcome.Value(f"ACCESS_OUTCOME_{outcome.name}"): outcome for outcome in AccessOutcome}
 
 
@@ -123,7 +124,8 @@ def _task(task: service.LeasedTask) -> pb.Task:
 def work_fields(work: Line | Sequence[Message]) -> dict[str, Any]:
     """The field of a Task or a TaskRecord that says what is to be done."""
     if isinstance(work, Line):
-        return {"access": pb.AccessWork(router_id=work.router_id, username=work.username)}
+        wanted = STATES[work.wanted]
+        return {"access": pb.AccessWork(router_id=work.router_id, username=work.username, wanted=wanted)}
     messages = [
         pb.TaskMessage(message_id=one.message_id, phone=one.phone, template=one.template, facts=one.facts)
         for one in work

@@ -20,8 +20,8 @@ _t = tasks.c
 _r = names_table.c
 # To read a column that nobody looks at costs as much as one that matters.
 _COLUMNS = (
-    _t.id, _t.trans_id, _t.customer_id, _t.router_id, _t.variant, _t.payload, _t.state, _t.fencing_token, _t.failures,
-    _t.leased_by, _t.expire_time, _t.last_error, _t.create_time,
+    _t.id, _t.trans_id, _t.customer_id, _t.router_id, _t.variant, _t.payload, _t.line_wanted, _t.line_version,
+    _t.state, _t.fencing_token, _t.failures, _t.leased_by, _t.expire_time, _t.last_error, _t.create_time,
 )  # fmt: skip
 
 # Queries that follow every payment are made once: to make one takes longer than to carry it out.
@@ -109,6 +109,8 @@ def _row(task: NewTask, now: datetime) -> dict[str, Any]:
         "trans_id": task.trans_id,
         "customer_id": task.customer_id,
         "router_id": line.router_id if line else None,
+        "line_wanted": line.wanted if line else None,
+        "line_version": line.version if line else None,
         "variant": task.variant,
         "payload": rules.payload_of(task.work),
         "state": TaskState.OPEN,
@@ -133,7 +135,8 @@ def claim_due(connection: Connection, asked: TaskFilter) -> tuple[Sequence[Task]
 def _task(row: Any) -> Task:
     return Task(
         row.id, row.trans_id, row.customer_id, Variant(row.variant) if row.variant else None,
-        rules.work_of(row.router_id, row.payload), TaskState(row.state), row.fencing_token, row.failures,
+        rules.work_of(row.router_id, row.payload, row.line_wanted, row.line_version), TaskState(row.state),
+        row.fencing_token, row.failures,
         row.leased_by, row.expire_time, row.last_error, row.create_time,
     )  # fmt: skip
 

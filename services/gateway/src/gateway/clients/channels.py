@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Self
 
 import grpc
 from grpc_health.v1.health_pb2_grpc import HealthStub
+from rejesha.billing.v1.line_service_pb2_grpc import LineServiceStub
 from rejesha.billing.v1.payment_service_pb2_grpc import PaymentServiceStub
 from rejesha.billing.v1.quarantine_service_pb2_grpc import QuarantineServiceStub
 from rejesha.billing.v1.task_service_pb2_grpc import TaskServiceStub
@@ -15,6 +16,7 @@ from servicekit.rpc.channel import connect_async
 from servicekit.rpc.renewal import RenewedCertificate
 
 if TYPE_CHECKING:
+    from rejesha.billing.v1.line_service_pb2_grpc import LineServiceAsyncStub
     from rejesha.billing.v1.payment_service_pb2_grpc import PaymentServiceAsyncStub
     from rejesha.billing.v1.quarantine_service_pb2_grpc import QuarantineServiceAsyncStub
     from rejesha.billing.v1.task_service_pb2_grpc import TaskServiceAsyncStub
@@ -39,6 +41,7 @@ class Clients:
     payments: "PaymentServiceAsyncStub"
     quarantine: "QuarantineServiceAsyncStub"
     tasks: "TaskServiceAsyncStub"
+    lines: "LineServiceAsyncStub"
     router_control: "RouterControlServiceAsyncStub"
     notify: "NotifyServiceAsyncStub"
     # By the name that /health shows.
@@ -58,6 +61,7 @@ class Clients:
             payments=PaymentServiceStub(billing),
             quarantine=QuarantineServiceStub(billing),
             tasks=TaskServiceStub(billing),
+            lines=LineServiceStub(billing),
             router_control=RouterControlServiceStub(router_control),
             notify=NotifyServiceStub(notify),
             health={

@@ -28,10 +28,10 @@ class RouterControl:
         self._stub = stub
         self._deadline = deadline
 
-    async def enable(self, tasks: Sequence[AccessTask]) -> list[Report]:
-        """Switch on the lines of one router, at most 1000, and read them back. Raises ServiceError."""
-        usernames = dict.fromkeys(task.username for task in tasks)
-        changes = [pb.AccessChange(username=username, access=pb.ACCESS_ENABLED) for username in usernames]
+    async def switch(self, tasks: Sequence[AccessTask]) -> list[Report]:
+        """Switch the lines of one router, at most 1000, and read them back. Raises ServiceError."""
+        wanted = {task.username: pb.ACCESS_ENABLED if task.on else pb.ACCESS_DISABLED for task in tasks}
+        changes = [pb.AccessChange(username=username, access=access) for username, access in wanted.items()]
         request = pb.SetAccessRequest(router_id=tasks[0].router_id, changes=changes)
         with tracing.span("set_access", trans_ids=[task.trans_id for task in tasks]):
             response = await self._stub.SetAccess(request, timeout=self._deadline)

@@ -34,10 +34,11 @@ class Task:
 
 @dataclass(frozen=True, slots=True)
 class AccessTask(Task):
-    """A line to be switched on."""
+    """A line to be switched on or off."""
 
     router_id: int
     username: str
+    on: bool
 
 
 TaskT = TypeVar("TaskT", bound=Task)
@@ -103,7 +104,8 @@ class Tasks:
 
 def _access_task(task: pb.Task, lease_end: float) -> AccessTask:
     line = task.access
-    return AccessTask(task.task_id, task.fencing_token, lease_end, task.trans_id, line.router_id, line.username)
+    on = line.wanted != pb.LINE_STATE_OFF
+    return AccessTask(task.task_id, task.fencing_token, lease_end, task.trans_id, line.router_id, line.username, on)
 
 
 def _report(report: Report) -> pb.TaskReport:

@@ -1,4 +1,4 @@
-"""Switches lines on: one call a router for all of its waiting customers, many routers side by side."""
+"""Switches lines: one call a router for all of its waiting customers, many routers side by side."""
 
 from collections import defaultdict
 from collections.abc import Sequence
@@ -29,9 +29,9 @@ class AccessWorker:
         return list(by_router.values())
 
     async def call(self, tasks: Sequence[AccessTask]) -> list[Report]:
-        """Switch the lines of one router on. Raises ServiceError."""
+        """Switch the lines of one router. Raises ServiceError."""
         try:
-            return await self._router_control.enable(tasks)
+            return await self._router_control.switch(tasks)
         except DeadlineExceeded:
             return [Report(task, "no answer in time", outcome="TIMED_OUT") for task in tasks]
 

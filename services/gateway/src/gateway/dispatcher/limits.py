@@ -27,6 +27,10 @@ class DispatchLimits:
     # Pauses while a service is away: doubled from the first to the longest. To ask costs little, and lines wait for it.
     first_pause: float = 0.25
     max_pause: float = 2.0
+    # Lines are swept so often, and each page of a sweep so long after the one before: payments take their turn between.
+    sweep_interval: float = 30.0
+    sweep_pause: float = 0.1
+    sweep_deadline: float = 10.0
     max_tasks: int = 500
     # Stop leasing while so many tasks wait here.
     max_tasks_held: int = 2000

@@ -5,6 +5,7 @@ import os
 import socket
 
 from gateway.clients.channels import Clients
+from gateway.clients.lines import Lines
 from gateway.clients.message_tasks import MessageTask, MessageTasks
 from gateway.clients.notify import Notify
 from gateway.clients.router_control import RouterControl
@@ -13,6 +14,7 @@ from gateway.dispatcher.access import AccessWorker
 from gateway.dispatcher.leases import LeaseLoop, Reporter
 from gateway.dispatcher.limits import DispatchLimits
 from gateway.dispatcher.messages import MessageWorker
+from gateway.dispatcher.sweeper import Sweeper
 
 
 def owner() -> str:
@@ -33,7 +35,8 @@ class Dispatcher:
         calm.set()
         self._access = LeaseLoop[AccessTask](tasks.lease_access, access, on_lines, limits, stopping, calm)
         self._messages = LeaseLoop[MessageTask](tasks.lease_messages, messages, on_messages, limits, stopping, calm)
+        self._sweeper = Sweeper(Lines(clients.lines, deadline=limits.sweep_deadline), limits, stopping, calm)
 
     async def run(self) -> None:
         """Work until `stopping` is set, then finish what is under way and give back what is not."""
-        await asyncio.gather(self._access.run(), self._messages.run())
+        await asyncio.gather(self._access.run(), self._messages.run(), self._sweeper.run())

@@ -1,0 +1,1 @@
+"""Lines: on until when, and why."""

@@ -1,0 +1,189 @@
+"""What is wanted of lines: follows from what was changed on record, and is what staff say.
+
+Whoever changes what decides, in a transaction, calls `settle` in it. Nothing here asks a router: tasks do.
+"""
+
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
+
+from servicekit.database import transact
+from servicekit.moments import current_time
+from servicekit.writes import together
+from sqlalchemy import Connection, Engine
+
+from billing import calendar
+from billing.accounts import store as accounts
+from billing.accounts.errors import CustomerNotFound
+from billing.changes import rules as changes
+from billing.changes import store as change_store
+from billing.changes.rules import Author, FieldChange, Noun
+from billing.lines import rules, store
+from billing.lines.errors import LineClosed, NothingToExtend
+from billing.lines.rules import Switch
+from billing.lines.store import Reported
+from billing.payees import store as payees
+from billing.payees.rules import Customer, LineReason
+from billing.payments.rules import normalise
+from billing.policies import store as policies
+from billing.policies.rules import LinePolicy, cut_time
+from billing.policy import Policy
+from billing.tasks import rules as task_rules
+from billing.tasks import store as tasks
+from billing.tasks.rules import NewTask
+
+# A task is carried out with what is wanted then, so it never goes stale; one that nobody can do ends some day.
+LIFETIME = timedelta(days=365)
+
+
+@dataclass(frozen=True, slots=True)
+class LineReport:
+    """All that is known of a line. `cut_time`: when it is cut unless it is paid for; None: nobody says until when.
+
+    `waits`: a task is open that will ask its router; `error`: what went wrong with it last.
+    """
+
+    customer: Customer
+    policy: LinePolicy
+    reported: Reported
+    cut_time: datetime | None
+    waits: bool
+    error: str
+
+
+def settle(
+    connection: Connection,
+    policy: Policy,
+    customers: Collection[Customer],
+    author: Author,
+    now: datetime,
+    *,
+    moved: Collection[int] = (),
+) -> list[Switch]:
+    """Want of these locked customers' lines what their records say, have routers asked, and keep what was before."""
+    decided = policies.of_customers(connection, customers) if customers else {}
+    found = (
+        rules.switch(one, decided[one.customer_id], now, moved=moved, cuts=policy.manages_lines) for one in customers
+    )
+    switches = [one for one in found if one]
+    asks = {one.customer.customer_id for one in switches if one.asks}
+    asks -= store.find_unleased(connection, asks)  # those will be carried out with what is wanted then
+    new = [_task(one.switched, now) for one in switches if one.customer.customer_id in asks]
+    with together(connection) as writes:
+        store.want(writes, switches)
+        tasks.insert(writes, [one for one in new if one], now)
+        for one in switches:
+            change = FieldChange("line", str(one.before or ""), str(one.after))
+            change_store.insert(writes, Noun.CUSTOMER, one.customer.customer_id, [change], author, now)
+    return switches
+
+
+def _task(customer: Customer, now: datetime) -> NewTask | None:
+    """None for one who has no line on record: once there is one, it is asked for."""
+    line, customer_id = customer.line, customer.customer_id
+    key = task_rules.of_line(customer_id, customer.version)
+    return NewTask(key, line, now, now + LIFETIME, customer_id) if line else None
+
+
+def hold(engine: Engine, policy: Policy, whom: "Whom", why: LineReason, author: Author) -> LineReport:
+    """Keep a line off: paused, or by staff. Raises CustomerNotFound, LineClosed."""
+    return _change(engine, policy, whom, author, lambda customer, today: rules.held(customer, why, today))
+
+
+def release(engine: Engine, policy: Policy, whom: "Whom", author: Author) -> LineReport:
+    """Keep a line off no longer. Raises CustomerNotFound, LineClosed."""
+    return _change(engine, policy, whom, author, rules.released)
+
+
+def extend(engine: Engine, policy: Policy, whom: "Whom", days: int, author: Author) -> LineReport:
+    """Give a customer days. Raises CustomerNotFound, LineClosed, NothingToExtend."""
+
+    def later(customer: Customer, today: date) -> Customer:
+        due_date = rules.extended(customer, days, today)
+        if due_date is None:
+            raise NothingToExtend(f"customer {customer.customer_id} has no due date that could be moved")
+        return replace(customer, next_payment_date=due_date, due_day=None)
+
+    return _change(engine, policy, whom, author, later)
+
+
+@dataclass(frozen=True, slots=True)
+class Whom:
+    """Whose line: by id or, where that is 0, by account."""
+
+    customer_id: int = 0
+    account: str = ""
+
+
+def _change(
+    engine: Engine, policy: Policy, whom: Whom, author: Author, change: Callable[[Customer, date], Customer]
+) -> LineReport:
+    def work(connection: Connection) -> LineReport:
+        found = _lock(connection, whom)
+        if found.closed:
+            raise LineClosed(f"customer {found.customer_id} is closed: reopen it first")
+        now = current_time(connection)
+        new = change(found, calendar.today(now))
+        store.set_hold(connection, new)
+        _keep(connection, found, new, author, now)
+        settle(connection, policy, [new], author, now)
+        return _report(connection, new.customer_id)
+
+    return transact(engine, work)
+
+
+def _keep(connection: Connection, old: Customer, new: Customer, author: Author, now: datetime) -> None:
+    told = changes.told(old, new, changes.changed_fields(old, new, ("hold", "hold_since", "next_payment_date")))
+    with together(connection) as writes:
+        change_store.insert(writes, Noun.CUSTOMER, old.customer_id, told, author, now)
+
+
+def _find(connection: Connection, whom: Whom) -> int:
+    found = accounts.stored_customers(connection, normalise(whom.account), whom.customer_id)
+    if not found:
+        raise CustomerNotFound(f"no customer {whom.customer_id or whom.account}")
+    return min((one.customer for one in found), key=lambda one: one.closed).customer_id
+
+
+def _lock(connection: Connection, whom: Whom) -> Customer:
+    customer_id = _find(connection, whom)
+    payees.lock_by_id(connection, [customer_id], None)
+    return payees.get_customers(connection, [customer_id])[customer_id]
+
+
+def fix(engine: Engine, whom: Whom) -> LineReport:
+    """Have the router asked once more for what is wanted of a line, whatever it was last known to hold.
+
+    Raises CustomerNotFound.
+    """
+
+    def work(connection: Connection) -> LineReport:
+        customer = _lock(connection, whom)
+        now = current_time(connection)
+        task = _task(customer, now)
+        if task and customer.wanted and not store.find_unleased(connection, {customer.customer_id}):
+            with together(connection) as writes:
+                tasks.insert(writes, [task], now)
+        return _report(connection, customer.customer_id)
+
+    return transact(engine, work)
+
+
+def get(engine: Engine, whom: Whom) -> LineReport:
+    """All that is known of a line. Raises CustomerNotFound."""
+    return transact(engine, lambda connection: _report(connection, _find(connection, whom)))
+
+
+def _report(connection: Connection, customer_id: int) -> LineReport:
+    customer = payees.get_customers(connection, [customer_id])[customer_id]
+    policy = policies.of_customers(connection, [customer])[customer_id]
+    waiting = store.find_open(connection, [customer_id])
+    due_date = customer.next_payment_date
+    return LineReport(
+        customer,
+        policy,
+        store.get_reported(connection, customer_id),
+        cut_time(due_date, policy) if due_date and not customer.hold and not customer.closed else None,
+        customer_id in waiting,
+        waiting.get(customer_id, ""),
+    )

@@ -1,0 +1,90 @@
+"""Queries on what is wanted of lines, and on what their routers were last known to hold."""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+
+import sqlalchemy as sa
+from servicekit.writes import Writes
+from sqlalchemy import Connection
+
+from billing.lines.rules import Switch, Wanted
+from billing.payees.rules import Customer, LineState
+from billing.schema import isps, pppoe_users, tasks
+from billing.tasks.rules import TaskKind, TaskState
+
+_c, _t = pppoe_users.c, tasks.c
+_CLOSED_ISPS = sa.select(isps.c.id).where(isps.c.closed_at.is_not(None))
+
+
+@dataclass(frozen=True, slots=True)
+class Reported:
+    """What a router was last known to hold, of which version, and since when that is known. `active`: see status."""
+
+    state: LineState | None
+    version: int
+    time: datetime | None
+
+
+def find_doubtful(connection: Connection, today: date, after_id: int, limit: int) -> Sequence[int]:
+    """The ids, in order, of customers of whose line perhaps something else is wanted than is noted: on though the due
+    date is over, off though it is not, and nothing noted at all. Nobody of an ISP that is closed.
+    """
+    doubtful = sa.or_(
+        sa.and_(_c.next_payment_date < today, sa.func.coalesce(_c.line_wanted, "") != LineState.OFF),
+        sa.and_(_c.next_payment_date >= today, sa.func.coalesce(_c.line_wanted, "") != LineState.ON),
+    )
+    query = sa.select(_c.id).where(
+        doubtful, _c.id > after_id, sa.func.coalesce(_c.isp_id, 0).not_in(_CLOSED_ISPS)
+    )  # fmt: skip
+    return connection.execute(query.order_by(_c.id).limit(limit)).scalars().all()
+
+
+def lock_free(connection: Connection, customer_ids: Collection[int]) -> Sequence[int]:
+    """Lock those of these customers whom nobody else has locked: a payment that is being recorded goes first."""
+    query = sa.select(_c.id, _c.line_version).where(_c.id.in_(sorted(customer_ids))).order_by(_c.id)
+    rows = connection.execute(query.with_for_update(skip_locked=True)) if customer_ids else ()
+    return [row.id for row in rows]
+
+
+def want(writes: Writes, switches: Iterable[Switch]) -> None:
+    """Note what is wanted."""
+    versions: dict[Wanted, dict[int, int]] = defaultdict(dict)
+    for one in switches:
+        versions[one.after][one.customer.customer_id] = one.version
+    for wanted, some in versions.items():
+        also = {_c.line_wanted: wanted.state, _c.line_reason: wanted.reason}
+        writes.update(_c.line_version, _c.id, some, also)
+
+
+def set_hold(connection: Connection, customer: Customer) -> None:
+    """Note whether staff keep a line off, and the due date that comes of it."""
+    values = {
+        "line_hold": customer.hold,
+        "line_hold_since": customer.hold_since,
+        "next_payment_date": customer.next_payment_date,
+        "due_day": customer.due_day,
+    }
+    connection.execute(sa.update(pppoe_users).where(_c.id == customer.customer_id).values(**values))
+
+
+def get_reported(connection: Connection, customer_id: int) -> Reported:
+    """What the line's router was last known to hold; a predecessor's word has no version."""
+    row = connection.execute(sa.select(pppoe_users).where(_c.id == customer_id)).one()
+    state = row.line_reported or {"active": LineState.ON, "inactive": LineState.OFF}.get(row.status or "")
+    return Reported(LineState(state) if state else None, row.line_reported_version or 0, row.line_report_time)
+
+
+def find_unleased(connection: Connection, customer_ids: Collection[int]) -> set[int]:
+    """Those of these customers for whose line a task is open that nobody has on lease."""
+    waits = _t.kind == TaskKind.SET_ACCESS, _t.state == TaskState.OPEN, _t.leased_by.is_(None)
+    query = sa.select(_t.customer_id).where(*waits, _t.customer_id.in_(sorted(customer_ids)))
+    return set(connection.execute(query).scalars()) if customer_ids else set()
+
+
+def find_open(connection: Connection, customer_ids: Collection[int]) -> Mapping[int, str]:
+    """Those of these customers for whose line a task is open, with what went wrong last."""
+    waits = _t.kind == TaskKind.SET_ACCESS, _t.state == TaskState.OPEN, _t.customer_id.in_(customer_ids)
+    rows = connection.execute(sa.select(_t.customer_id, _t.last_error).where(*waits)) if customer_ids else ()
+    return {row.customer_id: row.last_error for row in rows}

@@ -1,0 +1,83 @@
+"""Cuts the lines whose time is over, switches on those that are paid for though noted as off, and reminds.
+
+May be repeated, and run side by side: a customer whom somebody else has locked is left for the next time.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import structlog
+from servicekit.database import transact
+from servicekit.moments import current_time
+from sqlalchemy import Connection, Engine
+
+from billing import calendar
+from billing.changes.rules import Author
+from billing.lines import rules, store
+from billing.lines import service as lines
+from billing.lines.rules import Switch
+from billing.payees import store as payees
+from billing.payees.rules import LineState
+from billing.policies import store as policies
+from billing.policy import Policy
+from billing.reminders import service as reminders
+
+log = structlog.get_logger()
+
+_SWEEP = Author("sweep")
+# In one transaction: payments wait for it.
+BATCH = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Swept:
+    """What one batch did. `next_id`: where the next one goes on; 0: all were looked at."""
+
+    cut: int = 0
+    switched_on: int = 0
+    reminded: int = 0
+    next_id: int = 0
+
+
+def sweep(engine: Engine, policy: Policy, after_id: int = 0) -> Swept:
+    """Do what is due for the next customers after an id, if lines are ours to manage; remind at the first."""
+    reminded = transact(engine, lambda connection: _remind(connection, policy)) if not after_id else 0
+    if not policy.manages_lines:
+        return Swept(reminded=reminded)
+
+    def work(connection: Connection) -> tuple[list[Switch], int]:
+        now = current_time(connection)
+        doubtful = store.find_doubtful(connection, calendar.today(now), after_id, BATCH)
+        locked = payees.get_customers(connection, store.lock_free(connection, doubtful))
+        switches = lines.settle(connection, policy, locked.values(), _SWEEP, now)
+        return switches, doubtful[-1] if len(doubtful) == BATCH else 0
+
+    switches, next_id = transact(engine, work)
+    on = sum(one.asks and one.after.state is LineState.ON for one in switches)
+    off = sum(one.asks and one.after.state is LineState.OFF for one in switches)
+    if on or off:
+        log.info("lines_swept", cut=off, switched_on=on)
+    return Swept(off, on, reminded, next_id)
+
+
+def _remind(connection: Connection, policy: Policy) -> int:
+    return reminders.remind(connection, policy, current_time(connection), BATCH)
+
+
+def plan(engine: Engine, after_id: int, limit: int) -> tuple[list[Switch], int]:
+    """What a sweep would do for the next customers after an id, were lines ours to manage; and where to go on, or 0."""
+
+    def work(connection: Connection) -> tuple[list[Switch], int]:
+        now = current_time(connection)
+        doubtful = store.find_doubtful(connection, calendar.today(now), after_id, limit)
+        return _planned(connection, doubtful), doubtful[-1] if len(doubtful) == limit else 0
+
+    return transact(engine, work)
+
+
+def _planned(connection: Connection, customer_ids: Sequence[int]) -> list[Switch]:
+    customers = payees.get_customers(connection, customer_ids)
+    decided = policies.of_customers(connection, customers.values()) if customers else {}
+    now = current_time(connection)
+    found = (rules.switch(customers[one], decided[one], now) for one in customer_ids if one in customers)
+    return [one for one in found if one and one.asks]
