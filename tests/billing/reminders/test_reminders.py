@@ -106,11 +106,13 @@ def test_a_customer_s_own_decision_counts_before_its_isp_s(reminded):
     [
         sa.update(pppoe_users).values(closed_at=datetime(2026, 1, 1, tzinfo=UTC)),
         sa.update(isps).values(closed_at=datetime(2026, 1, 1, tzinfo=UTC)),
+        sa.update(pppoe_users).values(line_hold="paused"),
+        sa.update(pppoe_users).values(line_hold="by_staff"),
         sa.update(pppoe_users).values(amount=None),
         sa.update(pppoe_users).values(next_payment_date=None),
         sa.update(pppoe_users).values(phone="N/A"),
     ],
-    ids=["closed", "ISP closed", "no package", "no due date", "no number"],
+    ids=["closed", "ISP closed", "paused", "cut by staff", "no package", "no due date", "no number"],
 )
 def test_who_cannot_be_reminded_is_not(reminded, change):
     reminded.execute(change)
@@ -183,9 +185,17 @@ def test_who_has_paid_before_the_reminder_went_out_is_not_reminded(desk):
 
 
 @pytest.mark.usefixtures("today")
-@pytest.mark.parametrize("whose", [pppoe_users, isps], ids=["the customer", "the ISP"])
-def test_once_the_account_is_closed_nobody_is_told_to_pay_to_it(desk, whose):
-    desk.execute(sa.update(whose).values(closed_at=datetime(2026, 1, 1, tzinfo=UTC)))
+@pytest.mark.parametrize(
+    "change",
+    [
+        sa.update(pppoe_users).values(closed_at=datetime(2026, 1, 1, tzinfo=UTC)),
+        sa.update(isps).values(closed_at=datetime(2026, 1, 1, tzinfo=UTC)),
+        sa.update(pppoe_users).values(line_hold="paused"),
+    ],
+    ids=["closed", "ISP closed", "paused"],
+)
+def test_who_is_not_to_pay_any_more_when_the_reminder_goes_out_is_not_reminded(desk, change):
+    desk.execute(change)
     dispatcher = Dispatcher(desk)
     dispatcher.carry_out()
     assert dispatcher.told() == {}

@@ -68,6 +68,6 @@ def _notice(event: str, customer: Customer, paybill: str, kept_cents: int) -> No
 
 def is_true(notice: Notice, customer: Customer | None, isp: Isp | None) -> bool:
     """Whether what is told of a due date still holds for the customer and the ISP as they are on record now."""
-    if customer is None or customer.closed or (isp and isp.closed):
+    if customer is None or customer.closed or customer.hold or (isp and isp.closed):
         return False
     return notice.facts["due_date"] == notices.day(customer.next_payment_date)

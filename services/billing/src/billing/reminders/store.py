@@ -29,7 +29,7 @@ def find_due(
     limit: int,
 ) -> Sequence[Customer]:
     """Who is paid until `due_date` and was not reminded of it today: of these ISPs those for whom nothing else was
-    decided, and these customers. Nobody who is closed, or has no package to be paid for.
+    decided, and these customers. Nobody who is closed, has paused, was cut by staff, or has no package to be paid for.
     """
     told = sa.select(_r.id).where(
         _r.due_date == due_date, _r.day_offset == (today - due_date).days, _r.customer_id == _c.id
@@ -37,6 +37,7 @@ def find_due(
     query = sa.select(_c.id).where(
         _c.next_payment_date == due_date,
         _c.closed_at.is_(None),
+        _c.line_hold.is_(None),
         _c.amount > 0,
         sa.or_(sa.and_(_c.isp_id.in_(isp_ids), ~_DECIDED_APART), _c.id.in_(customer_ids)),
         sa.func.coalesce(_c.isp_id, 0).not_in(_CLOSED_ISPS),
