@@ -27,19 +27,19 @@ OF_TLS = {"router trust"}
 
 @pytest.fixture
 def rejesha(running, monkeypatch, capsys, tmp_path):
-    """Runs a command that must end well; its answer. `rejesha.ran`: the commands, as words without their arguments."""
+    """Runs a command that must end with a code; what it says. `rejesha.ran`: the commands without their arguments."""
     for name, value in running.system.values.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setenv("REJESHA_GATEWAY_URL", str(running.http.base_url))
     monkeypatch.chdir(tmp_path)
 
-    def run(line):
+    def run(line, code=0):
         words = shlex.split(line)
         run.ran |= {" ".join(words[:1]), " ".join(words[:2])} & KNOWN
         with pytest.raises(SystemExit) as ended:
             main(words)
         out, err = capsys.readouterr()
-        assert not ended.value.code, (line, out, err)
+        assert (ended.value.code or 0) == code, (line, out, err)
         return out
 
     run.ran = set()
@@ -166,6 +166,8 @@ def lines_change(rejesha):
     rejesha("line fix PWANI1")
     assert "PWANI1" in rejesha("line show PWANI1")
     rejesha("line plan")
+    # It was switched on by hand, above, and nobody has paid for it.
+    assert '"on_but_unpaid"' in rejesha("line check --router 1 --json", code=1)
     assert "outage" in rejesha("customer history PWANI1")
 
 

@@ -24,6 +24,7 @@ from servicekit import clocks
 
 if TYPE_CHECKING:
     from rejesha.billing.v1.account_service_pb2_grpc import AccountServiceStub
+    from rejesha.billing.v1.drift_service_pb2_grpc import DriftServiceStub
     from rejesha.billing.v1.ledger_service_pb2_grpc import LedgerServiceStub
     from rejesha.billing.v1.line_service_pb2_grpc import LineServiceStub
     from rejesha.billing.v1.payment_service_pb2_grpc import PaymentServiceStub
@@ -123,6 +124,12 @@ class Channels:
         from rejesha.billing.v1.ledger_service_pb2_grpc import LedgerServiceStub
 
         return LedgerServiceStub(self._channel(self.billing))
+
+    @cached_property
+    def drift(self) -> "DriftServiceStub":
+        from rejesha.billing.v1.drift_service_pb2_grpc import DriftServiceStub
+
+        return DriftServiceStub(self._channel(self.billing))
 
     @cached_property
     def lines(self) -> "LineServiceStub":

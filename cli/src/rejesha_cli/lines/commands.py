@@ -8,6 +8,7 @@ from rejesha.billing.v1 import line_service_pb2 as pb
 from rejesha_cli.changes import with_reason
 from rejesha_cli.context import Connections, with_author, with_connections, with_csv, with_json
 from rejesha_cli.lines import views
+from rejesha_cli.lines.checking import check
 from rejesha_cli.records import read_pages
 from rejesha_cli.tables import Column, show_list
 
@@ -29,6 +30,9 @@ def _with_change(command: "Callable[..., None]") -> "Callable[..., None]":
 @click.group(help="Lines: on or off, until when, and why.")
 def line() -> None:
     """Only holds its commands."""
+
+
+line.add_command(check)
 
 
 @line.command("show")

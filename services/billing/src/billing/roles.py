@@ -34,6 +34,8 @@ TABLE: Table = {
     "AccountService.ListChanges": _OPERATOR,
     "AccountService.GetCustomer": _OPERATOR,
     "AccountService.ListCustomers": _OPERATOR,
+    "DriftService.CompareSecrets": _OPERATOR | _DISPATCHER,
+    "DriftService.ListLineRouters": _OPERATOR | _DISPATCHER,
     "LineService.GetLine": _OPERATOR,
     "LineService.HoldLine": _OPERATOR,
     "LineService.ReleaseLine": _OPERATOR,

@@ -159,14 +159,18 @@ def fix(engine: Engine, whom: Whom) -> LineReport:
 
     def work(connection: Connection) -> LineReport:
         customer = _lock(connection, whom)
-        now = current_time(connection)
-        task = _task(customer, now)
-        if task and customer.wanted and not store.find_unleased(connection, {customer.customer_id}):
-            with together(connection) as writes:
-                tasks.insert(writes, [task], now)
+        ask(connection, [customer], current_time(connection))
         return _report(connection, customer.customer_id)
 
     return transact(engine, work)
+
+
+def ask(connection: Connection, customers: Collection[Customer], now: datetime) -> None:
+    """Have routers asked for what is wanted of these locked customers' lines, unless that will be done anyway."""
+    waiting = store.find_unleased(connection, {one.customer_id for one in customers})
+    asked = [one for one in customers if one.wanted and one.customer_id not in waiting]
+    with together(connection) as writes:
+        tasks.insert(writes, [task for one in asked if (task := _task(one, now))], now)
 
 
 def get(engine: Engine, whom: Whom) -> LineReport:

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Self
 
 import grpc
 from grpc_health.v1.health_pb2_grpc import HealthStub
+from rejesha.billing.v1.drift_service_pb2_grpc import DriftServiceStub
 from rejesha.billing.v1.line_service_pb2_grpc import LineServiceStub
 from rejesha.billing.v1.payment_service_pb2_grpc import PaymentServiceStub
 from rejesha.billing.v1.quarantine_service_pb2_grpc import QuarantineServiceStub
@@ -16,6 +17,7 @@ from servicekit.rpc.channel import connect_async
 from servicekit.rpc.renewal import RenewedCertificate
 
 if TYPE_CHECKING:
+    from rejesha.billing.v1.drift_service_pb2_grpc import DriftServiceAsyncStub
     from rejesha.billing.v1.line_service_pb2_grpc import LineServiceAsyncStub
     from rejesha.billing.v1.payment_service_pb2_grpc import PaymentServiceAsyncStub
     from rejesha.billing.v1.quarantine_service_pb2_grpc import QuarantineServiceAsyncStub
@@ -42,6 +44,7 @@ class Clients:
     quarantine: "QuarantineServiceAsyncStub"
     tasks: "TaskServiceAsyncStub"
     lines: "LineServiceAsyncStub"
+    drift: "DriftServiceAsyncStub"
     router_control: "RouterControlServiceAsyncStub"
     notify: "NotifyServiceAsyncStub"
     # By the name that /health shows.
@@ -62,6 +65,7 @@ class Clients:
             quarantine=QuarantineServiceStub(billing),
             tasks=TaskServiceStub(billing),
             lines=LineServiceStub(billing),
+            drift=DriftServiceStub(billing),
             router_control=RouterControlServiceStub(router_control),
             notify=NotifyServiceStub(notify),
             health={

@@ -5,12 +5,14 @@ import os
 import socket
 
 from gateway.clients.channels import Clients
+from gateway.clients.drift import Drift
 from gateway.clients.lines import Lines
 from gateway.clients.message_tasks import MessageTask, MessageTasks
 from gateway.clients.notify import Notify
 from gateway.clients.router_control import RouterControl
 from gateway.clients.tasks import AccessTask
 from gateway.dispatcher.access import AccessWorker
+from gateway.dispatcher.checker import Checker
 from gateway.dispatcher.leases import LeaseLoop, Reporter
 from gateway.dispatcher.limits import DispatchLimits
 from gateway.dispatcher.messages import MessageWorker
@@ -35,8 +37,10 @@ class Dispatcher:
         calm.set()
         self._access = LeaseLoop[AccessTask](tasks.lease_access, access, on_lines, limits, stopping, calm)
         self._messages = LeaseLoop[MessageTask](tasks.lease_messages, messages, on_messages, limits, stopping, calm)
+        drift = Drift(clients.router_control, clients.drift, deadline=limits.check_deadline)
+        self._checker = Checker(drift, limits, stopping, calm, access.busy_routers)
         self._sweeper = Sweeper(Lines(clients.lines, deadline=limits.sweep_deadline), limits, stopping, calm)
 
     async def run(self) -> None:
         """Work until `stopping` is set, then finish what is under way and give back what is not."""
-        await asyncio.gather(self._access.run(), self._messages.run(), self._sweeper.run())
+        await asyncio.gather(self._access.run(), self._messages.run(), self._sweeper.run(), self._checker.run())

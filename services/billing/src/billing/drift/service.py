@@ -1,0 +1,131 @@
+"""Compares a page of what a router holds with what is wanted of its lines, notes it, and has it mended.
+
+What is wanted is worked out anew from each customer's record: a check finds also what no sweep has come to yet.
+"""
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import partial
+
+import structlog
+from servicekit.database import transact
+from servicekit.moments import current_time
+from sqlalchemy import Connection, Engine
+
+from billing.changes.rules import Author
+from billing.drift import rules, store
+from billing.drift.rules import Access, Drift, HeldSecret, WantedLine
+from billing.lines import service as lines
+from billing.lines.rules import wanted_of
+from billing.payees import store as payees
+from billing.payees.rules import Customer, LineState
+from billing.policies import store as policies
+from billing.policy import Policy
+
+log = structlog.get_logger()
+
+_CHECK = Author("drift check")
+# Customers in one transaction: payments wait for it.
+_BATCH = 100
+# A page was read so long before at most; what was reported of a line since then is newer than the page.
+_READING = timedelta(minutes=5)
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Usernames after `after`, and not after `until`, in the order of code points. Empty: there is no end."""
+
+    after: str = ""
+    until: str = ""
+
+    def holds(self, username: str) -> bool:
+        return self.after < username and (not self.until or username <= self.until)
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A drift with its customer's account. `mending`: whether the router is asked to mend it."""
+
+    drift: Drift
+    account_name: str
+    mending: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """`lines`: how many were compared."""
+
+    found: Sequence[Found]
+    lines: int
+
+
+def compare(engine: Engine, policy: Policy, router_id: int, secrets: Sequence[HeldSecret], span: Span) -> Comparison:
+    """Compare one span of a router's usernames; if lines are ours to manage, ask for what can be mended."""
+
+    def read(connection: Connection) -> tuple[Mapping[int, Customer], list[Drift], set[int]]:
+        now = current_time(connection)
+        ids = [one for one, username in store.find_lines(connection, router_id) if span.holds(username)]
+        customers = payees.get_customers(connection, ids) if ids else {}
+        drifts = list(rules.compare(_wanted(connection, customers, now), secrets))
+        return customers, drifts, _mendable(connection, drifts) if policy.manages_lines else set()
+
+    customers, drifts, mendable = transact(engine, read)
+    seen = _seen(customers, secrets)
+    for some in _batches(seen):
+        transact(engine, partial(_note, seen={one: seen[one] for one in some}))
+    for some in _batches(mendable):
+        transact(engine, partial(_mend, policy=policy, customer_ids=some))
+    if drifts:
+        log.info("drift_found", router_id=router_id, count=len(drifts), mending=len(mendable))
+    return Comparison([_found(one, customers, mendable) for one in drifts], len(customers))
+
+
+def routers(engine: Engine) -> Sequence[int]:
+    """The routers on which customers have lines."""
+    return transact(engine, store.list_routers)
+
+
+def _mendable(connection: Connection, drifts: Sequence[Drift]) -> set[int]:
+    """Of an ISP that is closed nobody is switched."""
+    return store.of_open_isps(connection, {one.customer_id for one in drifts if one.kind in rules.MENDABLE})
+
+
+def _wanted(connection: Connection, customers: Mapping[int, Customer], now: datetime) -> Iterator[WantedLine]:
+    decided = policies.of_customers(connection, customers.values()) if customers else {}
+    for customer_id, customer in customers.items():
+        its = decided[customer_id]
+        on = wanted_of(customer, its, now).state is LineState.ON
+        yield WantedLine(customer_id, customer.username, on, its.off)
+
+
+def _seen(customers: Mapping[int, Customer], secrets: Sequence[HeldSecret]) -> dict[int, LineState]:
+    """What the router holds of each customer's line; who has no secret there is absent."""
+    held = {one.username: LineState.ON if one.access is Access.ENABLED else LineState.OFF for one in secrets}
+    return {one.customer_id: held[one.username] for one in customers.values() if one.username in held}
+
+
+def _note(connection: Connection, seen: Mapping[int, LineState]) -> None:
+    now = current_time(connection)
+    for state in LineState:
+        if some := {customer_id for customer_id, its in seen.items() if its is state}:
+            store.mark_seen(connection, some, state, now, now - _READING)
+
+
+def _mend(connection: Connection, policy: Policy, customer_ids: Collection[int]) -> None:
+    payees.lock_by_id(connection, customer_ids, None)
+    now = current_time(connection)
+    lines.settle(connection, policy, payees.get_customers(connection, customer_ids).values(), _CHECK, now)
+    lines.ask(connection, payees.get_customers(connection, customer_ids).values(), now)
+
+
+def _found(drift: Drift, customers: Mapping[int, Customer], mending: Collection[int]) -> Found:
+    customer = customers.get(drift.customer_id)
+    is_mended = drift.kind in rules.MENDABLE and drift.customer_id in mending
+    return Found(drift, customer.account_name if customer else "", is_mended)
+
+
+def _batches(customer_ids: Collection[int]) -> Iterator[list[int]]:
+    ordered = sorted(customer_ids)
+    for start in range(0, len(ordered), _BATCH):
+        yield ordered[start : start + _BATCH]

@@ -1,0 +1,100 @@
+"""What a router is seen to hold is compared, noted, and mended where lines are ours to manage."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+import sqlalchemy as sa
+from billing.drift import service
+from billing.drift.rules import Access, HeldSecret, Kind
+from billing.drift.service import Span
+from billing.schema import account_changes, isps
+
+from tests.billing.dispatching import lines
+from tests.billing.lines.conftest import sweep
+
+LINE = (1, "0949AQ")
+ITS_SPAN = Span("0949", "0949Z")
+
+
+@pytest.fixture
+def paid(managing, dispatcher):
+    """0949AQ has paid for a month, and is on."""
+    managing.pay("A1", "0949AQ")
+    dispatcher.carry_out()
+    assert dispatcher.held == {LINE: "on"}
+    return managing
+
+
+def compare(desk, *secrets, router_id=1, span=ITS_SPAN):
+    return service.compare(desk.engine, desk.policy, router_id, secrets, span).found
+
+
+def secret(access, name="0949AQ", sessions=0):
+    return HeldSecret(name, access, "default", sessions)
+
+
+def told(found):
+    return [(one.drift.kind, one.account_name, one.mending) for one in found]
+
+
+def test_a_line_that_somebody_switched_off_is_seen_noted_and_mended_once(paid, dispatcher, clock):
+    clock.forward(hours=1)
+    assert told(compare(paid, secret(Access.DISABLED))) == [(Kind.OFF_BUT_PAID, "0949AQ", True)]
+    assert (paid.customer("0949AQ").status, paid.customer("0949AQ").line_reported) == ("inactive", "off")
+    compare(paid, secret(Access.DISABLED))
+    dispatcher.held[LINE] = "off"
+    dispatcher.carry_out()
+    assert dispatcher.held == {LINE: "on"}
+    assert (paid.customer("0949AQ").status, paid.customer("0949AQ").line_reported) == ("active", "on")
+    assert compare(paid, secret(Access.ENABLED, sessions=1)) == []
+
+
+def test_who_is_on_though_nobody_paid_is_mended_also_before_a_sweep(paid, dispatcher, clock):
+    clock.forward(days=40)
+    assert told(compare(paid, secret(Access.ENABLED))) == [(Kind.ON_BUT_UNPAID, "0949AQ", True)]
+    dispatcher.carry_out()
+    assert dispatcher.held == {LINE: "off"}
+    (change,) = [row for row in paid.rows(account_changes, field="line") if row.new_value == "off (unpaid)"]
+    assert change.actor == "drift check"
+    assert compare(paid, secret(Access.DISABLED)) == []
+
+
+def test_a_session_that_goes_on_though_off_is_ended(paid, dispatcher, clock):
+    clock.forward(days=40)
+    sweep(paid)
+    dispatcher.carry_out()
+    assert told(compare(paid, secret(Access.DISABLED, sessions=1))) == [(Kind.SESSION_THOUGH_OFF, "0949AQ", True)]
+    assert len(lines(paid)) == 1  # whose SetAccess ends sessions
+
+
+def test_where_lines_are_only_observed_nothing_is_asked_for(paid, dispatcher, clock):
+    clock.forward(days=40)
+    paid.policy = replace(paid.policy, manages_lines=False)
+    assert told(compare(paid, secret(Access.ENABLED))) == [(Kind.ON_BUT_UNPAID, "0949AQ", False)]
+    assert lines(paid) == []
+
+
+def test_of_an_isp_that_is_closed_nobody_is_switched(paid, dispatcher, clock):
+    clock.forward(days=40)
+    with paid.engine.begin() as connection:
+        connection.execute(sa.update(isps).values(closed_at=clock.now))
+    assert told(compare(paid, secret(Access.ENABLED))) == [(Kind.ON_BUT_UNPAID, "0949AQ", False)]
+    assert lines(paid) == []
+
+
+def test_what_was_reported_while_the_router_was_being_read_is_newer(paid, clock):
+    clock.now += timedelta(minutes=1)
+    compare(paid, secret(Access.DISABLED))
+    assert paid.customer("0949AQ").line_reported == "on"
+
+
+def test_only_the_span_that_was_read_is_compared_and_only_that_router(paid):
+    assert told(compare(paid, span=Span("", "0949"))) == []
+    assert told(compare(paid, span=Span("0949AQ", "0949B"))) == []
+    assert told(compare(paid, span=Span("0949", "0949AQ"))) == [(Kind.NO_SECRET, "0949AQ", False)]
+    assert told(compare(paid, secret(Access.ENABLED), router_id=2)) == [(Kind.UNKNOWN_SECRET, "", False)]
+
+
+def test_the_routers_with_lines_are_known(paid):
+    assert 1 in service.routers(paid.engine)
