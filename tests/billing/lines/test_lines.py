@@ -12,6 +12,7 @@ from billing.policies.service import Asked, Noun, change
 from billing.schema import account_changes, tasks
 from billing.tasks.rules import AccessOutcome
 
+from tests.billing.desk import CUSTOMER_PHONE
 from tests.billing.dispatching import lines, switched
 from tests.billing.lines.conftest import sweep
 
@@ -67,8 +68,15 @@ def test_a_line_is_cut_when_its_paid_time_is_over_and_not_before(paid, dispatche
     assert (report.customer.wanted, report.customer.reason) == (LineState.OFF, LineReason.UNPAID)
     assert (report.reported.state, report.reported.version) == (LineState.OFF, report.customer.version)
     assert paid.customer("0949AQ").status == "inactive"
+    assert "customer_switched_off" not in dispatcher.told()[CUSTOMER_PHONE]  # it is midnight
+    clock.forward(hours=7)
+    dispatcher.carry_out()
     assert dispatcher.facts("customer_switched_off")["paybill"] == "600100"
-    (told,) = [row for row in paid.rows(account_changes, field="line", noun_id=1) if row.new_value == "off (unpaid)"]
+    (told,) = [
+        row
+        for row in paid.rows(account_changes, field="line", noun_id=paid.customer("0949AQ").id)
+        if row.new_value == "off (unpaid)"
+    ]
     assert (told.old_value, told.actor) == ("on (paid)", "sweep")
     before = len(dispatcher.inbox)
     sweep(paid)

@@ -27,6 +27,8 @@ log = structlog.get_logger()
 _SWEEP = Author("sweep")
 # In one transaction: payments wait for it.
 BATCH = 100
+# These lock nobody.
+MOST_REMINDERS = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +63,7 @@ def sweep(engine: Engine, policy: Policy, after_id: int = 0) -> Swept:
 
 
 def _remind(connection: Connection, policy: Policy) -> int:
-    return reminders.remind(connection, policy, current_time(connection), BATCH)
+    return reminders.remind(connection, policy, current_time(connection), MOST_REMINDERS)
 
 
 def plan(engine: Engine, after_id: int, limit: int) -> tuple[list[Switch], int]:

@@ -4,7 +4,7 @@ A reminder belongs to a due date and to a day that is so far from it: it is told
 """
 
 from collections.abc import Sequence
-from datetime import date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 
 from servicekit.money import grouped
 
@@ -30,6 +30,15 @@ def due_dates(policy: LinePolicy, now: datetime) -> Sequence[date]:
     if local.hour < policy.reminder_hour or is_quiet(local.hour, policy):
         return ()
     return [local.date() - timedelta(days=offset) for offset in policy.reminder_days]
+
+
+def first_decent_time(policy: LinePolicy, now: datetime) -> datetime:
+    """Now, or when it is quiet no longer."""
+    local = now.astimezone(NAIROBI)
+    if not is_quiet(local.hour, policy):
+        return now
+    end = datetime.combine(local.date(), time(policy.quiet_until), NAIROBI)
+    return (end if end > now else end + timedelta(days=1)).astimezone(UTC)
 
 
 def expire_time(policy: LinePolicy, now: datetime) -> datetime:

@@ -20,7 +20,7 @@ from billing.policies.store import Decided
 from billing.policy import Policy
 from billing.reminders import rules, store
 from billing.tasks import store as tasks
-from billing.tasks.rules import NewTask, Task, TaskState
+from billing.tasks.rules import MESSAGE_LIFETIME, NewTask, Task, TaskState
 
 log = structlog.get_logger()
 
@@ -38,12 +38,11 @@ def remind(connection: Connection, policy: Policy, now: datetime, limit: int) ->
         if len(found) == limit:
             break
     if found:
-        accounts = {one.customer_id: ledger.credit(one.customer_id) for one in found}
-        kept = reading.balances_among(connection, accounts.values())
+        kept = _kept(connection, found)
         store.forget(connection, today - rules.KEPT)
         with together(connection) as writes:
             store.insert(writes, found, today, now)
-            new = [_task(one, policy, decided.of(one), kept.get(accounts[one.customer_id], 0), now) for one in found]
+            new = [_task(one, policy, decided.of(one), kept[one.customer_id], now) for one in found]
             tasks.insert(writes, new, now)
         log.info("customers_reminded", customers=len(found))
     return len(found)
@@ -62,6 +61,30 @@ def _wanted(decided: Decided, now: datetime) -> dict[date, tuple[set[int], set[i
 def _task(customer: Customer, policy: Policy, line_policy: LinePolicy, kept_cents: int, now: datetime) -> NewTask:
     notice = rules.notice_of(customer, calendar.today(now), policy.paybill, kept_cents)
     return NewTask("", notice, now, rules.expire_time(line_policy, now), customer.customer_id)
+
+
+def _kept(connection: Connection, customers: Sequence[Customer]) -> dict[int, int]:
+    """The credit of each, in cents, by the customer's id."""
+    accounts = {one.customer_id: ledger.credit(one.customer_id) for one in customers}
+    kept = reading.balances_among(connection, accounts.values())
+    return {customer_id: kept.get(account, 0) for customer_id, account in accounts.items()}
+
+
+def of_switched_off(
+    connection: Connection, policy: Policy, customers: Sequence[Customer], now: datetime
+) -> list[NewTask]:
+    """The messages to those whose lines were switched off for want of payment; whom that befell at night is told in the
+    morning, if it is true then.
+    """
+    if not customers:
+        return []
+    decided, kept = policies.of_customers(connection, customers), _kept(connection, customers)
+    told = []
+    for one in customers:
+        notice = rules.switched_off(one, policy.paybill, kept[one.customer_id])
+        due_time = rules.first_decent_time(decided[one.customer_id], now)
+        told.append(NewTask("", notice, due_time, due_time + MESSAGE_LIFETIME, one.customer_id))
+    return told
 
 
 def without_untrue(connection: Connection, due: Sequence[Task], now: datetime) -> Sequence[Task]:

@@ -14,9 +14,9 @@ from billing.payees.rules import Customer, LineReason, LineState
 from billing.payments import store as payments
 from billing.payments.rules import TimelineEntry
 from billing.policy import Policy
-from billing.reminders.rules import switched_off
-from billing.tasks import rules, store
-from billing.tasks.rules import AccessOutcome, Attempt, NewTask
+from billing.reminders import service as reminding
+from billing.tasks import store
+from billing.tasks.rules import AccessOutcome, Attempt
 
 
 def confirm(connection: Connection, policy: Policy, attempts: Sequence[Attempt], now: datetime) -> None:
@@ -25,9 +25,11 @@ def confirm(connection: Connection, policy: Policy, attempts: Sequence[Attempt],
         done = {one.task.customer_id for one in attempts if one.task.wants_off == (state is LineState.OFF)}
         payees.mark_reported(connection, {one for one in done if one}, state, now)
     customers = payees.get_customers(connection, {one.task.customer_id for one in attempts if one.task.customer_id})
+    cut = [customers[one.task.customer_id or 0] for one in attempts if _is_to_hear(one, customers)]
+    told = reminding.of_switched_off(connection, policy, cut, now)
     with together(connection) as writes:
         payments.insert_timeline(writes, [_entry(one) for one in attempts], now)
-        store.insert(writes, list(filter(None, (_tell(policy, one, customers, now) for one in attempts))), now)
+        store.insert(writes, told, now)
 
 
 def _entry(one: Attempt) -> TimelineEntry:
@@ -37,12 +39,8 @@ def _entry(one: Attempt) -> TimelineEntry:
     return TimelineEntry(one.task.trans_id, category, message, one.facts)
 
 
-def _tell(policy: Policy, one: Attempt, customers: Mapping[int, Customer], now: datetime) -> NewTask | None:
-    """Who was cut for want of payment is told so. Staff tell those whom they cut, pause or give days."""
+def _is_to_hear(one: Attempt, customers: Mapping[int, Customer]) -> bool:
+    """Who was cut for want of payment, and was on until then. Staff tell those whom they cut, pause or give days."""
     customer = customers.get(one.task.customer_id or 0)
-    if customer is None or not one.task.wants_off or customer.reason is not LineReason.UNPAID:
-        return None
-    if one.outcome is not AccessOutcome.CHANGED:  # it was off already
-        return None
-    notice = switched_off(customer, policy.paybill)
-    return NewTask("", notice, now, now + rules.MESSAGE_LIFETIME, customer.customer_id)
+    cut = one.task.wants_off and one.outcome is AccessOutcome.CHANGED
+    return cut and customer is not None and customer.reason is LineReason.UNPAID
