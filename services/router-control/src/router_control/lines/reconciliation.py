@@ -9,8 +9,7 @@ from collections.abc import Mapping, Sequence
 
 from servicekit.rpc import call
 
-from router_control.lines import address_lists, rules, sessions
-from router_control.lines.address_lists import Place
+from router_control.lines import limits, rules, sessions
 from router_control.lines.ppp import Ppp, chunks
 from router_control.lines.rules import Access, AccessResult, Secret, Wanted, Write
 from router_control.routeros.connection import Connection
@@ -50,8 +49,7 @@ class Reconciliation:
 
     def _settle(self, ppp: Ppp, names: Sequence[str]) -> None:
         secrets = ppp.secrets(names)
-        self._refuse_missing_profiles(ppp, secrets)
-        self._place(ppp, secrets)
+        self._prepare(ppp, secrets)
         different = self._compare(self._open(names), secrets)
         for _ in range(_ROUNDS):
             if not different:
@@ -66,31 +64,11 @@ class Reconciliation:
         """Those who have no result yet."""
         return [name for name in names if name not in self.results]
 
-    def _refuse_missing_profiles(self, ppp: Ppp, secrets: Mapping[str, Secret]) -> None:
-        """Before anything is changed: who is to change profile is disabled first."""
-        moving = {name for name, secret in secrets.items() if rules.changes_profile(self._wanted[name], secret)}
-        if not moving:
-            return
-        known = ppp.profiles(sorted({self._wanted[name].profile for name in moving}))
-        for name in moving:
-            if (profile := self._wanted[name].profile) not in known:
-                self._held[name] = secrets[name]
-                self._failed(name, AccessOutcome.NO_SUCH_PROFILE, f"the router has no profile {profile}")
-
-    def _place(self, ppp: Ppp, secrets: Mapping[str, Secret]) -> None:
-        """Put on address lists who is to be limited by one, or off them, before their lines are on."""
-        places = {}
-        for name in self._open(list(secrets)):
-            wanted, self._held[name] = self._wanted[name], secrets[name]
-            if wanted.address_list and wanted.access is Access.LIMITED and not secrets[name].address:
-                detail = "the secret has no fixed remote-address to put on an address list"
-                self._failed(name, AccessOutcome.NO_FIXED_ADDRESS, detail)
-            elif wanted.address_list:
-                listed = wanted.access is Access.LIMITED
-                places[name] = Place(wanted.address_list, secrets[name].address, listed)
-        if places:
-            for name, trap in address_lists.settle(ppp, places, self._sent).items():
-                self._failed(name, trap.outcome, str(trap))
+    def _prepare(self, ppp: Ppp, secrets: Mapping[str, Secret]) -> None:
+        self._held.update(secrets)
+        if any(self._wanted[name].profile or self._wanted[name].address_list for name in secrets):
+            for name, (outcome, detail) in limits.prepare(ppp, self._wanted, secrets, self._sent).items():
+                self._failed(name, outcome, detail)
 
     def _compare(self, names: Sequence[str], secrets: Mapping[str, Secret]) -> dict[str, tuple[str, Write]]:
         """The ids and writes of who differs. Others get a result, save whose sessions are yet to be looked at."""
