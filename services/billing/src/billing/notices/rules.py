@@ -14,6 +14,7 @@ from servicekit.money import grouped
 from servicekit.phones import is_mobile
 
 from billing.notices import others
+from billing.overpayments import rules as overpayments
 from billing.payees.rules import Customer
 from billing.payments.rules import Outcome
 from billing.payments.settlement import Settlement
@@ -74,7 +75,6 @@ def _first_variant(settlement: Settlement) -> Variant:
 
 def _customer_facts(settlement: Settlement, balance_cents: int) -> dict[str, str]:
     customer, payment, package = settlement.customer, settlement.payment, settlement.package_cents
-    months = settlement.months
     assert customer
     return {
         "amount": grouped(payment.amount_cents),
@@ -83,7 +83,7 @@ def _customer_facts(settlement: Settlement, balance_cents: int) -> dict[str, str
         "account": customer.account_name,
         "username": customer.username or "-",
         "router": "-",
-        "package": grouped(package) + (f" (PAID FOR {months:,} MONTHS, GOT 1)" if months > 1 else ""),
+        "package": grouped(package) + (overpayments.note(settlement) if payment.amount_cents > package else ""),
         "missing": grouped(settlement.missing_cents),
         "previous_due_date": day(settlement.previous_due_date),
         "due_date": day(settlement.due_date),

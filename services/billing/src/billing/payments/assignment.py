@@ -70,7 +70,7 @@ def _assign(connection: Connection, policy: Policy, trans_id: str, target: Targe
     now = current_time(connection)
     today = calendar.today(now)
     settled = _settle(connection, payment_of(stored), target, today)
-    if settled.outcome is Outcome.CUSTOMER_PARTIAL:
+    if settled.is_uneven:
         settled = Keeping(connection).settle(settled, today)
     settled.take_effect()
     held.place(connection, settled, _assigned_reference(settled, target))

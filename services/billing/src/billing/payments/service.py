@@ -92,7 +92,7 @@ def _settle(
         one = settlement.settle_new(payment, who, policy.shortcodes, today)
         if locking.needs_held(_rows_of_settlement(one)):
             continue
-        if one.outcome is Outcome.CUSTOMER_PARTIAL:
+        if one.is_uneven:
             keeping = keeping or Keeping(connection)
             one = keeping.settle(one, today)
         one.take_effect()

@@ -53,6 +53,7 @@ class Settlement:
     due_date: date | None = None
     previous_due_day: int | None = None
     due_day: int | None = None  # see Customer
+    given: int = 1  # months, of a full payment
     switches: bool = False  # something else is wanted of the line than before
 
     @property
@@ -78,6 +79,11 @@ class Settlement:
     def months(self) -> int:
         """How many packages a customer paid at once, whatever was given for them."""
         return self.payment.amount_cents // self.package_cents if self.package_cents else 0
+
+    @property
+    def is_uneven(self) -> bool:
+        """Whether a customer paid another amount than the package: what becomes of the difference was decided."""
+        return self.payment.amount_cents != self.package_cents and self.customer is not None
 
     @property
     def missing_cents(self) -> int:

@@ -9,6 +9,7 @@ from typing import Any
 
 from servicekit.money import grouped
 
+from billing.overpayments import rules as overpayments
 from billing.part_payments import rules as part_payments
 from billing.payments import unmatched
 from billing.payments.rules import Outcome, Payment, TimelineEntry
@@ -81,8 +82,7 @@ def _line_entries(settlement: Settlement) -> Iterator[TimelineEntry]:
         facts = {"paid": grouped(paid), "package": grouped(package), "missing": missing}
         yield TimelineEntry(trans_id, "INSUFFICIENT_PAYMENT", f"KES {missing} short of the package", facts)
     elif settlement.months > 1:
-        message = f"Paid for {settlement.months:,} months: one is given, all of the money is in the wallet"
-        yield TimelineEntry(trans_id, "OVERPAYMENT", message, {"months": settlement.months})
+        yield overpayments.entry(settlement)
     if settlement.outcome is Outcome.CUSTOMER_PAID and settlement.line is None:
         yield TimelineEntry(trans_id, "NO_ROUTER_CONFIG", "No router or username on record: the line is not switched")
 
