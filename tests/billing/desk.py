@@ -62,6 +62,10 @@ class Desk:
     def pay_batch(self, *batch: Payment) -> list[Receipt]:
         return intake.record(self.engine, self.policy, batch, self.held_rows)
 
+    def create(self, customers: Sequence[Customer]) -> None:
+        results = accounts.create_customers(self.engine, customers)
+        assert not [result.error for result in results if result.error]
+
     def assign(self, trans_id: str, reference: str = "", **target: int) -> Receipt:
         return assignment.assign(self.engine, self.policy, trans_id, Target(reference, **target), "Asha")
 
@@ -283,14 +287,13 @@ def open_desk(engine: sa.Engine) -> Desk:
     first = accounts.create_isp(engine, isp("Demo Networks", 1))
     second = accounts.create_isp(engine, isp("Pwani Fibre", 2))
     assert (first, second) == (1, 2)
-    results = accounts.create_customers(
-        engine,
+    desk = Desk(engine)
+    desk.create(
         [
             customer("0949AQ", first, 100_000, router_id=1, username="0949AQ", phone=CUSTOMER_PHONE),
             customer("12BC", first, 150_050, phone="0712000002"),
             customer("WAIRIMU1", first, 100_000, router_id=1, username="wairimu", phone="0712000003"),
             customer("77XY", second, 50_000, router_id=2, username="xy77"),
-        ],
+        ]
     )
-    assert not [result.error for result in results if result.error]
-    return Desk(engine)
+    return desk

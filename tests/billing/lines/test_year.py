@@ -1,0 +1,204 @@
+"""Months in the life of an ISP on a clock that is moved: payments early, late, part, doubled, routers down for hours,
+dispatchers that die with their leases, everything at a standstill for two days; pauses, cuts by staff and given days.
+
+What is expected is reckoned here a second time, in another way: a due date is so many months after a day.
+"""
+
+import os
+import random
+from collections import Counter
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from itertools import count
+from zoneinfo import ZoneInfo
+
+import pytest
+from billing.changes.rules import Author, Noun
+from billing.lines import service
+from billing.lines.service import Whom
+from billing.payees.rules import LineReason, LineState
+from billing.policies.service import Asked, change
+from billing.schema import pppoe_users, tasks
+from billing.tasks.rules import AccessOutcome
+from dateutil.relativedelta import relativedelta
+
+from tests.billing.desk import customer
+from tests.billing.dispatching import lines, switched
+from tests.billing.lines.conftest import sweep
+
+NAIROBI = ZoneInfo("Africa/Nairobi")
+CUSTOMERS, DAYS, ROUTERS = int(os.environ.get("YEAR_CUSTOMERS", "24")), int(os.environ.get("YEAR_DAYS", "120")), 4
+STEP = timedelta(hours=3)
+AUTHOR = Author("Asha", "asked")
+GRACE = {1: 0, 2: 3}  # by ISP; the second one cuts nobody on a Sunday, and reminds
+OFFSETS = (-3, 0)
+
+
+@dataclass
+class Expected:
+    """A customer as it should be: paid until so many months after a day."""
+
+    account: str
+    isp_id: int
+    router_id: int
+    start: date
+    months: int = 0
+    hold: str = ""
+    held_since: date | None = None
+    managed: bool = False
+
+    @property
+    def due(self) -> date:
+        return self.start + relativedelta(months=self.months)
+
+    def pay(self, today: date) -> None:
+        if self.hold == "paused":
+            self.resume(today)
+        if today <= self.due:
+            self.months += 1
+        else:
+            self.start, self.months = today, 1
+
+    def give(self, days: int, today: date) -> None:
+        self.start, self.months = max(self.due, today) + timedelta(days=days), 0
+
+    def keep_off(self, why: str, today: date) -> None:
+        if self.hold != why:
+            self.hold, self.held_since = why, today
+
+    def resume(self, today: date) -> None:
+        if self.hold == "paused" and self.due >= self.held_since:
+            self.start, self.months = self.due + (today - self.held_since), 0
+        self.hold = ""
+
+    def is_on(self, now: datetime) -> bool:
+        last = self.due + timedelta(days=GRACE[self.isp_id])
+        if self.isp_id == 2 and (last + timedelta(days=1)).weekday() == 6:
+            last += timedelta(days=1)
+        return not self.hold and now < datetime.combine(last, time(), NAIROBI) + timedelta(days=1)
+
+
+class Life:
+    """All customers of the desk's two ISPs."""
+
+    def __init__(self, desk, dispatcher, clock, seed):
+        self.desk, self.dispatcher, self.clock, self.dice = desk, dispatcher, clock, random.Random(seed)
+        self.people = self._people()
+        self.codes = count(1)
+        self.down: dict[int, datetime] = {}
+        self.still_until = clock.now
+        self.stood_still: set[date] = set()
+
+    def _people(self):
+        self.desk.execute(pppoe_users.delete())
+        people, new = [], []
+        for number in range(CUSTOMERS):
+            router_id, isp_id, name = number % ROUTERS + 1, number % 2 + 1, f"C{number:04}"
+            phone, paid_until = f"0712{number:06}", self.desk.today() + timedelta(days=self.dice.randint(-20, 25))
+            people.append(Expected(name, isp_id, router_id, paid_until))
+            fields = {"router_id": router_id, "username": name, "phone": phone, "next_payment_date": paid_until}
+            new.append(customer(name, isp_id, 100_000, **fields))
+        for begin in range(0, CUSTOMERS, 200):
+            self.desk.create(new[begin : begin + 200])
+        return people
+
+    @property
+    def today(self) -> date:
+        return self.clock.now.astimezone(NAIROBI).date()
+
+    def step(self) -> None:
+        self.clock.now += STEP
+        for one in self.people:
+            if self.dice.random() < 0.012:
+                self.happen(one)
+        self.break_and_mend()
+        if self.clock.now < self.still_until:
+            self.stood_still.add(self.today)
+            return
+        self.race()
+        sweep(self.desk)
+        self.dispatcher.carry_out()
+        self.check()
+
+    def happen(self, one: Expected) -> None:
+        what = self.dice.choices(
+            ["pay", "twice", "part", "extend", "pause", "cut", "resume"], [60, 5, 10, 5, 8, 3, 15]
+        )[0]  # fmt: skip
+        whom, desk = Whom(account=one.account), self.desk
+        match what:
+            case "pay" | "twice":
+                code = f"P{next(self.codes)}"
+                for _ in range(1 + (what == "twice")):
+                    desk.pay(code, one.account, receive_time=self.clock.now)
+                one.pay(self.today)
+            case "part":
+                desk.pay(f"P{next(self.codes)}", one.account, "400")
+            case "extend":
+                days = self.dice.randint(1, 9)
+                service.extend(desk.engine, desk.policy, whom, days, AUTHOR)
+                one.give(days, self.today)
+            case "pause" | "cut":
+                why = LineReason.PAUSED if what == "pause" else LineReason.BY_STAFF
+                service.hold(desk.engine, desk.policy, whom, why, AUTHOR)
+                one.keep_off(why, self.today)
+            case "resume":
+                service.release(desk.engine, desk.policy, whom, AUTHOR)
+                one.resume(self.today)
+
+    def break_and_mend(self) -> None:
+        for router_id, until in list(self.down.items()):
+            if self.clock.now >= until:
+                del self.down[router_id]
+                self.dispatcher.script[router_id] = []
+                self.clock.now += timedelta(minutes=2)  # what waits for it is tried within a minute
+        if self.dice.random() < 0.05:
+            router_id = self.dice.randint(1, ROUTERS)
+            self.down[router_id] = self.clock.now + timedelta(hours=self.dice.randint(1, 30))
+        for router_id in self.down:
+            self.dispatcher.script[router_id] = [AccessOutcome.UNREACHABLE] * 100_000
+
+    def race(self) -> None:
+        """Somebody pays or is paused while a router is being asked, which answers late; or whoever asked it is dead."""
+        for task in lines(self.desk, limit=3, busy=frozenset(self.down)):
+            if self.dice.random() < 0.3:
+                self.clock.now += timedelta(seconds=31)
+                continue
+            self.happen(self.dice.choice(self.people))
+            self.dispatcher.held[task.work.router_id, task.work.username] = task.work.wanted
+            self.desk.report(switched(task))
+
+    def check(self) -> None:
+        for one in self.people:
+            if one.router_id not in self.down:
+                held = self.dispatcher.held.get((one.router_id, one.account))
+                expected = LineState.ON if one.is_on(self.clock.now) else LineState.OFF
+                # The desk's customers come as "inactive": who is to be off is so, as far as is known.
+                assert (held or LineState.OFF) == expected, (one, self.clock.now)
+
+    def check_end(self) -> None:
+        dates = {row.account_name: row.next_payment_date for row in self.desk.rows(pppoe_users)}
+        assert dates == {one.account: one.due for one in self.people}
+        assert self.desk.rows(tasks, kind="set_access", state="open") == []
+        self.desk.check_books()
+        told = Counter(
+            (message.phone, message.facts["due_date"])
+            for message in self.dispatcher.inbox.values()
+            if message.template == "customer_reminder"
+        )
+        assert told
+        assert max(told.values()) <= len(OFFSETS)
+
+
+@pytest.mark.parametrize("seed", [int(os.environ["YEAR_SEED"])] if "YEAR_SEED" in os.environ else [1, 2, 3])
+def test_every_line_is_on_exactly_as_long_as_it_is_paid_for(managing, dispatcher, clock, seed):
+    fields = {"grace_days": "3", "days_without_cuts": "sun", "reminder_days": ",".join(map(str, OFFSETS))}
+    change(managing.engine, Asked(Noun.ISP, 2), fields, (), AUTHOR)
+    clock.now = datetime(2026, 12, 1, 21, tzinfo=UTC)  # midnight in Nairobi; the months' ends are ahead
+    life = Life(managing, dispatcher, clock, seed)
+    for step in range(DAYS * 24 // 3):
+        if step == DAYS * 4:
+            life.still_until = clock.now + timedelta(days=2)
+        life.step()
+    life.down = dict.fromkeys(life.down, clock.now)
+    life.step()
+    life.check_end()
