@@ -20,22 +20,22 @@ class Routers:
 
     def __init__(self, count: int, customers: Sequence[Customer], state: Path) -> None:
         self.count = count
-        self._url = f"http://127.0.0.1:{(control := free_port())}"
+        self.url = f"http://127.0.0.1:{(control := free_port())}"
         flags = ["--port", "0", "--control-port", str(control), "--routers", str(count)]
         flags += ["--user", USER, "--password", PASSWORD]
         for customer in customers:
             flags += ["--secret", f"{customer.account}:disabled"]
         self.process = Process(
-            "routers", ["simulators.routeros", *flags], {}, state / "log" / "routers.log", answering(f"{self._url}/")
+            "routers", ["simulators.routeros", *flags], {}, state / "log" / "routers.log", answering(f"{self.url}/")
         )
 
     def ports(self) -> list[int]:
         """The API ports, in the order of the routers."""
-        return [int(router["port"]) for router in httpx.get(self._url).raise_for_status().json()]
+        return [int(router["port"]) for router in httpx.get(self.url).raise_for_status().json()]
 
     def break_one(self, router: int, mode: str, **options: Any) -> None:
         """Put a fault in force on one router; see simulators/routeros/faults.py."""
-        httpx.post(f"{self._url}/faults?router={router}", json={"mode": mode, **options}).raise_for_status()
+        httpx.post(f"{self.url}/faults?router={router}", json={"mode": mode, **options}).raise_for_status()
 
     def break_all(self, mode: str, **options: Any) -> None:
         """Put a fault in force on every router."""
@@ -45,11 +45,11 @@ class Routers:
     def heal(self) -> None:
         """Nothing goes wrong any more."""
         for router in range(self.count):
-            httpx.post(f"{self._url}/faults/clear?router={router}").raise_for_status()
+            httpx.post(f"{self.url}/faults/clear?router={router}").raise_for_status()
 
     def enabled(self, router: int) -> set[str]:
         """The names of a router's enabled secrets."""
-        secrets = httpx.get(f"{self._url}/secrets?router={router}", timeout=30).raise_for_status().json()
+        secrets = httpx.get(f"{self.url}/secrets?router={router}", timeout=30).raise_for_status().json()
         return {secret["name"] for secret in secrets if secret["disabled"] == "false"}
 
 

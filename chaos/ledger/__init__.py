@@ -11,6 +11,7 @@ def audit(stage: Stage) -> Findings:
     attempts = stage.sender.attempts
     kept = books.read(stage.engine)
     money.check(findings, attempts, kept)
-    lines.check(findings, attempts, kept, stage.routers)
+    managed = stage.customers if stage.plan.environment.get("REJESHA_LINES") == "manage" else ()
+    lines.check(findings, attempts, kept, stage.routers, managed)
     messages.check(findings, attempts, kept, stage.textsms.inbox())
     return findings

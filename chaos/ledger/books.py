@@ -15,6 +15,8 @@ _RELAPSES = """
     WHERE failed.category = 'RECONNECTION_FAILED' AND done.category = 'RECONNECTION_SUCCESS'
 """
 
+# A scenario may have customers of its own beside the stage's.
+_DUE_DATES = "SELECT account_name, next_payment_date FROM pppoe_users WHERE account_name LIKE 'CH%%'"
 _MOVED = "SELECT trans_id, amount * 100 AS cents FROM ledger_transfers"
 
 
@@ -83,7 +85,7 @@ def read(engine: sa.Engine) -> Books:
                 (row.trans_id, int(row.cents)) for row in rows(f"{_MOVED} WHERE from_account LIKE 'paybill:%%'")
             ),
             wallet_cents=sum(int(row[0]) for row in rows("SELECT balance * 100 FROM isp_wallet")),
-            due_dates={row[0]: row[1] for row in rows("SELECT account_name, next_payment_date FROM pppoe_users")},
+            due_dates={row[0]: row[1] for row in rows(_DUE_DATES)},
             reconnections=Counter(
                 row[0]
                 for row in rows("SELECT transaction_id FROM payment_debug_log WHERE category = 'RECONNECTION_SUCCESS'")

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from chaos.callbacks import Customer
 from chaos.findings import Findings
 from chaos.ledger import money
 from chaos.ledger.books import Books
@@ -9,11 +10,16 @@ from chaos.sender import Attempt
 from chaos.simulated import Routers
 
 
-def check(findings: Findings, attempts: Sequence[Attempt], books: Books, routers: Routers) -> None:
-    """Tasks, reconnections, and the secrets on the routers themselves."""
+def check(
+    findings: Findings, attempts: Sequence[Attempt], books: Books, routers: Routers, managed: Sequence[Customer] = ()
+) -> None:
+    """Tasks, reconnections, and the secrets on the routers themselves. `managed`: who is on though nothing was paid:
+    lines are ours to manage, and they are paid until a day to come.
+    """
     paid = [callback for callback in money.applied(attempts, books) if callback.is_full]
     on = {(router, name) for router in range(routers.count) for name in routers.enabled(router)}
-    wanted = {(callback.customer.router, callback.customer.account) for callback in paid if callback.customer}
+    customers = [*managed, *(callback.customer for callback in paid if callback.customer)]
+    wanted = {(customer.router, customer.account) for customer in customers}
     findings.note(
         full_payments=len(paid),
         reconnected_percent=round(100 * len(wanted & on) / len(wanted), 2) if wanted else 100.0,

@@ -67,7 +67,7 @@ class Expected:
             self.hold, self.held_since = why, today
 
     def resume(self, today: date) -> None:
-        if self.hold == "paused" and self.due >= self.held_since:
+        if self.hold == "paused" and self.due >= self.held_since < today:
             self.start, self.months = self.due + (today - self.held_since), 0
         self.hold = ""
 
