@@ -66,6 +66,11 @@ def _expire(stage: Stage, names: list[str]) -> None:
         for number, name in enumerate(names)
     )
     with stage.engine.begin() as connection:
+        # Whatever the hour is: at night those who are cut would be told in the morning.
+        connection.exec_driver_sql(
+            "INSERT INTO line_policies (noun, noun_id, field, value)"
+            " VALUES ('isp', 1, 'quiet_from', '0'), ('isp', 1, 'quiet_until', '0')"
+        )
         connection.exec_driver_sql(
             "INSERT INTO pppoe_users (full_name, account_name, username, amount, router_id, isp_id, status,"  # noqa: S608
             f" next_payment_date, phone, line_wanted, line_reason, line_version) VALUES {rows}"
