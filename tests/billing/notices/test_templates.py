@@ -6,10 +6,12 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 import sqlalchemy as sa
+from billing.ledger.rules import Credit
 from billing.notices import composing, throttle
 from billing.notices.rules import Notice, Variant
 from billing.policies.rules import PartPayments
 from billing.reminders import rules as reminders
+from billing.renewals.rules import renewed
 from billing.reversals import service as reversals
 from billing.reversals import unassigning
 from billing.schema import line_policies
@@ -76,6 +78,9 @@ def of_due_dates():
         notice = reminders.notice_of(replace(late, next_payment_date=due_date), NOON.date(), "600100")
         yield from composing.compose("task-1", notice, None)
     yield from composing.compose("task-2", reminders.switched_off(late, "600100"), None)
+    renewal = renewed(late, Credit(150_000, 1), NOON.date())
+    assert renewal
+    yield from composing.compose("task-3", renewal.notice(), None)
 
 
 def alarms():

@@ -7,6 +7,7 @@ import sqlalchemy as sa
 from billing.ledger import service as ledger
 from billing.payments import validation
 from billing.payments.rules import Outcome
+from billing.policies.rules import Overpayments
 from billing.reversals import service as reversals
 from billing.reversals import unassigning
 from billing.schema import ledger_transfers, line_policies, paybill_payments, payment_debug_log
@@ -18,8 +19,8 @@ from tests.billing.concurrency import at_once
 from tests.billing.desk import CUSTOMER_PHONE, open_desk, payment
 
 
-def decide(desk, noun="isp", noun_id=1, value="credit"):
-    desk.execute(sa.insert(line_policies).values(noun=noun, noun_id=noun_id, field="part_payments", value=value))
+def decide(desk, noun="isp", noun_id=1, value="credit", field="part_payments"):
+    desk.execute(sa.insert(line_policies).values(noun=noun, noun_id=noun_id, field=field, value=value))
 
 
 @pytest.fixture
@@ -31,6 +32,11 @@ def keeping(desk):
 def credit(desk, account="0949AQ"):
     name = f"credit:{desk.customer(account).id}"
     return ledger.list_accounts(desk.engine, name)[name]
+
+
+def due(desk):
+    row = desk.customer("0949AQ")
+    return row.next_payment_date, row.due_day
 
 
 def undo(desk, trans_id, how=unassigning.unassign):
@@ -156,18 +162,21 @@ STEPS = st.lists(
     min_size=4,
     max_size=16,
 )
-SHILLINGS = st.lists(st.sampled_from(["300", "500", "999.99", "1000", "1200"]), min_size=4, max_size=4)
+SHILLINGS = st.lists(st.sampled_from(["300", "500", "999.99", "1000", "1200", "3700"]), min_size=4, max_size=4)
 
 
 @pytest.mark.parametrize("database", ["sqlite", pytest.param("mysql", marks=pytest.mark.mysql)])
 def test_whatever_is_done_the_books_are_right_and_reversing_all_leaves_nothing(request, database):
     desk = open_desk(request.getfixturevalue(f"{database}_engine"))
-    decide(desk)
 
     @settings(max_examples=25 if database == "sqlite" else 8, deadline=None, suppress_health_check=list(HealthCheck))
-    @given(steps=STEPS, shillings=SHILLINGS, order=st.permutations(range(4)))
-    def run(steps, shillings, order):
+    @given(steps=STEPS, shillings=SHILLINGS, order=st.permutations(range(4)), over=st.sampled_from(Overpayments))
+    def run(steps, shillings, order, over):
         example = next(EXAMPLE)
+        desk.execute(sa.delete(line_policies))
+        decide(desk)
+        decide(desk, value=over, field="overpayments")
+        placed, before = "", due(desk)
         deeds = {
             "pay": desk.pay,
             "assign": lambda code, account, _: desk.assign(code, account),
@@ -175,11 +184,18 @@ def test_whatever_is_done_the_books_are_right_and_reversing_all_leaves_nothing(r
             "reverse": lambda code, *_: undo(desk, code, reversals.reverse),
         }
         for deed, n, account in [*steps, *(("reverse", n, "") for n in order)]:
+            there, trans_id = due(desk), f"E{example}N{n}"
             try:
-                deeds[deed](f"E{example}N{n}", account, shillings[n])
+                deeds[deed](trans_id, account, shillings[n])
             except ServiceError:
                 continue
             finally:
+                if due(desk) != there and deed in {"pay", "assign"}:
+                    placed, before = trans_id, there
+                elif deed in {"unassign", "reverse"} and trans_id == placed:
+                    # the last one that gave months: all of them are taken back
+                    assert due(desk) == before
+                    placed = ""
                 assert credit(desk) + desk.wallet(1) == sum(row.TransAmount for row in _placed(desk))
         assert set(ledger.list_accounts(desk.engine).values()) <= {0}
         desk.check_books()

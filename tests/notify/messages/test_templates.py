@@ -12,6 +12,7 @@ ORDINARY = {
     "missing": "2,500.00",
     "trans_id": "SLK4H7TR02",
     "due_date": "23 Sep 2026",
+    "credit": "2,500.00",
     "count": "1,234",
     "since": "14:00",
     "until": "15:00",

@@ -3,6 +3,7 @@
 from typing import Any
 
 from rejesha.billing.v1 import line_service_pb2 as pb
+from servicekit.money import grouped
 
 from rejesha_cli.records import record
 from rejesha_cli.tables import print_json, say
@@ -17,6 +18,8 @@ def show(line: pb.Line, *, as_json: bool) -> None:
     say(f"{one['account_name']} (customer {one['customer_id']}): {_wanted(one)}")
     say(f"  Line: {one['username'] or '-'} on router {one['router_id'] or '-'}")
     say(f"  Paid until: {one['due_date'] or 'nobody says until when'}{_cut(one)}")
+    if line.credit_cents:
+        say(f"  Kept for the customer: KES {grouped(line.credit_cents)}")
     if one.get("hold"):
         say(f"  Kept off: {one['hold']} since {one['hold_since']}")
     say(f"  The router: {_reported(one)}")

@@ -43,6 +43,8 @@ class _TransferKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Transfer
     """When a payment's money went back to the payer."""
     TRANSFER_KIND_SPENDING: _TransferKind.ValueType  # 7
     """When what was kept for a customer made a payment a whole package."""
+    TRANSFER_KIND_RENEWAL: _TransferKind.ValueType  # 8
+    """When what was kept for a customer paid for a month whose due date was over."""
 
 class TransferKind(_TransferKind, metaclass=_TransferKindEnumTypeWrapper):
     """Why money moved."""
@@ -63,6 +65,8 @@ TRANSFER_KIND_REVERSAL: TransferKind.ValueType  # 6
 """When a payment's money went back to the payer."""
 TRANSFER_KIND_SPENDING: TransferKind.ValueType  # 7
 """When what was kept for a customer made a payment a whole package."""
+TRANSFER_KIND_RENEWAL: TransferKind.ValueType  # 8
+"""When what was kept for a customer paid for a month whose due date was over."""
 Global___TransferKind: _TypeAlias = TransferKind  # noqa: Y015
 
 @_typing.final
@@ -108,7 +112,7 @@ class Transfer(_message.Message):
     key: _builtins.str
     """Unique: the TransID, and the transfer's place among that payment's, such as TKE34A5QM8.1."""
     trans_id: _builtins.str
-    """Empty for an opening balance."""
+    """Empty for an opening balance; RENEWAL- and the customer's id for a renewal."""
     kind: Global___TransferKind.ValueType
     """Why it moved."""
     from_account: _builtins.str

@@ -110,6 +110,7 @@ class Line(_message.Message):
     HOLD_SINCE_FIELD_NUMBER: _builtins.int
     WAITS_FIELD_NUMBER: _builtins.int
     ERROR_FIELD_NUMBER: _builtins.int
+    CREDIT_CENTS_FIELD_NUMBER: _builtins.int
     customer_id: _builtins.int
     """Whose it is."""
     account_name: _builtins.str
@@ -138,6 +139,8 @@ class Line(_message.Message):
     """Whether a task is open that will ask the router."""
     error: _builtins.str
     """What went wrong with it last; may be empty."""
+    credit_cents: _builtins.int
+    """What is kept for the customer, and pays for a month as soon as it makes a package; below 0: owed."""
     @_builtins.property
     def report_time(self) -> _timestamp_pb2.Timestamp:
         """When it was reported; unset: never, it is what the predecessor noted."""
@@ -165,10 +168,11 @@ class Line(_message.Message):
         hold_since: _builtins.str = ...,
         waits: _builtins.bool = ...,
         error: _builtins.str = ...,
+        credit_cents: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["cut_time", b"cut_time", "report_time", b"report_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["account_name", b"account_name", "customer_id", b"customer_id", "cut_time", b"cut_time", "due_date", b"due_date", "error", b"error", "hold", b"hold", "hold_since", b"hold_since", "reason", b"reason", "report_time", b"report_time", "reported", b"reported", "reported_version", b"reported_version", "router_id", b"router_id", "username", b"username", "version", b"version", "waits", b"waits", "wanted", b"wanted"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["account_name", b"account_name", "credit_cents", b"credit_cents", "customer_id", b"customer_id", "cut_time", b"cut_time", "due_date", b"due_date", "error", b"error", "hold", b"hold", "hold_since", b"hold_since", "reason", b"reason", "report_time", b"report_time", "reported", b"reported", "reported_version", b"reported_version", "router_id", b"router_id", "username", b"username", "version", b"version", "waits", b"waits", "wanted", b"wanted"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -34,9 +34,22 @@ def credit(customer_id: int) -> str:
     return f"{_CREDIT}{customer_id}"
 
 
+def of_renewals(customer_id: int) -> str:
+    """What stands for the TransID of transfers that renew a customer, and belong to no payment: none has a dash."""
+    return f"RENEWAL-{customer_id}"
+
+
 def is_credit(account: str) -> bool:
     """Whether it is a customer's."""
     return account.startswith(_CREDIT)
+
+
+@dataclass(frozen=True, slots=True)
+class Credit:
+    """What is kept for a customer, and how many transfers have made that."""
+
+    cents: int
+    transfers: int
 
 
 class TransferKind(StrEnum):
@@ -47,7 +60,8 @@ class TransferKind(StrEnum):
     DISMISSAL = "dismissal"  # likewise
     UNASSIGNMENT = "unassignment"  # of a payment that was placed where it did not belong
     REVERSAL = "reversal"  # of a payment whose money went back to the payer
-    SPENDING = "spending"  # of what was kept for a customer
+    SPENDING = "spending"  # of what was kept for a customer, by a payment
+    RENEWAL = "renewal"  # likewise, because the paid time was over
     OPENING = "opening"
 
 
@@ -55,7 +69,8 @@ class TransferKind(StrEnum):
 @dataclass(slots=True)
 class Transfer:
     """Cents that move from an account to another. `number`: its place among all transfers of its payment; of an opening
-    balance, which is no payment's, the ISP. `actor`: who had it made, "" for M-Pesa.
+    balance, which is no payment's, the ISP; of a renewal, among all transfers of that credit. `actor`: who had it made,
+    "" for M-Pesa.
     """
 
     trans_id: str

@@ -18,6 +18,8 @@ from billing.accounts.errors import CustomerNotFound
 from billing.changes import rules as changes
 from billing.changes import store as change_store
 from billing.changes.rules import Author, FieldChange, Noun
+from billing.ledger import rules as ledger
+from billing.ledger.store import reading
 from billing.lines import rules, store
 from billing.lines.errors import LineClosed, NothingToExtend
 from billing.lines.rules import Switch
@@ -28,6 +30,7 @@ from billing.payments.rules import normalise
 from billing.policies import store as policies
 from billing.policies.rules import LinePolicy, cut_time
 from billing.policy import Policy
+from billing.renewals import service as renewing
 from billing.tasks import rules as task_rules
 from billing.tasks import store as tasks
 from billing.tasks.rules import NewTask
@@ -40,7 +43,8 @@ LIFETIME = timedelta(days=365)
 class LineReport:
     """All that is known of a line. `cut_time`: when it is cut unless it is paid for; None: nobody says until when.
 
-    `waits`: a task is open that will ask its router; `error`: what went wrong with it last.
+    `waits`: a task is open that will ask its router; `error`: what went wrong with it last. `credit_cents`: what is
+    kept for the customer.
     """
 
     customer: Customer
@@ -49,6 +53,7 @@ class LineReport:
     cut_time: datetime | None
     waits: bool
     error: str
+    credit_cents: int
 
 
 def settle(
@@ -60,10 +65,15 @@ def settle(
     *,
     moved: Collection[int] = (),
 ) -> list[Switch]:
-    """Want of these locked customers' lines what their records say, have routers asked, and keep what was before."""
+    """Want of these locked customers' lines what their records say, have routers asked, and keep what was before.
+
+    Who would be cut, and has credit for a month, is renewed instead.
+    """
     decided = policies.of_customers(connection, customers) if customers else {}
+    renewals = renewing.find(connection, customers, calendar.today(now)) if policy.manages_lines else {}
+    current = [renewals[one.customer_id].after if one.customer_id in renewals else one for one in customers]
     found = (
-        rules.switch(one, decided[one.customer_id], now, moved=moved, cuts=policy.manages_lines) for one in customers
+        rules.switch(one, decided[one.customer_id], now, moved=moved, cuts=policy.manages_lines) for one in current
     )
     switches = [one for one in found if one]
     asks = {one.customer.customer_id for one in switches if one.asks}
@@ -75,6 +85,7 @@ def settle(
         for one in switches:
             change = FieldChange("line", str(one.before or ""), str(one.after))
             change_store.insert(writes, Noun.CUSTOMER, one.customer.customer_id, [change], author, now)
+    renewing.carry_out(connection, renewals.values(), decided, now)
     return switches
 
 
@@ -190,4 +201,5 @@ def _report(connection: Connection, customer_id: int) -> LineReport:
         cut_time(due_date, policy) if due_date and not customer.hold and not customer.closed else None,
         customer_id in waiting,
         waiting.get(customer_id, ""),
+        reading.balance(connection, ledger.credit(customer_id)),
     )

@@ -100,6 +100,7 @@ def _line(report: LineReport) -> pb.Line:
         hold_since=customer.hold_since.isoformat() if customer.hold_since else "",
         waits=report.waits,
         error=report.error,
+        credit_cents=report.credit_cents,
     )
 
 

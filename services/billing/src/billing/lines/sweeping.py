@@ -1,4 +1,4 @@
-"""Cuts the lines whose time is over, switches on those that are paid for though noted as off, and reminds.
+"""Cuts the lines whose time is over, or renews them; switches on those that are paid for though noted as off; reminds.
 
 May be repeated, and run side by side: a customer whom somebody else has locked is left for the next time.
 """
@@ -21,6 +21,7 @@ from billing.payees.rules import LineState
 from billing.policies import store as policies
 from billing.policy import Policy
 from billing.reminders import service as reminders
+from billing.renewals import service as renewing
 
 log = structlog.get_logger()
 
@@ -78,8 +79,10 @@ def plan(engine: Engine, after_id: int, limit: int) -> tuple[list[Switch], int]:
 
 
 def _planned(connection: Connection, customer_ids: Sequence[int]) -> list[Switch]:
-    customers = payees.get_customers(connection, customer_ids)
+    customers = dict(payees.get_customers(connection, customer_ids))
     decided = policies.of_customers(connection, customers.values()) if customers else {}
     now = current_time(connection)
+    renewals = renewing.find(connection, customers.values(), calendar.today(now))
+    customers |= {one: renewal.after for one, renewal in renewals.items()}
     found = (rules.switch(customers[one], decided[one], now) for one in customer_ids if one in customers)
     return [one for one in found if one and one.asks]

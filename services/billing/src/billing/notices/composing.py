@@ -39,6 +39,7 @@ _OTHER_EVENTS = {
     "expired": ("customer_expired", "system_error"),
     "reminder": ("customer_reminder", ""),
     "overdue": ("customer_overdue", ""),
+    "renewed": ("customer_renewed", ""),
     "switched_off": ("customer_switched_off", ""),
     "line_error": ("", "system_error"),
     "credits": ("", "credits_purchased"),

@@ -14,6 +14,7 @@ from billing.notices import rules as notices
 from billing.notices.rules import Notice
 from billing.payees.rules import Customer, Isp
 from billing.policies.rules import LinePolicy, is_quiet
+from billing.policy import Policy
 
 # What is said of a due date, and no longer true once that has moved.
 REMINDER, OVERDUE, SWITCHED_OFF = "reminder", "overdue", "switched_off"
@@ -57,6 +58,11 @@ def notice_of(customer: Customer, today: date, paybill: str, kept_cents: int = 0
     return _notice(OVERDUE if overdue else REMINDER, customer, paybill, kept_cents)
 
 
+def is_covered(customer: Customer, policy: Policy, kept_cents: int) -> bool:
+    """Whether a customer's credit pays for the next month by itself: nobody is asked for money then."""
+    return policy.manages_lines and kept_cents >= (customer.package_cents or 0)
+
+
 def switched_off(customer: Customer, paybill: str, kept_cents: int = 0) -> Notice:
     """What is told to a customer whose line was switched off because it is not paid for."""
     return _notice(SWITCHED_OFF, customer, paybill, kept_cents)
@@ -64,7 +70,7 @@ def switched_off(customer: Customer, paybill: str, kept_cents: int = 0) -> Notic
 
 def _notice(event: str, customer: Customer, paybill: str, kept_cents: int) -> Notice:
     package = customer.package_cents or 0
-    # Credit is spent when somebody pays, so one that would do alone needs a payment all the same.
+    # Where lines are not ours to manage, credit is spent when somebody pays: one that would do needs that all the same.
     missing = package - max(kept_cents, 0) if kept_cents < package else package
     facts = {
         "due_date": notices.day(customer.next_payment_date),

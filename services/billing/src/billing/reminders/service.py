@@ -42,7 +42,8 @@ def remind(connection: Connection, policy: Policy, now: datetime, limit: int) ->
         store.forget(connection, today - rules.KEPT)
         with together(connection) as writes:
             store.insert(writes, found, today, now)
-            new = [_task(one, policy, decided.of(one), kept[one.customer_id], now) for one in found]
+            told = [one for one in found if not rules.is_covered(one, policy, kept[one.customer_id])]
+            new = [_task(one, policy, decided.of(one), kept[one.customer_id], now) for one in told]
             tasks.insert(writes, new, now)
         log.info("customers_reminded", customers=len(found))
     return len(found)

@@ -67,7 +67,8 @@ def undo(connection: Connection, policy: Policy, stored: StoredPayment, how: Und
     transfers = _transfers(connection, stored, how)
     tasks.end(connection, store.open_tasks(connection, trans_id), TaskState.EXPIRED, now, tried=False)
     payees.lock_by_id(connection, [stored.customer_id] if stored.customer_id else [], None)
-    notes = [*_date(connection, policy, stored, how, now), *_line(policy, stored)]
+    before, notes = _date(connection, stored)
+    notes += _line(policy, stored)
     notes[:0] = _credit(connection, transfers)
     notes[:0] = _credits(credit_store.take_back(connection, trans_id, now))
     wallets = posting.lock_wallets(connection, {stored.isp_id} if stored.isp_id else set(), now)
@@ -81,6 +82,8 @@ def undo(connection: Connection, policy: Policy, stored: StoredPayment, how: Und
         store.insert_reversal(writes, stored, now)
         payments.insert_timeline(writes, [entry], now)
         tasks.insert(writes, [task_rules.message(trans_id, one, now) for one in told], now)
+    if before:  # at last: its credit must not renew what was paid for with it
+        _follow(connection, policy, before, Author(how.by, how.why), now)
     return notes
 
 
@@ -125,19 +128,17 @@ def _credits(taken: Sequence[CreditsTaken]) -> Iterator[str]:
         yield f"{one.count:,} {one.credit_type} credits were taken back{spent}"
 
 
-def _date(connection: Connection, policy: Policy, stored: StoredPayment, how: Undoing, now: datetime) -> Iterator[str]:
-    """Give the customer the due date from before, if it is still the one that this payment gave."""
+def _date(connection: Connection, stored: StoredPayment) -> tuple[Customer | None, list[str]]:
+    """Give the customer the due date from before, if it is still the one that this payment gave: then as it was."""
     if stored.outcome is not Outcome.CUSTOMER_PAID or not stored.customer_id:
-        return
+        return None, []
     customer = payees.get_customers(connection, [stored.customer_id]).get(stored.customer_id)
     given = store.find_given_date(connection, stored.trans_id)
     if customer and given and customer.next_payment_date == given.due_date:
         store.set_due_date(connection, customer.customer_id, given)
         before = replace(customer, next_payment_date=given.previous_due_date, due_day=given.previous_due_day)
-        _follow(connection, policy, before, Author(how.by, how.why), now)
-        yield f"the due date is {_day(given.previous_due_date)} again"
-    else:
-        yield f"the due date stays as it is ({_now(customer, given)}): change it by hand if it must be another"
+        return before, [f"the due date is {_day(given.previous_due_date)} again"]
+    return None, [f"the due date stays as it is ({_now(customer, given)}): change it by hand if it must be another"]
 
 
 def _follow(connection: Connection, policy: Policy, customer: Customer, author: Author, now: datetime) -> None:

@@ -39,6 +39,10 @@ TEXTS = {
     "customer_overdue": (
         "Intaneti yako ililipiwa hadi {due_date}. Tafadhali lipa KES {amount} kwa paybill {paybill}, akaunti {account}."
     ),
+    "customer_renewed": (
+        "Kifurushi chako kimeongezwa kwa KES {amount} zilizowekwa kwa ajili yako: umelipia hadi {due_date}. "
+        "Zimebaki KES {credit}."
+    ),
     "customer_switched_off": (
         "Intaneti yako imezimwa: ililipiwa hadi {due_date}. Lipa KES {amount} kwa paybill {paybill}, "
         "akaunti {account}, ili uunganishwe tena."

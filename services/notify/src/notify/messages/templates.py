@@ -83,6 +83,7 @@ FACTS = {
     "amount": Fact("money in KES: of the payment, of all of them together, or to be paid", "1,000.00"),
     "cause": Fact("why, as a part of a sentence", "billing does not answer"),
     "count": Fact("how many", "12"),
+    "credit": Fact("money in KES that is kept for the customer", "500.00"),
     "credits": Fact("how many credits were bought", "2,000"),
     "customer": Fact("the customer's full name", "Wanjiku Kamau"),
     "due_date": Fact("the last day that is paid for", "23 Dec 2026"),
@@ -158,6 +159,11 @@ TEMPLATES = {
     "customer_overdue": Template(
         "To a customer, after the paid time has ended.",
         "Your internet was paid until {due_date}. Please pay KES {amount} to paybill {paybill}, account {account}.",
+    ),
+    "customer_renewed": Template(
+        "To a customer whose paid time ended, and who had enough kept for another month.",
+        "Your package was renewed with KES {amount} that was kept for you: it is paid until {due_date}. "
+        "KES {credit} is left.",
     ),
     "customer_switched_off": Template(
         "To a customer whose line was switched off because it is not paid for.",
