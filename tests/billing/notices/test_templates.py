@@ -6,12 +6,11 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 import sqlalchemy as sa
-from billing.ledger.rules import Credit
 from billing.notices import composing, throttle
 from billing.notices.rules import Notice, Variant
 from billing.policies.rules import PartPayments
 from billing.reminders import rules as reminders
-from billing.renewals.rules import renewed
+from billing.renewals.rules import Credit, renewed
 from billing.reversals import service as reversals
 from billing.reversals import unassigning
 from billing.schema import line_policies

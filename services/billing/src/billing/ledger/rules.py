@@ -34,22 +34,9 @@ def credit(customer_id: int) -> str:
     return f"{_CREDIT}{customer_id}"
 
 
-def of_renewals(customer_id: int) -> str:
-    """What stands for the TransID of transfers that renew a customer, and belong to no payment: none has a dash."""
-    return f"RENEWAL-{customer_id}"
-
-
 def is_credit(account: str) -> bool:
     """Whether it is a customer's."""
     return account.startswith(_CREDIT)
-
-
-@dataclass(frozen=True, slots=True)
-class Credit:
-    """What is kept for a customer, and how many transfers have made that."""
-
-    cents: int
-    transfers: int
 
 
 class TransferKind(StrEnum):

@@ -6,11 +6,19 @@ from datetime import date
 from servicekit.money import grouped
 
 from billing.ledger import rules as ledger
-from billing.ledger.rules import Credit, Transfer, TransferKind
+from billing.ledger.rules import Transfer, TransferKind
 from billing.notices import rules as notices
 from billing.notices.rules import Notice
 from billing.payees.rules import Customer, LineState
 from billing.payments.settlement import next_due
+
+
+@dataclass(frozen=True, slots=True)
+class Credit:
+    """What is kept for a customer, and how many transfers have made that."""
+
+    cents: int
+    transfers: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,11 +38,12 @@ class Renewal:
         return self.before.package_cents or 0
 
     def transfer(self) -> Transfer:
-        """From the credit to the ISP's wallet."""
+        """From the credit to the ISP's wallet. It belongs to no payment: no TransID has a dash."""
         customer_id, isp_id = self.before.customer_id, self.before.isp_id or 0
         accounts = ledger.credit(customer_id), ledger.wallet(isp_id)
-        name = ledger.of_renewals(customer_id)
-        return Transfer(name, self.number, TransferKind.RENEWAL, *accounts, self.amount_cents, "sweep")
+        return Transfer(
+            f"RENEWAL-{customer_id}", self.number, TransferKind.RENEWAL, *accounts, self.amount_cents, "sweep"
+        )
 
     def notice(self) -> Notice:
         """What the customer is told."""

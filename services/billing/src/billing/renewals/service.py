@@ -14,8 +14,7 @@ from sqlalchemy import Connection
 from billing.changes import rules as changes
 from billing.changes import store as change_store
 from billing.changes.rules import Author, Noun
-from billing.ledger import rules as ledger
-from billing.ledger.store import posting, reading
+from billing.ledger.store import posting
 from billing.payees import store as payees
 from billing.payees.rules import Customer
 from billing.policies.rules import LinePolicy
@@ -32,9 +31,9 @@ _SWEEP = Author("sweep", "a month was paid from the customer's credit")
 
 def find(connection: Connection, customers: Collection[Customer], today: date) -> Mapping[int, Renewal]:
     """Those of these customers who are to be renewed, by id; one query, or none."""
-    over = {ledger.credit(one.customer_id): one for one in customers if rules.is_over(one, today)}
-    credits_ = reading.credits_among(connection, over) if over else {}
-    found = [rules.renewed(over[account], credit, today) for account, credit in credits_.items()]
+    over = {one.customer_id: one for one in customers if rules.is_over(one, today)}
+    credits_ = store.credits_of(connection, over) if over else {}
+    found = [rules.renewed(over[customer_id], credit, today) for customer_id, credit in credits_.items()]
     renewals = [one for one in found if one]
     isps = payees.get_isps(connection, {one.before.isp_id or 0 for one in renewals}) if renewals else {}
     open_ones = {isp_id for isp_id, isp in isps.items() if not isp.closed}

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy import Connection
 
 from billing.ledger import rules
-from billing.ledger.rules import Credit, Transfer, TransferKind
+from billing.ledger.rules import Transfer, TransferKind
 from billing.payments.rules import Outcome
 from billing.schema import isp_wallet, ledger_transfers, paybill_payments
 
@@ -56,23 +56,13 @@ def balance(connection: Connection, account: str) -> int:
 
 def balances_among(connection: Connection, accounts: Collection[str]) -> Mapping[str, int]:
     """What each of these accounts holds, in cents; those that never held anything are left out."""
-    return {account: credit.cents for account, credit in credits_among(connection, accounts).items()}
-
-
-def _moves(accounts: Collection[str]) -> sa.Subquery:
-    """What came to each of these accounts, and, below 0, what left it."""
-    return sa.union_all(
+    both = sa.union_all(
         sa.select(_t.to_account.label("account"), _t.amount).where(_t.to_account.in_(accounts)),
         sa.select(_t.from_account, -_t.amount).where(_t.from_account.in_(accounts)),
     ).subquery()
-
-
-def credits_among(connection: Connection, accounts: Collection[str]) -> Mapping[str, Credit]:
-    """Those of these customers' credits that ever held anything."""
-    both = _moves(accounts)
     total = sa.type_coerce(sa.func.sum(both.c.amount), _t.amount.type).label("cents")
-    rows = connection.execute(sa.select(both.c.account, total, sa.func.count().label("moves")).group_by(both.c.account))
-    return {row.account: Credit(row.cents, row.moves) for row in rows}
+    rows = connection.execute(sa.select(both.c.account, total).group_by(both.c.account))
+    return {row.account: row.cents for row in rows}
 
 
 def balances_of(connection: Connection, trans_id: str) -> Mapping[str, int]:
