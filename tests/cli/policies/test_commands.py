@@ -11,7 +11,7 @@ def test_a_policy_is_set_overridden_shown_and_taken_back(installation, billing):
     billing.add_customers("0949AQ", package_cents=100_000)
     before = fields(installation("policy", "show", "--isp", "Demo Networks", "--json"))
     assert set(before.values()) >= {("0", "default"), ("disable", "default"), ("none", "default"), ("en", "default")}
-    words = ("grace_days=3", "reminder_days=-3, 0,1", "off=profile:Expired")
+    words = ("grace_days=3", "reminder_days=-3, 0,1", "off=address_list:Expired")
     dry = installation("policy", "set", "--isp", "1", *words, "--dry-run")
     assert "would be changed (3)" in dry.out
     assert fields(installation("policy", "show", "--isp", "1", "--json")) == before

@@ -36,6 +36,7 @@ class PolicyServiceStub:
     `cut_hour` 0 to 23, in Nairobi: when a line is cut on the day after the due date and the grace.
     `days_without_cuts` weekdays and days of any year on which nobody is cut, such as `sun,12-25`; `none`.
     `off` what "off" means on the router: `disable`, `profile:<name>` or `address_list:<name>`.
+    `profile` the profile of a line that is paid for; empty: the one it has. Needed where `off` is a profile.
     `part_payments` where a payment below the package goes: `wallet` or `credit`.
     `overpayments` where what is paid above it goes: `wallet`, `months` or `credit`.
     `reminder_days` relative to the due date, such as `-3,0,1`: three days before, on, one day after; `none`.
@@ -74,6 +75,7 @@ class PolicyServiceAsyncStub(PolicyServiceStub):
     `cut_hour` 0 to 23, in Nairobi: when a line is cut on the day after the due date and the grace.
     `days_without_cuts` weekdays and days of any year on which nobody is cut, such as `sun,12-25`; `none`.
     `off` what "off" means on the router: `disable`, `profile:<name>` or `address_list:<name>`.
+    `profile` the profile of a line that is paid for; empty: the one it has. Needed where `off` is a profile.
     `part_payments` where a payment below the package goes: `wallet` or `credit`.
     `overpayments` where what is paid above it goes: `wallet`, `months` or `credit`.
     `reminder_days` relative to the due date, such as `-3,0,1`: three days before, on, one day after; `none`.
@@ -108,6 +110,7 @@ class PolicyServiceServicer(metaclass=_abc_1.ABCMeta):
     `cut_hour` 0 to 23, in Nairobi: when a line is cut on the day after the due date and the grace.
     `days_without_cuts` weekdays and days of any year on which nobody is cut, such as `sun,12-25`; `none`.
     `off` what "off" means on the router: `disable`, `profile:<name>` or `address_list:<name>`.
+    `profile` the profile of a line that is paid for; empty: the one it has. Needed where `off` is a profile.
     `part_payments` where a payment below the package goes: `wallet` or `credit`.
     `overpayments` where what is paid above it goes: `wallet`, `months` or `credit`.
     `reminder_days` relative to the due date, such as `-3,0,1`: three days before, on, one day after; `none`.

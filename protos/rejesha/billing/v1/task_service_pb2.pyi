@@ -167,22 +167,30 @@ class AccessWork(_message.Message):
     ROUTER_ID_FIELD_NUMBER: _builtins.int
     USERNAME_FIELD_NUMBER: _builtins.int
     WANTED_FIELD_NUMBER: _builtins.int
+    PROFILE_FIELD_NUMBER: _builtins.int
+    ADDRESS_LIST_FIELD_NUMBER: _builtins.int
     router_id: _builtins.int
     """The router, as in the `routers` table."""
     username: _builtins.str
     """The name of the PPPoE secret."""
     wanted: Global___LineState.ValueType
     """What is wanted of it."""
+    profile: _builtins.str
+    """ON: the profile that it shall have; empty: the one it has. OFF: the profile that limits it instead of being off."""
+    address_list: _builtins.str
+    """ON: the firewall's address list that it shall not be on; empty: none is looked at. OFF: the list that limits it."""
     def __init__(
         self,
         *,
         router_id: _builtins.int = ...,
         username: _builtins.str = ...,
         wanted: Global___LineState.ValueType = ...,
+        profile: _builtins.str = ...,
+        address_list: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["router_id", b"router_id", "username", b"username", "wanted", b"wanted"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["address_list", b"address_list", "profile", b"profile", "router_id", b"router_id", "username", b"username", "wanted", b"wanted"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -19,8 +19,9 @@ from billing.drift.rules import Access, Drift, HeldSecret, WantedLine
 from billing.lines import service as lines
 from billing.lines.rules import wanted_of
 from billing.payees import store as payees
-from billing.payees.rules import Customer, LineState
+from billing.payees.rules import Customer, LineReason, LineState
 from billing.policies import store as policies
+from billing.policies.rules import Off
 from billing.policy import Policy
 
 log = structlog.get_logger()
@@ -95,8 +96,10 @@ def _wanted(connection: Connection, customers: Mapping[int, Customer], now: date
     decided = policies.of_customers(connection, customers.values()) if customers else {}
     for customer_id, customer in customers.items():
         its = decided[customer_id]
-        on = wanted_of(customer, its, now).state is LineState.ON
-        yield WantedLine(customer_id, customer.username, on, its.off)
+        wanted = wanted_of(customer, its, now)
+        on, unpaid = wanted.state is LineState.ON, wanted.reason is LineReason.UNPAID
+        # Who is off for another reason is off altogether, see tasks.limiting.
+        yield WantedLine(customer_id, customer.username, on, its.off if on or unpaid else Off(), its.profile)
 
 
 def _seen(customers: Mapping[int, Customer], secrets: Sequence[HeldSecret]) -> dict[int, LineState]:

@@ -114,6 +114,12 @@ def _off(text: str) -> Off:
     return Off(way, name)
 
 
+def _profile(text: str) -> str:
+    if text and not _NAME.fullmatch(text):
+        raise ValueError(f"{text!r} is not the name of a profile (letters, digits, dots, dashes)")
+    return text
+
+
 def _reminder_days(text: str) -> tuple[int, ...]:
     number = _number(-MAX_REMINDER_DAYS, MAX_REMINDER_DAYS)
     days = tuple(sorted({number(item) for item in _items(text)}))
@@ -128,6 +134,7 @@ READERS: dict[str, Callable[[str], Value]] = {
     "cut_hour": _hour,
     "days_without_cuts": _days_without_cuts,
     "off": _off,
+    "profile": _profile,
     "part_payments": _word(PartPayments),
     "overpayments": _word(Overpayments),
     "reminder_days": _reminder_days,

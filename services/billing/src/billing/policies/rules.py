@@ -58,15 +58,17 @@ class Off:
 class LinePolicy:
     """What holds for a customer. Hours are Nairobi's, 0 to 23.
 
-    `cut_hour`: on the day after the due date and the grace. `days_without_cuts`: weekdays such as "sun", and days of
-    any year such as "12-25". `reminder_days`: relative to the due date, -3 is three days before; none: no reminders.
-    Nobody is reminded between `quiet_from` and `quiet_until`; at no hour is it quiet where they are the same.
+    `profile`: which one a line has that is paid for; empty: the one it has. `cut_hour`: on the day after the due date
+    and the grace. `days_without_cuts`: weekdays such as "sun", and days of any year such as "12-25". `reminder_days`:
+    relative to the due date, -3 is three days before; none: no reminders. Nobody is reminded between `quiet_from` and
+    `quiet_until`; at no hour is it quiet where they are the same.
     """
 
     grace_days: int = 0
     cut_hour: int = 0
     days_without_cuts: frozenset[str] = frozenset()
     off: Off = Off()
+    profile: str = ""
     part_payments: PartPayments = PartPayments.WALLET
     overpayments: Overpayments = Overpayments.WALLET
     reminder_days: tuple[int, ...] = ()
@@ -121,5 +123,7 @@ def is_quiet(hour: int, policy: LinePolicy) -> bool:
 
 def contradictions(policy: LinePolicy) -> Iterator[str]:
     """What of a policy as a whole cannot be."""
+    if policy.off.way is OffWay.PROFILE and not policy.profile:
+        yield "profile: where off is a profile, say which one a paid line has"
     if policy.reminder_days and is_quiet(policy.reminder_hour, policy):
         yield f"reminder_hour: {policy.reminder_hour} is within the quiet hours"

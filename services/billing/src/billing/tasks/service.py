@@ -28,7 +28,8 @@ from billing.payees.rules import Line, LineState
 from billing.payments import store as payments
 from billing.payments.rules import TimelineEntry
 from billing.policy import Policy
-from billing.tasks import recorded, reported, rules, store, telling
+from billing.tasks import limiting, recorded, reported, rules, store, telling
+from billing.tasks.limiting import NO_LIMIT, Limit
 from billing.tasks.rules import (
     ANSWERED,
     CONFIRMED,
@@ -59,6 +60,7 @@ class LeasedTask:
     trans_id: str
     expire_time: datetime
     work: Line | Sequence[Message]
+    limit: Limit = NO_LIMIT
 
 
 def lease(engine: Engine, policy: Policy, owner: str, duration: timedelta, asked: TaskFilter) -> Sequence[LeasedTask]:
@@ -79,7 +81,11 @@ def lease(engine: Engine, policy: Policy, owner: str, duration: timedelta, asked
         store.lease(connection, [task.task_id for task in lines + notices], owner, now + duration)
         _begin(connection, [task for task in lines if task.fencing_token == 0], now)
         told = telling.compose(connection, notices) if notices else {}
-        return [_leased(one, one.work if isinstance(one.work, Line) else told[one.task_id]) for one in lines + notices]
+        limits = limiting.limits(connection, lines)
+        return [
+            *(_leased(one, one.work, limits.get(one.task_id, NO_LIMIT)) for one in lines if isinstance(one.work, Line)),
+            *(_leased(one, told[one.task_id]) for one in notices),
+        ]
 
     return transact(engine, work)
 
@@ -106,8 +112,8 @@ def _asking(task: Task) -> TimelineEntry:
     return TimelineEntry(task.trans_id, "MIKROTIK_ATTEMPT", message, details)
 
 
-def _leased(task: Task, work: Line | Sequence[Message]) -> LeasedTask:
-    return LeasedTask(task.task_id, task.fencing_token + 1, task.trans_id, task.expire_time, work)
+def _leased(task: Task, work: Line | Sequence[Message], limit: Limit = NO_LIMIT) -> LeasedTask:
+    return LeasedTask(task.task_id, task.fencing_token + 1, task.trans_id, task.expire_time, work, limit)
 
 
 def complete(

@@ -22,6 +22,7 @@ from billing.policy import Policy
 from billing.precedence import Precedence
 from billing.tasks import service
 from billing.tasks.errors import InvalidLease, InvalidReport, TasksBusy
+from billing.tasks.limiting import NO_LIMIT, Limit
 from billing.tasks.rules import AccessOutcome, Report, TaskFilter, TaskKind, lessee
 
 MAX_REPORTS = 1000
@@ -117,15 +118,21 @@ def _task(task: service.LeasedTask) -> pb.Task:
         fencing_token=task.fencing_token,
         trans_id=task.trans_id,
         expire_time=task.expire_time,
-        **work_fields(task.work),
+        **work_fields(task.work, task.limit),
     )
 
 
-def work_fields(work: Line | Sequence[Message]) -> dict[str, Any]:
+def work_fields(work: Line | Sequence[Message], limit: Limit = NO_LIMIT) -> dict[str, Any]:
     """The field of a Task or a TaskRecord that says what is to be done."""
     if isinstance(work, Line):
-        wanted = STATES[work.wanted]
-        return {"access": pb.AccessWork(router_id=work.router_id, username=work.username, wanted=wanted)}
+        access = pb.AccessWork(
+            router_id=work.router_id,
+            username=work.username,
+            wanted=STATES[work.wanted],
+            profile=limit.profile,
+            address_list=limit.address_list,
+        )
+        return {"access": access}
     messages = [
         pb.TaskMessage(message_id=one.message_id, phone=one.phone, template=one.template, facts=one.facts)
         for one in work

@@ -30,12 +30,17 @@ class RouterControl:
 
     async def switch(self, tasks: Sequence[AccessTask]) -> list[Report]:
         """Switch the lines of one router, at most 1000, and read them back. Raises ServiceError."""
-        wanted = {task.username: pb.ACCESS_ENABLED if task.on else pb.ACCESS_DISABLED for task in tasks}
-        changes = [pb.AccessChange(username=username, access=access) for username, access in wanted.items()]
-        request = pb.SetAccessRequest(router_id=tasks[0].router_id, changes=changes)
+        changes = {task.username: _change(task) for task in tasks}
+        request = pb.SetAccessRequest(router_id=tasks[0].router_id, changes=changes.values())
         with tracing.span("set_access", trans_ids=[task.trans_id for task in tasks]):
             response = await self._stub.SetAccess(request, timeout=self._deadline)
         return list(_reports(tasks, response))
+
+
+def _change(task: AccessTask) -> pb.AccessChange:
+    off = pb.ACCESS_LIMITED if task.profile or task.address_list else pb.ACCESS_DISABLED
+    access = pb.ACCESS_ENABLED if task.on else off
+    return pb.AccessChange(username=task.username, access=access, profile=task.profile, address_list=task.address_list)
 
 
 def _reports(tasks: Sequence[AccessTask], response: pb.SetAccessResponse) -> Iterator[Report]:

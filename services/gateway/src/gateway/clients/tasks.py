@@ -34,11 +34,13 @@ class Task:
 
 @dataclass(frozen=True, slots=True)
 class AccessTask(Task):
-    """A line to be switched on or off."""
+    """A line to be switched on or off. `profile`, `address_list`: see billing's AccessWork."""
 
     router_id: int
     username: str
     on: bool
+    profile: str = ""
+    address_list: str = ""
 
 
 TaskT = TypeVar("TaskT", bound=Task)
@@ -105,7 +107,8 @@ class Tasks:
 def _access_task(task: pb.Task, lease_end: float) -> AccessTask:
     line = task.access
     on = line.wanted != pb.LINE_STATE_OFF
-    return AccessTask(task.task_id, task.fencing_token, lease_end, task.trans_id, line.router_id, line.username, on)
+    leased = task.task_id, task.fencing_token, lease_end, task.trans_id
+    return AccessTask(*leased, line.router_id, line.username, on, line.profile, line.address_list)
 
 
 def _report(report: Report) -> pb.TaskReport:

@@ -1,0 +1,53 @@
+"""How routers keep lines off, and what paid ones are to have there, where ISPs decided on that.
+
+A module of its own: where nobody has decided, as in most installations, one query finds nothing, and that is all.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import Connection
+
+from billing.payees import store as payees
+from billing.payees.rules import LineReason
+from billing.policies import store as policies
+from billing.policies.rules import LinePolicy, OffWay
+from billing.tasks.rules import Task
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """A profile and an address list: of a line that is on those it shall have and not be on, of one that is off those
+    that limit it. Empty: neither is looked at; a line that is off is disabled then.
+    """
+
+    profile: str = ""
+    address_list: str = ""
+
+
+NO_LIMIT = Limit()
+
+
+def limits(connection: Connection, tasks: Sequence[Task]) -> Mapping[int, Limit]:
+    """Of those of these tasks of lines for which something was decided, by id."""
+    decided = policies.decided(connection, ("off", "profile")) if tasks else None
+    if decided is None or not (decided.isps or decided.customers):
+        return {}
+    customers = payees.get_customers(connection, {task.customer_id for task in tasks if task.customer_id})
+    found = {}
+    for task in tasks:
+        if customer := customers.get(task.customer_id or 0):
+            policy = decided.of(customer)
+            unpaid = customer.reason is LineReason.UNPAID
+            found[task.task_id] = of_policy(policy, off=task.wants_off, unpaid=unpaid)
+    return found
+
+
+def of_policy(policy: LinePolicy, *, off: bool, unpaid: bool) -> Limit:
+    """What holds for a line. Who is paused, cut by staff or closed is off altogether: limits are for the unpaid."""
+    if off and not unpaid:
+        return Limit()
+    address_list = policy.off.name if policy.off.way is OffWay.ADDRESS_LIST else ""
+    if not off:
+        return Limit(policy.profile, address_list)
+    return Limit(policy.off.name if policy.off.way is OffWay.PROFILE else "", address_list)
