@@ -27,6 +27,7 @@ def test_what_is_given_is_changed_and_kept_with_what_was_before(installation, bi
     history = installation("customer", "history", "0949AQ", "--json").document["changes"]
     assert {(one["actor"], one["reason"]) for one in history} == {("Asha", "moved house")}
     assert [(one["field"], one["before"], one["after"]) for one in history] == [
+        ("line", "", "on (paid)"),
         ("phone", "0712345678", ""),
         ("router_id", "1", "2"),
         ("package", "1000.00", "1500.00"),

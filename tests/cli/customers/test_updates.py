@@ -55,7 +55,8 @@ def test_lines_are_changed_and_due_dates_only_with_a_reason(installation, people
     )  # fmt: skip
     installation("customer", "import", "c.csv", "--update", "--reason", "list of December", "--by", "Asha")
     assert people.customers()["0949AQ"].next_payment_date == "2026-12-31"
-    newest = installation("customer", "history", "0949AQ", "--json").document["changes"][0]
+    line, newest, *_ = installation("customer", "history", "0949AQ", "--json").document["changes"]
+    assert (line["field"], line["after"]) == ("line", "on (paid)")  # which follows from it
     assert (newest["field"], newest["reason"], newest["actor"]) == ("next_payment_date", "list of December", "Asha")
 
 
