@@ -172,9 +172,15 @@ def test_a_page_of_a_sweep_reads_credits_once(managing):
     yesterday = managing.today() - timedelta(days=1)
     managing.insert_customers(*({"account_name": f"C{n}", "next_payment_date": yesterday} for n in range(90)))
     said = []
-    sa.event.listen(managing.engine, "before_cursor_execute", lambda *heard: said.append(heard[2]))
-    managing.execute(sa.text("SELECT 1"))
-    sweeping.sweep(managing.engine, managing.policy)
+
+    def hear(*heard):
+        said.append(heard[2])
+
+    sa.event.listen(managing.engine, "before_cursor_execute", hear)
+    try:
+        sweeping.sweep(managing.engine, managing.policy)
+    finally:
+        sa.event.remove(managing.engine, "before_cursor_execute", hear)
     assert sum("ledger_transfers" in one for one in said) == 1
     assert len([row for row in managing.rows(account_changes) if row.new_value == "off (unpaid)"]) >= 90
 
