@@ -159,6 +159,9 @@ def records_change(rejesha):
 
 def lines_change(rejesha):
     rejesha("line extend PWANI1 --days 2 --reason outage --by Asha")
+    made = json.loads(rejesha("customer history PWANI1 --json"))["changes"]
+    extended = next(one["change_id"] for one in made if one["reason"] == "outage")
+    assert "2026-12-24" in rejesha(f"customer undo {extended} --reason 'no outage' --by Asha")
     assert "is to be off (paused)" in rejesha("line pause PWANI1 --reason away")
     assert "is to be on" in rejesha("line resume PWANI1")
     assert "is to be off (by_staff)" in rejesha("line cut PWANI1 --reason stolen")

@@ -17,7 +17,13 @@ if TYPE_CHECKING:
 
 with_reason = click.option("--reason", default="", metavar="WHY", help="Why, for the log.")
 COLUMNS = (Column("Field", "field"), Column("Was", "before"), Column("Is", "after"))
-HISTORY = (Column("When", "create_time", moment), *COLUMNS, Column("By", "actor"), Column("Why", "reason"))
+HISTORY = (
+    Column("Change", "change_id"),
+    Column("When", "create_time", moment),
+    *COLUMNS,
+    Column("By", "actor"),
+    Column("Why", "reason"),
+)
 
 
 def with_how(command: Any) -> Any:

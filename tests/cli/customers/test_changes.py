@@ -88,3 +88,17 @@ def test_closing_asks_first(installation, billing, jane):
     assert installation("customer", "close", "0949AQ", "--reason", "x", stdin="n\n").code == 1
     assert billing.customers()["0949AQ"].status == account.CUSTOMER_STATUS_INACTIVE
     assert not billing.customers()["0949AQ"].closed
+
+
+def test_a_change_is_undone_by_its_number_once(installation, billing, jane):
+    installation("customer", "update", "0949AQ", "--package", "1500", "--phone", "0722000001", "--by", "Asha")
+    first, _ = installation("customer", "history", "0949AQ", "--json").document["changes"]
+    number = str(first["change_id"])
+    assert number in installation("customer", "history", "0949AQ").out
+    undone = installation("customer", "undo", number, "--reason", "typed wrong", "--by", "Juma")
+    assert (undone.code, "1000.00" in undone.out, "0712345678" in undone.out) == (0, True, True)
+    customer = billing.customers()["0949AQ"]
+    assert (customer.package_cents, customer.phone) == (100_000, "0712345678")
+    again = installation("customer", "undo", number, "--reason", "typed wrong")
+    assert (again.code, again.out) == (1, "")
+    assert f"Juma (undoes {number}: typed wrong) has changed it since" in again.err

@@ -44,7 +44,7 @@ def customer() -> None:
     """Only holds its commands."""
 
 
-for _change in (changes.update, changes.close, changes.reopen, changes.history):
+for _change in (changes.update, changes.close, changes.reopen, changes.history, changes.undo):
     customer.add_command(_change)
 
 

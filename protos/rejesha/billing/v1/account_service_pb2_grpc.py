@@ -65,6 +65,11 @@ class AccountServiceStub:
                 request_serializer=rejesha_dot_billing_dot_v1_dot_account__service__pb2.ListChangesRequest.SerializeToString,
                 response_deserializer=rejesha_dot_billing_dot_v1_dot_account__service__pb2.ListChangesResponse.FromString,
                 _registered_method=True)
+        self.UndoChange = channel.unary_unary(
+                '/rejesha.billing.v1.AccountService/UndoChange',
+                request_serializer=rejesha_dot_billing_dot_v1_dot_account__service__pb2.UndoChangeRequest.SerializeToString,
+                response_deserializer=rejesha_dot_billing_dot_v1_dot_account__service__pb2.UndoChangeResponse.FromString,
+                _registered_method=True)
         self.GetCustomer = channel.unary_unary(
                 '/rejesha.billing.v1.AccountService/GetCustomer',
                 request_serializer=rejesha_dot_billing_dot_v1_dot_account__service__pb2.GetCustomerRequest.SerializeToString,
@@ -157,6 +162,17 @@ class AccountServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def UndoChange(self, request, context):
+        """Puts what a change made of a customer back to what was before it, with all that was changed in the same act: by the
+        same actor at the same moment. Lines follow. It is itself a change in the history, whose reason names what it undoes.
+
+        NOT_FOUND `CHANGE_NOT_FOUND`; FAILED_PRECONDITION `CANNOT_UNDO`: a field was changed since, and the message says by
+        whom, or is none that can be put back; INVALID_ARGUMENT `INVALID_CHANGE`.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def GetCustomer(self, request, context):
         """Gets one customer.
 
@@ -207,6 +223,11 @@ def add_AccountServiceServicer_to_server(servicer, server):
                     servicer.ListChanges,
                     request_deserializer=rejesha_dot_billing_dot_v1_dot_account__service__pb2.ListChangesRequest.FromString,
                     response_serializer=rejesha_dot_billing_dot_v1_dot_account__service__pb2.ListChangesResponse.SerializeToString,
+            ),
+            'UndoChange': grpc.unary_unary_rpc_method_handler(
+                    servicer.UndoChange,
+                    request_deserializer=rejesha_dot_billing_dot_v1_dot_account__service__pb2.UndoChangeRequest.FromString,
+                    response_serializer=rejesha_dot_billing_dot_v1_dot_account__service__pb2.UndoChangeResponse.SerializeToString,
             ),
             'GetCustomer': grpc.unary_unary_rpc_method_handler(
                     servicer.GetCustomer,
@@ -382,6 +403,33 @@ class AccountService:
             '/rejesha.billing.v1.AccountService/ListChanges',
             rejesha_dot_billing_dot_v1_dot_account__service__pb2.ListChangesRequest.SerializeToString,
             rejesha_dot_billing_dot_v1_dot_account__service__pb2.ListChangesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def UndoChange(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/rejesha.billing.v1.AccountService/UndoChange',
+            rejesha_dot_billing_dot_v1_dot_account__service__pb2.UndoChangeRequest.SerializeToString,
+            rejesha_dot_billing_dot_v1_dot_account__service__pb2.UndoChangeResponse.FromString,
             options,
             channel_credentials,
             insecure,

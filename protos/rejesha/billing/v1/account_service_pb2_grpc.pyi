@@ -84,6 +84,13 @@ class AccountServiceStub:
 
     INVALID_ARGUMENT `INVALID_PAGE_TOKEN`.
     """
+    UndoChange: _grpc.UnaryUnaryMultiCallable[_account_service_pb2.UndoChangeRequest, _account_service_pb2.UndoChangeResponse]
+    """Puts what a change made of a customer back to what was before it, with all that was changed in the same act: by the
+    same actor at the same moment. Lines follow. It is itself a change in the history, whose reason names what it undoes.
+
+    NOT_FOUND `CHANGE_NOT_FOUND`; FAILED_PRECONDITION `CANNOT_UNDO`: a field was changed since, and the message says by
+    whom, or is none that can be put back; INVALID_ARGUMENT `INVALID_CHANGE`.
+    """
     GetCustomer: _grpc.UnaryUnaryMultiCallable[_account_service_pb2.GetCustomerRequest, _account_service_pb2.GetCustomerResponse]
     """Gets one customer.
 
@@ -150,6 +157,13 @@ class AccountServiceAsyncStub(AccountServiceStub):
     """Lists what was changed on an ISP or on a customer, newest first.
 
     INVALID_ARGUMENT `INVALID_PAGE_TOKEN`.
+    """
+    UndoChange: _aio.UnaryUnaryMultiCallable[_account_service_pb2.UndoChangeRequest, _account_service_pb2.UndoChangeResponse]  # type: ignore[assignment]
+    """Puts what a change made of a customer back to what was before it, with all that was changed in the same act: by the
+    same actor at the same moment. Lines follow. It is itself a change in the history, whose reason names what it undoes.
+
+    NOT_FOUND `CHANGE_NOT_FOUND`; FAILED_PRECONDITION `CANNOT_UNDO`: a field was changed since, and the message says by
+    whom, or is none that can be put back; INVALID_ARGUMENT `INVALID_CHANGE`.
     """
     GetCustomer: _aio.UnaryUnaryMultiCallable[_account_service_pb2.GetCustomerRequest, _account_service_pb2.GetCustomerResponse]  # type: ignore[assignment]
     """Gets one customer.
@@ -250,6 +264,19 @@ class AccountServiceServicer(metaclass=_abc_1.ABCMeta):
         """Lists what was changed on an ISP or on a customer, newest first.
 
         INVALID_ARGUMENT `INVALID_PAGE_TOKEN`.
+        """
+
+    @_abc_1.abstractmethod
+    def UndoChange(
+        self,
+        request: _account_service_pb2.UndoChangeRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_account_service_pb2.UndoChangeResponse, _abc.Awaitable[_account_service_pb2.UndoChangeResponse]]:
+        """Puts what a change made of a customer back to what was before it, with all that was changed in the same act: by the
+        same actor at the same moment. Lines follow. It is itself a change in the history, whose reason names what it undoes.
+
+        NOT_FOUND `CHANGE_NOT_FOUND`; FAILED_PRECONDITION `CANNOT_UNDO`: a field was changed since, and the message says by
+        whom, or is none that can be put back; INVALID_ARGUMENT `INVALID_CHANGE`.
         """
 
     @_abc_1.abstractmethod

@@ -32,6 +32,7 @@ TABLE: Table = {
     "AccountService.UpdateIsp": _OPERATOR,
     "AccountService.UpdateCustomers": _OPERATOR,
     "AccountService.ListChanges": _OPERATOR,
+    "AccountService.UndoChange": _OPERATOR,
     "AccountService.GetCustomer": _OPERATOR,
     "AccountService.ListCustomers": _OPERATOR,
     "DriftService.CompareSecrets": _OPERATOR | _DISPATCHER,

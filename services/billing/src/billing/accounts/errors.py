@@ -1,6 +1,6 @@
 """How requests about ISPs and customers are refused."""
 
-from servicekit.rpc.errors import AlreadyExists, InvalidArgument, NotFound
+from servicekit.rpc.errors import AlreadyExists, FailedPrecondition, InvalidArgument, NotFound
 
 
 class InvalidIsp(InvalidArgument):
@@ -25,6 +25,18 @@ class CustomerNotFound(NotFound):
     """No customer has this account."""
 
     reason = "CUSTOMER_NOT_FOUND"
+
+
+class ChangeNotFound(NotFound):
+    """No change has this id."""
+
+    reason = "CHANGE_NOT_FOUND"
+
+
+class CannotUndo(FailedPrecondition):
+    """What a change made is not so any more, or cannot be put back."""
+
+    reason = "CANNOT_UNDO"
 
 
 class IspNotFound(NotFound):

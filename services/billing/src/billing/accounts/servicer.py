@@ -16,6 +16,7 @@ from billing.accounts.errors import InvalidChange
 from billing.accounts.rules import CustomerFilter, StoredCustomer, StoredIsp
 from billing.accounts.service import CustomerResult
 from billing.changes import service as changes
+from billing.changes import undoing
 from billing.changes.authors import read_author
 from billing.changes.rules import (
     CUSTOMER_FIELDS,
@@ -109,6 +110,11 @@ class AccountServicer(account_service_pb2_grpc.AccountServiceServicer):
             ],
             next_page_token=next_token([one.change_id for one in found], limit),
         )
+
+    def UndoChange(self, request: pb.UndoChangeRequest, context: grpc.ServicerContext) -> pb.UndoChangeResponse:
+        author = read_author(request.actor, request.reason)
+        customer_id, made = undoing.undo(self._engine, self._policy, request.change_id, author)
+        return pb.UndoChangeResponse(customer_id=customer_id, changes=[_change(one) for one in made])
 
     def GetCustomer(self, request: pb.GetCustomerRequest, context: grpc.ServicerContext) -> pb.GetCustomerResponse:
         found = service.get_customer(self._engine, request.account_name, request.customer_id)

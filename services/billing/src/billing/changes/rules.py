@@ -1,6 +1,6 @@
 """What may be changed on an ISP or a customer, and how a change is told. Pure."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from enum import StrEnum
@@ -73,7 +73,10 @@ class CustomerUpdate:
 
     def apply(self, old: Customer) -> Customer:
         """The customer as it would be."""
-        return replace(old, **{name: getattr(self.customer, name) for name in self.fields})
+        values = {name: getattr(self.customer, name) for name in self.fields}
+        # A date that somebody gives counts as it stands.
+        moved = values.get("next_payment_date", old.next_payment_date) != old.next_payment_date
+        return replace(old, **({"due_day": None} if moved else {}) | values)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +101,7 @@ class Decision:
 def decide(old: Customer, update: CustomerUpdate, known: Known, author: Author) -> Decision:
     """Whether a customer can be changed, beside those that are known; these follow the change."""
     new = update.apply(old)
-    changed = changed_fields(old, new, update.fields)
+    changed = changed_fields(old, new, dict.fromkeys((*update.fields, "due_day")))
     known.remove(old)
     faults = [fault for name, fault in customer_faults(new) if name in changed]
     faults += [lacks_a_reason(old, new, changed, author), _conflict(old, new, known)]
@@ -110,7 +113,7 @@ def decide(old: Customer, update: CustomerUpdate, known: Known, author: Author) 
     return Decision(UpdateResult(old.customer_id, told(old, new, changed), line_shared=shared), new, changed)
 
 
-def changed_fields(old: Isp | Customer, new: Isp | Customer, fields: Sequence[str]) -> list[str]:
+def changed_fields(old: Isp | Customer, new: Isp | Customer, fields: Iterable[str]) -> list[str]:
     """Those of these fields that differ."""
     return [name for name in fields if getattr(old, name) != getattr(new, name)]
 
@@ -118,12 +121,13 @@ def changed_fields(old: Isp | Customer, new: Isp | Customer, fields: Sequence[st
 def told(old: Isp | Customer, new: Isp | Customer, fields: Sequence[str]) -> list[FieldChange]:
     """The changes of these fields."""
     return [
-        FieldChange(name.removesuffix("_cents"), _text(name, getattr(old, name)), _text(name, getattr(new, name)))
+        FieldChange(name.removesuffix("_cents"), as_text(name, getattr(old, name)), as_text(name, getattr(new, name)))
         for name in fields
     ]
 
 
-def _text(name: str, value: str | int | date | None) -> str:
+def as_text(name: str, value: str | int | date | None) -> str:
+    """A field's value as text for people; empty for none."""
     if isinstance(value, bool):
         return "yes" if value else ""
     if isinstance(value, int) and name.endswith("_cents"):

@@ -19,7 +19,8 @@ _COLUMNS = {
     "account_name": "account_name", "full_name": "full_name", "username": "username", "package_cents": "amount",
     "router_id": "router_id", "isp_id": "isp_id", "phone": "phone", "next_payment_date": "next_payment_date",
     "name": "name", "sms_account": "smsaccount", "wa_account": "waaccount", "contact_phone": "contact_phone",
-    "pay_account_number": "pay_account_number",
+    "pay_account_number": "pay_account_number", "due_day": "due_day", "hold": "line_hold",
+    "hold_since": "line_hold_since",
 }  # fmt: skip
 
 
@@ -31,8 +32,7 @@ def update_isp(connection: Connection, isp: Isp, fields: Collection[str], now: d
 def update_customer(connection: Connection, customer: Customer, fields: Collection[str], now: datetime) -> None:
     """Write these fields of a customer."""
     query = sa.update(pppoe_users).where(pppoe_users.c.id == customer.customer_id)
-    day = {"due_day": None} if "next_payment_date" in fields else {}  # a date that somebody gave counts as it stands
-    connection.execute(query.values(_values(customer, fields, now) | day))
+    connection.execute(query.values(_values(customer, fields, now)))
 
 
 def _values(row: Isp | Customer, fields: Collection[str], now: datetime) -> dict[str, Any]:
@@ -65,6 +65,27 @@ def list_changes(connection: Connection, noun: Noun, noun_id: int, before_id: in
     """What was changed on an ISP or a customer, newest first, before `before_id` unless that is 0."""
     query = sa.select(account_changes).where(_a.noun == noun, _a.noun_id == noun_id)
     query = query.where(_a.id < before_id) if before_id else query
+    return _changes(connection, query.order_by(_a.id.desc()).limit(limit))
+
+
+def list_act(connection: Connection, change_id: int) -> tuple[Noun, int, list[StoredChange]]:
+    """What was changed in one act with a change, in order, and on whom; nothing where there is no such change."""
+    row = connection.execute(sa.select(account_changes).where(_a.id == change_id)).one_or_none()
+    if row is None:
+        return Noun.CUSTOMER, 0, []
+    same = _a.noun == row.noun, _a.noun_id == row.noun_id, _a.actor == row.actor, _a.create_time == row.create_time
+    return Noun(row.noun), row.noun_id, _changes(connection, sa.select(account_changes).where(*same).order_by(_a.id))
+
+
+def find_later(
+    connection: Connection, noun: Noun, noun_id: int, fields: Collection[str], after: int
+) -> StoredChange | None:
+    """The first change of one of these fields since another."""
+    later = _a.noun == noun, _a.noun_id == noun_id, _a.field.in_(fields), _a.id > after
+    return next(iter(_changes(connection, sa.select(account_changes).where(*later).order_by(_a.id).limit(1))), None)
+
+
+def _changes(connection: Connection, query: sa.Executable) -> list[StoredChange]:
     return [
         StoredChange(
             row.id,
@@ -72,7 +93,7 @@ def list_changes(connection: Connection, noun: Noun, noun_id: int, before_id: in
             Author(row.actor, row.reason),
             row.create_time,
         )
-        for row in connection.execute(query.order_by(_a.id.desc()).limit(limit))
+        for row in connection.execute(query)
     ]
 
 

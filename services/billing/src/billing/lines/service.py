@@ -144,7 +144,9 @@ def _change(
 
 
 def _keep(connection: Connection, old: Customer, new: Customer, author: Author, now: datetime) -> None:
-    told = changes.told(old, new, changes.changed_fields(old, new, ("hold", "hold_since", "next_payment_date")))
+    told = changes.told(
+        old, new, changes.changed_fields(old, new, ("hold", "hold_since", "next_payment_date", "due_day"))
+    )
     with together(connection) as writes:
         change_store.insert(writes, Noun.CUSTOMER, old.customer_id, told, author, now)
 

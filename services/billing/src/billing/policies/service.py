@@ -72,21 +72,32 @@ def change(
 
     Raises InvalidPolicy, IspNotFound, CustomerNotFound.
     """
+    return transact(
+        engine, lambda connection: put(connection, asked, wanted, unset, author, validate_only=validate_only)
+    )
+
+
+def put(
+    connection: Connection,
+    asked: Asked,
+    wanted: Mapping[str, str],
+    unset: Collection[str],
+    author: Author,
+    *,
+    validate_only: bool = False,
+) -> tuple[Owner, list[FieldChange]]:
+    """The same in a transaction that is the caller's."""
     values = _read(wanted, unset)
-
-    def work(connection: Connection) -> tuple[Owner, list[FieldChange]]:
-        accounts.lock_accounts(connection)
-        before = _owner(connection, asked)
-        kept = {name: value for name, value in before.own.items() if name not in unset}
-        after = before.having({**kept, **values})
-        for fault in rules.contradictions(after.policy):
-            raise InvalidPolicy(fault)
-        made = _changes(before.own, after.own)
-        if made and not validate_only:
-            _write(connection, after, made, author)
-        return after, list(made.values())
-
-    return transact(engine, work)
+    accounts.lock_accounts(connection)
+    before = _owner(connection, asked)
+    kept = {name: value for name, value in before.own.items() if name not in unset}
+    after = before.having({**kept, **values})
+    for fault in rules.contradictions(after.policy):
+        raise InvalidPolicy(fault)
+    made = _changes(before.own, after.own)
+    if made and not validate_only:
+        _write(connection, after, made, author)
+    return after, list(made.values())
 
 
 def _read(wanted: Mapping[str, str], unset: Collection[str]) -> dict[str, Value]:

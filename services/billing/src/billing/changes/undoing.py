@@ -1,0 +1,111 @@
+"""Puts what was changed on a customer back to what was before, if it still is what that change made it."""
+
+from collections.abc import Mapping
+from datetime import timedelta
+
+from servicekit.database import transact
+from servicekit.moments import current_time
+from servicekit.writes import together
+from sqlalchemy import Connection, Engine
+
+from billing.accounts import service as accounts
+from billing.accounts import store as account_store
+from billing.accounts.errors import CannotUndo, ChangeNotFound, InvalidChange
+from billing.changes import following, putting_back, rules, store
+from billing.changes.rules import Author, CustomerUpdate, FieldChange, Noun, StoredChange
+from billing.finding import store as finding
+from billing.finding.rules import PaymentFilter
+from billing.payees import store as payees
+from billing.payees.rules import Customer
+from billing.policies import service as policies
+from billing.policies.service import Asked
+from billing.policy import Policy
+
+_MAX_REASON = 200
+# A payment's moment is rounded to a second.
+_ROUNDING = timedelta(seconds=1)
+_Changes = Mapping[str, StoredChange]
+
+
+def undo(engine: Engine, policy: Policy, change_id: int, author: Author) -> tuple[int, list[FieldChange]]:
+    """Undo a change with all of its act; answers whose it was, and what is other than before.
+
+    Raises ChangeNotFound, CannotUndo, InvalidChange.
+    """
+    if not 1 <= len(author.reason) <= _MAX_REASON:
+        raise InvalidChange(f"reason: 1 to {_MAX_REASON} characters")
+    told = Author(author.actor, f"undoes {change_id}: {author.reason}")
+
+    def work(connection: Connection) -> tuple[int, list[FieldChange]]:
+        account_store.lock_accounts(connection)
+        noun, customer_id, act = store.list_act(connection, change_id)
+        if not act:
+            raise ChangeNotFound(f"there is no change {change_id}")
+        if noun is not Noun.CUSTOMER:
+            raise CannotUndo(f"change {change_id} is an ISP's: change it back by hand")
+        payees.lock_by_id(connection, [customer_id], None)
+        customer = payees.get_customers(connection, [customer_id]).get(customer_id)
+        changes = putting_back.own_fields(act)
+        if customer is None or not changes:
+            raise CannotUndo(f"change {change_id} is one that follows from others: undo those")
+        return customer_id, _undo(connection, policy, customer, changes, told)
+
+    return transact(engine, work)
+
+
+def _undo(
+    connection: Connection, policy: Policy, customer: Customer, changes: _Changes, author: Author
+) -> list[FieldChange]:
+    _refuse_changed_since(connection, customer, changes)
+    if all(name.startswith(putting_back.POLICY) for name in changes):
+        return _undo_policy(connection, policy, customer, changes, author)
+    if odd := set(changes) - set(putting_back.FIELDS):
+        raise CannotUndo(f"{min(odd)} cannot be put back")
+    _refuse_differing(connection, customer, changes)
+    return _undo_record(connection, policy, customer, changes, author)
+
+
+def _undo_record(
+    connection: Connection, policy: Policy, old: Customer, changes: _Changes, author: Author
+) -> list[FieldChange]:
+    update = CustomerUpdate(old.customer_id, "", list(changes), putting_back.put_back(old, changes))
+    known = accounts.known(connection, {old.customer_id}, [update.apply(old)])
+    decided = rules.decide(old, update, known, author)
+    if decided.result.error:
+        raise CannotUndo(decided.result.error)
+    now = current_time(connection)
+    store.update_customer(connection, decided.new, decided.changed, now)
+    with together(connection) as writes:
+        store.insert(writes, Noun.CUSTOMER, old.customer_id, decided.result.changes, author, now)
+    moved = {old.customer_id} if rules.LINE_FIELDS & set(decided.changed) else ()
+    following.follow(connection, policy, [decided.new], author, now, moved=moved)
+    return list(decided.result.changes)
+
+
+def _undo_policy(
+    connection: Connection, policy: Policy, customer: Customer, changes: _Changes, author: Author
+) -> list[FieldChange]:
+    before = {name.removeprefix(putting_back.POLICY): one.change.before for name, one in changes.items()}
+    wanted = {name: text for name, text in before.items() if text}
+    unset = before.keys() - wanted.keys()
+    _, made = policies.put(connection, Asked(Noun.CUSTOMER, customer.customer_id), wanted, unset, author)
+    following.follow(connection, policy, [customer], author, current_time(connection))
+    return made
+
+
+def _refuse_changed_since(connection: Connection, customer: Customer, changes: _Changes) -> None:
+    """Even where the field has the same value again: it is another's."""
+    told = [one.change.field for one in changes.values()]
+    last = max(one.change_id for one in changes.values())
+    if later := store.find_later(connection, Noun.CUSTOMER, customer.customer_id, told, last):
+        why = f" ({later.author.reason})" if later.author.reason else ""
+        who = f"{later.author.actor}{why} has changed it since, change {later.change_id}"
+        raise CannotUndo(f"{later.change.field} is not what this change made it: {who}")
+
+
+def _refuse_differing(connection: Connection, customer: Customer, changes: _Changes) -> None:
+    if field := putting_back.differs(customer, changes):
+        since = PaymentFilter(customer_id=customer.customer_id, since=changes[field].create_time - _ROUNDING)
+        (payment, *_) = finding.find(connection, since, 0, 1) or [None]
+        who = f"payment {payment.trans_id} came since" if payment else "it was changed since, by no operator"
+        raise CannotUndo(f"{field} is not what this change made it: {who}")
