@@ -159,6 +159,7 @@ def records_change(rejesha):
 
 def lines_change(rejesha):
     rejesha("line extend PWANI1 --days 2 --reason outage --by Asha")
+    assert "outage" in rejesha("customer timeline PWANI1 --since 2026-01-01")
     made = json.loads(rejesha("customer history PWANI1 --json"))["changes"]
     extended = next(one["change_id"] for one in made if one["reason"] == "outage")
     assert "2026-12-24" in rejesha(f"customer undo {extended} --reason 'no outage' --by Asha")

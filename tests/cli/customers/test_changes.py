@@ -92,7 +92,7 @@ def test_closing_asks_first(installation, billing, jane):
 
 def test_a_change_is_undone_by_its_number_once(installation, billing, jane):
     installation("customer", "update", "0949AQ", "--package", "1500", "--phone", "0722000001", "--by", "Asha")
-    first, _ = installation("customer", "history", "0949AQ", "--json").document["changes"]
+    first, *_ = installation("customer", "history", "0949AQ", "--json").document["changes"]
     number = str(first["change_id"])
     assert number in installation("customer", "history", "0949AQ").out
     undone = installation("customer", "undo", number, "--reason", "typed wrong", "--by", "Juma")

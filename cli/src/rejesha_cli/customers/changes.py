@@ -191,7 +191,7 @@ def reopen(connected: Connections, who: str, *, reason: str, by: str, as_json: b
 @with_json
 @with_connections
 def history(connected: Connections, who: str, *, limit: int, as_json: bool, as_csv: bool) -> None:
-    """Show what was changed on a customer's record, by whom and why; newest first. `undo` takes the number of a change."""
+    """Show what was changed on a customer's record, by whom and why; newest first. `undo` takes its numbers."""
     channels = connected.channels
     request = ListChangesRequest(customer_id=get(channels, who).customer_id)
     changes.show_history(channels, request, limit, as_json=as_json, as_csv=as_csv)

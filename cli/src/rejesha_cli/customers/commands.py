@@ -29,6 +29,7 @@ from rejesha_cli.context import (
 from rejesha_cli.customers import changes, imports, updates
 from rejesha_cli.customers.overview import show
 from rejesha_cli.customers.personal import disclose, erase
+from rejesha_cli.customers.timeline import timeline
 from rejesha_cli.customers.views import COLUMNS, labelled
 from rejesha_cli.errors import CommandFailed
 from rejesha_cli.imports.exporting import export as write_file
@@ -138,6 +139,7 @@ def list_customers(
 
 
 customer.add_command(show)
+customer.add_command(timeline)
 customer.add_command(disclose)
 customer.add_command(erase)
 

@@ -11,6 +11,7 @@ import datetime as _datetime
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
+from rejesha.billing.v1 import payment_service_pb2 as _payment_service_pb2
 import builtins as _builtins
 import sys
 import typing as _typing
@@ -888,3 +889,193 @@ class ListCustomersResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ListCustomersResponse: _TypeAlias = ListCustomersResponse  # noqa: Y015
+
+@_typing.final
+class ListCustomerEventsRequest(_message.Message):
+    """Whose events to list."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ACCOUNT_NAME_FIELD_NUMBER: _builtins.int
+    CUSTOMER_ID_FIELD_NUMBER: _builtins.int
+    SINCE_FIELD_NUMBER: _builtins.int
+    PAGE_SIZE_FIELD_NUMBER: _builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    account_name: _builtins.str
+    """The account; case and spaces are ignored. Of several customers with it, the first who is not closed."""
+    customer_id: _builtins.int
+    """The id instead; 0: the account says who."""
+    page_size: _builtins.int
+    """At most so many, 1 to 500; 0 means 50."""
+    page_token: _builtins.str
+    """From an earlier answer; empty for the first page."""
+    @_builtins.property
+    def since(self) -> _timestamp_pb2.Timestamp:
+        """Only what happened then or later; unset lists all."""
+
+    def __init__(
+        self,
+        *,
+        account_name: _builtins.str = ...,
+        customer_id: _builtins.int = ...,
+        since: _datetime.datetime | _timestamp_pb2.Timestamp | None = ...,
+        page_size: _builtins.int = ...,
+        page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["since", b"since"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["account_name", b"account_name", "customer_id", b"customer_id", "page_size", b"page_size", "page_token", b"page_token", "since", b"since"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListCustomerEventsRequest: _TypeAlias = ListCustomerEventsRequest  # noqa: Y015
+
+@_typing.final
+class PaymentEvent(_message.Message):
+    """A payment that was placed on a customer."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TRANS_ID_FIELD_NUMBER: _builtins.int
+    AMOUNT_CENTS_FIELD_NUMBER: _builtins.int
+    OUTCOME_FIELD_NUMBER: _builtins.int
+    BILL_REF_NUMBER_FIELD_NUMBER: _builtins.int
+    DUE_DATE_BEFORE_FIELD_NUMBER: _builtins.int
+    DUE_DATE_AFTER_FIELD_NUMBER: _builtins.int
+    trans_id: _builtins.str
+    """M-Pesa's id of it."""
+    amount_cents: _builtins.int
+    """How much, in cents."""
+    outcome: _payment_service_pb2.PaymentOutcome.ValueType
+    """What came of it."""
+    bill_ref_number: _builtins.str
+    """What the payer typed."""
+    due_date_before: _builtins.str
+    """The due date before it, as YYYY-MM-DD; empty: there was none, or it was not moved."""
+    due_date_after: _builtins.str
+    """The due date that it made; empty: it was not moved."""
+    def __init__(
+        self,
+        *,
+        trans_id: _builtins.str = ...,
+        amount_cents: _builtins.int = ...,
+        outcome: _payment_service_pb2.PaymentOutcome.ValueType = ...,
+        bill_ref_number: _builtins.str = ...,
+        due_date_before: _builtins.str = ...,
+        due_date_after: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["amount_cents", b"amount_cents", "bill_ref_number", b"bill_ref_number", "due_date_after", b"due_date_after", "due_date_before", b"due_date_before", "outcome", b"outcome", "trans_id", b"trans_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PaymentEvent: _TypeAlias = PaymentEvent  # noqa: Y015
+
+@_typing.final
+class StepEvent(_message.Message):
+    """A step of a payment, or of a line: what a router answered, what was kept or taken back."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TRANS_ID_FIELD_NUMBER: _builtins.int
+    CATEGORY_FIELD_NUMBER: _builtins.int
+    MESSAGE_FIELD_NUMBER: _builtins.int
+    trans_id: _builtins.str
+    """The payment's id; of a line that no payment changed, LINE-, the customer's id, and the line's version."""
+    category: _builtins.str
+    """As in TimelineEntry, such as RECONNECTION_SUCCESS."""
+    message: _builtins.str
+    """A sentence for people."""
+    def __init__(
+        self,
+        *,
+        trans_id: _builtins.str = ...,
+        category: _builtins.str = ...,
+        message: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["category", b"category", "message", b"message", "trans_id", b"trans_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___StepEvent: _TypeAlias = StepEvent  # noqa: Y015
+
+@_typing.final
+class CustomerEvent(_message.Message):
+    """One thing that happened to a customer."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CREATE_TIME_FIELD_NUMBER: _builtins.int
+    PAYMENT_FIELD_NUMBER: _builtins.int
+    CHANGE_FIELD_NUMBER: _builtins.int
+    STEP_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def create_time(self) -> _timestamp_pb2.Timestamp:
+        """When."""
+
+    @_builtins.property
+    def payment(self) -> Global___PaymentEvent:
+        """Money came."""
+
+    @_builtins.property
+    def change(self) -> Global___AccountChange:
+        """The record, or what is wanted of the line, was changed."""
+
+    @_builtins.property
+    def step(self) -> Global___StepEvent:
+        """Something was done."""
+
+    def __init__(
+        self,
+        *,
+        create_time: _datetime.datetime | _timestamp_pb2.Timestamp | None = ...,
+        payment: Global___PaymentEvent | None = ...,
+        change: Global___AccountChange | None = ...,
+        step: Global___StepEvent | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["change", b"change", "create_time", b"create_time", "event", b"event", "payment", b"payment", "step", b"step"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["change", b"change", "create_time", b"create_time", "event", b"event", "payment", b"payment", "step", b"step"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType_event: _TypeAlias = _typing.Literal["payment", "change", "step"]  # noqa: Y015
+    _WhichOneofArgType_event: _TypeAlias = _typing.Literal["event", b"event"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_event) -> _WhichOneofReturnType_event | None: ...
+
+Global___CustomerEvent: _TypeAlias = CustomerEvent  # noqa: Y015
+
+@_typing.final
+class ListCustomerEventsResponse(_message.Message):
+    """A page of events."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CUSTOMER_FIELD_NUMBER: _builtins.int
+    EVENTS_FIELD_NUMBER: _builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    next_page_token: _builtins.str
+    """Ask again with it for the next page; empty on the last one."""
+    @_builtins.property
+    def customer(self) -> Global___Customer:
+        """Whose."""
+
+    @_builtins.property
+    def events(self) -> _containers.RepeatedCompositeFieldContainer[Global___CustomerEvent]:
+        """Newest first."""
+
+    def __init__(
+        self,
+        *,
+        customer: Global___Customer | None = ...,
+        events: _abc.Iterable[Global___CustomerEvent] | None = ...,
+        next_page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["customer", b"customer"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["customer", b"customer", "events", b"events", "next_page_token", b"next_page_token"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListCustomerEventsResponse: _TypeAlias = ListCustomerEventsResponse  # noqa: Y015

@@ -75,6 +75,11 @@ class AccountServiceStub:
                 request_serializer=rejesha_dot_billing_dot_v1_dot_account__service__pb2.GetCustomerRequest.SerializeToString,
                 response_deserializer=rejesha_dot_billing_dot_v1_dot_account__service__pb2.GetCustomerResponse.FromString,
                 _registered_method=True)
+        self.ListCustomerEvents = channel.unary_unary(
+                '/rejesha.billing.v1.AccountService/ListCustomerEvents',
+                request_serializer=rejesha_dot_billing_dot_v1_dot_account__service__pb2.ListCustomerEventsRequest.SerializeToString,
+                response_deserializer=rejesha_dot_billing_dot_v1_dot_account__service__pb2.ListCustomerEventsResponse.FromString,
+                _registered_method=True)
         self.ListCustomers = channel.unary_unary(
                 '/rejesha.billing.v1.AccountService/ListCustomers',
                 request_serializer=rejesha_dot_billing_dot_v1_dot_account__service__pb2.ListCustomersRequest.SerializeToString,
@@ -182,6 +187,16 @@ class AccountServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListCustomerEvents(self, request, context):
+        """Tells what happened to a customer, newest first: payments, changes on record, and what routers answered. Messages are
+        notify's.
+
+        NOT_FOUND `CUSTOMER_NOT_FOUND`; INVALID_ARGUMENT `INVALID_PAGE_TOKEN`.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ListCustomers(self, request, context):
         """Lists customers by id.
 
@@ -233,6 +248,11 @@ def add_AccountServiceServicer_to_server(servicer, server):
                     servicer.GetCustomer,
                     request_deserializer=rejesha_dot_billing_dot_v1_dot_account__service__pb2.GetCustomerRequest.FromString,
                     response_serializer=rejesha_dot_billing_dot_v1_dot_account__service__pb2.GetCustomerResponse.SerializeToString,
+            ),
+            'ListCustomerEvents': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListCustomerEvents,
+                    request_deserializer=rejesha_dot_billing_dot_v1_dot_account__service__pb2.ListCustomerEventsRequest.FromString,
+                    response_serializer=rejesha_dot_billing_dot_v1_dot_account__service__pb2.ListCustomerEventsResponse.SerializeToString,
             ),
             'ListCustomers': grpc.unary_unary_rpc_method_handler(
                     servicer.ListCustomers,
@@ -457,6 +477,33 @@ class AccountService:
             '/rejesha.billing.v1.AccountService/GetCustomer',
             rejesha_dot_billing_dot_v1_dot_account__service__pb2.GetCustomerRequest.SerializeToString,
             rejesha_dot_billing_dot_v1_dot_account__service__pb2.GetCustomerResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListCustomerEvents(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/rejesha.billing.v1.AccountService/ListCustomerEvents',
+            rejesha_dot_billing_dot_v1_dot_account__service__pb2.ListCustomerEventsRequest.SerializeToString,
+            rejesha_dot_billing_dot_v1_dot_account__service__pb2.ListCustomerEventsResponse.FromString,
             options,
             channel_credentials,
             insecure,

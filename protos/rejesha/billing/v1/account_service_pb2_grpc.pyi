@@ -96,6 +96,12 @@ class AccountServiceStub:
 
     NOT_FOUND `CUSTOMER_NOT_FOUND`.
     """
+    ListCustomerEvents: _grpc.UnaryUnaryMultiCallable[_account_service_pb2.ListCustomerEventsRequest, _account_service_pb2.ListCustomerEventsResponse]
+    """Tells what happened to a customer, newest first: payments, changes on record, and what routers answered. Messages are
+    notify's.
+
+    NOT_FOUND `CUSTOMER_NOT_FOUND`; INVALID_ARGUMENT `INVALID_PAGE_TOKEN`.
+    """
     ListCustomers: _grpc.UnaryUnaryMultiCallable[_account_service_pb2.ListCustomersRequest, _account_service_pb2.ListCustomersResponse]
     """Lists customers by id.
 
@@ -169,6 +175,12 @@ class AccountServiceAsyncStub(AccountServiceStub):
     """Gets one customer.
 
     NOT_FOUND `CUSTOMER_NOT_FOUND`.
+    """
+    ListCustomerEvents: _aio.UnaryUnaryMultiCallable[_account_service_pb2.ListCustomerEventsRequest, _account_service_pb2.ListCustomerEventsResponse]  # type: ignore[assignment]
+    """Tells what happened to a customer, newest first: payments, changes on record, and what routers answered. Messages are
+    notify's.
+
+    NOT_FOUND `CUSTOMER_NOT_FOUND`; INVALID_ARGUMENT `INVALID_PAGE_TOKEN`.
     """
     ListCustomers: _aio.UnaryUnaryMultiCallable[_account_service_pb2.ListCustomersRequest, _account_service_pb2.ListCustomersResponse]  # type: ignore[assignment]
     """Lists customers by id.
@@ -288,6 +300,18 @@ class AccountServiceServicer(metaclass=_abc_1.ABCMeta):
         """Gets one customer.
 
         NOT_FOUND `CUSTOMER_NOT_FOUND`.
+        """
+
+    @_abc_1.abstractmethod
+    def ListCustomerEvents(
+        self,
+        request: _account_service_pb2.ListCustomerEventsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_account_service_pb2.ListCustomerEventsResponse, _abc.Awaitable[_account_service_pb2.ListCustomerEventsResponse]]:
+        """Tells what happened to a customer, newest first: payments, changes on record, and what routers answered. Messages are
+        notify's.
+
+        NOT_FOUND `CUSTOMER_NOT_FOUND`; INVALID_ARGUMENT `INVALID_PAGE_TOKEN`.
         """
 
     @_abc_1.abstractmethod

@@ -35,6 +35,7 @@ TABLE: Table = {
     "AccountService.UndoChange": _OPERATOR,
     "AccountService.GetCustomer": _OPERATOR,
     "AccountService.ListCustomers": _OPERATOR,
+    "AccountService.ListCustomerEvents": _INTAKE | _OPERATOR,  # the intake for the customer's timeline
     "DriftService.CompareSecrets": _OPERATOR | _DISPATCHER,
     "DriftService.ListLineRouters": _OPERATOR | _DISPATCHER,
     "LineService.GetLine": _OPERATOR,

@@ -22,10 +22,10 @@ from billing.changes.rules import (
     CUSTOMER_FIELDS,
     ISP_FIELDS,
     CustomerUpdate,
-    FieldChange,
     Noun,
     UpdateResult,
 )
+from billing.events.servicer import account_change, event, field_change, list_events
 from billing.held import settling
 from billing.paging import last_id, next_token, page_size
 from billing.payees.rules import Customer, Isp
@@ -54,7 +54,7 @@ class AccountServicer(account_service_pb2_grpc.AccountServiceServicer):
         wanted, fields = _read_isp(request.isp), _fields(request.update_mask, ISP_FIELDS)
         author = read_author(request.actor, request.reason)
         made = changes.update_isp(self._engine, wanted, fields, author, validate_only=request.validate_only)
-        return pb.UpdateIspResponse(isp=self._isp(wanted.isp_id), changes=[_change(one) for one in made])
+        return pb.UpdateIspResponse(isp=self._isp(wanted.isp_id), changes=[field_change(one) for one in made])
 
     def _isp(self, isp_id: int) -> pb.Isp:
         return _isp(next(one for one in service.list_isps(self._engine) if one.isp.isp_id == isp_id))
@@ -98,23 +98,14 @@ class AccountServicer(account_service_pb2_grpc.AccountServiceServicer):
         whose = request.isp_id or request.customer_id
         found = changes.list_changes(self._engine, noun, whose, last_id(request.page_token), limit)
         return pb.ListChangesResponse(
-            changes=[
-                pb.AccountChange(
-                    change_id=one.change_id,
-                    change=_change(one.change),
-                    actor=one.author.actor,
-                    reason=one.author.reason,
-                    create_time=one.create_time,
-                )
-                for one in found
-            ],
+            changes=[account_change(one) for one in found],
             next_page_token=next_token([one.change_id for one in found], limit),
         )
 
     def UndoChange(self, request: pb.UndoChangeRequest, context: grpc.ServicerContext) -> pb.UndoChangeResponse:
         author = read_author(request.actor, request.reason)
         customer_id, made = undoing.undo(self._engine, self._policy, request.change_id, author)
-        return pb.UndoChangeResponse(customer_id=customer_id, changes=[_change(one) for one in made])
+        return pb.UndoChangeResponse(customer_id=customer_id, changes=[field_change(one) for one in made])
 
     def GetCustomer(self, request: pb.GetCustomerRequest, context: grpc.ServicerContext) -> pb.GetCustomerResponse:
         found = service.get_customer(self._engine, request.account_name, request.customer_id)
@@ -135,6 +126,14 @@ class AccountServicer(account_service_pb2_grpc.AccountServiceServicer):
         return pb.ListCustomersResponse(
             customers=[_customer(one) for one in found],
             next_page_token=next_token([one.customer.customer_id for one in found], limit),
+        )
+
+    def ListCustomerEvents(
+        self, request: pb.ListCustomerEventsRequest, context: grpc.ServicerContext
+    ) -> pb.ListCustomerEventsResponse:
+        customer, events, token = list_events(self._engine, request)
+        return pb.ListCustomerEventsResponse(
+            customer=_customer(customer), events=[event(one) for one in events], next_page_token=token
         )
 
 
@@ -197,14 +196,10 @@ def _read_update(message: pb.CustomerUpdate) -> CustomerUpdate | UpdateResult:
 def _updated(result: UpdateResult) -> pb.UpdateCustomerResult:
     return pb.UpdateCustomerResult(
         customer_id=result.customer_id,
-        changes=[_change(one) for one in result.changes],
+        changes=[field_change(one) for one in result.changes],
         error=result.error,
         line_shared=result.line_shared,
     )
-
-
-def _change(change: FieldChange) -> pb.FieldChange:
-    return pb.FieldChange(field=change.field, before=change.before, after=change.after)
 
 
 def _digits(phone: str) -> str:

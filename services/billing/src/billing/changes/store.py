@@ -65,7 +65,7 @@ def list_changes(connection: Connection, noun: Noun, noun_id: int, before_id: in
     """What was changed on an ISP or a customer, newest first, before `before_id` unless that is 0."""
     query = sa.select(account_changes).where(_a.noun == noun, _a.noun_id == noun_id)
     query = query.where(_a.id < before_id) if before_id else query
-    return _changes(connection, query.order_by(_a.id.desc()).limit(limit))
+    return read_changes(connection, query.order_by(_a.id.desc()).limit(limit))
 
 
 def list_act(connection: Connection, change_id: int) -> tuple[Noun, int, list[StoredChange]]:
@@ -74,7 +74,11 @@ def list_act(connection: Connection, change_id: int) -> tuple[Noun, int, list[St
     if row is None:
         return Noun.CUSTOMER, 0, []
     same = _a.noun == row.noun, _a.noun_id == row.noun_id, _a.actor == row.actor, _a.create_time == row.create_time
-    return Noun(row.noun), row.noun_id, _changes(connection, sa.select(account_changes).where(*same).order_by(_a.id))
+    return (
+        Noun(row.noun),
+        row.noun_id,
+        read_changes(connection, sa.select(account_changes).where(*same).order_by(_a.id)),
+    )
 
 
 def find_later(
@@ -82,10 +86,11 @@ def find_later(
 ) -> StoredChange | None:
     """The first change of one of these fields since another."""
     later = _a.noun == noun, _a.noun_id == noun_id, _a.field.in_(fields), _a.id > after
-    return next(iter(_changes(connection, sa.select(account_changes).where(*later).order_by(_a.id).limit(1))), None)
+    return next(iter(read_changes(connection, sa.select(account_changes).where(*later).order_by(_a.id).limit(1))), None)
 
 
-def _changes(connection: Connection, query: sa.Executable) -> list[StoredChange]:
+def read_changes(connection: Connection, query: sa.Executable) -> list[StoredChange]:
+    """The changes that a query of whole rows finds."""
     return [
         StoredChange(
             row.id,

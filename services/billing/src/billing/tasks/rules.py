@@ -28,7 +28,12 @@ _OF_LINE = "LINE-"  # no TransID has a dash
 
 def of_line(customer_id: int, version: int) -> str:
     """What stands for the TransID of a task that follows from what is wanted of a line, and from no payment."""
-    return f"{_OF_LINE}{customer_id}-{version}"
+    return f"{lines_prefix(customer_id)}{version}"
+
+
+def lines_prefix(customer_id: int) -> str:
+    """How all of them begin that a customer's line has had."""
+    return f"{_OF_LINE}{customer_id}-"
 
 
 def follows_payment(trans_id: str) -> bool:
