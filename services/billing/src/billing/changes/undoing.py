@@ -106,6 +106,6 @@ def _refuse_changed_since(connection: Connection, customer: Customer, changes: _
 def _refuse_differing(connection: Connection, customer: Customer, changes: _Changes) -> None:
     if field := putting_back.differs(customer, changes):
         since = PaymentFilter(customer_id=customer.customer_id, since=changes[field].create_time - _ROUNDING)
-        (payment, *_) = finding.find(connection, since, 0, 1) or [None]
+        payment = next(iter(finding.find(connection, since, 0, 1)), None)
         who = f"payment {payment.trans_id} came since" if payment else "it was changed since, by no operator"
         raise CannotUndo(f"{field} is not what this change made it: {who}")
