@@ -8,8 +8,14 @@ from dataclasses import dataclass, field
 import grpc
 from fake_tasks import FakeTasks
 from gateway_fakes import FakeService, abort, now
+from rejesha.billing.v1 import account_service_pb2 as account_pb
+from rejesha.billing.v1 import (
+    account_service_pb2_grpc,
+    payment_service_pb2_grpc,
+    quarantine_service_pb2_grpc,
+    task_service_pb2_grpc,
+)
 from rejesha.billing.v1 import payment_service_pb2 as pb
-from rejesha.billing.v1 import payment_service_pb2_grpc, quarantine_service_pb2_grpc, task_service_pb2_grpc
 from rejesha.billing.v1 import quarantine_service_pb2 as quarantine_pb
 from rejesha.billing.v1 import task_service_pb2 as task_pb
 
@@ -17,6 +23,7 @@ from rejesha.billing.v1 import task_service_pb2 as task_pb
 @dataclass
 class FakeBilling(
     payment_service_pb2_grpc.PaymentServiceServicer,
+    account_service_pb2_grpc.AccountServiceServicer,
     quarantine_service_pb2_grpc.QuarantineServiceServicer,
     FakeTasks,
 ):
@@ -161,6 +168,29 @@ class FakeBilling(
         tasks = [self._task_record(held) for held in self.tasks.values() if held.task.trans_id == payment.trans_id]
         return pb.GetPaymentResponse(payment=record, timeline=[step], deliveries=[delivery], tasks=tasks)
 
+    async def ListCustomerEvents(self, request, context):
+        await self._misbehave(context)
+        if request.account_name != "0949AQ":
+            await abort(context, grpc.StatusCode.NOT_FOUND, "CUSTOMER_NOT_FOUND")
+        changed = account_pb.AccountChange(
+            change_id=3, change=account_pb.FieldChange(field="hold", after="paused"), actor="Asha", reason="away"
+        )
+        events = [
+            account_pb.CustomerEvent(create_time=now(), change=changed),
+            *(
+                account_pb.CustomerEvent(
+                    create_time=now(),
+                    payment=account_pb.PaymentEvent(
+                        trans_id=one.trans_id, amount_cents=one.amount_cents, due_date_after="2026-12-31",
+                        outcome=pb.PAYMENT_OUTCOME_CUSTOMER_PAID, bill_ref_number=one.bill_ref_number,
+                    ),
+                )
+                for one in self.payments.values()
+            ),
+        ]  # fmt: skip
+        customer = account_pb.Customer(customer_id=7, account_name="0949AQ", phone="254700000126")
+        return account_pb.ListCustomerEventsResponse(customer=customer, events=events)
+
     def _task_record(self, held):
         record = task_pb.TaskRecord(
             task_id=held.task.task_id,
@@ -225,6 +255,7 @@ def billing_service():
     return FakeService(
         FakeBilling(),
         payment_service_pb2_grpc.add_PaymentServiceServicer_to_server,
+        account_service_pb2_grpc.add_AccountServiceServicer_to_server,
         quarantine_service_pb2_grpc.add_QuarantineServiceServicer_to_server,
         task_service_pb2_grpc.add_TaskServiceServicer_to_server,
     )

@@ -115,7 +115,7 @@ class FakeNotify(notify_service_pb2_grpc.NotifyServiceServicer):
                 update_time=now(),
             )
             for message in self.messages.values()
-            if message.subject == request.subject
+            if (message.phone == request.phone if request.phone else message.subject == request.subject)
         ]
         return notify_pb.ListMessagesResponse(messages=found[::-1])
 

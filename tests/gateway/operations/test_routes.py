@@ -14,7 +14,11 @@ pytestmark = pytest.mark.anyio
 async def test_without_the_token_nothing_is_told(gateway, header):
     await gateway.post("/callbackprocess", json=callback())
     headers = {} if header is None else {"Authorization": header.encode("latin-1")}
-    for method, path in (("GET", "/payments/SAMPLE0001"), ("POST", "/quarantine/1/replay")):
+    for method, path in (
+        ("GET", "/payments/SAMPLE0001"),
+        ("GET", "/customers/0949AQ"),
+        ("POST", "/quarantine/1/replay"),
+    ):
         answer = await gateway.request(method, path, headers=headers)
         assert answer.status_code == 401
         assert answer.headers["www-authenticate"] == "Bearer"
@@ -75,6 +79,34 @@ async def test_an_unknown_payment_is_404_and_billing_down_is_503(gateway, world,
         assert (await gateway.get(f"/payments/{trans_id}", headers=authorized)).status_code == 404
     await world.billing.down()
     assert (await gateway.get("/payments/SAMPLE0001", headers=authorized)).status_code == 503
+
+
+async def test_a_customers_timeline_merges_what_billing_and_notify_know(gateway, world, authorized):
+    await gateway.post("/callbackprocess", json=callback())
+    for name, phone in (("m1", "254700000126"), ("m2", "254700000999")):
+        world.notify.fake.messages[name] = notify_pb.OutgoingMessage(message_id=name, phone=phone)
+    answer = await gateway.get("/customers/0949AQ", headers=authorized)
+    assert answer.status_code == 200
+    known = answer.json()
+    assert (known["customer"]["customerId"], known["customer"]["account"], known["notes"]) == (7, "0949AQ", [])
+    times = [event["time"] for event in known["timeline"]]
+    assert times == sorted(times, reverse=True)
+    of = {event["event"]: event["details"] for event in known["timeline"]}
+    assert set(of) == {"PAYMENT", "RECORD_CHANGED", "MESSAGE_ACCEPTED", "MESSAGE_SENT"}
+    paid = of["PAYMENT"]
+    assert (paid["transactionId"], paid["amount"], paid["dueDateAfter"]) == ("SAMPLE0001", "1000.00", "2026-12-31")
+    assert (of["RECORD_CHANGED"]["actor"], of["RECORD_CHANGED"]["reason"]) == ("Asha", "away")
+    assert [message["messageId"] for message in known["messages"]] == ["m1"]
+
+
+async def test_an_unknown_customer_is_404_and_who_cannot_be_asked_is_said(gateway, world, authorized):
+    for account in ("0000ZZ", "%00", "x" * 101):
+        assert (await gateway.get(f"/customers/{account}", headers=authorized)).status_code == 404
+    await world.notify.down()
+    known = (await gateway.get("/customers/0949AQ", headers=authorized)).json()
+    assert (known["messages"], "notify cannot be asked" in known["notes"][0]) == (None, True)
+    await world.billing.down()
+    assert (await gateway.get("/customers/0949AQ", headers=authorized)).status_code == 503
 
 
 async def keep(gateway, body):

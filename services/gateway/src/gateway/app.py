@@ -21,6 +21,7 @@ from gateway.callbacks.rules import Sources
 from gateway.callbacks.service import CallbackService
 from gateway.clients.billing import Billing
 from gateway.clients.channels import Clients, Targets
+from gateway.clients.customers import Customers
 from gateway.clients.notify import Notify
 from gateway.clients.operations import Operations
 from gateway.clients.quarantine import Quarantine
@@ -166,7 +167,7 @@ def _take_in(app: Starlette, plan: Plan, clients: Clients, stopping: asyncio.Eve
     )
     app.state.callbacks, app.state.notify = callbacks, notify
     app.state.quarantine, app.state.operations = quarantine, Operations(clients.payments)
-    app.state.counts = WaitingCounts(app.state.operations)
+    app.state.counts, app.state.customers = WaitingCounts(app.state.operations), Customers(clients.accounts)
     drain = Drain(spool, billing, quarantine, callbacks.breaker, stopping, plan.drain_pace)
     measuring.measure(spool, callbacks.breaker)
     alarm = Alarm(spool, callbacks.breaker, notify, plan.admin_phones, socket.gethostname(), plan.alarm_pace)

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Self
 
 import grpc
 from grpc_health.v1.health_pb2_grpc import HealthStub
+from rejesha.billing.v1.account_service_pb2_grpc import AccountServiceStub
 from rejesha.billing.v1.drift_service_pb2_grpc import DriftServiceStub
 from rejesha.billing.v1.line_service_pb2_grpc import LineServiceStub
 from rejesha.billing.v1.payment_service_pb2_grpc import PaymentServiceStub
@@ -17,6 +18,7 @@ from servicekit.rpc.channel import connect_async
 from servicekit.rpc.renewal import RenewedCertificate
 
 if TYPE_CHECKING:
+    from rejesha.billing.v1.account_service_pb2_grpc import AccountServiceAsyncStub
     from rejesha.billing.v1.drift_service_pb2_grpc import DriftServiceAsyncStub
     from rejesha.billing.v1.line_service_pb2_grpc import LineServiceAsyncStub
     from rejesha.billing.v1.payment_service_pb2_grpc import PaymentServiceAsyncStub
@@ -41,6 +43,7 @@ class Clients:
     """The stubs of one process. Must be made and closed inside its event loop."""
 
     payments: "PaymentServiceAsyncStub"
+    accounts: "AccountServiceAsyncStub"
     quarantine: "QuarantineServiceAsyncStub"
     tasks: "TaskServiceAsyncStub"
     lines: "LineServiceAsyncStub"
@@ -62,6 +65,7 @@ class Clients:
         notify = connect_async(targets.notify, service="notify", certificate=ours, observe=called)
         return cls(
             payments=PaymentServiceStub(billing),
+            accounts=AccountServiceStub(billing),
             quarantine=QuarantineServiceStub(billing),
             tasks=TaskServiceStub(billing),
             lines=LineServiceStub(billing),

@@ -47,9 +47,12 @@ class Notify:
         with tracing.span("send_messages", trans_ids=[message.subject for message in messages]):
             await self._stub.SendMessages(request, timeout=self._deadline)
 
-    async def list_messages(self, subject: str) -> tuple[list[MessageRecord], bool]:
-        """The MAX_LISTED newest messages about a subject, newest first; whether there are more. Raises ServiceError."""
-        request = pb.ListMessagesRequest(subject=subject, page_size=MAX_LISTED)
+    async def list_messages(self, subject: str = "", phone: str = "") -> tuple[list[MessageRecord], bool]:
+        """The MAX_LISTED newest messages about a subject, or to a number, newest first; whether there are more.
+
+        Raises ServiceError.
+        """
+        request = pb.ListMessagesRequest(subject=subject, phone=phone, page_size=MAX_LISTED)
         response = await self._stub.ListMessages(request, timeout=_LIST_DEADLINE)
         return [read_message(message) for message in response.messages], bool(response.next_page_token)
 

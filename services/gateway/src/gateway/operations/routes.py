@@ -1,5 +1,5 @@
-"""The operator's routes, each behind `Authorization: Bearer <REJESHA_API_TOKEN>`: a payment's timeline, what waits in
-the spool, and the replay of a quarantined callback.
+"""The operator's routes, each behind `Authorization: Bearer <REJESHA_API_TOKEN>`: a payment's timeline and a
+customer's, what waits in the spool, and the replay of a quarantined callback.
 """
 
 import re
@@ -21,11 +21,12 @@ from gateway.callbacks.routes import not_stored, receive
 from gateway.callbacks.rules import Body, recorded, timestamp
 from gateway.callbacks.service import CallbackService
 from gateway.clients.billing import Receipt
+from gateway.clients.customers import Customers
 from gateway.clients.notify import MAX_LISTED, Notify
 from gateway.clients.operations import Operations
 from gateway.clients.quarantine import Quarantine, QuarantinedCallback
 from gateway.clients.timeline import MessageRecord
-from gateway.operations import schemas, timeline
+from gateway.operations import customers, schemas, timeline
 from gateway.operations.health import describe_spool
 from gateway.refusals import refusal
 from gateway.spool.errors import DiskFailed, NotSpooled
@@ -36,6 +37,7 @@ log = structlog.get_logger()
 _bearer = HTTPBearer(auto_error=False, description="REJESHA_API_TOKEN")
 _TRANS_ID = re.compile(r"[A-Z0-9]{1,50}", re.ASCII)
 _MAX_SHOWN = 50
+_LONGEST_ACCOUNT = 100
 # Outcomes after which the callback is still nobody's payment, or billing does not have it yet: it stays open.
 _STILL_OPEN = {"conflict", "quarantined", "spooled"}
 
@@ -68,16 +70,33 @@ async def get_payment(request: Request, trans_id: Annotated[str, Path(alias="Tra
         if isinstance(error, NotFound):
             raise refusal(404, "No such payment") from None
         raise refusal(503, f"billing cannot be asked right now ({error.reason})", retry_after=5) from None
-    messages, notes = await _messages(request.app.state.notify, wanted)
+    messages, notes = await _messages(request.app.state.notify, subject=wanted)
     return JSONResponse(timeline.compose(payment, messages, notes))
 
 
-async def _messages(notify: Notify, trans_id: str) -> tuple[list[MessageRecord] | None, list[str]]:
-    """The payment's messages, or None and why they are missing."""
+@router.get("/customers/{account}", **schemas.CUSTOMER)
+async def get_customer(request: Request, account: str) -> JSONResponse:
+    """A customer, and the newest of what happened to them. Case and spaces of the account do not matter."""
+    billing: Customers = request.app.state.customers
+    if not account.isprintable() or not 1 <= len(account.strip()) <= _LONGEST_ACCOUNT:
+        raise refusal(404, "No such customer")
     try:
-        messages, more = await notify.list_messages(trans_id)
+        known = await billing.get_timeline(account)
+    except NotFound:
+        raise refusal(404, "No such customer") from None
     except ServiceError as error:
-        log.warning("messages_not_listed", trans_id=trans_id, reason=error.reason)
+        raise refusal(503, f"billing cannot be asked right now ({error.reason})", retry_after=5) from None
+    phone = known.customer.phone
+    messages, notes = await _messages(request.app.state.notify, phone=phone) if phone else ([], [])
+    return JSONResponse(customers.compose(known, messages, notes))
+
+
+async def _messages(notify: Notify, **asked: str) -> tuple[list[MessageRecord] | None, list[str]]:
+    """The messages of a subject or a phone, or None and why they are missing."""
+    try:
+        messages, more = await notify.list_messages(**asked)
+    except ServiceError as error:
+        log.warning("messages_not_listed", trans_id=asked.get("subject", ""), reason=error.reason)
         return None, [f"notify cannot be asked right now ({error.reason}): its messages are missing here"]
     return messages, [f"only the newest {MAX_LISTED} messages are shown"] if more else []
 

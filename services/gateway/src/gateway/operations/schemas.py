@@ -107,6 +107,31 @@ class PaymentTimeline(BaseModel):
     notes: list[str]
 
 
+class CustomerFacts(BaseModel):
+    """A customer as on record."""
+
+    customerId: int  # noqa: N815
+    account: str
+    fullName: str | None  # noqa: N815
+    phone: str | None
+    package: str | None = Field(description="The price of a month in shillings, two decimals")
+    ispId: int | None  # noqa: N815
+    routerId: int | None  # noqa: N815
+    username: str | None
+    nextPaymentDate: str | None = Field(description="Paid until this day, YYYY-MM-DD")  # noqa: N815
+    status: str | None
+    closed: bool
+
+
+class CustomerTimeline(BaseModel):
+    """A customer and what happened to them, newest first: payments, changes, routers' answers, messages."""
+
+    customer: CustomerFacts
+    timeline: list[Event]
+    messages: list[Json] | None = Field(description="To the number on record; null when notify could not be asked")
+    notes: list[str]
+
+
 _OPERATOR = {
     401: {"model": Rejected, "description": "The bearer token is missing or wrong"},
     404: {"model": Rejected, "description": "There is no such thing"},
@@ -115,6 +140,7 @@ _OPERATOR = {
 }
 
 TIMELINE: Json = {"response_model": PaymentTimeline, "responses": _OPERATOR}
+CUSTOMER: Json = {"response_model": CustomerTimeline, "responses": _OPERATOR}
 REPLAY: Json = {
     "response_model": Recorded,
     "responses": {

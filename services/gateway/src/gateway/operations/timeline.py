@@ -20,7 +20,7 @@ def compose(known: PaymentTimeline, messages: Sequence[MessageRecord] | None, no
         *_delivery_moments(known.deliveries),
         *_entry_moments(known.entries),
         *_task_moments(known.tasks),
-        *_message_moments(messages or ()),
+        *message_moments(messages or ()),
     ]
     moments.sort(key=lambda moment: moment[0])  # stable: cause before consequence within a microsecond
     return {
@@ -28,7 +28,7 @@ def compose(known: PaymentTimeline, messages: Sequence[MessageRecord] | None, no
         "timeline": [{"time": timestamp(when), **event} for when, event in moments],
         "tasks": [_task(task) for task in known.tasks],
         "deliveries": [_delivery(delivery) for delivery in known.deliveries],
-        "messages": None if messages is None else [_message(message) for message in reversed(messages)],
+        "messages": None if messages is None else [message_body(message) for message in reversed(messages)],
         "notes": list(notes),
     }
 
@@ -61,7 +61,8 @@ def _task_moments(tasks: Iterable[TaskRecord]) -> Iterator[Moment]:
             yield task.end_time, _event("task", f"TASK_{task.state.upper()}", sentence, ended)
 
 
-def _message_moments(messages: Iterable[MessageRecord]) -> Iterator[Moment]:
+def message_moments(messages: Iterable[MessageRecord]) -> Iterator[Moment]:
+    """When each was accepted, and what came of it."""
     for message in messages:
         about = {"messageId": message.message_id, "template": message.template or None}
         accepted = _event("notify", "MESSAGE_ACCEPTED", f"SMS to {message.phone}: {message.text}", about)
@@ -121,7 +122,8 @@ def _body(raw: bytes) -> Body:
         return {"body": base64.b64encode(raw).decode(), "encoding": "base64"}
 
 
-def _message(message: MessageRecord) -> Body:
+def message_body(message: MessageRecord) -> Body:
+    """All of a message."""
     return {
         "messageId": message.message_id,
         "phone": message.phone,
