@@ -122,6 +122,7 @@ def test_every_command_works_beside_services_with_the_least_rights(running, reje
     rejesha(f"message show {message['message_id']}")
     records_change(rejesha)
     lines_change(rejesha)
+    many_change(rejesha)
     moved_while_the_reconnection_waits(running, rejesha)
     rejesha("status")
     for command in AT_NIGHT:
@@ -173,6 +174,15 @@ def lines_change(rejesha):
     # It was switched on by hand, above, and nobody has paid for it.
     assert '"on_but_unpaid"' in rejesha("line check --router 1 --json", code=1)
     assert "outage" in rejesha("customer history PWANI1")
+
+
+def many_change(rejesha):
+    seen = json.loads(rejesha("bulk preview --isp 'Pwani Fibre' --extend 2 --json"))["preview"]
+    made = json.loads(rejesha(f"bulk apply {seen['token']} --reason 'mast down' --by Asha --json"))["bulk"]
+    assert made["done"] == len(seen["customer_ids"]) > 0
+    assert "mast down" in rejesha("customer history PWANI1")
+    assert "put back" in rejesha(f"bulk undo {made['bulk_id']} --reason 'wrong mast'")
+    assert "is undone" in rejesha(f"bulk show {made['bulk_id']}")
 
 
 def moved_while_the_reconnection_waits(running, rejesha):

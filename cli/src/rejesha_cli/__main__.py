@@ -25,6 +25,7 @@ COMMANDS = {
     "customer": ("customers.commands:customer", "Customers of the ISPs."),
     "isp": ("isps.commands:isp", "Internet providers."),
     "line": ("lines.commands:line", "Lines: on or off, until when, and why."),
+    "bulk": ("bulk.commands:bulk", "The same change for many customers: seen first, undone in one go."),
     "policy": (
         "policies.commands:policy",
         "What ISPs decided on lines: grace, cuts, part payments, reminders, language.",

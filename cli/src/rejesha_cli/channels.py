@@ -24,6 +24,7 @@ from servicekit import clocks
 
 if TYPE_CHECKING:
     from rejesha.billing.v1.account_service_pb2_grpc import AccountServiceStub
+    from rejesha.billing.v1.bulk_service_pb2_grpc import BulkServiceStub
     from rejesha.billing.v1.drift_service_pb2_grpc import DriftServiceStub
     from rejesha.billing.v1.ledger_service_pb2_grpc import LedgerServiceStub
     from rejesha.billing.v1.line_service_pb2_grpc import LineServiceStub
@@ -124,6 +125,12 @@ class Channels:
         from rejesha.billing.v1.ledger_service_pb2_grpc import LedgerServiceStub
 
         return LedgerServiceStub(self._channel(self.billing))
+
+    @cached_property
+    def bulks(self) -> "BulkServiceStub":
+        from rejesha.billing.v1.bulk_service_pb2_grpc import BulkServiceStub
+
+        return BulkServiceStub(self._channel(self.billing))
 
     @cached_property
     def drift(self) -> "DriftServiceStub":

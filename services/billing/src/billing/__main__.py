@@ -9,6 +9,7 @@ from pathlib import Path
 
 from rejesha.billing.v1 import (
     account_service_pb2_grpc,
+    bulk_service_pb2_grpc,
     drift_service_pb2_grpc,
     ledger_service_pb2_grpc,
     line_service_pb2_grpc,
@@ -26,6 +27,7 @@ from sqlalchemy import Engine
 import billing
 from billing import adoption, rights, roles
 from billing.accounts.servicer import AccountServicer
+from billing.bulk.servicer import BulkServicer
 from billing.drift.servicer import DriftServicer
 from billing.figures.service import look_up
 from billing.held.servicer import PaymentServicer
@@ -79,6 +81,7 @@ def build(settings: BillingSettings, engine: Engine) -> Server:
     server.add(account_service_pb2_grpc.add_AccountServiceServicer_to_server, AccountServicer(engine, policy))
     server.add(drift_service_pb2_grpc.add_DriftServiceServicer_to_server, DriftServicer(engine, policy))
     server.add(line_service_pb2_grpc.add_LineServiceServicer_to_server, LineServicer(engine, policy))
+    server.add(bulk_service_pb2_grpc.add_BulkServiceServicer_to_server, BulkServicer(engine, policy))
     server.add(ledger_service_pb2_grpc.add_LedgerServiceServicer_to_server, LedgerServicer(engine))
     server.add(policy_service_pb2_grpc.add_PolicyServiceServicer_to_server, PolicyServicer(engine))
     server.add(retention_service_pb2_grpc.add_RetentionServiceServicer_to_server, RetentionServicer(engine))

@@ -25,4 +25,6 @@ WANTED = {
     "account_changes": CHANGE,
     "line_policies": ALL,
     "reminders": ALL,
+    "bulks": CHANGE,
+    "bulk_customers": CHANGE,
 }

@@ -27,6 +27,8 @@ _OWN = {
     "account_changes": ("noun", "field", "old_value", "new_value"),
     "line_policies": ("noun", "noun_id", "field", "value"),
     "notice_tallies": ("topic", "recipient", "held_back", "digest_id"),
+    "bulks": ("token_key", "plan", "state", "actor"),
+    "bulk_customers": ("bulk_id", "customer_id", "old_value", "new_value"),
     "reminders": ("due_date", "day_offset", "customer_id"),
     version_table("billing"): ("version_num",),
 }
