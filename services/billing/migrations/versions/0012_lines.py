@@ -9,15 +9,20 @@ down_revision = "0011"
 
 
 def upgrade():
-    connection = op.get_bind()
     customers = metadata.tables["pppoe_users"]
-    there = {column["name"] for column in sa.inspect(connection).get_columns("pppoe_users")}
+    there = _columns("pppoe_users")
     for column in customers.columns:
         # New tables were made with them, and adopted ones have been given them.
         if column.name.startswith("line_") and column.name not in there:
             op.add_column("pppoe_users", sa.Column(column.name, column.type, nullable=True))
-    op.add_column("tasks", sa.Column("line_wanted", sa.String(30), nullable=True))
-    op.add_column("tasks", sa.Column("line_version", sa.Integer, nullable=True))
+    there = _columns("tasks")
+    for column in (sa.Column("line_wanted", sa.String(30)), sa.Column("line_version", sa.Integer)):
+        if column.name not in there:  # a run that was cut off may have made it
+            op.add_column("tasks", column)
+
+
+def _columns(table):
+    return {column["name"] for column in sa.inspect(op.get_bind()).get_columns(table)}
 
 
 def downgrade():
