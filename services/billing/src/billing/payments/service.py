@@ -142,7 +142,6 @@ def apply(
     """Write all that follows from settlements whose payments are stored: dates, credits, money, timeline, tasks."""
     payments.insert_customer_transactions(writes, settled, now)
     payees.move_due_dates(writes, settled)
-    payees.switch_on(writes, settled)
     writes.send()
     isp_ids = {one.isp.isp_id for one in settled if one.isp}
     locking.queue(Row(RowKind.WALLET, isp_id) for isp_id in isp_ids)
