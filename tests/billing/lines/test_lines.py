@@ -267,3 +267,21 @@ def test_who_does_not_pay_is_off_as_the_isp_decided_and_goes_back(paid, dispatch
 def test_off_by_a_profile_needs_the_one_to_go_back_to(paid):
     with pytest.raises(InvalidPolicy, match="profile"):
         set_policy(paid, off="profile:unpaid")
+
+
+@pytest.mark.parametrize("change", ["pause", "extend"])
+def test_what_is_wanted_is_asked_for_beyond_the_end_of_the_payment_s_own_task(managing, dispatcher, clock, change):
+    """The router is away from the payment until after the time that was paid for."""
+    dispatcher.script[1] = DOWN * 10_000
+    managing.pay("A1", "0949AQ")
+    dispatcher.carry_out()
+    dispatcher.held[LINE] = "off" if change == "extend" else "on"
+    if change == "pause":
+        hold(managing)
+    else:
+        extend(managing, 5)
+    clock.forward(days=33)
+    sweep(managing)
+    dispatcher.script[1] = []
+    dispatcher.run()
+    assert dispatcher.held[LINE] == ("off" if change == "pause" else "on")

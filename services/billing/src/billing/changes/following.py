@@ -16,6 +16,7 @@ from billing.changes import store
 from billing.changes.rules import Author
 from billing.failures import store as failures
 from billing.lines import service as lines
+from billing.lines.rules import LIFETIME
 from billing.payees import store as payees
 from billing.payees.rules import Customer
 from billing.payments import store as payments
@@ -47,7 +48,7 @@ def follow(
         some = [task for task in of_customer[customer.customer_id] if follows_payment(task.trans_id)]
         others = [task for task in of_customer[customer.customer_id] if task not in some]
         if customer.line:
-            failures.reopen(connection, [task.task_id for task in others], now, now + lines.LIFETIME, customer.line)
+            failures.reopen(connection, [task.task_id for task in others], now, now + LIFETIME, customer.line)
         isp = isps.get(customer.isp_id or 0)
         if customer.closed or (isp and isp.closed):
             _end(connection, some, "the account was closed", now)

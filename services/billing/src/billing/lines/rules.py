@@ -13,6 +13,8 @@ from billing.payees.rules import Customer, LineReason, LineState, resumed
 from billing.policies.rules import LinePolicy, cut_time
 
 MAX_EXTENSION_DAYS = 366
+# A task is carried out with what is wanted then, so it never goes stale; one that nobody can do ends some day.
+LIFETIME = timedelta(days=365)
 # Why staff may keep a line off.
 HOLDS = (LineReason.PAUSED, LineReason.BY_STAFF)
 
@@ -80,6 +82,12 @@ def switch(
     held = before.state if before else (LineState.ON if customer.active else LineState.OFF)
     asks = after.state is not held or customer.customer_id in moved
     return Switch(customer, before, after, asks) if asks or after != before else None
+
+
+def asked_until(customer: Customer, now: datetime) -> datetime:
+    """Until when at least a router is to be asked: for a line that is on until it is not paid for, else for long."""
+    long, due_date = now + LIFETIME / 2, customer.next_payment_date
+    return min(calendar.end_of(due_date), long) if customer.wanted is LineState.ON and due_date else long
 
 
 def extended(customer: Customer, days: int, today: date) -> date | None:

@@ -5,11 +5,11 @@ Whoever changes what decides, in a transaction, calls `settle` in it. Nothing he
 
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 
 from servicekit.database import transact
 from servicekit.moments import current_time
-from servicekit.writes import together
+from servicekit.writes import Writes, together
 from sqlalchemy import Connection, Engine
 
 from billing import calendar
@@ -34,9 +34,6 @@ from billing.renewals import service as renewing
 from billing.tasks import rules as task_rules
 from billing.tasks import store as tasks
 from billing.tasks.rules import NewTask
-
-# A task is carried out with what is wanted then, so it never goes stale; one that nobody can do ends some day.
-LIFETIME = timedelta(days=365)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,12 +73,11 @@ def settle(
         rules.switch(one, decided[one.customer_id], now, moved=moved, cuts=policy.manages_lines) for one in current
     )
     switches = [one for one in found if one]
-    asks = {one.customer.customer_id for one in switches if one.asks}
-    asks -= store.find_unleased(connection, asks)  # those will be carried out with what is wanted then
-    new = [_task(one.switched, now) for one in switches if one.customer.customer_id in asks]
+    after = {one.customer.customer_id: one.switched for one in switches}
     with together(connection) as writes:
         store.want(writes, switches)
-        tasks.insert(writes, [one for one in new if one], now)
+        asked = {one.customer.customer_id for one in switches if one.asks}
+        _ask(connection, writes, [after.get(one.customer_id, one) for one in current], asked, now)
         for one in switches:
             change = FieldChange("line", str(one.before or ""), str(one.after))
             change_store.insert(writes, Noun.CUSTOMER, one.customer.customer_id, [change], author, now)
@@ -89,11 +85,23 @@ def settle(
     return switches
 
 
-def _task(customer: Customer, now: datetime) -> NewTask | None:
-    """None for one who has no line on record: once there is one, it is asked for."""
-    line, customer_id = customer.line, customer.customer_id
-    key = task_rules.of_line(customer_id, customer.version)
-    return NewTask(key, line, now, now + LIFETIME, customer_id) if line else None
+def _ask(
+    connection: Connection, writes: Writes, customers: Collection[Customer], asked: Collection[int], now: datetime
+) -> None:
+    """Let the open tasks of these customers' lines last as long as is needed: a payment's would end with the time that
+    was paid for. Who is `asked` and has none gets one; who has no line on record gets it with the line.
+    """
+    there = store.find_tasks(connection, {one.customer_id for one in customers})
+    until = {one.customer_id: rules.asked_until(one, now) for one in customers if one.wanted}
+    store.prolong(writes, {one.task_id: end for one in there if (end := until.get(one.customer_id, now)) > one.end})
+    # One that is on lease may be carried out with what was wanted before; the others wait for what is wanted then.
+    asked = set(asked) - {one.customer_id for one in there if not one.leased}
+    new = [
+        NewTask(task_rules.of_line(one.customer_id, one.version), one.line, now, now + rules.LIFETIME, one.customer_id)
+        for one in customers
+        if one.line and one.customer_id in asked
+    ]
+    tasks.insert(writes, new, now)
 
 
 def hold(engine: Engine, policy: Policy, whom: "Whom", why: LineReason, author: Author) -> LineReport:
@@ -180,10 +188,8 @@ def fix(engine: Engine, whom: Whom) -> LineReport:
 
 def ask(connection: Connection, customers: Collection[Customer], now: datetime) -> None:
     """Have routers asked for what is wanted of these locked customers' lines, unless that will be done anyway."""
-    waiting = store.find_unleased(connection, {one.customer_id for one in customers})
-    asked = [one for one in customers if one.wanted and one.customer_id not in waiting]
     with together(connection) as writes:
-        tasks.insert(writes, [task for one in asked if (task := _task(one, now))], now)
+        _ask(connection, writes, customers, {one.customer_id for one in customers if one.wanted}, now)
 
 
 def get(engine: Engine, whom: Whom) -> LineReport:

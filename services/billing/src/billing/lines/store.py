@@ -27,6 +27,16 @@ class Reported:
     time: datetime | None
 
 
+@dataclass(frozen=True, slots=True)
+class OpenTask:
+    """A task that asks for a line, until it is done or comes to its end."""
+
+    task_id: int
+    customer_id: int
+    leased: bool
+    end: datetime
+
+
 def find_doubtful(connection: Connection, today: date, after_id: int, limit: int) -> Sequence[int]:
     """The ids, in order, of customers of whose line perhaps something else is wanted than is noted: on though the due
     date is over, off though it is not, and nothing noted at all. Nobody of an ISP that is closed.
@@ -76,11 +86,17 @@ def get_reported(connection: Connection, customer_id: int) -> Reported:
     return Reported(LineState(state) if state else None, row.line_reported_version or 0, row.line_report_time)
 
 
-def find_unleased(connection: Connection, customer_ids: Collection[int]) -> set[int]:
-    """Those of these customers for whose line a task is open that nobody has on lease."""
-    waits = _t.kind == TaskKind.SET_ACCESS, _t.state == TaskState.OPEN, _t.leased_by.is_(None)
-    query = sa.select(_t.customer_id).where(*waits, _t.customer_id.in_(sorted(customer_ids)))
-    return set(connection.execute(query).scalars()) if customer_ids else set()
+def find_tasks(connection: Connection, customer_ids: Collection[int]) -> list[OpenTask]:
+    """The open tasks of these customers' lines."""
+    waits = _t.kind == TaskKind.SET_ACCESS, _t.state == TaskState.OPEN, _t.customer_id.in_(sorted(customer_ids))
+    query = sa.select(_t.id, _t.customer_id, _t.leased_by, _t.expire_time).where(*waits)
+    rows = connection.execute(query) if customer_ids else ()
+    return [OpenTask(row.id, row.customer_id, row.leased_by is not None, row.expire_time) for row in rows]
+
+
+def prolong(writes: Writes, ends: Mapping[int, datetime]) -> None:
+    """Let tasks end later, by their ids."""
+    writes.update(_t.expire_time, _t.id, ends)
 
 
 def find_open(connection: Connection, customer_ids: Collection[int]) -> Mapping[int, str]:
