@@ -15,7 +15,7 @@ PLAN = Plan(second_gateway="dispatcher", modules={"dispatcher": "chaos.short_lea
 _CUSTOMERS_AT_ONCE = 12
 # In seconds. Younger leases may still be on the way to the dispatcher: stopped now, it would never know of them and
 # have nothing to report. And none may be so old that its call has ended.
-_YOUNGEST_LEASE = 0.4
+_YOUNGEST_LEASE = 0.8
 _CALL = 2.0
 
 
