@@ -107,6 +107,7 @@ FILTERS = {
 def test_no_filter_reads_payments_that_it_does_not_want(mysql_engine):
     rows = [
         {
+            "id": number + 1,  # whatever was there before
             "TransID": f"T{number}",
             "TransAmount": 100,
             "MSISDN": f"2547{number:08}",

@@ -9,7 +9,7 @@ from servicekit.rpc.channel import connect, contract
 from servicekit.rpc.errors import Unavailable
 
 # What another run could do twice, or answer differently; the proto says at each why.
-NEVER_REPEATED = {"CreateIsp", "LeaseTasks", "CreateRouter", "DeleteRouter"}
+NEVER_REPEATED = {"CreateIsp", "ExtendLine", "UndoChange", "LeaseTasks", "CreateRouter", "DeleteRouter"}
 METHODS = [
     (name, service.full_name, method.name)
     for name in ("billing", "router-control", "notify")

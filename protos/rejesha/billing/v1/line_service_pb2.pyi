@@ -10,7 +10,6 @@ import datetime as _datetime
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
-from rejesha.billing.v1 import task_service_pb2 as _task_service_pb2
 import builtins as _builtins
 import sys
 import typing as _typing
@@ -21,6 +20,30 @@ else:
     from typing_extensions import TypeAlias as _TypeAlias, Never as _Never
 
 DESCRIPTOR: _descriptor.FileDescriptor
+
+class _LineState:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _LineStateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_LineState.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    LINE_STATE_UNSPECIFIED: _LineState.ValueType  # 0
+    """In a question about a line: not known. In a task: on, a billing that switches nothing off says nothing."""
+    LINE_STATE_ON: _LineState.ValueType  # 1
+    """On."""
+    LINE_STATE_OFF: _LineState.ValueType  # 2
+    """Off."""
+
+class LineState(_LineState, metaclass=_LineStateEnumTypeWrapper):
+    """Whether a line is on."""
+
+LINE_STATE_UNSPECIFIED: LineState.ValueType  # 0
+"""In a question about a line: not known. In a task: on, a billing that switches nothing off says nothing."""
+LINE_STATE_ON: LineState.ValueType  # 1
+"""On."""
+LINE_STATE_OFF: LineState.ValueType  # 2
+"""Off."""
+Global___LineState: _TypeAlias = LineState  # noqa: Y015
 
 class _LineReason:
     ValueType = _typing.NewType("ValueType", _builtins.int)
@@ -119,13 +142,13 @@ class Line(_message.Message):
     """Its router; 0: none is on record."""
     username: _builtins.str
     """The name of the PPPoE secret; may be empty."""
-    wanted: _task_service_pb2.LineState.ValueType
+    wanted: Global___LineState.ValueType
     """What is wanted; UNSPECIFIED: nothing yet, it is left as it is."""
     reason: Global___LineReason.ValueType
     """Why."""
     version: _builtins.int
     """Goes up whenever something else is wanted."""
-    reported: _task_service_pb2.LineState.ValueType
+    reported: Global___LineState.ValueType
     """What the router was last known to hold; UNSPECIFIED: not known."""
     reported_version: _builtins.int
     """Of which version that is."""
@@ -156,10 +179,10 @@ class Line(_message.Message):
         account_name: _builtins.str = ...,
         router_id: _builtins.int = ...,
         username: _builtins.str = ...,
-        wanted: _task_service_pb2.LineState.ValueType = ...,
+        wanted: Global___LineState.ValueType = ...,
         reason: Global___LineReason.ValueType = ...,
         version: _builtins.int = ...,
-        reported: _task_service_pb2.LineState.ValueType = ...,
+        reported: Global___LineState.ValueType = ...,
         reported_version: _builtins.int = ...,
         report_time: _datetime.datetime | _timestamp_pb2.Timestamp | None = ...,
         due_date: _builtins.str = ...,
@@ -552,7 +575,7 @@ class Switch(_message.Message):
     """The customer's name."""
     due_date: _builtins.str
     """Until when it is paid, YYYY-MM-DD; may be empty."""
-    wanted: _task_service_pb2.LineState.ValueType
+    wanted: Global___LineState.ValueType
     """What would be wanted."""
     reason: Global___LineReason.ValueType
     """Why."""
@@ -563,7 +586,7 @@ class Switch(_message.Message):
         account_name: _builtins.str = ...,
         full_name: _builtins.str = ...,
         due_date: _builtins.str = ...,
-        wanted: _task_service_pb2.LineState.ValueType = ...,
+        wanted: Global___LineState.ValueType = ...,
         reason: Global___LineReason.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015

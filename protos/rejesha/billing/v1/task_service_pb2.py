@@ -24,9 +24,10 @@ _sym_db = _symbol_database.Default()
 
 from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
+from rejesha.billing.v1 import line_service_pb2 as rejesha_dot_billing_dot_v1_dot_line__service__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n%rejesha/billing/v1/task_service.proto\x12\x12rejesha.billing.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x87\x01\n\nAccessWork\x12\x11\n\trouter_id\x18\x01 \x01(\x03\x12\x10\n\x08username\x18\x02 \x01(\t\x12-\n\x06wanted\x18\x03 \x01(\x0e\x32\x1d.rejesha.billing.v1.LineState\x12\x0f\n\x07profile\x18\x04 \x01(\t\x12\x14\n\x0c\x61\x64\x64ress_list\x18\x05 \x01(\t\"@\n\x0bMessageWork\x12\x31\n\x08messages\x18\x01 \x03(\x0b\x32\x1f.rejesha.billing.v1.TaskMessage\"\xab\x01\n\x0bTaskMessage\x12\x12\n\nmessage_id\x18\x01 \x01(\t\x12\r\n\x05phone\x18\x02 \x01(\t\x12\x10\n\x08template\x18\x03 \x01(\t\x12\x39\n\x05\x66\x61\x63ts\x18\x04 \x03(\x0b\x32*.rejesha.billing.v1.TaskMessage.FactsEntry\x1a,\n\nFactsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\xe0\x01\n\x04Task\x12\x0f\n\x07task_id\x18\x01 \x01(\x03\x12\x15\n\rfencing_token\x18\x02 \x01(\x03\x12\x10\n\x08trans_id\x18\x03 \x01(\t\x12/\n\x0b\x65xpire_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x30\n\x06\x61\x63\x63\x65ss\x18\x05 \x01(\x0b\x32\x1e.rejesha.billing.v1.AccessWorkH\x00\x12\x33\n\x08messages\x18\x06 \x01(\x0b\x32\x1f.rejesha.billing.v1.MessageWorkH\x00\x42\x06\n\x04work\"\xad\x01\n\x11LeaseTasksRequest\x12\r\n\x05owner\x18\x01 \x01(\t\x12\x11\n\tmax_tasks\x18\x02 \x01(\x05\x12\x31\n\x0elease_duration\x18\x03 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x17\n\x0f\x62usy_router_ids\x18\x04 \x03(\x03\x12*\n\x04kind\x18\x05 \x01(\x0e\x32\x1c.rejesha.billing.v1.TaskKind\"K\n\x12LeaseTasksResponse\x12\'\n\x05tasks\x18\x01 \x03(\x0b\x32\x18.rejesha.billing.v1.Task\x12\x0c\n\x04\x62usy\x18\x02 \x01(\x08\"\xef\x01\n\nTaskReport\x12\x0f\n\x07task_id\x18\x01 \x01(\x03\x12\x15\n\rfencing_token\x18\x02 \x01(\x03\x12\x0e\n\x06\x64\x65tail\x18\x03 \x01(\t\x12\x32\n\x06\x61\x63\x63\x65ss\x18\x04 \x01(\x0b\x32 .rejesha.billing.v1.AccessReportH\x00\x12\x35\n\x08messages\x18\x05 \x01(\x0b\x32!.rejesha.billing.v1.MessageReportH\x00\x12\x34\n\x07release\x18\x06 \x01(\x0b\x32!.rejesha.billing.v1.ReleaseReportH\x00\x42\x08\n\x06result\"W\n\x0c\x41\x63\x63\x65ssReport\x12\x32\n\x07outcome\x18\x01 \x01(\x0e\x32!.rejesha.billing.v1.AccessOutcome\x12\x13\n\x0brouter_name\x18\x02 \x01(\t\"!\n\rMessageReport\x12\x10\n\x08\x61\x63\x63\x65pted\x18\x01 \x01(\x08\"\x0f\n\rReleaseReport\"G\n\x14\x43ompleteTasksRequest\x12/\n\x07reports\x18\x01 \x03(\x0b\x32\x1e.rejesha.billing.v1.TaskReport\"/\n\x15\x43ompleteTasksResponse\x12\x16\n\x0estale_task_ids\x18\x01 \x03(\x03\"%\n\x11RetryTasksRequest\x12\x10\n\x08trans_id\x18\x01 \x01(\t\"&\n\x12RetryTasksResponse\x12\x10\n\x08task_ids\x18\x01 \x03(\x03\"\x16\n\x14GetTaskCountsRequest\"\x99\x02\n\x15GetTaskCountsResponse\x12\x19\n\x11open_access_tasks\x18\x01 \x01(\x03\x12\x1a\n\x12open_message_tasks\x18\x02 \x01(\x03\x12\x16\n\x0egiven_up_tasks\x18\x03 \x01(\x03\x12:\n\x16oldest_access_due_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12;\n\x17oldest_message_due_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x38\n\x14oldest_given_up_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xb2\x03\n\nTaskRecord\x12\x0f\n\x07task_id\x18\x01 \x01(\x03\x12\x0c\n\x04kind\x18\x02 \x01(\t\x12,\n\x05state\x18\x03 \x01(\x0e\x32\x1d.rejesha.billing.v1.TaskState\x12\x10\n\x08\x61ttempts\x18\x04 \x01(\x03\x12/\n\x0b\x63reate_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08\x64ue_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x35\n\x11lease_expire_time\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08\x65nd_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x12\n\nlast_error\x18\x08 \x01(\t\x12\x30\n\x06\x61\x63\x63\x65ss\x18\t \x01(\x0b\x32\x1e.rejesha.billing.v1.AccessWorkH\x00\x12\x33\n\x08messages\x18\n \x01(\x0b\x32\x1f.rejesha.billing.v1.MessageWorkH\x00\x42\x06\n\x04work*\x82\x01\n\tTaskState\x12\x1a\n\x16TASK_STATE_UNSPECIFIED\x10\x00\x12\x13\n\x0fTASK_STATE_OPEN\x10\x01\x12\x13\n\x0fTASK_STATE_DONE\x10\x02\x12\x17\n\x13TASK_STATE_GIVEN_UP\x10\x03\x12\x16\n\x12TASK_STATE_EXPIRED\x10\x04*\\\n\x08TaskKind\x12\x19\n\x15TASK_KIND_UNSPECIFIED\x10\x00\x12\x18\n\x14TASK_KIND_SET_ACCESS\x10\x01\x12\x1b\n\x17TASK_KIND_SEND_MESSAGES\x10\x02*N\n\tLineState\x12\x1a\n\x16LINE_STATE_UNSPECIFIED\x10\x00\x12\x11\n\rLINE_STATE_ON\x10\x01\x12\x12\n\x0eLINE_STATE_OFF\x10\x02*\xfb\x02\n\rAccessOutcome\x12\x1e\n\x1a\x41\x43\x43\x45SS_OUTCOME_UNSPECIFIED\x10\x00\x12\x1a\n\x16\x41\x43\x43\x45SS_OUTCOME_CHANGED\x10\x01\x12\x1d\n\x19\x41\x43\x43\x45SS_OUTCOME_ALREADY_SO\x10\x02\x12!\n\x1d\x41\x43\x43\x45SS_OUTCOME_NO_SUCH_SECRET\x10\x03\x12\x1e\n\x1a\x41\x43\x43\x45SS_OUTCOME_UNREACHABLE\x10\x04\x12 \n\x1c\x41\x43\x43\x45SS_OUTCOME_LOGIN_REFUSED\x10\x05\x12 \n\x1c\x41\x43\x43\x45SS_OUTCOME_NOT_PERMITTED\x10\x06\x12\x1c\n\x18\x41\x43\x43\x45SS_OUTCOME_TIMED_OUT\x10\x07\x12!\n\x1d\x41\x43\x43\x45SS_OUTCOME_NO_SUCH_ROUTER\x10\x08\x12\x1f\n\x1b\x41\x43\x43\x45SS_OUTCOME_ROUTER_ERROR\x10\t\x12&\n\"ACCESS_OUTCOME_CERTIFICATE_CHANGED\x10\n2\xa2\x03\n\x0bTaskService\x12[\n\nLeaseTasks\x12%.rejesha.billing.v1.LeaseTasksRequest\x1a&.rejesha.billing.v1.LeaseTasksResponse\x12i\n\rCompleteTasks\x12(.rejesha.billing.v1.CompleteTasksRequest\x1a).rejesha.billing.v1.CompleteTasksResponse\"\x03\x90\x02\x02\x12`\n\nRetryTasks\x12%.rejesha.billing.v1.RetryTasksRequest\x1a&.rejesha.billing.v1.RetryTasksResponse\"\x03\x90\x02\x02\x12i\n\rGetTaskCounts\x12(.rejesha.billing.v1.GetTaskCountsRequest\x1a).rejesha.billing.v1.GetTaskCountsResponse\"\x03\x90\x02\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n%rejesha/billing/v1/task_service.proto\x12\x12rejesha.billing.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a%rejesha/billing/v1/line_service.proto\"\x87\x01\n\nAccessWork\x12\x11\n\trouter_id\x18\x01 \x01(\x03\x12\x10\n\x08username\x18\x02 \x01(\t\x12-\n\x06wanted\x18\x03 \x01(\x0e\x32\x1d.rejesha.billing.v1.LineState\x12\x0f\n\x07profile\x18\x04 \x01(\t\x12\x14\n\x0c\x61\x64\x64ress_list\x18\x05 \x01(\t\"@\n\x0bMessageWork\x12\x31\n\x08messages\x18\x01 \x03(\x0b\x32\x1f.rejesha.billing.v1.TaskMessage\"\xab\x01\n\x0bTaskMessage\x12\x12\n\nmessage_id\x18\x01 \x01(\t\x12\r\n\x05phone\x18\x02 \x01(\t\x12\x10\n\x08template\x18\x03 \x01(\t\x12\x39\n\x05\x66\x61\x63ts\x18\x04 \x03(\x0b\x32*.rejesha.billing.v1.TaskMessage.FactsEntry\x1a,\n\nFactsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\xe0\x01\n\x04Task\x12\x0f\n\x07task_id\x18\x01 \x01(\x03\x12\x15\n\rfencing_token\x18\x02 \x01(\x03\x12\x10\n\x08trans_id\x18\x03 \x01(\t\x12/\n\x0b\x65xpire_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x30\n\x06\x61\x63\x63\x65ss\x18\x05 \x01(\x0b\x32\x1e.rejesha.billing.v1.AccessWorkH\x00\x12\x33\n\x08messages\x18\x06 \x01(\x0b\x32\x1f.rejesha.billing.v1.MessageWorkH\x00\x42\x06\n\x04work\"\xad\x01\n\x11LeaseTasksRequest\x12\r\n\x05owner\x18\x01 \x01(\t\x12\x11\n\tmax_tasks\x18\x02 \x01(\x05\x12\x31\n\x0elease_duration\x18\x03 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x17\n\x0f\x62usy_router_ids\x18\x04 \x03(\x03\x12*\n\x04kind\x18\x05 \x01(\x0e\x32\x1c.rejesha.billing.v1.TaskKind\"K\n\x12LeaseTasksResponse\x12\'\n\x05tasks\x18\x01 \x03(\x0b\x32\x18.rejesha.billing.v1.Task\x12\x0c\n\x04\x62usy\x18\x02 \x01(\x08\"\xef\x01\n\nTaskReport\x12\x0f\n\x07task_id\x18\x01 \x01(\x03\x12\x15\n\rfencing_token\x18\x02 \x01(\x03\x12\x0e\n\x06\x64\x65tail\x18\x03 \x01(\t\x12\x32\n\x06\x61\x63\x63\x65ss\x18\x04 \x01(\x0b\x32 .rejesha.billing.v1.AccessReportH\x00\x12\x35\n\x08messages\x18\x05 \x01(\x0b\x32!.rejesha.billing.v1.MessageReportH\x00\x12\x34\n\x07release\x18\x06 \x01(\x0b\x32!.rejesha.billing.v1.ReleaseReportH\x00\x42\x08\n\x06result\"W\n\x0c\x41\x63\x63\x65ssReport\x12\x32\n\x07outcome\x18\x01 \x01(\x0e\x32!.rejesha.billing.v1.AccessOutcome\x12\x13\n\x0brouter_name\x18\x02 \x01(\t\"!\n\rMessageReport\x12\x10\n\x08\x61\x63\x63\x65pted\x18\x01 \x01(\x08\"\x0f\n\rReleaseReport\"G\n\x14\x43ompleteTasksRequest\x12/\n\x07reports\x18\x01 \x03(\x0b\x32\x1e.rejesha.billing.v1.TaskReport\"/\n\x15\x43ompleteTasksResponse\x12\x16\n\x0estale_task_ids\x18\x01 \x03(\x03\"%\n\x11RetryTasksRequest\x12\x10\n\x08trans_id\x18\x01 \x01(\t\"&\n\x12RetryTasksResponse\x12\x10\n\x08task_ids\x18\x01 \x03(\x03\"\x16\n\x14GetTaskCountsRequest\"\x99\x02\n\x15GetTaskCountsResponse\x12\x19\n\x11open_access_tasks\x18\x01 \x01(\x03\x12\x1a\n\x12open_message_tasks\x18\x02 \x01(\x03\x12\x16\n\x0egiven_up_tasks\x18\x03 \x01(\x03\x12:\n\x16oldest_access_due_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12;\n\x17oldest_message_due_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x38\n\x14oldest_given_up_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xb2\x03\n\nTaskRecord\x12\x0f\n\x07task_id\x18\x01 \x01(\x03\x12\x0c\n\x04kind\x18\x02 \x01(\t\x12,\n\x05state\x18\x03 \x01(\x0e\x32\x1d.rejesha.billing.v1.TaskState\x12\x10\n\x08\x61ttempts\x18\x04 \x01(\x03\x12/\n\x0b\x63reate_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08\x64ue_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x35\n\x11lease_expire_time\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08\x65nd_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x12\n\nlast_error\x18\x08 \x01(\t\x12\x30\n\x06\x61\x63\x63\x65ss\x18\t \x01(\x0b\x32\x1e.rejesha.billing.v1.AccessWorkH\x00\x12\x33\n\x08messages\x18\n \x01(\x0b\x32\x1f.rejesha.billing.v1.MessageWorkH\x00\x42\x06\n\x04work*\x82\x01\n\tTaskState\x12\x1a\n\x16TASK_STATE_UNSPECIFIED\x10\x00\x12\x13\n\x0fTASK_STATE_OPEN\x10\x01\x12\x13\n\x0fTASK_STATE_DONE\x10\x02\x12\x17\n\x13TASK_STATE_GIVEN_UP\x10\x03\x12\x16\n\x12TASK_STATE_EXPIRED\x10\x04*\\\n\x08TaskKind\x12\x19\n\x15TASK_KIND_UNSPECIFIED\x10\x00\x12\x18\n\x14TASK_KIND_SET_ACCESS\x10\x01\x12\x1b\n\x17TASK_KIND_SEND_MESSAGES\x10\x02*\xfb\x02\n\rAccessOutcome\x12\x1e\n\x1a\x41\x43\x43\x45SS_OUTCOME_UNSPECIFIED\x10\x00\x12\x1a\n\x16\x41\x43\x43\x45SS_OUTCOME_CHANGED\x10\x01\x12\x1d\n\x19\x41\x43\x43\x45SS_OUTCOME_ALREADY_SO\x10\x02\x12!\n\x1d\x41\x43\x43\x45SS_OUTCOME_NO_SUCH_SECRET\x10\x03\x12\x1e\n\x1a\x41\x43\x43\x45SS_OUTCOME_UNREACHABLE\x10\x04\x12 \n\x1c\x41\x43\x43\x45SS_OUTCOME_LOGIN_REFUSED\x10\x05\x12 \n\x1c\x41\x43\x43\x45SS_OUTCOME_NOT_PERMITTED\x10\x06\x12\x1c\n\x18\x41\x43\x43\x45SS_OUTCOME_TIMED_OUT\x10\x07\x12!\n\x1d\x41\x43\x43\x45SS_OUTCOME_NO_SUCH_ROUTER\x10\x08\x12\x1f\n\x1b\x41\x43\x43\x45SS_OUTCOME_ROUTER_ERROR\x10\t\x12&\n\"ACCESS_OUTCOME_CERTIFICATE_CHANGED\x10\n2\xa2\x03\n\x0bTaskService\x12[\n\nLeaseTasks\x12%.rejesha.billing.v1.LeaseTasksRequest\x1a&.rejesha.billing.v1.LeaseTasksResponse\x12i\n\rCompleteTasks\x12(.rejesha.billing.v1.CompleteTasksRequest\x1a).rejesha.billing.v1.CompleteTasksResponse\"\x03\x90\x02\x02\x12`\n\nRetryTasks\x12%.rejesha.billing.v1.RetryTasksRequest\x1a&.rejesha.billing.v1.RetryTasksResponse\"\x03\x90\x02\x02\x12i\n\rGetTaskCounts\x12(.rejesha.billing.v1.GetTaskCountsRequest\x1a).rejesha.billing.v1.GetTaskCountsResponse\"\x03\x90\x02\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -41,50 +42,48 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_TASKSERVICE'].methods_by_name['RetryTasks']._serialized_options = b'\220\002\002'
   _globals['_TASKSERVICE'].methods_by_name['GetTaskCounts']._loaded_options = None
   _globals['_TASKSERVICE'].methods_by_name['GetTaskCounts']._serialized_options = b'\220\002\001'
-  _globals['_TASKSTATE']._serialized_start=2314
-  _globals['_TASKSTATE']._serialized_end=2444
-  _globals['_TASKKIND']._serialized_start=2446
-  _globals['_TASKKIND']._serialized_end=2538
-  _globals['_LINESTATE']._serialized_start=2540
-  _globals['_LINESTATE']._serialized_end=2618
-  _globals['_ACCESSOUTCOME']._serialized_start=2621
-  _globals['_ACCESSOUTCOME']._serialized_end=3000
-  _globals['_ACCESSWORK']._serialized_start=127
-  _globals['_ACCESSWORK']._serialized_end=262
-  _globals['_MESSAGEWORK']._serialized_start=264
-  _globals['_MESSAGEWORK']._serialized_end=328
-  _globals['_TASKMESSAGE']._serialized_start=331
-  _globals['_TASKMESSAGE']._serialized_end=502
-  _globals['_TASKMESSAGE_FACTSENTRY']._serialized_start=458
-  _globals['_TASKMESSAGE_FACTSENTRY']._serialized_end=502
-  _globals['_TASK']._serialized_start=505
-  _globals['_TASK']._serialized_end=729
-  _globals['_LEASETASKSREQUEST']._serialized_start=732
-  _globals['_LEASETASKSREQUEST']._serialized_end=905
-  _globals['_LEASETASKSRESPONSE']._serialized_start=907
-  _globals['_LEASETASKSRESPONSE']._serialized_end=982
-  _globals['_TASKREPORT']._serialized_start=985
-  _globals['_TASKREPORT']._serialized_end=1224
-  _globals['_ACCESSREPORT']._serialized_start=1226
-  _globals['_ACCESSREPORT']._serialized_end=1313
-  _globals['_MESSAGEREPORT']._serialized_start=1315
-  _globals['_MESSAGEREPORT']._serialized_end=1348
-  _globals['_RELEASEREPORT']._serialized_start=1350
-  _globals['_RELEASEREPORT']._serialized_end=1365
-  _globals['_COMPLETETASKSREQUEST']._serialized_start=1367
-  _globals['_COMPLETETASKSREQUEST']._serialized_end=1438
-  _globals['_COMPLETETASKSRESPONSE']._serialized_start=1440
-  _globals['_COMPLETETASKSRESPONSE']._serialized_end=1487
-  _globals['_RETRYTASKSREQUEST']._serialized_start=1489
-  _globals['_RETRYTASKSREQUEST']._serialized_end=1526
-  _globals['_RETRYTASKSRESPONSE']._serialized_start=1528
-  _globals['_RETRYTASKSRESPONSE']._serialized_end=1566
-  _globals['_GETTASKCOUNTSREQUEST']._serialized_start=1568
-  _globals['_GETTASKCOUNTSREQUEST']._serialized_end=1590
-  _globals['_GETTASKCOUNTSRESPONSE']._serialized_start=1593
-  _globals['_GETTASKCOUNTSRESPONSE']._serialized_end=1874
-  _globals['_TASKRECORD']._serialized_start=1877
-  _globals['_TASKRECORD']._serialized_end=2311
-  _globals['_TASKSERVICE']._serialized_start=3003
-  _globals['_TASKSERVICE']._serialized_end=3421
+  _globals['_TASKSTATE']._serialized_start=2353
+  _globals['_TASKSTATE']._serialized_end=2483
+  _globals['_TASKKIND']._serialized_start=2485
+  _globals['_TASKKIND']._serialized_end=2577
+  _globals['_ACCESSOUTCOME']._serialized_start=2580
+  _globals['_ACCESSOUTCOME']._serialized_end=2959
+  _globals['_ACCESSWORK']._serialized_start=166
+  _globals['_ACCESSWORK']._serialized_end=301
+  _globals['_MESSAGEWORK']._serialized_start=303
+  _globals['_MESSAGEWORK']._serialized_end=367
+  _globals['_TASKMESSAGE']._serialized_start=370
+  _globals['_TASKMESSAGE']._serialized_end=541
+  _globals['_TASKMESSAGE_FACTSENTRY']._serialized_start=497
+  _globals['_TASKMESSAGE_FACTSENTRY']._serialized_end=541
+  _globals['_TASK']._serialized_start=544
+  _globals['_TASK']._serialized_end=768
+  _globals['_LEASETASKSREQUEST']._serialized_start=771
+  _globals['_LEASETASKSREQUEST']._serialized_end=944
+  _globals['_LEASETASKSRESPONSE']._serialized_start=946
+  _globals['_LEASETASKSRESPONSE']._serialized_end=1021
+  _globals['_TASKREPORT']._serialized_start=1024
+  _globals['_TASKREPORT']._serialized_end=1263
+  _globals['_ACCESSREPORT']._serialized_start=1265
+  _globals['_ACCESSREPORT']._serialized_end=1352
+  _globals['_MESSAGEREPORT']._serialized_start=1354
+  _globals['_MESSAGEREPORT']._serialized_end=1387
+  _globals['_RELEASEREPORT']._serialized_start=1389
+  _globals['_RELEASEREPORT']._serialized_end=1404
+  _globals['_COMPLETETASKSREQUEST']._serialized_start=1406
+  _globals['_COMPLETETASKSREQUEST']._serialized_end=1477
+  _globals['_COMPLETETASKSRESPONSE']._serialized_start=1479
+  _globals['_COMPLETETASKSRESPONSE']._serialized_end=1526
+  _globals['_RETRYTASKSREQUEST']._serialized_start=1528
+  _globals['_RETRYTASKSREQUEST']._serialized_end=1565
+  _globals['_RETRYTASKSRESPONSE']._serialized_start=1567
+  _globals['_RETRYTASKSRESPONSE']._serialized_end=1605
+  _globals['_GETTASKCOUNTSREQUEST']._serialized_start=1607
+  _globals['_GETTASKCOUNTSREQUEST']._serialized_end=1629
+  _globals['_GETTASKCOUNTSRESPONSE']._serialized_start=1632
+  _globals['_GETTASKCOUNTSRESPONSE']._serialized_end=1913
+  _globals['_TASKRECORD']._serialized_start=1916
+  _globals['_TASKRECORD']._serialized_end=2350
+  _globals['_TASKSERVICE']._serialized_start=2962
+  _globals['_TASKSERVICE']._serialized_end=3380
 # @@protoc_insertion_point(module_scope)

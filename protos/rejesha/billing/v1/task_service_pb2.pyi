@@ -11,6 +11,7 @@ import datetime as _datetime
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
+from rejesha.billing.v1 import line_service_pb2 as _line_service_pb2
 import builtins as _builtins
 import sys
 import typing as _typing
@@ -77,30 +78,6 @@ TASK_KIND_SET_ACCESS: TaskKind.ValueType  # 1
 TASK_KIND_SEND_MESSAGES: TaskKind.ValueType  # 2
 """MessageWork."""
 Global___TaskKind: _TypeAlias = TaskKind  # noqa: Y015
-
-class _LineState:
-    ValueType = _typing.NewType("ValueType", _builtins.int)
-    V: _TypeAlias = ValueType  # noqa: Y015
-
-class _LineStateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_LineState.ValueType], _builtins.type):
-    DESCRIPTOR: _descriptor.EnumDescriptor
-    LINE_STATE_UNSPECIFIED: _LineState.ValueType  # 0
-    """On: a billing that switches nothing off says nothing."""
-    LINE_STATE_ON: _LineState.ValueType  # 1
-    """On."""
-    LINE_STATE_OFF: _LineState.ValueType  # 2
-    """Off."""
-
-class LineState(_LineState, metaclass=_LineStateEnumTypeWrapper):
-    """Whether a line is on."""
-
-LINE_STATE_UNSPECIFIED: LineState.ValueType  # 0
-"""On: a billing that switches nothing off says nothing."""
-LINE_STATE_ON: LineState.ValueType  # 1
-"""On."""
-LINE_STATE_OFF: LineState.ValueType  # 2
-"""Off."""
-Global___LineState: _TypeAlias = LineState  # noqa: Y015
 
 class _AccessOutcome:
     ValueType = _typing.NewType("ValueType", _builtins.int)
@@ -173,7 +150,7 @@ class AccessWork(_message.Message):
     """The router, as in the `routers` table."""
     username: _builtins.str
     """The name of the PPPoE secret."""
-    wanted: Global___LineState.ValueType
+    wanted: _line_service_pb2.LineState.ValueType
     """What is wanted of it."""
     profile: _builtins.str
     """ON: the profile that it shall have; empty: the one it has. OFF: the profile that limits it instead of being off."""
@@ -184,7 +161,7 @@ class AccessWork(_message.Message):
         *,
         router_id: _builtins.int = ...,
         username: _builtins.str = ...,
-        wanted: Global___LineState.ValueType = ...,
+        wanted: _line_service_pb2.LineState.ValueType = ...,
         profile: _builtins.str = ...,
         address_list: _builtins.str = ...,
     ) -> None: ...

@@ -3,7 +3,6 @@
 import grpc
 from rejesha.billing.v1 import line_service_pb2 as pb
 from rejesha.billing.v1 import line_service_pb2_grpc
-from rejesha.billing.v1.task_service_pb2 import LINE_STATE_UNSPECIFIED
 from sqlalchemy import Engine
 
 from billing.changes.rules import Author
@@ -16,7 +15,7 @@ from billing.payees.rules import LineReason
 from billing.policy import Policy
 from billing.tasks.servicer import STATES
 
-_NO_STATE, _NO_REASON = LINE_STATE_UNSPECIFIED, pb.LINE_REASON_UNSPECIFIED
+_NO_STATE, _NO_REASON = pb.LINE_STATE_UNSPECIFIED, pb.LINE_REASON_UNSPECIFIED
 _REASONS = {reason: pb.LineReason.Value(f"LINE_REASON_{reason.name}") for reason in LineReason}
 _HOLDS = {_REASONS[reason]: reason for reason in rules.HOLDS}
 

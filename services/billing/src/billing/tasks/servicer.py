@@ -8,6 +8,7 @@ from typing import Any
 
 import grpc
 from google.protobuf.duration_pb2 import Duration
+from rejesha.billing.v1 import line_service_pb2 as line_pb
 from rejesha.billing.v1 import task_service_pb2 as pb
 from rejesha.billing.v1 import task_service_pb2_grpc
 from servicekit.rpc import identity
@@ -33,7 +34,7 @@ MAX_CALLS_AT_ONCE = 2
 MAX_WAIT = 2.0
 
 _KINDS = {pb.TaskKind.Value(f"TASK_KIND_{kind.name}"): kind for kind in TaskKind}
-STATES = {LineState.ON: pb.LINE_STATE_ON, LineState.OFF: pb.LINE_STATE_OFF}
+STATES = {LineState.ON: line_pb.LINE_STATE_ON, LineState.OFF: line_pb.LINE_STATE_OFF}
 _OUTCOMES = {pb.AccessOutcome.Value(f"ACCESS_OUTCOME_{outcome.name}"): outcome for outcome in AccessOutcome}
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 
 from google.protobuf.duration_pb2 import Duration
 from rejesha.billing.v1 import task_service_pb2 as pb
+from rejesha.billing.v1.line_service_pb2 import LINE_STATE_OFF
 
 if TYPE_CHECKING:
     from rejesha.billing.v1.task_service_pb2_grpc import TaskServiceAsyncStub
@@ -106,7 +107,7 @@ class Tasks:
 
 def _access_task(task: pb.Task, lease_end: float) -> AccessTask:
     line = task.access
-    on = line.wanted != pb.LINE_STATE_OFF
+    on = line.wanted != LINE_STATE_OFF
     leased = task.task_id, task.fencing_token, lease_end, task.trans_id
     return AccessTask(*leased, line.router_id, line.username, on, line.profile, line.address_list)
 
