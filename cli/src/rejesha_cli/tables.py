@@ -28,8 +28,9 @@ _STYLES = {
     " service_payment sms_credits whatsapp_credits created",
     "yellow": "degraded draining open queued spooled sending unknown unmatched customer_partial inactive disabled"
     " unchanged waiting deferred dismissed reversed",
-    "red": "away bad certificate_changed conflict expired failed failing full given_up login_refused no_such_router"
-    " no_such_secret not_permitted not_serving quarantined rejected router_error timed_out unhealthy unreachable",
+    "red": "away bad certificate_changed conflict expired failed failing full given_up login_refused no_fixed_address"
+    " no_such_profile no_such_router no_such_secret not_permitted not_serving quarantined rejected router_error"
+    " timed_out unhealthy unreachable",
 }
 STYLE_OF = {state: style for style, states in _STYLES.items() for state in states.split()}
 

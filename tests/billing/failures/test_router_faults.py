@@ -11,7 +11,13 @@ FAULTS = (
     AccessOutcome.ROUTER_ERROR,
     AccessOutcome.LOGIN_REFUSED,
     AccessOutcome.CERTIFICATE_CHANGED,
+    AccessOutcome.NO_SUCH_PROFILE,
+    AccessOutcome.NO_FIXED_ADDRESS,
 )
+ADVICE = {
+    AccessOutcome.NO_SUCH_PROFILE: "Make it there, or name another: rejesha policy set profile=NAME",
+    AccessOutcome.NO_FIXED_ADDRESS: "Give the secret a remote-address, or rejesha policy set off=disable",
+}
 
 
 def refuse(dispatcher, fault, times):
@@ -32,9 +38,9 @@ def test_the_operator_hears_the_router_s_words_once_and_the_customers_nothing_of
     dispatcher.carry_out()
     told = dispatcher.told()
     assert told["admins"].count("system_error") == 1
-    assert dispatcher.facts("system_error")["error"] == (
-        f"{fault} on router Tower 1: not enough permissions (9). Mend it: what waits goes on by itself"
-    )
+    advice = f"{ADVICE.get(fault, 'Mend it')}: what waits goes on by itself"
+    told_error = dispatcher.facts("system_error")["error"]
+    assert told_error == f"{fault} on router Tower 1: not enough permissions (9). {advice}"
     assert set(told[CUSTOMER_PHONE]) == {"customer_unassigned_line"}
     waiting = desk.rows(tasks, kind="set_access", state="open")
     assert {task.last_error for task in waiting} == {f"{fault}: not enough permissions (9)"}

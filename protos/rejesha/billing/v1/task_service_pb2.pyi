@@ -107,6 +107,10 @@ class _AccessOutcomeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_AccessO
     """The router answered with an error, or in a way that nobody understands."""
     ACCESS_OUTCOME_CERTIFICATE_CHANGED: _AccessOutcome.ValueType  # 10
     """The router shows another certificate than the one remembered: it was not logged in to."""
+    ACCESS_OUTCOME_NO_SUCH_PROFILE: _AccessOutcome.ValueType  # 11
+    """The router has no profile of the name that the task has: nothing was changed."""
+    ACCESS_OUTCOME_NO_FIXED_ADDRESS: _AccessOutcome.ValueType  # 12
+    """The secret has no fixed remote-address to be put on the address list: nothing was changed."""
 
 class AccessOutcome(_AccessOutcome, metaclass=_AccessOutcomeEnumTypeWrapper):
     """How an AccessWork went. The same words as router-control's."""
@@ -133,6 +137,10 @@ ACCESS_OUTCOME_ROUTER_ERROR: AccessOutcome.ValueType  # 9
 """The router answered with an error, or in a way that nobody understands."""
 ACCESS_OUTCOME_CERTIFICATE_CHANGED: AccessOutcome.ValueType  # 10
 """The router shows another certificate than the one remembered: it was not logged in to."""
+ACCESS_OUTCOME_NO_SUCH_PROFILE: AccessOutcome.ValueType  # 11
+"""The router has no profile of the name that the task has: nothing was changed."""
+ACCESS_OUTCOME_NO_FIXED_ADDRESS: AccessOutcome.ValueType  # 12
+"""The secret has no fixed remote-address to be put on the address list: nothing was changed."""
 Global___AccessOutcome: _TypeAlias = AccessOutcome  # noqa: Y015
 
 @_typing.final

@@ -18,8 +18,20 @@ FAULTS = frozenset(
         AccessOutcome.NOT_PERMITTED,
         AccessOutcome.ROUTER_ERROR,
         AccessOutcome.CERTIFICATE_CHANGED,
+        AccessOutcome.NO_SUCH_PROFILE,
+        AccessOutcome.NO_FIXED_ADDRESS,
     }
 )
+# What an operator does about those that not only the router's own configuration may be to blame for.
+_ADVICE = {
+    AccessOutcome.NO_SUCH_PROFILE: "Make it there, or name another: rejesha policy set profile=NAME",
+    AccessOutcome.NO_FIXED_ADDRESS: "Give the secret a remote-address, or rejesha policy set off=disable",
+}
+
+
+def advice(outcome: AccessOutcome) -> str:
+    """How a fault is mended; what waits needs nothing else."""
+    return f"{_ADVICE.get(outcome, 'Mend it')}: what waits goes on by itself"
 
 
 @dataclass(slots=True)

@@ -91,7 +91,7 @@ def _tell_faults(connection: Connection, policy: Policy, changed: Sequence[Attem
 def _tell_fault(policy: Policy, one: Attempt, now: datetime) -> NewTask:
     words = f": {one.detail}" if one.detail else ""
     text = f"{one.outcome} on router {one.router_name or one.task.router_id}{words}"
-    return _tell_admins(policy, one, f"{text}. Mend it: what waits goes on by itself", now)
+    return _tell_admins(policy, one, f"{text}. {rules.advice(one.outcome)}", now)
 
 
 def _failed_lines(attempts: Iterable[Attempt], now: datetime) -> list[Failed]:

@@ -70,6 +70,8 @@ class AccessOutcome(StrEnum):
     NO_SUCH_ROUTER = "no_such_router"
     ROUTER_ERROR = "router_error"
     CERTIFICATE_CHANGED = "certificate_changed"
+    NO_SUCH_PROFILE = "no_such_profile"
+    NO_FIXED_ADDRESS = "no_fixed_address"
 
 
 CONFIRMED = frozenset({AccessOutcome.CHANGED, AccessOutcome.ALREADY_SO})
