@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from billing.schema import metadata
-
 from benchmarks.mysql_server import MySqlServer
 
 # Stands in the rows where a payment's own TransID and customer go.
@@ -44,16 +42,17 @@ class PaymentRows:
 
 def read(mysql: MySqlServer, schema: str, suffix: str) -> PaymentRows:
     """What the sample payment left in a schema where no dispatcher runs."""
+    computed = _computed(mysql, schema)
     with mysql.connect(schema) as connection:
         (payment,) = mysql.query(schema, "SELECT * FROM paybill_payments WHERE TransID = %s", TRANS_ID)
         inserts = [
-            _inserts(table, reference, mysql.query(schema, f"SELECT * FROM {table} WHERE {reference} = %s", TRANS_ID),
-                     payment["customer_id"], connection)
+            _inserts(table, _without(computed, found), payment["customer_id"], connection)
             for table, reference in _tables(mysql, schema)
-        ]  # fmt: skip
+            if (found := mysql.query(schema, f"SELECT * FROM {table} WHERE {reference} = %s", TRANS_ID))
+        ]
     pattern = f"%{suffix}"
     return PaymentRows(
-        inserts=[table for table in inserts if table.rows],
+        inserts=inserts,
         isp_id=payment["isp_id"],
         amount=str(payment["TransAmount"]),
         first_customer=mysql.number(schema, "SELECT MIN(id) FROM pppoe_users WHERE account_name LIKE %s", pattern),
@@ -73,13 +72,20 @@ def _tables(mysql: MySqlServer, schema: str) -> Iterator[tuple[str, str]]:
     yield from found.items()
 
 
-def _inserts(
-    table: str, reference: str, rows: Sequence[Mapping[str, Any]], customer_id: int, connection: Any
-) -> Inserts:
-    generated = {column.name for column in metadata.tables[table].c if column.computed}
-    columns = [name for name in (rows[0] if rows else {}) if name != "id" and name not in generated]
-    assert not rows or reference in columns
+def _computed(mysql: MySqlServer, schema: str) -> frozenset[str]:
+    """The columns that MySQL fills in by itself."""
+    query = (
+        "SELECT DISTINCT column_name AS c FROM information_schema.columns"
+        " WHERE table_schema = %s AND (column_name = 'id' OR generation_expression != '')"
+    )
+    return frozenset(row["c"] for row in mysql.query("mysql", query, schema))
 
+
+def _without(computed: frozenset[str], found: Sequence[Mapping[str, Any]]) -> Sequence[Mapping[str, Any]]:
+    return [{name: value for name, value in row.items() if name not in computed} for row in found]
+
+
+def _inserts(table: str, rows: Sequence[Mapping[str, Any]], customer_id: int, connection: Any) -> Inserts:
     def literal(name: str, value: object) -> str:
         if name in _CUSTOMERS and value == customer_id:
             return "@customer"
@@ -87,4 +93,4 @@ def _inserts(
             raise TypeError(f"{table}.{name} is a time")
         return str(connection.escape(value))
 
-    return Inserts(table, columns, [[literal(name, row[name]) for name in columns] for row in rows])
+    return Inserts(table, list(rows[0]), [[literal(name, value) for name, value in row.items()] for row in rows])
