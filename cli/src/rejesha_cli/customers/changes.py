@@ -148,7 +148,7 @@ def _switch_off(channels: Channels, customer: Customer, *, shared: bool) -> str:
     if not customer.router_id or not customer.username:
         return ""
     if shared:
-        remark(f"{customer.username} on this router is another customer's line too: it is left as it is.")
+        remark(f"{customer.username} on this router is another customer's line too: it is as that one needs it.")
         return "shared"
     change = AccessChange(username=customer.username, access=Access.ACCESS_DISABLED)
     try:

@@ -134,6 +134,8 @@ class Line(_message.Message):
     WAITS_FIELD_NUMBER: _builtins.int
     ERROR_FIELD_NUMBER: _builtins.int
     CREDIT_CENTS_FIELD_NUMBER: _builtins.int
+    SHARERS_FIELD_NUMBER: _builtins.int
+    ASKED_FIELD_NUMBER: _builtins.int
     customer_id: _builtins.int
     """Whose it is."""
     account_name: _builtins.str
@@ -164,6 +166,8 @@ class Line(_message.Message):
     """What went wrong with it last; may be empty."""
     credit_cents: _builtins.int
     """What is kept for the customer, and pays for a month as soon as it makes a package; below 0: owed."""
+    asked: Global___LineState.ValueType
+    """What the router is asked for: ON as long as that is wanted for one of them, whatever is wanted for this one."""
     @_builtins.property
     def report_time(self) -> _timestamp_pb2.Timestamp:
         """When it was reported; unset: never, it is what the predecessor noted."""
@@ -171,6 +175,10 @@ class Line(_message.Message):
     @_builtins.property
     def cut_time(self) -> _timestamp_pb2.Timestamp:
         """When it is cut unless it is paid for; unset: not at all."""
+
+    @_builtins.property
+    def sharers(self) -> _containers.RepeatedCompositeFieldContainer[Global___LineSharer]:
+        """Other customers who have the same secret of the same router on record, none of whom is closed."""
 
     def __init__(
         self,
@@ -192,14 +200,50 @@ class Line(_message.Message):
         waits: _builtins.bool = ...,
         error: _builtins.str = ...,
         credit_cents: _builtins.int = ...,
+        sharers: _abc.Iterable[Global___LineSharer] | None = ...,
+        asked: Global___LineState.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["cut_time", b"cut_time", "report_time", b"report_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["account_name", b"account_name", "credit_cents", b"credit_cents", "customer_id", b"customer_id", "cut_time", b"cut_time", "due_date", b"due_date", "error", b"error", "hold", b"hold", "hold_since", b"hold_since", "reason", b"reason", "report_time", b"report_time", "reported", b"reported", "reported_version", b"reported_version", "router_id", b"router_id", "username", b"username", "version", b"version", "waits", b"waits", "wanted", b"wanted"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["account_name", b"account_name", "asked", b"asked", "credit_cents", b"credit_cents", "customer_id", b"customer_id", "cut_time", b"cut_time", "due_date", b"due_date", "error", b"error", "hold", b"hold", "hold_since", b"hold_since", "reason", b"reason", "report_time", b"report_time", "reported", b"reported", "reported_version", b"reported_version", "router_id", b"router_id", "sharers", b"sharers", "username", b"username", "version", b"version", "waits", b"waits", "wanted", b"wanted"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Line: _TypeAlias = Line  # noqa: Y015
+
+@_typing.final
+class LineSharer(_message.Message):
+    """Another customer whose line it is too."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CUSTOMER_ID_FIELD_NUMBER: _builtins.int
+    ACCOUNT_NAME_FIELD_NUMBER: _builtins.int
+    WANTED_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    customer_id: _builtins.int
+    """Who."""
+    account_name: _builtins.str
+    """The customer's account."""
+    wanted: Global___LineState.ValueType
+    """What is wanted for that customer; UNSPECIFIED: nothing yet."""
+    reason: Global___LineReason.ValueType
+    """Why."""
+    def __init__(
+        self,
+        *,
+        customer_id: _builtins.int = ...,
+        account_name: _builtins.str = ...,
+        wanted: Global___LineState.ValueType = ...,
+        reason: Global___LineReason.ValueType = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["account_name", b"account_name", "customer_id", b"customer_id", "reason", b"reason", "wanted", b"wanted"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___LineSharer: _TypeAlias = LineSharer  # noqa: Y015
 
 @_typing.final
 class GetLineRequest(_message.Message):

@@ -93,6 +93,7 @@ sa.Table(
     sa.Index("ix_pppoe_users_account_key", "account_key"),
     sa.Index("ix_pppoe_users_phone", "phone"),
     sa.Index("ix_pppoe_users_next_payment_date", "next_payment_date"),
+    sa.Index("ix_pppoe_users_username", "username"),
     info={"ours": ("account_name",)},
     **_READ_BY_PEOPLE,
 )

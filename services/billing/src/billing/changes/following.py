@@ -35,11 +35,13 @@ def follow(
     author: Author,
     now: datetime,
     *,
-    moved: Collection[int] = (),
+    before: Sequence[Customer] = (),
 ) -> None:
     """Let the unfinished tasks of changed customers go on with what is on record now, or end; and want of their lines
-    what their records say. `moved`: customers with another line than before.
+    what their records say. `before`: as they were, of those of whom more than the due date may be another.
     """
+    after = {one.customer_id: one for one in changed}
+    moved = [one for one in before if one.line != after[one.customer_id].line]
     of_customer: dict[int, list[Task]] = defaultdict(list)
     for task in _lock(connection, {one.customer_id for one in changed}):
         of_customer[task.customer_id or 0].append(task)
@@ -57,12 +59,14 @@ def follow(
         elif customer.line:
             expire_time = calendar.end_of(customer.next_payment_date)
             failures.reopen(connection, [task.task_id for task in some], now, expire_time, customer.line)
-    lines.settle(connection, policy, changed, author, now, moved=moved)
+    lines.settle(connection, policy, changed, author, now, moved={one.customer_id for one in moved})
+    lines.ask_sharers(connection, [*moved, *(one for one in before if after[one.customer_id].closed)], now)
 
 
 def withdraw(connection: Connection, customer_ids: Collection[int], now: datetime) -> None:
     """End the unfinished tasks of customers whose ISP was closed."""
     _end(connection, _lock(connection, customer_ids), "the ISP was closed", now)
+    lines.ask_sharers(connection, payees.get_customers(connection, customer_ids).values(), now)
 
 
 def _lock(connection: Connection, customer_ids: Collection[int]) -> list[Task]:

@@ -24,8 +24,7 @@ CUSTOMER_FIELDS = (
     "closed",
 )  # fmt: skip
 # A task follows these: which line it is about, and how long it is paid for.
-LINE_FIELDS = frozenset({"username", "router_id"})
-FOLLOWED = LINE_FIELDS | {"next_payment_date", "closed"}
+FOLLOWED = frozenset({"username", "router_id", "next_payment_date", "closed"})
 
 
 class Noun(StrEnum):
@@ -91,9 +90,10 @@ class UpdateResult:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What comes of an update: the customer as it becomes, and which fields change."""
+    """What comes of an update: the customer as it was and as it becomes, and which fields change."""
 
     result: UpdateResult
+    old: Customer
     new: Customer
     changed: Sequence[str]
 
@@ -109,8 +109,8 @@ def decide(old: Customer, update: CustomerUpdate, known: Known, author: Author) 
     shared = known.with_line(old.line) is not None
     known.add(old if error else new)
     if error:
-        return Decision(UpdateResult(old.customer_id, error=error), old, ())
-    return Decision(UpdateResult(old.customer_id, told(old, new, changed), line_shared=shared), new, changed)
+        return Decision(UpdateResult(old.customer_id, error=error), old, old, ())
+    return Decision(UpdateResult(old.customer_id, told(old, new, changed), line_shared=shared), old, new, changed)
 
 
 def changed_fields(old: Isp | Customer, new: Isp | Customer, fields: Iterable[str]) -> list[str]:

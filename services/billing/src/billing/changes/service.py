@@ -92,8 +92,8 @@ def _make(connection: Connection, policy: Policy, decided: Sequence[Decision], a
         store.update_customer(connection, one.new, one.changed, now)
         _keep(connection, Noun.CUSTOMER, one.result.customer_id, one.result.changes, author, now)
     followed = [one for one in decided if rules.FOLLOWED & set(one.changed)]
-    moved = {one.result.customer_id for one in followed if rules.LINE_FIELDS & set(one.changed)}
-    following.follow(connection, policy, [one.new for one in followed], author, now, moved=moved)
+    before = [one.old for one in followed]
+    following.follow(connection, policy, [one.new for one in followed], author, now, before=before)
 
 
 def _whom(connection: Connection, updates: Sequence[CustomerUpdate]) -> list[int | str]:

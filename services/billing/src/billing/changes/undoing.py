@@ -77,8 +77,7 @@ def _undo_record(
     store.update_customer(connection, decided.new, decided.changed, now)
     with together(connection) as writes:
         store.insert(writes, Noun.CUSTOMER, old.customer_id, decided.result.changes, author, now)
-    moved = {old.customer_id} if rules.LINE_FIELDS & set(decided.changed) else ()
-    following.follow(connection, policy, [decided.new], author, now, moved=moved)
+    following.follow(connection, policy, [decided.new], author, now, before=[old])
     return list(decided.result.changes)
 
 

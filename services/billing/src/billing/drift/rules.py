@@ -50,13 +50,16 @@ class HeldSecret:
 
 @dataclass(frozen=True, slots=True)
 class WantedLine:
-    """What is wanted of a customer's line. `off`: what "off" means there. `profile`: its package's, or empty."""
+    """What is wanted of a customer's line. `off`: what "off" means there. `profile`: its package's, or empty. `open`:
+    neither the account is closed nor the ISP.
+    """
 
     customer_id: int
     username: str
     on: bool
     off: Off
     profile: str = ""
+    open: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +84,7 @@ def compare(lines: Iterable[WantedLine], secrets: Iterable[HeldSecret]) -> Itera
 
 
 def _by_username(lines: Iterable[WantedLine]) -> Mapping[str, WantedLine]:
-    """A line that several customers have on record is on while it is wanted on for any of them."""
+    """A line that several customers have on record is on while it is wanted on for any of them who is not closed."""
     found: defaultdict[str, list[WantedLine]] = defaultdict(list)
     for line in lines:
         found[line.username].append(line)
@@ -89,7 +92,7 @@ def _by_username(lines: Iterable[WantedLine]) -> Mapping[str, WantedLine]:
 
 
 def _chosen(several: Sequence[WantedLine]) -> WantedLine:
-    return max(several, key=lambda one: (one.on, -one.customer_id))
+    return max(several, key=lambda one: (one.open, one.on, -one.customer_id))
 
 
 def _of_nobody(secret: HeldSecret) -> Kind | None:

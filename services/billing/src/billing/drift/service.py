@@ -94,12 +94,15 @@ def _mendable(connection: Connection, drifts: Sequence[Drift]) -> set[int]:
 
 def _wanted(connection: Connection, customers: Mapping[int, Customer], now: datetime) -> Iterator[WantedLine]:
     decided = policies.of_customers(connection, customers.values()) if customers else {}
+    of_open_isps = store.of_open_isps(connection, customers)
     for customer_id, customer in customers.items():
         its = decided[customer_id]
         wanted = wanted_of(customer, its, now)
         on, unpaid = wanted.state is LineState.ON, wanted.reason is LineReason.UNPAID
         # Who is off for another reason is off altogether, see tasks.limiting.
-        yield WantedLine(customer_id, customer.username, on, its.off if on or unpaid else Off(), its.profile)
+        off = its.off if on or unpaid else Off()
+        is_open = customer_id in of_open_isps and not customer.closed
+        yield WantedLine(customer_id, customer.username, on, off, its.profile, is_open)
 
 
 def _seen(customers: Mapping[int, Customer], secrets: Sequence[HeldSecret]) -> dict[int, LineState]:

@@ -44,6 +44,14 @@ def wanted_of(customer: Customer, policy: LinePolicy, now: datetime) -> Wanted:
     return Wanted(LineState.OFF, LineReason.UNPAID)
 
 
+def is_to_be_on(customer: Customer, policy: LinePolicy, now: datetime) -> bool:
+    """Whether a line is on for a customer until it is decided anew: as it is noted, or by the predecessor's word, or as
+    it will be noted.
+    """
+    noted = customer.wanted is LineState.ON if customer.wanted else customer.active
+    return noted or (customer.next_payment_date is not None and wanted_of(customer, policy, now).state is LineState.ON)
+
+
 @dataclass(frozen=True, slots=True)
 class Switch:
     """A line of which something else is wanted than before, or for another reason. `before`: None: nothing was yet.

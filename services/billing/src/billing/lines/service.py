@@ -3,7 +3,7 @@
 Whoever changes what decides, in a transaction, calls `settle` in it. Nothing here asks a router: tasks do.
 """
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 
@@ -20,12 +20,12 @@ from billing.changes import store as change_store
 from billing.changes.rules import Author, FieldChange, Noun
 from billing.ledger import rules as ledger
 from billing.ledger.store import reading
-from billing.lines import rules, store
+from billing.lines import rules, sharing, store
 from billing.lines.errors import LineClosed, NothingToExtend
 from billing.lines.rules import Switch
 from billing.lines.store import Reported
 from billing.payees import store as payees
-from billing.payees.rules import Customer, LineReason
+from billing.payees.rules import Customer, LineReason, LineState
 from billing.payments.rules import normalise
 from billing.policies import store as policies
 from billing.policies.rules import LinePolicy, cut_time
@@ -41,7 +41,7 @@ class LineReport:
     """All that is known of a line. `cut_time`: when it is cut unless it is paid for; None: nobody says until when.
 
     `waits`: a task is open that will ask its router; `error`: what went wrong with it last. `credit_cents`: what is
-    kept for the customer.
+    kept for the customer. `sharers`: whose line it is too; `asked`: what its router is asked for because of them.
     """
 
     customer: Customer
@@ -51,6 +51,8 @@ class LineReport:
     waits: bool
     error: str
     credit_cents: int
+    sharers: Sequence[Customer]
+    asked: LineState | None
 
 
 def settle(
@@ -192,6 +194,14 @@ def ask(connection: Connection, customers: Collection[Customer], now: datetime) 
         _ask(connection, writes, customers, {one.customer_id for one in customers if one.wanted}, now)
 
 
+def ask_sharers(connection: Connection, left: Collection[Customer], now: datetime) -> None:
+    """Have routers asked for the lines that these customers had, if others have them still: they may be off now."""
+    found = sharing.others(connection, left)
+    if ids := {one.customer_id for some in found.values() for one in some}:
+        payees.lock_by_id(connection, ids, None)
+        ask(connection, payees.get_customers(connection, ids).values(), now)
+
+
 def get(engine: Engine, whom: Whom) -> LineReport:
     """All that is known of a line. Raises CustomerNotFound."""
     return transact(engine, lambda connection: _report(connection, _find(connection, whom)))
@@ -202,12 +212,16 @@ def _report(connection: Connection, customer_id: int) -> LineReport:
     policy = policies.of_customers(connection, [customer])[customer_id]
     waiting = store.find_open(connection, [customer_id])
     due_date = customer.next_payment_date
+    sharers = sharing.others(connection, [customer]).get(customer_id, ())
+    kept_on = sharing.kept_on(connection, [customer], current_time(connection))
     return LineReport(
         customer,
         policy,
-        store.get_reported(connection, customer_id),
+        store.get_reported(connection, customer_id, [one.customer_id for one in sharers]),
         cut_time(due_date, policy) if due_date and not customer.hold and not customer.closed else None,
         customer_id in waiting,
         waiting.get(customer_id, ""),
         reading.balance(connection, ledger.credit(customer_id)),
+        sharers,
+        LineState.ON if kept_on else customer.wanted,
     )

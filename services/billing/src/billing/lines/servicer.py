@@ -11,11 +11,10 @@ from billing.lines.errors import InvalidLineChange
 from billing.lines.rules import Switch
 from billing.lines.service import LineReport, Whom
 from billing.paging import last_id, page_size
-from billing.payees.rules import LineReason
+from billing.payees.rules import Customer, LineReason, LineState
 from billing.policy import Policy
 from billing.tasks.servicer import STATES
 
-_NO_STATE, _NO_REASON = pb.LINE_STATE_UNSPECIFIED, pb.LINE_REASON_UNSPECIFIED
 _REASONS = {reason: pb.LineReason.Value(f"LINE_REASON_{reason.name}") for reason in LineReason}
 _HOLDS = {_REASONS[reason]: reason for reason in rules.HOLDS}
 
@@ -87,20 +86,39 @@ def _line(report: LineReport) -> pb.Line:
         account_name=customer.account_name,
         router_id=customer.router_id or 0,
         username=customer.username,
-        wanted=STATES[customer.wanted] if customer.wanted else _NO_STATE,
-        reason=_REASONS[customer.reason] if customer.reason else _NO_REASON,
+        wanted=_state(customer.wanted),
+        reason=_reason(customer.reason),
         version=customer.version,
-        reported=STATES[reported.state] if reported.state else _NO_STATE,
+        reported=_state(reported.state),
         reported_version=reported.version,
         report_time=reported.time,
         due_date=customer.next_payment_date.isoformat() if customer.next_payment_date else "",
         cut_time=report.cut_time,
-        hold=_REASONS[customer.hold] if customer.hold else _NO_REASON,
+        hold=_reason(customer.hold),
         hold_since=customer.hold_since.isoformat() if customer.hold_since else "",
         waits=report.waits,
         error=report.error,
         credit_cents=report.credit_cents,
+        sharers=map(_sharer, report.sharers),
+        asked=_state(report.asked),
     )
+
+
+def _sharer(customer: Customer) -> pb.LineSharer:
+    return pb.LineSharer(
+        customer_id=customer.customer_id,
+        account_name=customer.account_name,
+        wanted=_state(customer.wanted),
+        reason=_reason(customer.reason),
+    )
+
+
+def _state(state: LineState | None) -> pb.LineState.ValueType:
+    return STATES[state] if state else pb.LINE_STATE_UNSPECIFIED
+
+
+def _reason(reason: LineReason | None) -> pb.LineReason.ValueType:
+    return _REASONS[reason] if reason else pb.LINE_REASON_UNSPECIFIED
 
 
 def _switch(one: Switch) -> pb.Switch:

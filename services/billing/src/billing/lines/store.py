@@ -10,7 +10,7 @@ from servicekit.writes import Writes
 from sqlalchemy import Connection
 
 from billing.lines.rules import Switch, Wanted
-from billing.payees.rules import Customer, LineState
+from billing.payees.rules import Customer, Line, LineState
 from billing.schema import isps, pppoe_users, tasks
 from billing.tasks.rules import TaskKind, TaskState
 
@@ -51,6 +51,16 @@ def find_doubtful(connection: Connection, today: date, after_id: int, limit: int
     return connection.execute(query.order_by(_c.id).limit(limit)).scalars().all()
 
 
+def find_sharing(connection: Connection, lines: Collection[Line]) -> Sequence[int]:
+    """The ids, in order, of the customers with one of these lines, in any case; none who is closed, or whose ISP is."""
+    routers, usernames = {one.router_id for one in lines}, {one.username for one in lines}
+    query = sa.select(_c.id).where(
+        _c.username.in_(sorted(usernames)), _c.router_id.in_(sorted(routers)), _c.closed_at.is_(None),
+        sa.func.coalesce(_c.isp_id, 0).not_in(_CLOSED_ISPS),
+    )  # fmt: skip
+    return connection.execute(query.order_by(_c.id)).scalars().all() if lines else ()
+
+
 def lock_free(connection: Connection, customer_ids: Collection[int]) -> Sequence[int]:
     """Lock those of these customers whom nobody else has locked: a payment that is being recorded goes first."""
     query = sa.select(_c.id, _c.line_version).where(_c.id.in_(sorted(customer_ids))).order_by(_c.id)
@@ -79,11 +89,17 @@ def set_hold(connection: Connection, customer: Customer) -> None:
     connection.execute(sa.update(pppoe_users).where(_c.id == customer.customer_id).values(**values))
 
 
-def get_reported(connection: Connection, customer_id: int) -> Reported:
-    """What the line's router was last known to hold; a predecessor's word has no version."""
-    row = connection.execute(sa.select(pppoe_users).where(_c.id == customer_id)).one()
-    state = row.line_reported or {"active": LineState.ON, "inactive": LineState.OFF}.get(row.status or "")
-    return Reported(LineState(state) if state else None, row.line_reported_version or 0, row.line_report_time)
+def get_reported(connection: Connection, customer_id: int, sharers: Collection[int] = ()) -> Reported:
+    """What the line's router was last known to hold, perhaps by a report on another customer whose line it is too; of
+    which version of its own. A predecessor's word has none.
+    """
+    query = sa.select(_c.id, _c.status, _c.line_reported, _c.line_reported_version, _c.line_report_time)
+    rows = {row.id: row for row in connection.execute(query.where(_c.id.in_([customer_id, *sharers])))}
+    own = rows[customer_id]
+    dated = [row for row in rows.values() if row.line_report_time]
+    last = max(dated, key=lambda row: (row.line_report_time, row is own), default=own)
+    state = last.line_reported or {"active": LineState.ON, "inactive": LineState.OFF}.get(last.status or "")
+    return Reported(LineState(state) if state else None, own.line_reported_version or 0, last.line_report_time)
 
 
 def find_tasks(connection: Connection, customer_ids: Collection[int]) -> list[OpenTask]:

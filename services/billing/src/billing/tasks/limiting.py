@@ -33,10 +33,11 @@ def limits(connection: Connection, tasks: Sequence[Task]) -> Mapping[int, Limit]
     decided = policies.decided(connection, ("off", "profile")) if tasks else None
     if decided is None or not (decided.isps or decided.customers):
         return {}
-    customers = payees.get_customers(connection, {task.customer_id for task in tasks if task.customer_id})
+    whose = {task.task_id: task.kept_on_for or task.customer_id or 0 for task in tasks}
+    customers = payees.get_customers(connection, set(whose.values()))
     found = {}
     for task in tasks:
-        if customer := customers.get(task.customer_id or 0):
+        if customer := customers.get(whose[task.task_id]):
             policy = decided.of(customer)
             unpaid = customer.reason is LineReason.UNPAID
             found[task.task_id] = of_policy(policy, off=task.wants_off, unpaid=unpaid)

@@ -1,10 +1,12 @@
-"""Which line a task is about that has waited: the one that is on record now, whatever it was when the payment came.
+"""Which line a task is about that has waited: the one that is on record now, whatever it was when the payment came; and
+what is to be asked of it, which for a line that several customers have is not what is wanted for one of them.
 
 A module of its own: a line that is switched at once, as most are, does not come here.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from collections.abc import Set as AbstractSet
+from dataclasses import replace
 from datetime import datetime
 
 from servicekit.writes import together
@@ -12,8 +14,9 @@ from sqlalchemy import Connection
 
 from billing.failures import service as failing
 from billing.failures import store
+from billing.lines import sharing
 from billing.payees import store as payees
-from billing.payees.rules import Line, LineState
+from billing.payees.rules import Customer, Line, LineState
 from billing.payments import store as payments
 from billing.payments.rules import TimelineEntry
 from billing.tasks.rules import VERBS, Task, Work
@@ -27,11 +30,11 @@ def switchable(connection: Connection, due: Sequence[Task], busy: AbstractSet[in
     One whose router is busy waits for it; one whose customer has no line any more waits until there is one.
     """
     customers = payees.get_customers(connection, {task.customer_id for task in due if task.customer_id})
+    kept_on = sharing.kept_on(connection, customers.values(), now)
     without: dict[int, Task] = {}
     moved = []
     for task in due:
-        customer = customers.get(task.customer_id or 0)
-        line = customer.line if customer else task.work
+        line = _line(task, customers, kept_on)
         if line is None:
             without[task.task_id] = task
         elif _told(line) != _told(task.work):
@@ -42,6 +45,26 @@ def switchable(connection: Connection, due: Sequence[Task], busy: AbstractSet[in
     if moved:
         _note(connection, moved, now)
     return [task for task in due if task.task_id not in without and task.router_id not in busy]
+
+
+def _line(task: Task, customers: Mapping[int, Customer], kept_on: Mapping[int, Customer]) -> Work | None:
+    customer = customers.get(task.customer_id or 0)
+    if customer is None or customer.line is None:
+        return None if customer else task.work
+    if other := kept_on.get(customer.customer_id):
+        task.kept_on_for = other.customer_id
+        return replace(customer.line, wanted=LineState.ON)
+    return customer.line
+
+
+def overtaken(connection: Connection, asked: Collection[Task], now: datetime) -> set[int]:
+    """The ids of those of these tasks whose line is to be otherwise now than was asked for: another customer with the
+    line has paid meanwhile, or its time is over.
+    """
+    customers = payees.get_customers(connection, {task.customer_id for task in asked if task.customer_id})
+    kept_on = sharing.kept_on(connection, customers.values(), now)
+    off = {one.customer_id: one.customer_id not in kept_on for one in customers.values() if one.wanted is LineState.OFF}
+    return {task.task_id for task in asked if task.wants_off != off.get(task.customer_id or 0, task.wants_off)}
 
 
 def _told(work: Work) -> tuple[Work, LineState, int] | None:

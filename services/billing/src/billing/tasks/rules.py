@@ -168,6 +168,7 @@ class Task:
     expire_time: datetime
     last_error: str
     create_time: datetime
+    kept_on_for: int | None = None  # another customer, whose line it is too: see lines.sharing
 
     @property
     def router_id(self) -> int:

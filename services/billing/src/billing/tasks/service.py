@@ -76,7 +76,7 @@ def lease(engine: Engine, policy: Policy, owner: str, duration: timedelta, asked
         notices = [task for task in due if task.expire_time > now and isinstance(task.work, Notice)]
         if notices:
             notices = telling.sendable(connection, policy, notices, now)
-        if any(_has_waited(task, now) for task in lines):
+        if any(_has_waited(task, task.fencing_token, now) for task in lines):
             lines = recorded.switchable(connection, lines, asked.busy_router_ids, now)
         store.lease(connection, [task.task_id for task in lines + notices], owner, now + duration)
         _begin(connection, [task for task in lines if task.fencing_token == 0], now)
@@ -90,10 +90,10 @@ def lease(engine: Engine, policy: Policy, owner: str, duration: timedelta, asked
     return transact(engine, work)
 
 
-def _has_waited(task: Task, now: datetime) -> bool:
+def _has_waited(task: Task, leases: int, now: datetime) -> bool:
     """What is wanted of a line can be read off a payment's task for a moment, and then from its record only."""
     late = task.create_time + rules.MESSAGE_DELAY < now
-    return late or task.fencing_token > 0 or not rules.follows_payment(task.trans_id)
+    return late or leases > 0 or task.wants_off or not rules.follows_payment(task.trans_id)
 
 
 def _begin(connection: Connection, new: Sequence[Task], now: datetime) -> None:
@@ -159,12 +159,22 @@ def _complete(
     if failed:
         failing.postpone(connection, failed, now)
     given_back = [report for one, report in live.values() if rules.is_given_back(one, report, versions)]
+    given_back += _overtaken(connection, [one for one in live.values() if one[1] not in given_back], now)
     store.release(connection, [report.task_id for report in given_back])
     accepted = [report.task_id for _, report in live.values() if report.accepted]
     store.end(connection, accepted, TaskState.DONE, now, tried=True)
     if on_lines := [one for one in live.values() if one[1].access and one[1] not in given_back]:
         _take_access(connection, policy, on_lines, now)
     return stale, live, now
+
+
+def _overtaken(connection: Connection, live: Sequence[Reported], now: datetime) -> list[Report]:
+    """Reports of lines that are as was asked, which is not what holds any more; see recorded."""
+    doubtful = [
+        task for task, report in live if report.access in CONFIRMED and _has_waited(task, task.fencing_token - 1, now)
+    ]
+    overtaken = recorded.overtaken(connection, doubtful, now) if doubtful else ()
+    return [report for task, report in live if task.task_id in overtaken]
 
 
 def _measure(live: Iterable[Reported], now: datetime) -> None:
