@@ -17,6 +17,10 @@ def show(line: pb.Line, *, as_json: bool) -> None:
         return
     say(f"{one['account_name']} (customer {one['customer_id']}): {_wanted(one)}")
     say(f"  Line: {one['username'] or '-'} on router {one['router_id'] or '-'}")
+    for other in one.get("sharers", ()):
+        say(f"  Also the line of {other['account_name']} (customer {other['customer_id']}): {_wanted(other)}")
+    if one.get("sharers"):
+        say(f"  So the router is asked to have it {one.get('asked') or 'as it is'}: on while that is wanted for any")
     say(f"  Paid until: {one['due_date'] or 'nobody says until when'}{_cut(one)}")
     if line.credit_cents:
         say(f"  Kept for the customer: KES {grouped(line.credit_cents)}")
