@@ -87,7 +87,7 @@ def test_a_store_answers_typed_records(service):
 
 
 # What rules may use of servicekit.
-PURE = tuple(f"servicekit.{one}" for one in ("backoff", "money", "phones", "references", "rpc.errors"))
+PURE = tuple(f"servicekit.{one}" for one in ("backoff", "money", "phones", "references", "rpc.errors", "segments"))
 
 
 @pytest.mark.parametrize("path", [path for path in SOURCES if path.name == "rules.py"], ids=name)

@@ -1,8 +1,10 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from notify.messages import kiswahili, rules, segments, templates
+from notify.messages import kiswahili, rules, templates
 from notify.messages.rules import Draft, compose
+
+from servicekit import segments
 
 ORDINARY = {
     "account": "WAIRIMU12345",

@@ -7,7 +7,8 @@ from enum import StrEnum
 
 from servicekit.phones import NotAMobileNumber
 
-from notify.messages import phones, segments, templates
+from notify.messages import phones, templates
+from servicekit import segments
 
 MAX_TEXT = 1000
 MAX_NAME = 100

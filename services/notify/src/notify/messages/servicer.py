@@ -11,10 +11,11 @@ from rejesha.notify.v1 import notify_service_pb2_grpc as pb_grpc
 from servicekit.retention import InvalidRetention
 
 from notify.lookup import service as lookup
-from notify.messages import segments, service
+from notify.messages import service
 from notify.messages.rules import Draft, MessageState
 from notify.messages.store import Message
 from notify.messages.templates import FACTS, TEMPLATES, Template
+from servicekit import segments
 
 _STATES = {state: pb.MessageState.Value(f"MESSAGE_STATE_{state}") for state in MessageState}
 

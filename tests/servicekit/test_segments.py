@@ -1,6 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
-from notify.messages import segments
+
+from servicekit import segments
 
 # GSM 03.38 in the order of its codes, and the characters that are written with an escape.
 ALPHABET = (

@@ -1,4 +1,4 @@
-"""How many SMS a text takes, and how to make it take fewer. Pure. A module of its own: the alphabet of GSM 03.38.
+"""How many SMS a text takes, and how to make it take fewer. Pure: whoever sends one, and whoever says its price.
 
 Source: GSM 03.38. A text of GSM-7 characters takes 160 septets in one SMS and 153 in each part of a longer one;
 any other character turns the whole text to UCS-2, with 70 and 67 units. A character is never split over two parts.
