@@ -24,10 +24,10 @@ _NUMBER = re.compile(r"-[0-9]+(\.[0-9]+)?")
 _PIPE_WIDTH = 200
 
 _STYLES = {
-    "green": "active already_so changed customer_paid done enabled healthy ok reachable replayed sent serving"
+    "green": "active already_so applied changed customer_paid done enabled healthy ok reachable replayed sent serving"
     " service_payment sms_credits whatsapp_credits created",
-    "yellow": "degraded draining open queued spooled sending unknown unmatched customer_partial inactive disabled"
-    " unchanged waiting deferred dismissed reversed",
+    "yellow": "applying degraded draining open queued spooled sending unknown unmatched customer_partial inactive"
+    " disabled unchanged waiting deferred dismissed reversed undoing undone",
     "red": "away bad certificate_changed conflict expired failed failing full given_up login_refused no_fixed_address"
     " no_such_profile no_such_router no_such_secret not_permitted not_serving quarantined rejected router_error"
     " timed_out unhealthy unreachable",

@@ -1,57 +1,27 @@
 """A bulk changes whom its preview showed, each once, and one undo puts all of them back."""
 
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import date, timedelta
 
 import pytest
-from billing.bulk import service
+from billing.bulk import changing, service
 from billing.bulk.errors import BulkNotFound, BulkOutdated, BulkUndone, InvalidBulk
 from billing.bulk.rules import Action, BulkState, Filter, MemberState, Plan
 from billing.bulk.tables import bulk_customers
-from billing.changes.rules import Author
 from billing.schema import account_changes, pppoe_users
 
-from tests.billing.desk import customer
+from tests.billing.bulk import calling
+from tests.billing.bulk.calling import ASHA, apply, undo
+from tests.billing.bulk.conftest import DATED
 from tests.billing.lines.conftest import sweep
 
-ASHA = Author("Asha", "outage of Tower 3")
 OUTAGE = Plan(Filter(router_id=1), Action.EXTEND, 2)
 PRICE = Plan(Filter(isp_id=1, package_cents=100_000), Action.PRICE, 120_000)
-DATED = ["0949AQ", "WAIRIMU1", "T1", "T2", "T3"]
-
-
-@pytest.fixture
-def tower(managing, monkeypatch):
-    """Five customers on router 1 who are due in ten days, T3 on the last day of its month; one who has no due date."""
-    names = [f"T{number}" for number in range(1, 5)]
-    managing.create([customer(one, 1, 80_000, router_id=1, username=one) for one in names])
-    for name in DATED:
-        managing.set_customer(name, next_payment_date=managing.today() + timedelta(days=10))
-    managing.set_customer("T3", due_day=31)
-    managing.set_customer("T4", next_payment_date=None)
-    monkeypatch.setattr(service, "BATCH", 2)
-    return managing
 
 
 def preview(desk, plan=OUTAGE):
-    return service.preview(desk.engine, plan)
-
-
-def apply(desk, token, times=9):
-    """Calls until it is applied; what the last call answered."""
-    for _ in range(times):
-        progress = service.apply(desk.engine, desk.policy, token, ASHA)
-        if progress.bulk.state is BulkState.APPLIED:
-            break
-    return progress
-
-
-def undo(desk, bulk_id):
-    for _ in range(9):
-        progress = service.undo(desk.engine, desk.policy, bulk_id, Author("Baraka", "wrong tower"))
-        if progress.bulk.state is BulkState.UNDONE:
-            break
-    return progress
+    return calling.preview(desk, plan)
 
 
 def due(desk):
@@ -69,6 +39,23 @@ def test_a_preview_says_who_and_how_much_and_changes_nothing(tower):
     assert (seen.total_cents, seen.undated) == (2 * 100_000 + 3 * 80_000, 1)
     assert {(one.new.next_payment_date - one.old.next_payment_date).days for one in seen.sample} == {2}
     assert tower.rows(pppoe_users) == rows
+
+
+def test_after_an_outage_days_are_for_those_who_were_paid_for_when_it_began(tower, clock):
+    """It began five days ago. T1's time ended meanwhile, T2's before; both are cut."""
+    began = tower.today() - timedelta(days=5)
+    tower.set_customer("T1", next_payment_date=tower.today() - timedelta(days=3))
+    tower.set_customer("T2", next_payment_date=began - timedelta(days=1))
+    sweep(tower)
+    everybody_there, seen = (
+        preview(tower),
+        preview(tower, replace(OUTAGE, filter=Filter(router_id=1, due_from=str(began)))),
+    )
+    assert (len(everybody_there.ids), everybody_there.overdue) == (5, 2)
+    assert (len(seen.ids), seen.overdue) == (4, 1)
+    apply(tower, seen.token)
+    assert due(tower) == everybody(12) | {"T1": 2, "T2": -6}
+    assert (tower.customer("T1").line_wanted, tower.customer("T2").line_wanted) == ("on", "off")
 
 
 def test_who_is_meant_follows_from_all_that_is_set(tower, clock):
@@ -92,7 +79,7 @@ def test_a_bulk_that_is_cut_off_is_finished_by_the_same_call_and_gives_days_once
     token = preview(tower).token
     assert apply(tower, token, times=1).counts == {MemberState.DONE: 2, MemberState.DUE: 3}
     with monkeypatch.context() as killed:
-        killed.setattr(service.lines, "settle", lambda *_, **__: 1 / 0)
+        killed.setattr(changing.lines, "settle", lambda *_, **__: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             apply(tower, token)
     assert sorted(due(tower).values()) == [10, 10, 10, 12, 12]

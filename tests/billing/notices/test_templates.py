@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 import sqlalchemy as sa
+from billing.announcements import rules as announcements
 from billing.notices import composing, throttle
 from billing.notices.rules import Notice, Variant
 from billing.policies.rules import PartPayments
@@ -76,6 +77,7 @@ def of_due_dates():
     for due_date in (NOON.date(), NOON.date() - timedelta(days=1)):
         notice = reminders.notice_of(replace(late, next_payment_date=due_date), NOON.date(), "600100")
         yield from composing.compose("task-1", notice, None)
+    yield from composing.compose("task-4", announcements.notice_of("The tower is down.", late), None)
     yield from composing.compose("task-2", reminders.switched_off(late, "600100"), None)
     renewal = renewed(late, Credit(150_000, 1), NOON.date())
     assert renewal

@@ -1,5 +1,8 @@
 """`rejesha bulk`: seen first, applied with the token of what was seen, undone in one go; refused in words."""
 
+import csv
+import io
+
 import pytest
 
 TODAY = "2031-01-10"
@@ -56,10 +59,44 @@ def test_a_price_is_changed_and_who_was_changed_since_is_named(installation, dat
     }  # fmt: skip
 
 
+def test_a_message_is_previewed_with_its_cost_and_withdrawn(installation, dated):
+    dated.add_customers("B5", router_id=1, username="{name}", phone="0712000001", package_cents=100_000)
+    words = ("--router", "1", "--message", "Dear {name}, the tower is down.")
+    told = installation("bulk", "preview", *words).out
+    assert "SMS: 1, for KES 0.50 of credits" in told
+    assert "Left out: 3: there is no phone number on record." in told
+    seen = preview(installation, *words)
+    assert [one["after"] for one in seen["sample"]] == ["Dear B5, the tower is down."]
+    assert (seen["sms_count"], seen["cost"]) == (1, "0.50")
+    made = installation("bulk", "apply", seen["token"], "--reason", "outage", "--json").document["bulk"]
+    assert (made["done"], made["plan"]["message"]) == (1, "Dear {name}, the tower is down.")
+    assert "1 put back" in installation("bulk", "undo", str(made["bulk_id"]), "--reason", "it is up").out
+
+
+def test_lines_are_cut_for_many_and_all_bulks_are_listed(installation, dated):
+    seen = preview(installation, "--router", "1", "--suspend")
+    assert [one["after"] for one in seen["sample"]] == ["by_staff"] * 3
+    installation("bulk", "apply", seen["token"], "--reason", "tower sold", "--by", "Asha")
+    assert "off (by_staff)" in installation("line", "show", "B1").out
+    token = preview(installation, "--isp", "1", "--package", "1000", "--extend", "2")["token"]
+    installation("bulk", "apply", token, "--reason", "outage")
+    rows = list(csv.DictReader(io.StringIO(installation("bulk", "list", "--csv").out)))
+    assert [(row["what"], row["whom"], row["customers"], row["state"]) for row in rows] == [
+        ("2 days more", "ISP 1, package 1,000.00", "3 changed", "applied"),
+        ("cut by staff", "router 1", "3 changed", "applied"),
+    ]
+    listed = installation("bulk", "list", "--limit", "1", "--json").document
+    assert ([one["reason"] for one in listed["bulks"]], listed["more"]) == (["outage"], True)
+    assert "tower sold" in installation("bulk", "list").out
+    assert "3 put back" in installation("bulk", "undo", rows[1]["bulk_id"], "--reason", "not sold").out
+
+
 @pytest.mark.parametrize(
     ("words", "code", "said"),
     [
-        (("preview", "--isp", "1"), 2, "--extend DAYS or --price KES"),
+        (("preview", "--isp", "1"), 2, "--extend DAYS, --price KES, --message TEXT or --suspend"),
+        (("preview", "--isp", "1", "--suspend", "--extend", "1"), 2, "--extend DAYS, --price KES"),
+        (("preview", "--isp", "1", "--message", "{nmae}"), 1, "{nmae} is no place: {name}, {account}"),
         (("preview", "--unpaid", "--extend", "1"), 1, "say of which ISP or router"),
         (("preview", "--isp", "1", "--price", "5"), 1, "say which ISP, and the old price"),
         (("preview", "--isp", "1", "--due-from", "soon", "--extend", "1"), 1, "'soon' is not a day"),

@@ -9,9 +9,18 @@ from rejesha.billing.v1 import bulk_service_pb2 as pb
 
 from rejesha_cli.bulk import views
 from rejesha_cli.changes import with_reason
-from rejesha_cli.context import Connections, ReadAs, with_author, with_connections, with_json
+from rejesha_cli.context import (
+    Connections,
+    ReadAs,
+    with_author,
+    with_connections,
+    with_csv,
+    with_json,
+    with_limit,
+)
 from rejesha_cli.money import parse_cents
 from rejesha_cli.names import Names
+from rejesha_cli.records import read_pages
 
 _KES = ReadAs("KES", parse_cents)
 _PAID = {None: pb.BULK_PAID_UNSPECIFIED, True: pb.BULK_PAID_PAID, False: pb.BULK_PAID_UNPAID}
@@ -33,12 +42,14 @@ def bulk() -> None:
 @click.option("--due-until", default="", metavar="DAY", help="Only those due on this day or earlier.")
 @click.option("--extend", type=click.IntRange(1, 366), metavar="DAYS", help="Give so many days.")
 @click.option("--price", type=_KES, help="Give the package another price; with --isp and --package, the old one.")
+@click.option("--message", metavar="TEXT", help="Tell them; {name}, {account}, {amount}, {due_date} are filled in.")
+@click.option("--suspend", is_flag=True, default=None, help="Cut their lines, whoever has paid.")
 @with_json
 @with_connections
 def preview(connected: Connections, /, isp: str, router: str, as_json: bool, **told: Any) -> None:
     """Show whom a change would meet, and the token with which `bulk apply` makes it."""
-    if (told["extend"] is None) == (told["price"] is None):
-        raise click.UsageError("Say what is to be done: --extend DAYS or --price KES.")
+    if sum(told[one] is not None for one in ("extend", "price", "message", "suspend")) != 1:
+        raise click.UsageError("Say what is to be done: --extend DAYS, --price KES, --message TEXT or --suspend.")
     names = Names(connected.channels)
     plan = pb.BulkPlan(
         isp_id=names.isp_id(isp) if isp else 0,
@@ -49,6 +60,8 @@ def preview(connected: Connections, /, isp: str, router: str, as_json: bool, **t
         due_until=told["due_until"],
         extend_days=told["extend"],
         price_cents=told["price"],
+        message=told["message"],
+        suspension=pb.BulkSuspension() if told["suspend"] else None,
     )
     views.show_preview(connected.channels.bulks.PreviewBulk(pb.PreviewBulkRequest(plan=plan)), as_json=as_json)
 
@@ -73,7 +86,7 @@ def apply(connected: Connections, token: str, reason: str, by: str, *, as_json: 
 @with_json
 @with_connections
 def undo(connected: Connections, bulk_id: int, reason: str, by: str, *, as_json: bool) -> None:
-    """Put back all who are still as the bulk left them, and name the others."""
+    """Put back all who are still as the bulk left them, withdraw what was not sent, and name the others."""
     request = pb.UndoBulkRequest(bulk_id=bulk_id, actor=by, reason=reason)
     views.show(_until(pb.BULK_STATE_UNDONE, lambda: connected.channels.bulks.UndoBulk(request).bulk), as_json=as_json)
 
@@ -85,6 +98,20 @@ def undo(connected: Connections, bulk_id: int, reason: str, by: str, *, as_json:
 def show(connected: Connections, bulk_id: int, *, as_json: bool) -> None:
     """Show how far a bulk is, and who was not changed or not put back."""
     views.show(connected.channels.bulks.GetBulk(pb.GetBulkRequest(bulk_id=bulk_id)).bulk, as_json=as_json)
+
+
+@bulk.command("list")
+@with_limit
+@with_csv
+@with_json
+@with_connections
+def list_bulks(connected: Connections, *, limit: int, as_json: bool, as_csv: bool) -> None:
+    """List what was changed for many, by whom and why, newest first."""
+
+    def fetch(size: int, token: str) -> pb.ListBulksResponse:
+        return connected.channels.bulks.ListBulks(pb.ListBulksRequest(page_size=size, page_token=token))
+
+    views.show_list(read_pages(fetch, "bulks", limit), as_json=as_json, as_csv=as_csv)
 
 
 def _until(state: "pb.BulkState.ValueType", step: Callable[[], pb.Bulk]) -> pb.Bulk:

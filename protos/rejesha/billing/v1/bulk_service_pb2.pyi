@@ -91,6 +91,8 @@ class BulkPlan(_message.Message):
     DUE_UNTIL_FIELD_NUMBER: _builtins.int
     EXTEND_DAYS_FIELD_NUMBER: _builtins.int
     PRICE_CENTS_FIELD_NUMBER: _builtins.int
+    MESSAGE_FIELD_NUMBER: _builtins.int
+    SUSPENSION_FIELD_NUMBER: _builtins.int
     isp_id: _builtins.int
     """Only customers of this ISP; 0: of any. This or the router must be given."""
     router_id: _builtins.int
@@ -107,6 +109,14 @@ class BulkPlan(_message.Message):
     """Give so many days, 1 to 366, from the due date on, or from today where that is over."""
     price_cents: _builtins.int
     """Another price of the package, in cents; isp_id and package_cents must be given."""
+    message: _builtins.str
+    """Tell this, 1 to 459 characters: {name}, {account}, {amount} (of the package) and {due_date} are filled with what
+    is on record when it goes out; {{ and }} are braces.
+    """
+    @_builtins.property
+    def suspension(self) -> Global___BulkSuspension:
+        """Cut the line by staff."""
+
     def __init__(
         self,
         *,
@@ -118,16 +128,37 @@ class BulkPlan(_message.Message):
         due_until: _builtins.str = ...,
         extend_days: _builtins.int = ...,
         price_cents: _builtins.int = ...,
+        message: _builtins.str = ...,
+        suspension: Global___BulkSuspension | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["action", b"action", "extend_days", b"extend_days", "price_cents", b"price_cents"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["action", b"action", "extend_days", b"extend_days", "message", b"message", "price_cents", b"price_cents", "suspension", b"suspension"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["action", b"action", "due_from", b"due_from", "due_until", b"due_until", "extend_days", b"extend_days", "isp_id", b"isp_id", "package_cents", b"package_cents", "paid", b"paid", "price_cents", b"price_cents", "router_id", b"router_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["action", b"action", "due_from", b"due_from", "due_until", b"due_until", "extend_days", b"extend_days", "isp_id", b"isp_id", "message", b"message", "package_cents", b"package_cents", "paid", b"paid", "price_cents", b"price_cents", "router_id", b"router_id", "suspension", b"suspension"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_action: _TypeAlias = _typing.Literal["extend_days", "price_cents"]  # noqa: Y015
+    _WhichOneofReturnType_action: _TypeAlias = _typing.Literal["extend_days", "price_cents", "message", "suspension"]  # noqa: Y015
     _WhichOneofArgType_action: _TypeAlias = _typing.Literal["action", b"action"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_action) -> _WhichOneofReturnType_action | None: ...
 
 Global___BulkPlan: _TypeAlias = BulkPlan  # noqa: Y015
+
+@_typing.final
+class BulkSuspension(_message.Message):
+    """That lines are cut by staff, until that is undone or a line is restored by hand: payments count, and leave them off.
+    Lines that are kept off already are left as they are.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___BulkSuspension: _TypeAlias = BulkSuspension  # noqa: Y015
 
 @_typing.final
 class BulkSample(_message.Message):
@@ -147,9 +178,11 @@ class BulkSample(_message.Message):
     full_name: _builtins.str
     """The name."""
     before: _builtins.str
-    """What would be changed, as it is: a due date as ISO 8601, or a price in shillings."""
+    """What would be changed, as it is: a due date as ISO 8601, a price in shillings, or why the line is kept off; of a
+    message empty.
+    """
     after: _builtins.str
-    """As it would be."""
+    """As it would be; the text of a message."""
     def __init__(
         self,
         *,
@@ -202,12 +235,22 @@ class PreviewBulkResponse(_message.Message):
     SAMPLE_FIELD_NUMBER: _builtins.int
     TOTAL_CENTS_FIELD_NUMBER: _builtins.int
     UNDATED_FIELD_NUMBER: _builtins.int
+    LEFT_OUT_FIELD_NUMBER: _builtins.int
+    OVERDUE_FIELD_NUMBER: _builtins.int
+    SMS_COUNT_FIELD_NUMBER: _builtins.int
+    COST_CENTS_FIELD_NUMBER: _builtins.int
     token: _builtins.str
     """What ApplyBulk takes: it names the plan, and who is meant. Another preview has another."""
     total_cents: _builtins.int
     """Their packages' prices together, in cents."""
     undated: _builtins.int
     """How many others fit, but have no due date that could be moved."""
+    overdue: _builtins.int
+    """How many of those who would be given days are not paid for today: theirs count from today."""
+    sms_count: _builtins.int
+    """How many SMS a message takes for all who are meant."""
+    cost_cents: _builtins.int
+    """What these cost at the price of credits, in cents."""
     @_builtins.property
     def customer_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
         """All who are meant."""
@@ -215,6 +258,10 @@ class PreviewBulkResponse(_message.Message):
     @_builtins.property
     def sample(self) -> _containers.RepeatedCompositeFieldContainer[Global___BulkSample]:
         """The first of them."""
+
+    @_builtins.property
+    def left_out(self) -> _containers.RepeatedCompositeFieldContainer[Global___BulkLeftOut]:
+        """How many others fit, and are not meant all the same."""
 
     def __init__(
         self,
@@ -224,14 +271,44 @@ class PreviewBulkResponse(_message.Message):
         sample: _abc.Iterable[Global___BulkSample] | None = ...,
         total_cents: _builtins.int = ...,
         undated: _builtins.int = ...,
+        left_out: _abc.Iterable[Global___BulkLeftOut] | None = ...,
+        overdue: _builtins.int = ...,
+        sms_count: _builtins.int = ...,
+        cost_cents: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["customer_ids", b"customer_ids", "sample", b"sample", "token", b"token", "total_cents", b"total_cents", "undated", b"undated"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cost_cents", b"cost_cents", "customer_ids", b"customer_ids", "left_out", b"left_out", "overdue", b"overdue", "sample", b"sample", "sms_count", b"sms_count", "token", b"token", "total_cents", b"total_cents", "undated", b"undated"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___PreviewBulkResponse: _TypeAlias = PreviewBulkResponse  # noqa: Y015
+
+@_typing.final
+class BulkLeftOut(_message.Message):
+    """How many are not meant, and why."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NOTE_FIELD_NUMBER: _builtins.int
+    COUNT_FIELD_NUMBER: _builtins.int
+    note: _builtins.str
+    """Why."""
+    count: _builtins.int
+    """How many."""
+    def __init__(
+        self,
+        *,
+        note: _builtins.str = ...,
+        count: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["count", b"count", "note", b"note"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___BulkLeftOut: _TypeAlias = BulkLeftOut  # noqa: Y015
 
 @_typing.final
 class BulkException(_message.Message):
@@ -292,13 +369,13 @@ class Bulk(_message.Message):
     due: _builtins.int
     """How many customers wait to be changed."""
     done: _builtins.int
-    """How many are changed, and not put back."""
+    """How many are changed, or their message is written; and not put back."""
     skipped: _builtins.int
     """How many were not changed."""
     undone: _builtins.int
     """How many are put back."""
     left: _builtins.int
-    """How many could not be put back: they were changed since."""
+    """How many could not be put back: they were changed since, or the message was sent."""
     @_builtins.property
     def plan(self) -> Global___BulkPlan:
         """Whom, and what."""
@@ -488,3 +565,57 @@ class GetBulkResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___GetBulkResponse: _TypeAlias = GetBulkResponse  # noqa: Y015
+
+@_typing.final
+class ListBulksRequest(_message.Message):
+    """Asks for bulks."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PAGE_SIZE_FIELD_NUMBER: _builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    page_size: _builtins.int
+    """At most so many, 1 to 500; 0 means 50."""
+    page_token: _builtins.str
+    """Where to go on; empty: at the newest."""
+    def __init__(
+        self,
+        *,
+        page_size: _builtins.int = ...,
+        page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["page_size", b"page_size", "page_token", b"page_token"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListBulksRequest: _TypeAlias = ListBulksRequest  # noqa: Y015
+
+@_typing.final
+class ListBulksResponse(_message.Message):
+    """A page of bulks."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    BULKS_FIELD_NUMBER: _builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    next_page_token: _builtins.str
+    """Where to go on; empty at the end."""
+    @_builtins.property
+    def bulks(self) -> _containers.RepeatedCompositeFieldContainer[Global___Bulk]:
+        """The bulks."""
+
+    def __init__(
+        self,
+        *,
+        bulks: _abc.Iterable[Global___Bulk] | None = ...,
+        next_page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["bulks", b"bulks", "next_page_token", b"next_page_token"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListBulksResponse: _TypeAlias = ListBulksResponse  # noqa: Y015

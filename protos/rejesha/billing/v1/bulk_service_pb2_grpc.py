@@ -57,6 +57,11 @@ class BulkServiceStub:
                 request_serializer=rejesha_dot_billing_dot_v1_dot_bulk__service__pb2.GetBulkRequest.SerializeToString,
                 response_deserializer=rejesha_dot_billing_dot_v1_dot_bulk__service__pb2.GetBulkResponse.FromString,
                 _registered_method=True)
+        self.ListBulks = channel.unary_unary(
+                '/rejesha.billing.v1.BulkService/ListBulks',
+                request_serializer=rejesha_dot_billing_dot_v1_dot_bulk__service__pb2.ListBulksRequest.SerializeToString,
+                response_deserializer=rejesha_dot_billing_dot_v1_dot_bulk__service__pb2.ListBulksResponse.FromString,
+                _registered_method=True)
 
 
 class BulkServiceServicer:
@@ -75,10 +80,11 @@ class BulkServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ApplyBulk(self, request, context):
-        """Begins what a preview showed, or goes on with it: changes at most 100 customers. To be called until `state` is
-        APPLIED. Whoever is locked by a payment is left for a later call, so that a call may change nobody.
+        """Begins what a preview showed, or goes on with it: changes, or has told, at most 100 customers. To be called until
+        `state` is APPLIED. Whoever is locked by a payment is left for a later call, so that a call may change nobody.
 
-        May be repeated: nobody is changed twice with one token. Days are counted from the due date at this time. Refused
+        May be repeated: nobody is changed or told twice with one token. A message goes out at once or, in the quiet hours
+        of a customer's policy, when they are over; not later than a day after that, nor to who is closed by then. Days are counted from the due date at this time. Refused
         when at the first call other customers are meant than the preview showed, or their packages have other prices.
 
         INVALID_ARGUMENT `INVALID_BULK`; FAILED_PRECONDITION `BULK_OUTDATED`, `BULK_UNDONE`.
@@ -89,7 +95,8 @@ class BulkServiceServicer:
 
     def UndoBulk(self, request, context):
         """Puts back at most 100 customers who are still as the bulk left them; leaves, and names, the others. To be called
-        until `state` is UNDONE. Whoever was not changed yet is not changed any more.
+        until `state` is UNDONE. Whoever was not changed yet is not changed any more. Messages that were not handed over
+        to be sent are withdrawn; one that is being handed over is left for a later call.
 
         May be repeated. INVALID_ARGUMENT `INVALID_BULK`; NOT_FOUND `BULK_NOT_FOUND`.
         """
@@ -101,6 +108,15 @@ class BulkServiceServicer:
         """How far a bulk is, and who was not changed or not put back.
 
         NOT_FOUND `BULK_NOT_FOUND`.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListBulks(self, request, context):
+        """All bulks, newest first; without `exceptions`.
+
+        INVALID_ARGUMENT `INVALID_PAGE_TOKEN`.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -128,6 +144,11 @@ def add_BulkServiceServicer_to_server(servicer, server):
                     servicer.GetBulk,
                     request_deserializer=rejesha_dot_billing_dot_v1_dot_bulk__service__pb2.GetBulkRequest.FromString,
                     response_serializer=rejesha_dot_billing_dot_v1_dot_bulk__service__pb2.GetBulkResponse.SerializeToString,
+            ),
+            'ListBulks': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListBulks,
+                    request_deserializer=rejesha_dot_billing_dot_v1_dot_bulk__service__pb2.ListBulksRequest.FromString,
+                    response_serializer=rejesha_dot_billing_dot_v1_dot_bulk__service__pb2.ListBulksResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -241,6 +262,33 @@ class BulkService:
             '/rejesha.billing.v1.BulkService/GetBulk',
             rejesha_dot_billing_dot_v1_dot_bulk__service__pb2.GetBulkRequest.SerializeToString,
             rejesha_dot_billing_dot_v1_dot_bulk__service__pb2.GetBulkResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListBulks(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/rejesha.billing.v1.BulkService/ListBulks',
+            rejesha_dot_billing_dot_v1_dot_bulk__service__pb2.ListBulksRequest.SerializeToString,
+            rejesha_dot_billing_dot_v1_dot_bulk__service__pb2.ListBulksResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -42,17 +42,19 @@ class BulkServiceStub:
     INVALID_ARGUMENT `INVALID_BULK`.
     """
     ApplyBulk: _grpc.UnaryUnaryMultiCallable[_bulk_service_pb2.ApplyBulkRequest, _bulk_service_pb2.ApplyBulkResponse]
-    """Begins what a preview showed, or goes on with it: changes at most 100 customers. To be called until `state` is
-    APPLIED. Whoever is locked by a payment is left for a later call, so that a call may change nobody.
+    """Begins what a preview showed, or goes on with it: changes, or has told, at most 100 customers. To be called until
+    `state` is APPLIED. Whoever is locked by a payment is left for a later call, so that a call may change nobody.
 
-    May be repeated: nobody is changed twice with one token. Days are counted from the due date at this time. Refused
+    May be repeated: nobody is changed or told twice with one token. A message goes out at once or, in the quiet hours
+    of a customer's policy, when they are over; not later than a day after that, nor to who is closed by then. Days are counted from the due date at this time. Refused
     when at the first call other customers are meant than the preview showed, or their packages have other prices.
 
     INVALID_ARGUMENT `INVALID_BULK`; FAILED_PRECONDITION `BULK_OUTDATED`, `BULK_UNDONE`.
     """
     UndoBulk: _grpc.UnaryUnaryMultiCallable[_bulk_service_pb2.UndoBulkRequest, _bulk_service_pb2.UndoBulkResponse]
     """Puts back at most 100 customers who are still as the bulk left them; leaves, and names, the others. To be called
-    until `state` is UNDONE. Whoever was not changed yet is not changed any more.
+    until `state` is UNDONE. Whoever was not changed yet is not changed any more. Messages that were not handed over
+    to be sent are withdrawn; one that is being handed over is left for a later call.
 
     May be repeated. INVALID_ARGUMENT `INVALID_BULK`; NOT_FOUND `BULK_NOT_FOUND`.
     """
@@ -60,6 +62,11 @@ class BulkServiceStub:
     """How far a bulk is, and who was not changed or not put back.
 
     NOT_FOUND `BULK_NOT_FOUND`.
+    """
+    ListBulks: _grpc.UnaryUnaryMultiCallable[_bulk_service_pb2.ListBulksRequest, _bulk_service_pb2.ListBulksResponse]
+    """All bulks, newest first; without `exceptions`.
+
+    INVALID_ARGUMENT `INVALID_PAGE_TOKEN`.
     """
 
 @_typing.type_check_only
@@ -76,17 +83,19 @@ class BulkServiceAsyncStub(BulkServiceStub):
     INVALID_ARGUMENT `INVALID_BULK`.
     """
     ApplyBulk: _aio.UnaryUnaryMultiCallable[_bulk_service_pb2.ApplyBulkRequest, _bulk_service_pb2.ApplyBulkResponse]  # type: ignore[assignment]
-    """Begins what a preview showed, or goes on with it: changes at most 100 customers. To be called until `state` is
-    APPLIED. Whoever is locked by a payment is left for a later call, so that a call may change nobody.
+    """Begins what a preview showed, or goes on with it: changes, or has told, at most 100 customers. To be called until
+    `state` is APPLIED. Whoever is locked by a payment is left for a later call, so that a call may change nobody.
 
-    May be repeated: nobody is changed twice with one token. Days are counted from the due date at this time. Refused
+    May be repeated: nobody is changed or told twice with one token. A message goes out at once or, in the quiet hours
+    of a customer's policy, when they are over; not later than a day after that, nor to who is closed by then. Days are counted from the due date at this time. Refused
     when at the first call other customers are meant than the preview showed, or their packages have other prices.
 
     INVALID_ARGUMENT `INVALID_BULK`; FAILED_PRECONDITION `BULK_OUTDATED`, `BULK_UNDONE`.
     """
     UndoBulk: _aio.UnaryUnaryMultiCallable[_bulk_service_pb2.UndoBulkRequest, _bulk_service_pb2.UndoBulkResponse]  # type: ignore[assignment]
     """Puts back at most 100 customers who are still as the bulk left them; leaves, and names, the others. To be called
-    until `state` is UNDONE. Whoever was not changed yet is not changed any more.
+    until `state` is UNDONE. Whoever was not changed yet is not changed any more. Messages that were not handed over
+    to be sent are withdrawn; one that is being handed over is left for a later call.
 
     May be repeated. INVALID_ARGUMENT `INVALID_BULK`; NOT_FOUND `BULK_NOT_FOUND`.
     """
@@ -94,6 +103,11 @@ class BulkServiceAsyncStub(BulkServiceStub):
     """How far a bulk is, and who was not changed or not put back.
 
     NOT_FOUND `BULK_NOT_FOUND`.
+    """
+    ListBulks: _aio.UnaryUnaryMultiCallable[_bulk_service_pb2.ListBulksRequest, _bulk_service_pb2.ListBulksResponse]  # type: ignore[assignment]
+    """All bulks, newest first; without `exceptions`.
+
+    INVALID_ARGUMENT `INVALID_PAGE_TOKEN`.
     """
 
 class BulkServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -119,10 +133,11 @@ class BulkServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _bulk_service_pb2.ApplyBulkRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_bulk_service_pb2.ApplyBulkResponse, _abc.Awaitable[_bulk_service_pb2.ApplyBulkResponse]]:
-        """Begins what a preview showed, or goes on with it: changes at most 100 customers. To be called until `state` is
-        APPLIED. Whoever is locked by a payment is left for a later call, so that a call may change nobody.
+        """Begins what a preview showed, or goes on with it: changes, or has told, at most 100 customers. To be called until
+        `state` is APPLIED. Whoever is locked by a payment is left for a later call, so that a call may change nobody.
 
-        May be repeated: nobody is changed twice with one token. Days are counted from the due date at this time. Refused
+        May be repeated: nobody is changed or told twice with one token. A message goes out at once or, in the quiet hours
+        of a customer's policy, when they are over; not later than a day after that, nor to who is closed by then. Days are counted from the due date at this time. Refused
         when at the first call other customers are meant than the preview showed, or their packages have other prices.
 
         INVALID_ARGUMENT `INVALID_BULK`; FAILED_PRECONDITION `BULK_OUTDATED`, `BULK_UNDONE`.
@@ -135,7 +150,8 @@ class BulkServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_bulk_service_pb2.UndoBulkResponse, _abc.Awaitable[_bulk_service_pb2.UndoBulkResponse]]:
         """Puts back at most 100 customers who are still as the bulk left them; leaves, and names, the others. To be called
-        until `state` is UNDONE. Whoever was not changed yet is not changed any more.
+        until `state` is UNDONE. Whoever was not changed yet is not changed any more. Messages that were not handed over
+        to be sent are withdrawn; one that is being handed over is left for a later call.
 
         May be repeated. INVALID_ARGUMENT `INVALID_BULK`; NOT_FOUND `BULK_NOT_FOUND`.
         """
@@ -149,6 +165,17 @@ class BulkServiceServicer(metaclass=_abc_1.ABCMeta):
         """How far a bulk is, and who was not changed or not put back.
 
         NOT_FOUND `BULK_NOT_FOUND`.
+        """
+
+    @_abc_1.abstractmethod
+    def ListBulks(
+        self,
+        request: _bulk_service_pb2.ListBulksRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_bulk_service_pb2.ListBulksResponse, _abc.Awaitable[_bulk_service_pb2.ListBulksResponse]]:
+        """All bulks, newest first; without `exceptions`.
+
+        INVALID_ARGUMENT `INVALID_PAGE_TOKEN`.
         """
 
 def add_BulkServiceServicer_to_server(servicer: BulkServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -49,6 +49,7 @@ TABLE: Table = {
     "BulkService.ApplyBulk": _OPERATOR,
     "BulkService.UndoBulk": _OPERATOR,
     "BulkService.GetBulk": _OPERATOR,
+    "BulkService.ListBulks": _OPERATOR,
     "LedgerService.ListLedgerAccounts": _OPERATOR,
     "LedgerService.ListTransfers": _OPERATOR,
     "LedgerService.ListBalanceGaps": _OPERATOR,

@@ -1,18 +1,19 @@
-"""What a bulk changes of a customer, how that is put back, and the token that names what a preview showed. Pure."""
+"""What a bulk is: whom it means, what is done, how far it is; and the token that names what a preview showed. Pure."""
 
 import base64
 import binascii
 import json
-from collections.abc import Iterable
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict, dataclass
 from datetime import date, datetime
 from enum import StrEnum
 from hashlib import sha256
 
 from servicekit.money import MAX_AMOUNT_CENTS
 
+from billing.announcements import rules as announcements
 from billing.changes.rules import Author
-from billing.lines.rules import MAX_EXTENSION_DAYS, extended
+from billing.lines.rules import MAX_EXTENSION_DAYS
 from billing.payees.rules import Customer
 
 # The rest of a history row's reason names the bulk.
@@ -24,6 +25,8 @@ class Action(StrEnum):
 
     EXTEND = "extend"
     PRICE = "price"
+    SUSPEND = "suspend"
+    MESSAGE = "message"
 
 
 class BulkState(StrEnum):
@@ -45,9 +48,6 @@ class MemberState(StrEnum):
     LEFT = "left"
 
 
-FIELDS = {Action.EXTEND: "next_payment_date", Action.PRICE: "package_cents"}
-
-
 @dataclass(frozen=True, slots=True)
 class Filter:
     """Which customers: all that is set must fit. 0 and None: any. `paid`: whether the paid time is not over.
@@ -65,11 +65,12 @@ class Filter:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Whom, and what: `value` is days to extend by, or the new price in cents."""
+    """Whom, and what: `value` is days to extend by, or the new price in cents; `text` what is told."""
 
     filter: Filter
     action: Action
-    value: int
+    value: int = 0
+    text: str = ""
 
     def write(self) -> str:
         """As text, to be kept."""
@@ -79,7 +80,7 @@ class Plan:
     def read(cls, text: str) -> "Plan":
         """From text. Raises ValueError, TypeError, KeyError."""
         told = json.loads(text)
-        return cls(Filter(**told["filter"]), Action(told["action"]), int(told["value"]))
+        return cls(Filter(**told["filter"]), Action(told["action"]), int(told["value"]), told.get("text", ""))
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +96,10 @@ class Bulk:
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """One customer of a bulk, with what was before and after as text, and why nothing was changed or put back."""
+    """One customer of a bulk, with what was before and after as text, and why nothing was changed or put back.
+
+    Of a message `after` is the number of its task.
+    """
 
     row_id: int
     customer_id: int
@@ -114,14 +118,28 @@ def faults(plan: Plan) -> str:
     for day in filter(None, (chosen.due_from, chosen.due_until)):
         if not _is_day(day):
             return f"{day!r} is not a day such as 2026-03-31"
-    if plan.action is Action.EXTEND:
-        good = 1 <= plan.value <= MAX_EXTENSION_DAYS
-        return "" if good else f"extend_days: 1 to {MAX_EXTENSION_DAYS}, not {plan.value}"
-    if not chosen.isp_id or not chosen.package_cents:
+    return _FAULTS[plan.action](plan)
+
+
+def _extension_faults(plan: Plan) -> str:
+    good = 1 <= plan.value <= MAX_EXTENSION_DAYS
+    return "" if good else f"extend_days: 1 to {MAX_EXTENSION_DAYS}, not {plan.value}"
+
+
+def _price_faults(plan: Plan) -> str:
+    if not plan.filter.isp_id or not plan.filter.package_cents:
         return "a price is changed of an ISP's customers of one package: say which ISP, and the old price"
     if not 1 <= plan.value <= MAX_AMOUNT_CENTS:
         return "price_cents: not an amount"
-    return "the new price is the old one" if plan.value == chosen.package_cents else ""
+    return "the new price is the old one" if plan.value == plan.filter.package_cents else ""
+
+
+_FAULTS: Mapping[Action, Callable[[Plan], str]] = {
+    Action.EXTEND: _extension_faults,
+    Action.PRICE: _price_faults,
+    Action.SUSPEND: lambda _: "",
+    Action.MESSAGE: lambda plan: announcements.fault(plan.text),
+}
 
 
 def _is_day(text: str) -> bool:
@@ -129,44 +147,6 @@ def _is_day(text: str) -> bool:
         return date.fromisoformat(text).isoformat() == text
     except ValueError:
         return False
-
-
-def changed(plan: Plan, customer: Customer, today: date) -> Customer | str:
-    """The customer after it; or why there is nothing to change."""
-    if customer.closed:
-        return "the account is closed"
-    if plan.action is Action.PRICE:
-        if customer.package_cents != plan.filter.package_cents:
-            return "the package has another price by now"
-        return replace(customer, package_cents=plan.value)
-    due_date = extended(customer, plan.value, today)
-    if due_date is None:
-        return "there is no due date that could be moved"
-    return replace(customer, next_payment_date=due_date, due_day=None)
-
-
-def done(plan: Plan, member: Member, old: Customer, new: Customer) -> Member:
-    """What is kept of a customer who was changed."""
-    day = old.due_day if plan.action is Action.EXTEND else None
-    before, after = text_of(plan, old), text_of(plan, new)
-    return replace(member, state=MemberState.DONE, before=before, after=after, due_day=day)
-
-
-def put_back(plan: Plan, customer: Customer, member: Member) -> Customer | str:
-    """The customer as before; or why not: somebody else has changed since what the bulk had."""
-    now = text_of(plan, customer)
-    moved = plan.action is Action.EXTEND and customer.due_day is not None
-    if now != member.after or moved:
-        return f"{FIELDS[plan.action].removesuffix('_cents')} was changed since"
-    if plan.action is Action.PRICE:
-        return replace(customer, package_cents=int(member.before))
-    return replace(customer, next_payment_date=date.fromisoformat(member.before), due_day=member.due_day)
-
-
-def text_of(plan: Plan, customer: Customer) -> str:
-    """What the bulk changes, as it is: a date, or cents."""
-    value = getattr(customer, FIELDS[plan.action])
-    return "" if value is None else str(value)
 
 
 def applied_by(bulk: Bulk) -> Author:

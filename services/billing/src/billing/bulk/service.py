@@ -1,33 +1,32 @@
-"""Previews, applies and undoes bulks, some customers at a time.
+"""Previews, applies, undoes and lists bulks.
 
 Each call of `apply` and `undo` is one transaction of at most BATCH customers; what is done is noted in it, so whoever
-calls again goes on where the last one stopped, and nobody is changed twice. A customer whom a payment has locked is
-left for a later call.
+calls again goes on where the last one stopped, and nobody is changed, or told, twice.
 """
 
-from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date
 from secrets import token_hex
 
 from servicekit.database import transact
 from servicekit.moments import current_time
-from servicekit.writes import together
 from sqlalchemy import Connection, Engine
 
 from billing import calendar
-from billing.bulk import rules, store
+from billing.announcements import rules as announcements
+from billing.bulk import changing, effects, messaging, rules, store
+from billing.bulk.changing import Pair
 from billing.bulk.errors import BulkNotFound, BulkOutdated, BulkUndone, InvalidBulk
-from billing.bulk.rules import Action, Bulk, BulkState, Member, MemberState, Plan
+from billing.bulk.rules import Action, Bulk, BulkState, MemberState, Plan
 from billing.bulk.store import Named
-from billing.changes import rules as changes
-from billing.changes import store as change_store
-from billing.changes.rules import Author, Noun
-from billing.lines import service as lines
-from billing.lines import store as line_store
+from billing.changes.rules import Author
 from billing.payees import store as payees
 from billing.payees.rules import Customer
+from billing.payments.settlement import SMS_CREDIT_CENTS
 from billing.policy import Policy
+from servicekit import segments
 
 # In one transaction: payments wait for it.
 BATCH = 100
@@ -38,22 +37,25 @@ _READ = 1000
 
 
 @dataclass(frozen=True, slots=True)
-class Pair:
-    """A customer as found, and as a bulk would leave it now."""
-
-    old: Customer
-    new: Customer
-
-
-@dataclass(frozen=True, slots=True)
 class Preview:
-    """Whom a bulk would change. `undated`: how many fit, but have no due date to be moved."""
+    """Whom a bulk would change. `undated`: how many fit, but have no due date to be moved; `left_out`: how many others
+    fit and are not meant, by why. `overdue`: how many who would be given days are not paid for today; `sms_count`: how
+    many SMS a message takes for all of them.
+    """
 
     token: str
     ids: Sequence[int]
     sample: Sequence[Pair]
     total_cents: int
     undated: int
+    left_out: Mapping[str, int]
+    overdue: int
+    sms_count: int
+
+    @property
+    def cost_cents(self) -> int:
+        """What the SMS cost, at the price of credits."""
+        return self.sms_count * SMS_CREDIT_CENTS
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +64,7 @@ class Progress:
 
     bulk: Bulk
     counts: Mapping[MemberState, int]
-    not_changed: Sequence[Named]
+    not_changed: Sequence[Named] = ()
 
 
 def preview(engine: Engine, plan: Plan) -> Preview:
@@ -72,26 +74,41 @@ def preview(engine: Engine, plan: Plan) -> Preview:
 
     def work(connection: Connection) -> Preview:
         today = calendar.today(current_time(connection))
-        found = _meant(connection, plan, today)
-        pairs = [
-            Pair(one, new) for one in found[:SAMPLE] if isinstance(new := rules.changed(plan, one, today), Customer)
-        ]
+        found, left_out = _meant(connection, plan, today)
+        changed = ((one, effects.changed(plan, one, today)) for one in found[:SAMPLE])
         return Preview(
             rules.write_token(plan, rules.digest(plan, found), token_hex(8)),
             [one.customer_id for one in found],
-            pairs,
+            [Pair(one, new) for one, new in changed if isinstance(new, Customer)],
             rules.total_cents(found),
             store.count_undated(connection, plan.filter, today) if plan.action is Action.EXTEND else 0,
+            left_out,
+            sum(_is_overdue(plan, one, today) for one in found),
+            _sms_count(plan, found),
         )
 
     return transact(engine, work)
 
 
-def _meant(connection: Connection, plan: Plan, today: date) -> list[Customer]:
+def _is_overdue(plan: Plan, customer: Customer, today: date) -> bool:
+    due_date = customer.next_payment_date
+    return plan.action is Action.EXTEND and due_date is not None and due_date < today
+
+
+def _sms_count(plan: Plan, found: Sequence[Customer]) -> int:
+    if plan.action is not Action.MESSAGE:
+        return 0
+    return sum(segments.count(announcements.filled(plan.text, one)) for one in found)
+
+
+def _meant(connection: Connection, plan: Plan, today: date) -> tuple[list[Customer], Mapping[str, int]]:
+    """Who is meant, by id; and how many others fit, by why they are not."""
     ids = store.find_ids(connection, plan, today)
     lots = (ids[start : start + _READ] for start in range(0, len(ids), _READ))
-    found = [one for lot in lots for one in payees.get_customers(connection, lot).values()]
-    return sorted(found, key=lambda one: one.customer_id)
+    fitting = [one for lot in lots for one in payees.get_customers(connection, lot).values()]
+    notes = {one.customer_id: effects.left_out(plan, one) for one in fitting}
+    meant = [one for one in fitting if not notes[one.customer_id]]
+    return sorted(meant, key=lambda one: one.customer_id), Counter(filter(None, notes.values()))
 
 
 def apply(engine: Engine, policy: Policy, token: str, author: Author) -> Progress:
@@ -111,26 +128,20 @@ def _begin(connection: Connection, token: str, plan: Plan, seen: str, author: Au
     if begun := store.find(connection, key):
         return begun
     now = current_time(connection)
-    found = _meant(connection, plan, calendar.today(now))
+    found, _ = _meant(connection, plan, calendar.today(now))
     if rules.digest(plan, found) != seen:
         raise BulkOutdated("other customers are meant by now, or their packages have other prices: preview again")
     return store.insert(connection, plan, key, author, [one.customer_id for one in found], now)
 
 
 def _apply(connection: Connection, policy: Policy, bulk_id: int) -> Progress:
-    bulk = _lock(connection, bulk_id)
+    bulk = _get(connection, bulk_id, lock=True)
     if bulk.state in {BulkState.UNDOING, BulkState.UNDONE}:
         raise BulkUndone(f"bulk {bulk_id} is undone: preview again")
-    today = calendar.today(current_time(connection))
-
-    def change(customer: Customer, member: Member) -> tuple[Customer | None, Member]:
-        new = rules.changed(bulk.plan, customer, today)
-        if isinstance(new, str):
-            return None, replace(member, state=MemberState.SKIPPED, note=new)
-        return new, rules.done(bulk.plan, member, customer, new)
-
-    gone = MemberState.SKIPPED
-    _step(connection, policy, bulk, MemberState.DUE, gone, rules.applied_by(bulk), change)
+    if bulk.plan.action is Action.MESSAGE:
+        messaging.send(connection, bulk, BATCH)
+    else:
+        changing.make(connection, policy, bulk, BATCH)
     return _progress(connection, _ended(connection, bulk, MemberState.DUE, BulkState.APPLIED))
 
 
@@ -140,65 +151,15 @@ def undo(engine: Engine, policy: Policy, bulk_id: int, author: Author) -> Progre
 
 
 def _undo(connection: Connection, policy: Policy, bulk_id: int, author: Author) -> Progress:
-    bulk = _lock(connection, bulk_id)
+    bulk = _get(connection, bulk_id, lock=True)
     if bulk.state in {BulkState.APPLYING, BulkState.APPLIED}:
         store.skip_due(connection, bulk_id, "the bulk was undone before")
         store.set_state(connection, bulk_id, BulkState.UNDOING)
-
-    def change(customer: Customer, member: Member) -> tuple[Customer | None, Member]:
-        new = rules.put_back(bulk.plan, customer, member)
-        if isinstance(new, str):
-            return None, replace(member, state=MemberState.LEFT, note=new)
-        return new, replace(member, state=MemberState.UNDONE)
-
-    gone = MemberState.LEFT
-    _step(connection, policy, bulk, MemberState.DONE, gone, rules.undone_by(bulk, author), change)
+    if bulk.plan.action is Action.MESSAGE:
+        messaging.withdraw(connection, bulk, BATCH)
+    else:
+        changing.put_back(connection, policy, bulk, author, BATCH)
     return _progress(connection, _ended(connection, bulk, MemberState.DONE, BulkState.UNDONE))
-
-
-def _step(
-    connection: Connection,
-    policy: Policy,
-    bulk: Bulk,
-    state: MemberState,
-    gone: MemberState,
-    author: Author,
-    change: Callable[[Customer, Member], tuple[Customer | None, Member]],
-) -> None:
-    """Change the next customers in a state, but for those who are locked; `gone`: of whom there is no row any more."""
-    waiting = store.members(connection, bulk.bulk_id, state, BATCH)
-    free = payees.get_customers(connection, line_store.lock_free(connection, waiting))
-    there = payees.get_customers(connection, waiting)
-    gone_note = "there is no such customer any more"
-    kept = [replace(member, state=gone, note=gone_note) for one, member in waiting.items() if one not in there]
-    pairs = []
-    for one, old in free.items():
-        new, member = change(old, waiting[one])
-        kept.append(member)
-        pairs += [Pair(old, new)] if new else []
-    _write(connection, policy, bulk.plan.action, kept, pairs, author)
-
-
-def _write(
-    connection: Connection,
-    policy: Policy,
-    action: Action,
-    kept: Collection[Member],
-    pairs: Sequence[Pair],
-    author: Author,
-) -> None:
-    """What became of whom, the customers' new values, their history, and what follows for their lines."""
-    now = current_time(connection)
-    # The day of the month goes with a date that is given, and is kept so that one customer can be undone as well.
-    fields = [rules.FIELDS[action], "due_day"]
-    with together(connection) as writes:
-        store.keep(writes, kept)
-        store.put(writes, action, [one.new for one in pairs])
-        for one in pairs:
-            told = changes.told(one.old, one.new, changes.changed_fields(one.old, one.new, fields))
-            change_store.insert(writes, Noun.CUSTOMER, one.old.customer_id, told, author, now)
-    if action is Action.EXTEND:
-        lines.settle(connection, policy, [one.new for one in pairs], author, now)
 
 
 def _ended(connection: Connection, bulk: Bulk, waits: MemberState, after: BulkState) -> Bulk:
@@ -213,8 +174,15 @@ def get(engine: Engine, bulk_id: int) -> Progress:
     return transact(engine, lambda connection: _progress(connection, _get(connection, bulk_id, lock=False)))
 
 
-def _lock(connection: Connection, bulk_id: int) -> Bulk:
-    return _get(connection, bulk_id, lock=True)
+def list_bulks(engine: Engine, before_id: int, limit: int) -> list[Progress]:
+    """All bulks, newest first, before one unless that is 0; nobody is named."""
+
+    def work(connection: Connection) -> list[Progress]:
+        found = store.list_bulks(connection, before_id, limit)
+        counts = store.count(connection, [one.bulk_id for one in found])
+        return [Progress(one, counts.get(one.bulk_id, {})) for one in found]
+
+    return transact(engine, work)
 
 
 def _get(connection: Connection, bulk_id: int, *, lock: bool) -> Bulk:
@@ -225,5 +193,5 @@ def _get(connection: Connection, bulk_id: int, *, lock: bool) -> Bulk:
 
 
 def _progress(connection: Connection, bulk: Bulk) -> Progress:
-    counts = store.count(connection, bulk.bulk_id)
+    counts = store.count(connection, [bulk.bulk_id]).get(bulk.bulk_id, {})
     return Progress(bulk, counts, store.not_changed(connection, bulk.bulk_id, MOST_NAMED))

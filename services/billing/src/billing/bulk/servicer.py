@@ -5,12 +5,13 @@ from rejesha.billing.v1 import bulk_service_pb2 as pb
 from rejesha.billing.v1 import bulk_service_pb2_grpc
 from sqlalchemy import Engine
 
-from billing.bulk import rules, service
+from billing.bulk import effects, rules, service
+from billing.bulk.changing import Pair
 from billing.bulk.errors import InvalidBulk
 from billing.bulk.rules import Action, BulkState, Filter, MemberState, Plan
-from billing.bulk.service import Pair, Progress
-from billing.changes import rules as changes
+from billing.bulk.service import Progress
 from billing.changes.rules import Author
+from billing.paging import last_id, next_token, page_size
 from billing.policy import Policy
 
 _PAID: dict["pb.BulkPaid.ValueType", bool] = {pb.BULK_PAID_PAID: True, pb.BULK_PAID_UNPAID: False}
@@ -34,6 +35,10 @@ class BulkServicer(bulk_service_pb2_grpc.BulkServiceServicer):
             sample=[_sample(plan, one) for one in seen.sample],
             total_cents=seen.total_cents,
             undated=seen.undated,
+            left_out=[pb.BulkLeftOut(note=note, count=count) for note, count in sorted(seen.left_out.items())],
+            overdue=seen.overdue,
+            sms_count=seen.sms_count,
+            cost_cents=seen.cost_cents,
         )
 
     def ApplyBulk(self, request: pb.ApplyBulkRequest, context: grpc.ServicerContext) -> pb.ApplyBulkResponse:
@@ -47,16 +52,27 @@ class BulkServicer(bulk_service_pb2_grpc.BulkServiceServicer):
     def GetBulk(self, request: pb.GetBulkRequest, context: grpc.ServicerContext) -> pb.GetBulkResponse:
         return pb.GetBulkResponse(bulk=_bulk(service.get(self._engine, request.bulk_id)))
 
+    def ListBulks(self, request: pb.ListBulksRequest, context: grpc.ServicerContext) -> pb.ListBulksResponse:
+        limit = page_size(request.page_size)
+        found = service.list_bulks(self._engine, last_id(request.page_token), limit)
+        token = next_token([one.bulk.bulk_id for one in found], limit)
+        return pb.ListBulksResponse(bulks=[_bulk(one) for one in found], next_page_token=token)
+
 
 def _read(plan: pb.BulkPlan) -> Plan:
-    action = plan.WhichOneof("action")
-    if action is None:
-        raise InvalidBulk("say what is to be done: extend_days or price_cents")
     paid = _PAID.get(plan.paid)
     chosen = Filter(plan.isp_id, plan.router_id, plan.package_cents, paid, plan.due_from, plan.due_until)
-    if action == "extend_days":
-        return Plan(chosen, Action.EXTEND, plan.extend_days)
-    return Plan(chosen, Action.PRICE, plan.price_cents)
+    match plan.WhichOneof("action"):
+        case "extend_days":
+            return Plan(chosen, Action.EXTEND, plan.extend_days)
+        case "price_cents":
+            return Plan(chosen, Action.PRICE, plan.price_cents)
+        case "message":
+            return Plan(chosen, Action.MESSAGE, text=plan.message)
+        case "suspension":
+            return Plan(chosen, Action.SUSPEND)
+        case _:
+            raise InvalidBulk("say what is to be done: extend_days, price_cents, message or suspension")
 
 
 def _author(actor: str, reason: str) -> Author:
@@ -67,14 +83,14 @@ def _author(actor: str, reason: str) -> Author:
 
 
 def _sample(plan: Plan, pair: Pair) -> pb.BulkSample:
-    (change,) = changes.told(pair.old, pair.new, [rules.FIELDS[plan.action]])
+    before, after = effects.shown(plan, pair.old, pair.new)
     old = pair.old
     return pb.BulkSample(
         customer_id=old.customer_id,
         account_name=old.account_name,
         full_name=old.full_name,
-        before=change.before,
-        after=change.after,
+        before=before,
+        after=after,
     )
 
 
@@ -105,8 +121,13 @@ def _plan(plan: Plan) -> pb.BulkPlan:
         due_from=chosen.due_from,
         due_until=chosen.due_until,
     )
-    if plan.action is Action.EXTEND:
-        told.extend_days = plan.value
-    else:
-        told.price_cents = plan.value
+    match plan.action:
+        case Action.EXTEND:
+            told.extend_days = plan.value
+        case Action.PRICE:
+            told.price_cents = plan.value
+        case Action.MESSAGE:
+            told.message = plan.text
+        case Action.SUSPEND:
+            told.suspension.SetInParent()
     return told

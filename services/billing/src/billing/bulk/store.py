@@ -1,21 +1,31 @@
 """Queries on bulks: whom a filter means, who is due, and what was changed."""
 
+from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from enum import Enum
 from typing import Any
 
 import sqlalchemy as sa
+from servicekit.moments import clock
 from servicekit.writes import Writes
 from sqlalchemy import Connection
 
-from billing.bulk.rules import FIELDS, Action, Bulk, BulkState, Filter, Member, MemberState, Plan
+from billing.bulk.rules import Action, Bulk, BulkState, Filter, Member, MemberState, Plan
 from billing.bulk.tables import bulk_customers, bulks
 from billing.changes.rules import Author
 from billing.payees.rules import Customer
-from billing.schema import pppoe_users
+from billing.schema import pppoe_users, tasks
+from billing.tasks.rules import TaskState
 
-_b, _m, _c = bulks.c, bulk_customers.c, pppoe_users.c
+_b, _m, _c, _t = bulks.c, bulk_customers.c, pppoe_users.c, tasks.c
+_COLUMNS = {
+    "next_payment_date": _c.next_payment_date, "due_day": _c.due_day, "package_cents": _c.amount,
+    "hold": _c.line_hold, "hold_since": _c.line_hold_since,
+}  # fmt: skip
+
+Members = Mapping[int, "Member"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +34,16 @@ class Named:
 
     account_name: str
     member: Member
+
+
+class SentState(Enum):
+    """How far a message got. PERHAPS: somebody had it to hand over, and did not say what came of it."""
+
+    WAITS = "waits"
+    LEASED = "leased"
+    PERHAPS = "perhaps"
+    HANDED_OVER = "handed over"
+    OVER = "over"
 
 
 def find_ids(connection: Connection, plan: Plan, today: date) -> Sequence[int]:
@@ -82,8 +102,16 @@ def get(connection: Connection, bulk_id: int, *, lock: bool) -> Bulk | None:
     """A bulk. With `lock` nobody else goes on with it until the transaction ends."""
     query = sa.select(bulks).where(_b.id == bulk_id)
     row = connection.execute(query.with_for_update() if lock else query).one_or_none()
-    if row is None:
-        return None
+    return _bulk(row) if row else None
+
+
+def list_bulks(connection: Connection, before_id: int, limit: int) -> list[Bulk]:
+    """Bulks, newest first, before one unless that is 0."""
+    query = sa.select(bulks).where(_b.id < before_id) if before_id else sa.select(bulks)
+    return [_bulk(row) for row in connection.execute(query.order_by(_b.id.desc()).limit(limit))]
+
+
+def _bulk(row: "sa.Row[Any]") -> Bulk:
     author = Author(row.actor, row.reason)
     return Bulk(row.id, Plan.read(row.plan), BulkState(row.state), author, row.create_time)
 
@@ -99,9 +127,9 @@ def skip_due(connection: Connection, bulk_id: int, note: str) -> None:
     connection.execute(sa.update(bulk_customers).where(*due).values(state=MemberState.SKIPPED, note=note))
 
 
-def members(connection: Connection, bulk_id: int, state: MemberState, limit: int) -> Mapping[int, Member]:
-    """The first customers of a bulk in a state, by id, in order."""
-    query = sa.select(bulk_customers).where(_m.bulk_id == bulk_id, _m.state == state)
+def members(connection: Connection, bulk_id: int, state: MemberState, limit: int, after_id: int = 0) -> Members:
+    """The first customers of a bulk in a state, by id, in order, after an id."""
+    query = sa.select(bulk_customers).where(_m.bulk_id == bulk_id, _m.state == state, _m.customer_id > after_id)
     rows = connection.execute(query.order_by(_m.customer_id).limit(limit))
     return {row.customer_id: _member(row) for row in rows}
 
@@ -114,10 +142,14 @@ def not_changed(connection: Connection, bulk_id: int, limit: int) -> list[Named]
     return [Named(row.account_name or "", _member(row)) for row in rows]
 
 
-def count(connection: Connection, bulk_id: int) -> Mapping[MemberState, int]:
-    """How many customers of a bulk are in which state."""
-    query = sa.select(_m.state, sa.func.count().label("many")).where(_m.bulk_id == bulk_id).group_by(_m.state)
-    return {MemberState(row.state): row.many for row in connection.execute(query)}
+def count(connection: Connection, bulk_ids: Collection[int]) -> Mapping[int, Mapping[MemberState, int]]:
+    """How many customers of these bulks are in which state, by the bulk's id."""
+    many = sa.func.count().label("many")
+    query = sa.select(_m.bulk_id, _m.state, many).where(_m.bulk_id.in_(bulk_ids)).group_by(_m.bulk_id, _m.state)
+    found: dict[int, dict[MemberState, int]] = defaultdict(dict)
+    for row in connection.execute(query) if bulk_ids else ():
+        found[row.bulk_id][MemberState(row.state)] = row.many
+    return found
 
 
 def keep(writes: Writes, seen: Collection[Member]) -> None:
@@ -127,12 +159,26 @@ def keep(writes: Writes, seen: Collection[Member]) -> None:
         writes.update(column, _m.id, {one.row_id: getattr(one, name) for one in seen})
 
 
-def put(writes: Writes, action: Action, customers: Collection[Customer]) -> None:
-    """Write what a bulk changes of customers."""
-    column = _c.next_payment_date if action is Action.EXTEND else _c.amount
-    writes.update(column, _c.id, {one.customer_id: getattr(one, FIELDS[action]) for one in customers})
-    if action is Action.EXTEND:
-        writes.update(_c.due_day, _c.id, {one.customer_id: one.due_day for one in customers})
+def put(writes: Writes, fields: Collection[str], customers: Collection[Customer]) -> None:
+    """Write these fields of customers."""
+    for name in fields:
+        writes.update(_COLUMNS[name], _c.id, {one.customer_id: getattr(one, name) for one in customers})
+
+
+def lock_messages(connection: Connection, task_ids: Collection[int]) -> Mapping[int, SentState]:
+    """Lock the tasks of messages, and tell how far each is; of one that is gone nothing."""
+    leased = sa.and_(_t.lease_expire_time.is_not(None), _t.lease_expire_time > clock())
+    query = sa.select(_t.id, _t.state, _t.fencing_token, leased.label("leased")).where(_t.id.in_(sorted(task_ids)))
+    rows = connection.execute(query.order_by(_t.id).with_for_update()) if task_ids else ()
+    return {row.id: _sent(row) for row in rows}
+
+
+def _sent(row: "sa.Row[Any]") -> SentState:
+    if row.state != TaskState.OPEN:
+        return SentState.HANDED_OVER if row.state == TaskState.DONE else SentState.OVER
+    if row.leased:
+        return SentState.LEASED
+    return SentState.PERHAPS if row.fencing_token else SentState.WAITS
 
 
 def _member(row: "sa.Row[Any]") -> Member:

@@ -1,4 +1,4 @@
-"""The tables of bulks, beside those in billing.schema. They hold ids, dates and prices, no names."""
+"""The tables of bulks, beside those in billing.schema. They hold ids, dates, prices and texts, no names."""
 
 import sqlalchemy as sa
 from servicekit.moments import UtcDateTime

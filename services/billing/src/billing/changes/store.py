@@ -1,6 +1,6 @@
 """Queries that change ISPs and customers, and keep what was before."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -87,6 +87,13 @@ def find_later(
     """The first change of one of these fields since another."""
     later = _a.noun == noun, _a.noun_id == noun_id, _a.field.in_(fields), _a.id > after
     return next(iter(read_changes(connection, sa.select(account_changes).where(*later).order_by(_a.id).limit(1))), None)
+
+
+def last_reasons(connection: Connection, noun: Noun, noun_ids: Collection[int], field: str) -> Mapping[int, str]:
+    """Why a field of these was changed last, by id; of those of which it ever was."""
+    last = sa.select(sa.func.max(_a.id)).where(_a.noun == noun, _a.noun_id.in_(noun_ids), _a.field == field)
+    query = sa.select(_a.noun_id, _a.reason).where(_a.id.in_(last.group_by(_a.noun_id)))
+    return {row.noun_id: row.reason for row in connection.execute(query)} if noun_ids else {}
 
 
 def read_changes(connection: Connection, query: sa.Executable) -> list[StoredChange]:

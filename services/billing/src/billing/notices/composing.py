@@ -33,8 +33,12 @@ _CUSTOMER_PAYMENT = {
     Variant.KEPT: ("customer_kept", "KEPT AS CREDIT"),
 }
 
+# What an operator wrote: in whatever language.
+AS_WRITTEN = "announcement"
+
 # event -> (the customer's template, the staff's template)
 _OTHER_EVENTS = {
+    "announcement": (AS_WRITTEN, ""),
     "reconnected": ("customer_reconnected", "reconnection_done"),
     "expired": ("customer_expired", "system_error"),
     "reminder": ("customer_reminder", ""),
@@ -89,7 +93,7 @@ def compose(
 
 
 def _translated(message: Message, language: Language) -> Message:
-    if language is Language.ENGLISH:
+    if language is Language.ENGLISH or message.template == AS_WRITTEN:
         return message
     facts = message.facts
     if "due_date" in facts:

@@ -9,6 +9,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection
 
+from billing.announcements import service as announcing
 from billing.held import suggesting
 from billing.notices import service as digests
 from billing.notices.composing import Message
@@ -29,7 +30,7 @@ def sendable(connection: Connection, policy: Policy, due: Sequence[Task], now: d
     live = [task for task in timely if task.task_id not in waiting]
     told = [task for task in live if isinstance(task.work, Notice) and task.work.has_recipients]
     suggesting.complete(connection, told)
-    return told
+    return list(announcing.complete(connection, told, now))
 
 
 def _without_early(connection: Connection, due: Sequence[Task], now: datetime) -> list[Task]:

@@ -12,6 +12,7 @@ from notify.messages import kiswahili
 
 # Longer facts are cut, so that one long name does not cost ten SMS.
 _MAX_FACT = 80
+_MAX_TEXT = 1000
 
 
 class UnknownTemplate(ValueError):
@@ -24,10 +25,11 @@ class MissingFacts(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Fact:
-    """What a fact says, and a sample of it."""
+    """What a fact says, and a sample of it; `longest`: what is longer is cut."""
 
     description: str
     sample: str
+    longest: int = _MAX_FACT
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +51,7 @@ class Template:
 
     def render(self, facts: Mapping[str, str]) -> str:
         """The text with its facts in place."""
-        tidy = {name: _tidy(facts.get(name, "")) for name in self.facts}
+        tidy = {name: _tidy(facts.get(name, ""), FACTS[name].longest) for name in self.facts}
         if missing := sorted(name for name, fact in tidy.items() if not fact):
             raise MissingFacts(f"missing facts: {', '.join(missing)}")
         return self.text.format_map(tidy)
@@ -60,9 +62,9 @@ class Template:
         return self.render({name: FACTS[name].sample for name in self.facts})
 
 
-def _tidy(fact: str) -> str:
+def _tidy(fact: str, longest: int) -> str:
     line = " ".join(fact.split())
-    return line if len(line) <= _MAX_FACT else line[: _MAX_FACT - 3] + "..."
+    return line if len(line) <= longest else line[: longest - 3] + "..."
 
 
 def find(name: str) -> Template:
@@ -103,6 +105,7 @@ FACTS = {
     "router": Fact("the router's name or number, or -", "7"),
     "second": Fact("amount, shortcode and reference as they came later", "KES 900.00 to 600123 for 0949AQ"),
     "since": Fact("from when", "14:00"),
+    "text": Fact("what an operator wrote", "The tower of Kilifi is down. We work on it.", _MAX_TEXT),
     "trans_id": Fact("M-Pesa's code of the payment", "SLK4H7TR02"),
     "until": Fact("until when", "15:00"),
     "username": Fact("the user on the router, or -", "0949AQ"),
@@ -164,6 +167,10 @@ TEMPLATES = {
         "To a customer whose paid time ended, and who had enough kept for another month.",
         "Your package was renewed with KES {amount} that was kept for you: it is paid until {due_date}. "
         "KES {credit} is left.",
+    ),
+    "announcement": Template(
+        "To many customers: what an operator wrote.",
+        "{text}",
     ),
     "customer_switched_off": Template(
         "To a customer whose line was switched off because it is not paid for.",

@@ -1,0 +1,1 @@
+"""What operators tell many customers in their own words, at decent hours and never late."""
