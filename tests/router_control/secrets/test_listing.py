@@ -36,8 +36,14 @@ def test_what_another_s_client_has_entered_is_listed_with_its_sessions(service, 
         secrets.add(name="0012", service="pppoe", disabled=True)
         secrets.add(name="walled", **{"remote-address": "10.9.0.1"})
         secrets.add(name="off too", disabled=True, **{"remote-address": "10.9.0.2"})
-        for address in ("10.9.0.1", "10.9.0.2"):
-            api.path("ip", "firewall", "address-list").add(list="unpaid", address=address)
+        secrets.add(name="elsewhere", **{"remote-address": "10.9.0.3"})
+        for list_name, address in (
+            ("unpaid", "10.9.0.1"),
+            ("unpaid", "10.9.0.2"),
+            ("late", "10.9.0.1"),
+            ("x", "10.9.0.3"),
+        ):
+            api.path("ip", "firewall", "address-list").add(list=list_name, address=address)
         api.close()
         router.dial("José")
         router.dial("José")
@@ -45,15 +51,18 @@ def test_what_another_s_client_has_entered_is_listed_with_its_sessions(service, 
         router.add_secret("gone")
         router.dial("gone")
         router.remove_secret("gone")  # its session goes on, without a secret as one of RADIUS
-        (page,) = pages(service, service.register(server), address_list="unpaid")
+        (page,) = pages(service, service.register(server), address_lists=["late", "none", "unpaid"])
     assert page.outcome == service.pb.ACCESS_OUTCOME_ALREADY_SO
     assert page.router_name == "r1"
     assert [brief(service, one) for one in page.secrets] == [
         ("0012", "DISABLED", "default", "pppoe", 0),
         ("José", "ENABLED", "fast", "any", 2),
+        ("elsewhere", "ENABLED", "default", "any", 0),
         ("off too", "DISABLED", "default", "any", 0),
         ("walled", "LIMITED", "default", "any", 1),
     ]
+    lists = {one.username: list(one.address_lists) for one in page.secrets if one.address_lists}
+    assert lists == {"walled": ["late", "unpaid"], "off too": ["unpaid"]}
 
 
 def test_five_thousand_secrets_come_in_pages_of_which_each_is_small(service, router, router_id):
@@ -105,9 +114,33 @@ def test_a_login_that_may_not_read_lists_nothing_and_says_so(service):
     assert (page.outcome, list(page.secrets)) == (service.pb.ACCESS_OUTCOME_NOT_PERMITTED, [])
 
 
-@pytest.mark.parametrize("request_", [{"page_token": "u\n"}, {"address_list": "l" * 101}])
+@pytest.mark.parametrize(
+    "request_", [{"page_token": "u\n"}, {"address_lists": ["l" * 101]}, {"address_lists": ["l"] * 101}]
+)
 def test_a_request_that_breaks_the_contract_is_refused(service, router, router_id, request_):
     with pytest.raises(InvalidArgument) as refused:
         pages(service, router_id, **request_)
     assert refused.value.reason == "INVALID_ACCESS_REQUEST"
     assert router.counts == {}
+
+
+@pytest.mark.parametrize("version", ["6.49.10", "7.20"])
+def test_who_is_limited_by_a_list_is_listed_so_page_by_page(service, version):
+    """Limited by SetAccess, seen by another's client, listed: the same users in all three."""
+    router = Router(User("rejesha", PASSWORD), version=version)
+    for number in range(5):
+        router.add_secret(f"u{number}", **{"remote-address": f"10.9.0.{number + 1}"})
+    with RouterServer(router) as server:
+        router_id = service.register(server)
+        pb = service.pb
+        limit = {"access": pb.ACCESS_LIMITED, "address_list": "unpaid"}
+        changes = [pb.AccessChange(username=f"u{number}", **limit) for number in (1, 3, 4)]
+        service.stub.SetAccess(pb.SetAccessRequest(router_id=router_id, changes=changes))
+        api = librouteros.connect("127.0.0.1", "rejesha", PASSWORD, port=server.port)
+        entries = list(api.path("ip", "firewall", "address-list"))
+        api.close()
+        found = pages(service, router_id, page_size=2, address_lists=["unpaid"])
+    assert len(found) == 3
+    listed = {one.username for page in found for one in page.secrets if one.access == pb.ACCESS_LIMITED}
+    assert listed == {"u1", "u3", "u4"}
+    assert {(one["list"], one["address"]) for one in entries} == {("unpaid", f"10.9.0.{n + 1}") for n in (1, 3, 4)}

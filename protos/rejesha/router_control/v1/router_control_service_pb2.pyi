@@ -327,26 +327,28 @@ class ListSecretsRequest(_message.Message):
     ROUTER_ID_FIELD_NUMBER: _builtins.int
     PAGE_SIZE_FIELD_NUMBER: _builtins.int
     PAGE_TOKEN_FIELD_NUMBER: _builtins.int
-    ADDRESS_LIST_FIELD_NUMBER: _builtins.int
+    ADDRESS_LISTS_FIELD_NUMBER: _builtins.int
     router_id: _builtins.int
     """The router."""
     page_size: _builtins.int
     """At most so many, 1 to 5000; 0 means 5000."""
     page_token: _builtins.str
     """From an earlier answer; empty for the first page."""
-    address_list: _builtins.str
-    """An address list of the router's firewall that limits users, as in AccessChange; empty looks at none."""
+    @_builtins.property
+    def address_lists(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Address lists of the router's firewall that limit users, as in AccessChange; at most 100."""
+
     def __init__(
         self,
         *,
         router_id: _builtins.int = ...,
         page_size: _builtins.int = ...,
         page_token: _builtins.str = ...,
-        address_list: _builtins.str = ...,
+        address_lists: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["address_list", b"address_list", "page_size", b"page_size", "page_token", b"page_token", "router_id", b"router_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["address_lists", b"address_lists", "page_size", b"page_size", "page_token", b"page_token", "router_id", b"router_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -363,16 +365,21 @@ class Secret(_message.Message):
     PROFILE_FIELD_NUMBER: _builtins.int
     SERVICE_FIELD_NUMBER: _builtins.int
     SESSIONS_FIELD_NUMBER: _builtins.int
+    ADDRESS_LISTS_FIELD_NUMBER: _builtins.int
     username: _builtins.str
     """Its name."""
     access: Global___Access.ValueType
-    """ENABLED or DISABLED; LIMITED when it is enabled and its fixed remote-address is on the list that was asked for."""
+    """ENABLED or DISABLED; LIMITED when it is enabled and on one of the lists that were asked for."""
     profile: _builtins.str
     """Its profile."""
     service: _builtins.str
     """For which service: "any", "pppoe", "l2tp" and so on."""
     sessions: _builtins.int
     """How many active sessions its user has."""
+    @_builtins.property
+    def address_lists(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Those of the lists that were asked for on which its fixed remote-address is."""
+
     def __init__(
         self,
         *,
@@ -381,10 +388,11 @@ class Secret(_message.Message):
         profile: _builtins.str = ...,
         service: _builtins.str = ...,
         sessions: _builtins.int = ...,
+        address_lists: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["access", b"access", "profile", b"profile", "service", b"service", "sessions", b"sessions", "username", b"username"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["access", b"access", "address_lists", b"address_lists", "profile", b"profile", "service", b"service", "sessions", b"sessions", "username", b"username"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

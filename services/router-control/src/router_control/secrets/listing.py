@@ -4,6 +4,7 @@ The router sends its whole table in whatever order; one page of it is kept, howe
 """
 
 import heapq
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from router_control.lines import address_lists, rules, sessions
@@ -16,26 +17,27 @@ from router_control.routeros.protocol import Row, TimeLimit
 
 @dataclass(frozen=True)
 class Listed:
-    """A secret of a page. `service`: such as "any" or "pppoe"."""
+    """A secret of a page. `service`: such as "any" or "pppoe". `address_lists`: those on which its address is."""
 
     name: str
     access: Access
     profile: str
     service: str
     sessions: int
+    address_lists: Sequence[str] = ()
 
 
 class Listing:
     """The first `size` secrets with a name after `after`. May be carried out again after any failure.
 
-    `address_list`: whose addresses are on it is limited; empty: no list is looked at. `more`: whether others follow.
+    `address_lists`: whose address is on one of them is limited. `more`: whether others follow.
     """
 
-    def __init__(self, size: int, after: str = "", address_list: str = "") -> None:
+    def __init__(self, size: int, after: str = "", address_lists: Sequence[str] = ()) -> None:
         self.outcome, self.detail = AccessOutcome.ALREADY_SO, ""
         self.secrets: list[Listed] = []
         self.more = False
-        self._size, self._after, self._address_list = size, after, address_list
+        self._size, self._after, self._address_lists = size, after, address_lists
 
     def carry_out(self, connection: Connection, limit: TimeLimit) -> None:
         """Raises RouterFailure."""
@@ -46,9 +48,9 @@ class Listing:
         self.more = len(found) > self._size
         found = dict(list(found.items())[: self._size])
         counts = sessions.count(ppp, found)
-        limited = self._limited(ppp, {secret.address for secret, _ in found.values() if secret.address})
+        on_lists = self._on_lists(ppp, {secret.address for secret, _ in found.values() if secret.address})
         self.secrets = [
-            Listed(name, _access(secret, limited), secret.profile, service, counts[name])
+            _listed(name, secret, service, counts[name], on_lists.get(secret.address, ()))
             for name, (secret, service) in found.items()
         ]
 
@@ -56,12 +58,18 @@ class Listing:
         """The router could not be read."""
         self.outcome, self.detail, self.secrets, self.more = outcome, detail, [], False
 
-    def _limited(self, ppp: Ppp, addresses: set[str]) -> set[str]:
-        return address_lists.on_list(ppp, self._address_list, addresses) if self._address_list else set()
+    def _on_lists(self, ppp: Ppp, addresses: set[str]) -> Mapping[str, Sequence[str]]:
+        """On which of the lists each of these addresses is that is on any."""
+        found: dict[str, list[str]] = {}
+        for list_name in self._address_lists if addresses else ():
+            for address in address_lists.on_list(ppp, list_name, addresses):
+                found.setdefault(address, []).append(list_name)
+        return found
 
 
-def _access(secret: Secret, limited: set[str]) -> Access:
-    return Access.LIMITED if secret.enabled and secret.address in limited else rules.held(secret)
+def _listed(name: str, secret: Secret, service: str, count: int, on_lists: Sequence[str]) -> Listed:
+    access = Access.LIMITED if secret.enabled and on_lists else rules.held(secret)
+    return Listed(name, access, secret.profile, service, count, on_lists)
 
 
 class _Page:

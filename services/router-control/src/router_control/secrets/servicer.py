@@ -11,6 +11,7 @@ from router_control.routeros.protocol import TimeLimit
 from router_control.secrets.listing import Listed, Listing
 
 _MAX_PAGE = 5000
+_MAX_LISTS = 100
 
 
 class SecretsServicer:
@@ -20,10 +21,12 @@ class SecretsServicer:
         self._lines = lines
 
     def ListSecrets(self, request: pb.ListSecretsRequest, context: grpc.ServicerContext) -> pb.ListSecretsResponse:
-        if not all(rules.is_name(one) for one in (request.page_token, request.address_list) if one):
-            raise InvalidAccessRequest("a page token was given out before, and an address list is a name")
+        if request.page_token and not rules.is_name(request.page_token):
+            raise InvalidAccessRequest("a page token was given out before")
+        if len(request.address_lists) > _MAX_LISTS or not all(map(rules.is_name, request.address_lists)):
+            raise InvalidAccessRequest(f"address lists have names, and are at most {_MAX_LISTS}")
         size = min(request.page_size, _MAX_PAGE) if request.page_size > 0 else _MAX_PAGE
-        listing = Listing(size, request.page_token, request.address_list)
+        listing = Listing(size, request.page_token, list(request.address_lists))
         router_name = self._lines.list_secrets(request.router_id, listing, TimeLimit.of_caller())
         return pb.ListSecretsResponse(
             outcome=pb.AccessOutcome.Value(f"ACCESS_OUTCOME_{listing.outcome.name}"),
@@ -41,4 +44,5 @@ def _secret(listed: Listed) -> pb.Secret:
         profile=listed.profile,
         service=listed.service,
         sessions=listed.sessions,
+        address_lists=listed.address_lists,
     )
