@@ -9,15 +9,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 PROFILE, LIST = Off(OffWay.PROFILE, "expired"), Off(OffWay.ADDRESS_LIST, "unpaid")
-ON, OFF, LIMITED = Access.ENABLED, Access.DISABLED, Access.LIMITED
+ON, OFF = Access.ENABLED, Access.DISABLED
 
 
 def line(on, off=None, profile=""):
     return WantedLine(7, "u", on, off or Off(), profile)
 
 
-def secret(access, profile="fast", sessions=0, service="pppoe"):
-    return HeldSecret("u", access, profile, sessions, service)
+def secret(access, profile="fast", sessions=0, service="pppoe", on=()):
+    return HeldSecret("u", access, profile, sessions, service, frozenset(on))
 
 
 @pytest.mark.parametrize(
@@ -28,7 +28,8 @@ def secret(access, profile="fast", sessions=0, service="pppoe"):
         (line(True), None, Kind.NO_SECRET),
         (line(True, profile="slow"), secret(ON), Kind.WRONG_PROFILE),
         (line(True, PROFILE), secret(ON, "expired"), Kind.OFF_BUT_PAID),
-        (line(True, LIST), secret(LIMITED), Kind.OFF_BUT_PAID),
+        (line(True, LIST), secret(ON, on=["unpaid"]), Kind.OFF_BUT_PAID),
+        (line(True, LIST), secret(ON, on=["others"]), None),
         (line(False), secret(OFF), None),
         (line(False), None, None),
         (line(False), secret(ON), Kind.ON_BUT_UNPAID),
@@ -38,7 +39,8 @@ def secret(access, profile="fast", sessions=0, service="pppoe"):
         (line(False, PROFILE), secret(ON, "expired", sessions=1), None),
         (line(False, PROFILE), secret(ON), Kind.ON_BUT_UNPAID),
         (line(False, PROFILE), secret(OFF), None),
-        (line(False, LIST), secret(LIMITED, sessions=1), None),
+        (line(False, LIST), secret(ON, sessions=1, on=["others", "unpaid"]), None),
+        (line(False, LIST), secret(ON, on=["others"]), Kind.ON_BUT_UNPAID),
         (line(False, LIST), secret(ON, "expired"), Kind.ON_BUT_UNPAID),
         (None, secret(ON), Kind.UNKNOWN_SECRET),
         (None, secret(OFF, sessions=1), Kind.UNKNOWN_SECRET),
@@ -74,11 +76,11 @@ def mended(wanted, held):
     """The secret after SetAccess, as the router would hold it; what is not known of a profile is left."""
     if wanted.on:
         profile = wanted.profile or ("fast" if held.profile == wanted.off.name else held.profile)
-        return replace(held, access=ON, profile=profile)
+        return replace(held, access=ON, profile=profile, address_lists=held.address_lists - {wanted.off.name})
     if wanted.off.way is OffWay.PROFILE:
         return replace(held, access=ON, profile=wanted.off.name)
     if wanted.off.way is OffWay.ADDRESS_LIST:
-        return replace(held, access=LIMITED)
+        return replace(held, access=ON, address_lists=held.address_lists | {wanted.off.name})
     return replace(held, access=OFF, sessions=0)
 
 
@@ -93,6 +95,7 @@ def mended(wanted, held):
         st.sampled_from(["fast", "slow", "expired"]),
         st.integers(0, 2),
         st.just("any"),
+        st.frozensets(st.sampled_from(["unpaid", "others"])),
     ),
 )
 def test_what_was_mended_drifts_no_more_and_what_does_not_drift_needs_no_mending(on, off, profile, held):

@@ -5,9 +5,12 @@ from datetime import timedelta
 
 import pytest
 import sqlalchemy as sa
+from billing.changes.rules import Author, Noun
 from billing.drift import service
 from billing.drift.rules import Access, HeldSecret, Kind
 from billing.drift.service import Span
+from billing.policies import service as policies
+from billing.policies.service import Asked
 from billing.schema import account_changes, isps
 
 from tests.billing.dispatching import lines
@@ -96,5 +99,20 @@ def test_only_the_span_that_was_read_is_compared_and_only_that_router(paid):
     assert told(compare(paid, secret(Access.ENABLED), router_id=2)) == [(Kind.UNKNOWN_SECRET, "", False)]
 
 
-def test_the_routers_with_lines_are_known(paid):
-    assert 1 in service.routers(paid.engine)
+@pytest.mark.parametrize(
+    ("fields", "held"),
+    [
+        ({"off": "profile:unpaid", "profile": "10M"}, HeldSecret("0949AQ", Access.ENABLED, "unpaid")),
+        ({"off": "address_list:unpaid"}, HeldSecret("0949AQ", Access.ENABLED, address_lists=frozenset({"unpaid"}))),
+    ],
+)
+def test_who_is_limited_as_the_isp_decided_is_off_and_seen_so(paid, dispatcher, clock, fields, held):
+    policies.change(paid.engine, Asked(Noun.ISP, 1), fields, (), Author("Asha"))
+    clock.forward(days=40)
+    sweep(paid)
+    dispatcher.carry_out()
+    clock.forward(hours=1)
+    assert compare(paid, held) == []
+    assert (paid.customer("0949AQ").status, paid.customer("0949AQ").line_reported) == ("inactive", "off")
+    back = HeldSecret("0949AQ", Access.ENABLED, "10M")
+    assert told(compare(paid, back)) == [(Kind.ON_BUT_UNPAID, "0949AQ", True)]

@@ -3,6 +3,9 @@
 from datetime import timedelta
 
 import sqlalchemy as sa
+from billing.checks import service as checks
+from billing.checks.rules import Check
+from billing.checks.tables import router_checks
 from billing.figures import service, store
 from billing.quarantine import service as quarantine
 from billing.quarantine.rules import NewCallback
@@ -26,6 +29,7 @@ def test_where_nothing_waits_all_figures_are_there_and_nought(desk):
             ("payments_held_oldest_age_seconds",),
             ("quarantine_callbacks",),
             ("quarantine_oldest_age_seconds",),
+            ("router_check_oldest_age_seconds",),
             *((f"tasks_due{name}", kind) for name in ("", "_oldest_age_seconds") for kind in store.TaskKind),
         ],
         0,
@@ -55,6 +59,17 @@ def test_callbacks_in_quarantine_wait_until_they_are_closed(desk):
     assert 0 <= found["quarantine_oldest_age_seconds",] < HOUR
     quarantine.resolve(desk.engine, first, "", "junk")
     assert figures(desk)["quarantine_callbacks",] == 1
+
+
+def test_a_router_is_unchecked_from_the_first_time_it_was_to_be_compared(desk):
+    assert checks.claim(desk.engine, timedelta(hours=6))
+    began = checks.list_checks(desk.engine)[0][0].begin_time - timedelta(hours=2)
+    desk.execute(sa.update(router_checks).values(create_time=began))
+    checks.report(desk.engine, Check(2, lines=1))
+    checks.report(desk.engine, Check(1, fault="unreachable"))
+    assert figures(desk)["router_check_oldest_age_seconds",] >= 2 * HOUR
+    checks.report(desk.engine, Check(1, lines=2))
+    assert figures(desk)["router_check_oldest_age_seconds",] < HOUR
 
 
 def test_tasks_are_due_from_their_time_on_also_while_they_are_carried_out(desk):

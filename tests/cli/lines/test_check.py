@@ -32,9 +32,26 @@ def test_what_a_router_holds_is_compared_with_what_is_on_record(installation, bi
         ("Hill", "SOMEBODY", "unknown_secret", ""),
     ]
     assert "off but paid" in installation("line", "check", "--router", "2").out
+    (before,) = last(installation)
     tower.change_secret("PAID2", disabled="no")
     tower.add_secret("PAID3")
     tower.remove_secret("SOMEBODY")
+    assert installation("line", "check", "--router", "2").code == 0
+    (after,) = last(installation)
+    assert [(one["lines"], one["drifts"], one["fault"]) for one in (before, after)] == [(3, 3, ""), (3, 0, "")]
+    assert after["check_time"] > before["check_time"]
+
+
+def last(installation):
+    return installation("line", "check", "--last", "--json").document["routers"]
+
+
+def test_who_is_limited_by_the_list_that_the_policy_names_is_off(installation, billing, tower):
+    billing.add_customers("LATE", router_id=2, username="LATE", next_payment_date="2020-01-01")
+    tower.add_secret("LATE", **{"remote-address": "10.9.0.1"})
+    assert installation("policy", "set", "--isp", "1", "off=address_list:unpaid").code == 0
+    assert [one[2] for one in kinds(installation("line", "check", "--json"))] == ["on_but_unpaid"]
+    tower.add_to_list("unpaid", "10.9.0.1")
     assert installation("line", "check", "--router", "2").code == 0
 
 
@@ -44,3 +61,7 @@ def test_a_router_that_cannot_be_read_is_named(installation, billing, tower):
     assert ended.code == 1
     assert [(one["router"], one["outcome"]) for one in ended.document["unread"]] == [("Hill", "login_refused")]
     assert "could not be read" in installation("line", "check", "--router", "Hill").err
+    assert "login_refused" not in str(last(installation))  # no customer's line is there: nobody compares it
+    billing.add_customers("PAID1", router_id=2, username="PAID1")
+    installation("line", "check")
+    assert [one["fault"] for one in last(installation)] == ["login_refused"]

@@ -29,6 +29,7 @@ def test_status_counts_what_waits(installation, billing, notifier, httpserver):
         "unmatched_payments": 1,
         "open_callbacks": 1,
         "waiting_routers": [],
+        "unchecked_routers": 0,
         "untellable_customers": 2,
     }
     messages = {name: count for name, count in ended.document["messages"].items() if not name.endswith("_time")}

@@ -1,33 +1,40 @@
-"""All routers are compared one after the other, and none while something more urgent would wait for it."""
+"""Routers that are due are compared one after the other, and none while something more urgent would wait for it."""
 
 import asyncio
 from dataclasses import replace
 
-from gateway.clients.drift import Compared
+from gateway.clients.drift import Claimed, Compared
 from gateway.dispatcher.checker import Checker
 from gateway.dispatcher.limits import DispatchLimits
 from servicekit.rpc.errors import Unavailable
 
-LIMITS = replace(DispatchLimits(), check_interval=0.01, check_pause=0.001)
+LIMITS = replace(DispatchLimits(), check_poll=0.01, check_pause=0.001)
 
 
 class Drift:
-    """Two pages on each router; router 2 fails, router 3 cannot be read."""
+    """Each router is due twice, and has two pages; router 2 fails, router 3 cannot be read."""
 
     def __init__(self):
+        self.due = [1, 2, 3, 4] * 2
         self.read = []
+        self.reported = []
 
-    async def routers(self):
-        return [1, 2, 3, 4]
+    async def claim(self, interval):
+        assert interval == LIMITS.check_interval
+        return Claimed(self.due.pop(0), ("unpaid",)) if self.due else None
 
-    async def compare(self, router_id, after):
-        self.read.append((router_id, after))
+    async def compare(self, router, after):
+        assert router.address_lists == ("unpaid",)
+        self.read.append((router.router_id, after))
         await asyncio.sleep(0)
-        if router_id == 2:
+        if router.router_id == 2:
             raise Unavailable("away")
-        if router_id == 3:
-            return Compared(unread="UNREACHABLE")
-        return Compared(1, "" if after else "m")
+        if router.router_id == 3:
+            return Compared(fault="unreachable")
+        return Compared(1, "" if after else "m", lines=10)
+
+    async def report(self, router_id, whole):
+        self.reported.append((router_id, whole.lines, whole.drifts, whole.fault))
 
 
 def run(drift, until, calm=True, busy=()):
@@ -48,9 +55,10 @@ def run(drift, until, calm=True, busy=()):
     asyncio.run(work())
 
 
-def test_every_router_is_read_to_its_end_whatever_becomes_of_another_and_again_later():
+def test_every_router_that_is_due_is_read_to_its_end_and_told_whatever_becomes_of_another():
     drift = Drift()
-    run(drift, lambda drift, *_: len(drift.read) >= 12)
+    run(drift, lambda drift, *_: len(drift.reported) >= 6)
+    assert drift.reported == [(1, 20, 2, ""), (3, 0, 0, "unreachable"), (4, 20, 2, "")] * 2
     assert drift.read[:6] == [(1, ""), (1, "m"), (2, ""), (3, ""), (4, ""), (4, "m")]
     assert drift.read[6:12] == drift.read[:6]
 

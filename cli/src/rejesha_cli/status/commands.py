@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any
 
 import click
+from rejesha.billing.v1.drift_service_pb2 import ListRouterChecksRequest
 from rejesha.billing.v1.payment_service_pb2 import CountWaitingRequest
 from rejesha.billing.v1.task_service_pb2 import GetTaskCountsRequest
 from rejesha.notify.v1.notify_service_pb2 import CountMessagesRequest, MessageState
@@ -61,6 +62,8 @@ COUNT_COLUMNS = (
     Column("  the oldest since", "oldest_unknown_time", _since),
     Column("SMS whose time ran out, in a day (--state expired)", "expired_messages"),
     Column("  the oldest since", "oldest_expired_time", _since),
+    Column("Routers not compared for a day (rejesha line check --last)", "unchecked_routers"),
+    Column("  the longest since", "oldest_unchecked_time", _since),
     Column("Customers without a number (rejesha customer list --without-number)", "untellable_customers"),
 )
 ROUTER_COLUMNS = (
@@ -189,7 +192,9 @@ def _or_none(ask: Any) -> Record | None:
 def _counts(channels: Channels) -> Record:
     waiting = channels.payments.CountWaiting(CountWaitingRequest(count_lines=True), timeout=_SECONDS)
     tasks = channels.tasks.GetTaskCounts(GetTaskCountsRequest(), timeout=_SECONDS)
-    return {**record(tasks), **record(waiting)}
+    checks = channels.drift.ListRouterChecks(ListRouterChecksRequest(), timeout=_SECONDS)
+    since = [record(one)["unchecked_since"] for one in checks.routers]
+    return {**record(tasks), **record(waiting), **rules.unchecked(since, datetime.now(UTC))}
 
 
 def _messages(channels: Channels) -> Record:

@@ -10,6 +10,8 @@ from rejesha_cli.records import Record
 OVERDUE = timedelta(minutes=5)
 # A message that was not sent is told of for so long; nobody can mend it, and what is told for ever is not read.
 MESSAGES_TOLD = timedelta(days=1)
+# For so long a router may not be compared: it is away, or lets nobody in, which only shows when somebody pays.
+UNCHECKED = timedelta(days=1)
 
 
 class Severity(IntEnum):
@@ -20,7 +22,7 @@ class Severity(IntEnum):
     ATTENTION = 3
 
 
-_WAITS_FOR_A_PERSON = ("given_up_tasks", "unmatched_payments", "open_callbacks", "waiting_routers")
+_WAITS_FOR_A_PERSON = ("given_up_tasks", "unmatched_payments", "open_callbacks", "waiting_routers", "unchecked_routers")
 _NOT_SENT = ("failed", "unknown", "expired")
 _DUE = ("oldest_access_due_time", "oldest_message_due_time")
 
@@ -35,6 +37,12 @@ def judge(
         return Severity.ALARM
     unsent = messages is not None and any(messages[f"{state}_messages"] for state in _NOT_SENT)
     return Severity.ATTENTION if unsent or any(counts[key] for key in _WAITS_FOR_A_PERSON) else Severity.WELL
+
+
+def unchecked(since: Sequence[str | None], now: datetime) -> Record:
+    """How many routers were not compared for too long, by since when each was not; and since when the first."""
+    late = [one for one in since if one and now - datetime.fromisoformat(one) > UNCHECKED]
+    return {"unchecked_routers": len(late), "oldest_unchecked_time": min(late, default=None)}
 
 
 def _is_overdue(since: str | None, now: datetime) -> bool:

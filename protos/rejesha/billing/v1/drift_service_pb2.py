@@ -22,9 +22,11 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb2
+from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n&rejesha/billing/v1/drift_service.proto\x12\x12rejesha.billing.v1\"\x82\x01\n\nHeldSecret\x12\x10\n\x08username\x18\x01 \x01(\t\x12.\n\x06\x61\x63\x63\x65ss\x18\x02 \x01(\x0e\x32\x1e.rejesha.billing.v1.HeldAccess\x12\x0f\n\x07profile\x18\x03 \x01(\t\x12\x10\n\x08sessions\x18\x04 \x01(\x05\x12\x0f\n\x07service\x18\x05 \x01(\t\"y\n\x15\x43ompareSecretsRequest\x12\x11\n\trouter_id\x18\x01 \x01(\x03\x12/\n\x07secrets\x18\x02 \x03(\x0b\x32\x1e.rejesha.billing.v1.HeldSecret\x12\r\n\x05\x61\x66ter\x18\x03 \x01(\t\x12\r\n\x05until\x18\x04 \x01(\t\"\xa5\x01\n\x05\x44rift\x12+\n\x04kind\x18\x01 \x01(\x0e\x32\x1d.rejesha.billing.v1.DriftKind\x12\x10\n\x08username\x18\x02 \x01(\t\x12\x13\n\x0b\x63ustomer_id\x18\x03 \x01(\x03\x12\x14\n\x0c\x61\x63\x63ount_name\x18\x04 \x01(\t\x12\x0f\n\x07profile\x18\x05 \x01(\t\x12\x10\n\x08sessions\x18\x06 \x01(\x05\x12\x0f\n\x07mending\x18\x07 \x01(\x08\"R\n\x16\x43ompareSecretsResponse\x12)\n\x06\x64rifts\x18\x01 \x03(\x0b\x32\x19.rejesha.billing.v1.Drift\x12\r\n\x05lines\x18\x02 \x01(\x05\"\x18\n\x16ListLineRoutersRequest\"-\n\x17ListLineRoutersResponse\x12\x12\n\nrouter_ids\x18\x01 \x03(\x03*u\n\nHeldAccess\x12\x1b\n\x17HELD_ACCESS_UNSPECIFIED\x10\x00\x12\x17\n\x13HELD_ACCESS_ENABLED\x10\x01\x12\x18\n\x14HELD_ACCESS_DISABLED\x10\x02\x12\x17\n\x13HELD_ACCESS_LIMITED\x10\x03*\xdc\x01\n\tDriftKind\x12\x1a\n\x16\x44RIFT_KIND_UNSPECIFIED\x10\x00\x12\x1c\n\x18\x44RIFT_KIND_ON_BUT_UNPAID\x10\x01\x12\x1b\n\x17\x44RIFT_KIND_OFF_BUT_PAID\x10\x02\x12!\n\x1d\x44RIFT_KIND_SESSION_THOUGH_OFF\x10\x03\x12\x1c\n\x18\x44RIFT_KIND_WRONG_PROFILE\x10\x04\x12\x18\n\x14\x44RIFT_KIND_NO_SECRET\x10\x05\x12\x1d\n\x19\x44RIFT_KIND_UNKNOWN_SECRET\x10\x06\x32\xed\x01\n\x0c\x44riftService\x12l\n\x0e\x43ompareSecrets\x12).rejesha.billing.v1.CompareSecretsRequest\x1a*.rejesha.billing.v1.CompareSecretsResponse\"\x03\x90\x02\x02\x12o\n\x0fListLineRouters\x12*.rejesha.billing.v1.ListLineRoutersRequest\x1a+.rejesha.billing.v1.ListLineRoutersResponse\"\x03\x90\x02\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n&rejesha/billing/v1/drift_service.proto\x12\x12rejesha.billing.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x99\x01\n\nHeldSecret\x12\x10\n\x08username\x18\x01 \x01(\t\x12.\n\x06\x61\x63\x63\x65ss\x18\x02 \x01(\x0e\x32\x1e.rejesha.billing.v1.HeldAccess\x12\x0f\n\x07profile\x18\x03 \x01(\t\x12\x10\n\x08sessions\x18\x04 \x01(\x05\x12\x0f\n\x07service\x18\x05 \x01(\t\x12\x15\n\raddress_lists\x18\x06 \x03(\t\"y\n\x15\x43ompareSecretsRequest\x12\x11\n\trouter_id\x18\x01 \x01(\x03\x12/\n\x07secrets\x18\x02 \x03(\x0b\x32\x1e.rejesha.billing.v1.HeldSecret\x12\r\n\x05\x61\x66ter\x18\x03 \x01(\t\x12\r\n\x05until\x18\x04 \x01(\t\"\xa5\x01\n\x05\x44rift\x12+\n\x04kind\x18\x01 \x01(\x0e\x32\x1d.rejesha.billing.v1.DriftKind\x12\x10\n\x08username\x18\x02 \x01(\t\x12\x13\n\x0b\x63ustomer_id\x18\x03 \x01(\x03\x12\x14\n\x0c\x61\x63\x63ount_name\x18\x04 \x01(\t\x12\x0f\n\x07profile\x18\x05 \x01(\t\x12\x10\n\x08sessions\x18\x06 \x01(\x05\x12\x0f\n\x07mending\x18\x07 \x01(\x08\"R\n\x16\x43ompareSecretsResponse\x12)\n\x06\x64rifts\x18\x01 \x03(\x0b\x32\x19.rejesha.billing.v1.Drift\x12\r\n\x05lines\x18\x02 \x01(\x05\"\xfb\x01\n\x0bRouterCheck\x12\x11\n\trouter_id\x18\x01 \x01(\x03\x12\x15\n\raddress_lists\x18\x02 \x03(\t\x12.\n\ncheck_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\r\n\x05lines\x18\x04 \x01(\x05\x12\x0e\n\x06\x64rifts\x18\x05 \x01(\x05\x12/\n\x0breport_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\r\n\x05\x66\x61ult\x18\x07 \x01(\t\x12\x33\n\x0funchecked_since\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"F\n\x17\x43laimRouterCheckRequest\x12+\n\x08interval\x18\x01 \x01(\x0b\x32\x19.google.protobuf.Duration\"K\n\x18\x43laimRouterCheckResponse\x12/\n\x06router\x18\x01 \x01(\x0b\x32\x1f.rejesha.billing.v1.RouterCheck\"[\n\x18ReportRouterCheckRequest\x12\x11\n\trouter_id\x18\x01 \x01(\x03\x12\r\n\x05lines\x18\x02 \x01(\x05\x12\x0e\n\x06\x64rifts\x18\x03 \x01(\x05\x12\r\n\x05\x66\x61ult\x18\x04 \x01(\t\"\x1b\n\x19ReportRouterCheckResponse\"\x19\n\x17ListRouterChecksRequest\"L\n\x18ListRouterChecksResponse\x12\x30\n\x07routers\x18\x01 \x03(\x0b\x32\x1f.rejesha.billing.v1.RouterCheck*\\\n\nHeldAccess\x12\x1b\n\x17HELD_ACCESS_UNSPECIFIED\x10\x00\x12\x17\n\x13HELD_ACCESS_ENABLED\x10\x01\x12\x18\n\x14HELD_ACCESS_DISABLED\x10\x02*\xdc\x01\n\tDriftKind\x12\x1a\n\x16\x44RIFT_KIND_UNSPECIFIED\x10\x00\x12\x1c\n\x18\x44RIFT_KIND_ON_BUT_UNPAID\x10\x01\x12\x1b\n\x17\x44RIFT_KIND_OFF_BUT_PAID\x10\x02\x12!\n\x1d\x44RIFT_KIND_SESSION_THOUGH_OFF\x10\x03\x12\x1c\n\x18\x44RIFT_KIND_WRONG_PROFILE\x10\x04\x12\x18\n\x14\x44RIFT_KIND_NO_SECRET\x10\x05\x12\x1d\n\x19\x44RIFT_KIND_UNKNOWN_SECRET\x10\x06\x32\xd6\x03\n\x0c\x44riftService\x12l\n\x0e\x43ompareSecrets\x12).rejesha.billing.v1.CompareSecretsRequest\x1a*.rejesha.billing.v1.CompareSecretsResponse\"\x03\x90\x02\x02\x12m\n\x10\x43laimRouterCheck\x12+.rejesha.billing.v1.ClaimRouterCheckRequest\x1a,.rejesha.billing.v1.ClaimRouterCheckResponse\x12u\n\x11ReportRouterCheck\x12,.rejesha.billing.v1.ReportRouterCheckRequest\x1a-.rejesha.billing.v1.ReportRouterCheckResponse\"\x03\x90\x02\x02\x12r\n\x10ListRouterChecks\x12+.rejesha.billing.v1.ListRouterChecksRequest\x1a,.rejesha.billing.v1.ListRouterChecksResponse\"\x03\x90\x02\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -33,24 +35,36 @@ if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_DRIFTSERVICE'].methods_by_name['CompareSecrets']._loaded_options = None
   _globals['_DRIFTSERVICE'].methods_by_name['CompareSecrets']._serialized_options = b'\220\002\002'
-  _globals['_DRIFTSERVICE'].methods_by_name['ListLineRouters']._loaded_options = None
-  _globals['_DRIFTSERVICE'].methods_by_name['ListLineRouters']._serialized_options = b'\220\002\001'
-  _globals['_HELDACCESS']._serialized_start=643
-  _globals['_HELDACCESS']._serialized_end=760
-  _globals['_DRIFTKIND']._serialized_start=763
-  _globals['_DRIFTKIND']._serialized_end=983
-  _globals['_HELDSECRET']._serialized_start=63
-  _globals['_HELDSECRET']._serialized_end=193
-  _globals['_COMPARESECRETSREQUEST']._serialized_start=195
-  _globals['_COMPARESECRETSREQUEST']._serialized_end=316
-  _globals['_DRIFT']._serialized_start=319
-  _globals['_DRIFT']._serialized_end=484
-  _globals['_COMPARESECRETSRESPONSE']._serialized_start=486
-  _globals['_COMPARESECRETSRESPONSE']._serialized_end=568
-  _globals['_LISTLINEROUTERSREQUEST']._serialized_start=570
-  _globals['_LISTLINEROUTERSREQUEST']._serialized_end=594
-  _globals['_LISTLINEROUTERSRESPONSE']._serialized_start=596
-  _globals['_LISTLINEROUTERSRESPONSE']._serialized_end=641
-  _globals['_DRIFTSERVICE']._serialized_start=986
-  _globals['_DRIFTSERVICE']._serialized_end=1223
+  _globals['_DRIFTSERVICE'].methods_by_name['ReportRouterCheck']._loaded_options = None
+  _globals['_DRIFTSERVICE'].methods_by_name['ReportRouterCheck']._serialized_options = b'\220\002\002'
+  _globals['_DRIFTSERVICE'].methods_by_name['ListRouterChecks']._loaded_options = None
+  _globals['_DRIFTSERVICE'].methods_by_name['ListRouterChecks']._serialized_options = b'\220\002\001'
+  _globals['_HELDACCESS']._serialized_start=1288
+  _globals['_HELDACCESS']._serialized_end=1380
+  _globals['_DRIFTKIND']._serialized_start=1383
+  _globals['_DRIFTKIND']._serialized_end=1603
+  _globals['_HELDSECRET']._serialized_start=128
+  _globals['_HELDSECRET']._serialized_end=281
+  _globals['_COMPARESECRETSREQUEST']._serialized_start=283
+  _globals['_COMPARESECRETSREQUEST']._serialized_end=404
+  _globals['_DRIFT']._serialized_start=407
+  _globals['_DRIFT']._serialized_end=572
+  _globals['_COMPARESECRETSRESPONSE']._serialized_start=574
+  _globals['_COMPARESECRETSRESPONSE']._serialized_end=656
+  _globals['_ROUTERCHECK']._serialized_start=659
+  _globals['_ROUTERCHECK']._serialized_end=910
+  _globals['_CLAIMROUTERCHECKREQUEST']._serialized_start=912
+  _globals['_CLAIMROUTERCHECKREQUEST']._serialized_end=982
+  _globals['_CLAIMROUTERCHECKRESPONSE']._serialized_start=984
+  _globals['_CLAIMROUTERCHECKRESPONSE']._serialized_end=1059
+  _globals['_REPORTROUTERCHECKREQUEST']._serialized_start=1061
+  _globals['_REPORTROUTERCHECKREQUEST']._serialized_end=1152
+  _globals['_REPORTROUTERCHECKRESPONSE']._serialized_start=1154
+  _globals['_REPORTROUTERCHECKRESPONSE']._serialized_end=1181
+  _globals['_LISTROUTERCHECKSREQUEST']._serialized_start=1183
+  _globals['_LISTROUTERCHECKSREQUEST']._serialized_end=1208
+  _globals['_LISTROUTERCHECKSRESPONSE']._serialized_start=1210
+  _globals['_LISTROUTERCHECKSRESPONSE']._serialized_end=1286
+  _globals['_DRIFTSERVICE']._serialized_start=1606
+  _globals['_DRIFTSERVICE']._serialized_end=2076
 # @@protoc_insertion_point(module_scope)

@@ -5,7 +5,10 @@ Drift: where what a router holds is not what is wanted of its lines."""
 
 from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
+from google.protobuf import duration_pb2 as _duration_pb2
 from google.protobuf import message as _message
+import datetime as _datetime
+from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 import builtins as _builtins
@@ -31,8 +34,6 @@ class _HeldAccessEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_HeldAccess
     """The secret is enabled."""
     HELD_ACCESS_DISABLED: _HeldAccess.ValueType  # 2
     """The secret is disabled."""
-    HELD_ACCESS_LIMITED: _HeldAccess.ValueType  # 3
-    """The secret is enabled, and its address is on the list that limits."""
 
 class HeldAccess(_HeldAccess, metaclass=_HeldAccessEnumTypeWrapper):
     """What a router lets the user of a secret do."""
@@ -43,8 +44,6 @@ HELD_ACCESS_ENABLED: HeldAccess.ValueType  # 1
 """The secret is enabled."""
 HELD_ACCESS_DISABLED: HeldAccess.ValueType  # 2
 """The secret is disabled."""
-HELD_ACCESS_LIMITED: HeldAccess.ValueType  # 3
-"""The secret is enabled, and its address is on the list that limits."""
 Global___HeldAccess: _TypeAlias = HeldAccess  # noqa: Y015
 
 class _DriftKind:
@@ -98,6 +97,7 @@ class HeldSecret(_message.Message):
     PROFILE_FIELD_NUMBER: _builtins.int
     SESSIONS_FIELD_NUMBER: _builtins.int
     SERVICE_FIELD_NUMBER: _builtins.int
+    ADDRESS_LISTS_FIELD_NUMBER: _builtins.int
     username: _builtins.str
     """Its name."""
     access: Global___HeldAccess.ValueType
@@ -108,6 +108,10 @@ class HeldSecret(_message.Message):
     """How many active sessions its user has."""
     service: _builtins.str
     """For which service: "any", "pppoe" and so on. Of other services nobody is unknown."""
+    @_builtins.property
+    def address_lists(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Those of the router's lists (RouterCheck) on which its address is."""
+
     def __init__(
         self,
         *,
@@ -116,10 +120,11 @@ class HeldSecret(_message.Message):
         profile: _builtins.str = ...,
         sessions: _builtins.int = ...,
         service: _builtins.str = ...,
+        address_lists: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["access", b"access", "profile", b"profile", "service", b"service", "sessions", b"sessions", "username", b"username"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["access", b"access", "address_lists", b"address_lists", "profile", b"profile", "service", b"service", "sessions", b"sessions", "username", b"username"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -236,7 +241,164 @@ class CompareSecretsResponse(_message.Message):
 Global___CompareSecretsResponse: _TypeAlias = CompareSecretsResponse  # noqa: Y015
 
 @_typing.final
-class ListLineRoutersRequest(_message.Message):
+class RouterCheck(_message.Message):
+    """A router on which customers have lines."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ROUTER_ID_FIELD_NUMBER: _builtins.int
+    ADDRESS_LISTS_FIELD_NUMBER: _builtins.int
+    CHECK_TIME_FIELD_NUMBER: _builtins.int
+    LINES_FIELD_NUMBER: _builtins.int
+    DRIFTS_FIELD_NUMBER: _builtins.int
+    REPORT_TIME_FIELD_NUMBER: _builtins.int
+    FAULT_FIELD_NUMBER: _builtins.int
+    UNCHECKED_SINCE_FIELD_NUMBER: _builtins.int
+    router_id: _builtins.int
+    """Its id."""
+    lines: _builtins.int
+    """How many lines of customers were compared then."""
+    drifts: _builtins.int
+    """How much differed."""
+    fault: _builtins.str
+    """What stood in the way at last, such as "unreachable"; empty: nothing."""
+    @_builtins.property
+    def address_lists(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The address lists with which its lines are limited: to be looked at when it is read."""
+
+    @_builtins.property
+    def check_time(self) -> _timestamp_pb2.Timestamp:
+        """When it was last read to the end and compared; unset: never."""
+
+    @_builtins.property
+    def report_time(self) -> _timestamp_pb2.Timestamp:
+        """When the newest report came, of a comparison or of what stood in its way; unset: never."""
+
+    @_builtins.property
+    def unchecked_since(self) -> _timestamp_pb2.Timestamp:
+        """Since when it has not been compared, or not at all: a day is too long."""
+
+    def __init__(
+        self,
+        *,
+        router_id: _builtins.int = ...,
+        address_lists: _abc.Iterable[_builtins.str] | None = ...,
+        check_time: _datetime.datetime | _timestamp_pb2.Timestamp | None = ...,
+        lines: _builtins.int = ...,
+        drifts: _builtins.int = ...,
+        report_time: _datetime.datetime | _timestamp_pb2.Timestamp | None = ...,
+        fault: _builtins.str = ...,
+        unchecked_since: _datetime.datetime | _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["check_time", b"check_time", "report_time", b"report_time", "unchecked_since", b"unchecked_since"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["address_lists", b"address_lists", "check_time", b"check_time", "drifts", b"drifts", "fault", b"fault", "lines", b"lines", "report_time", b"report_time", "router_id", b"router_id", "unchecked_since", b"unchecked_since"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RouterCheck: _TypeAlias = RouterCheck  # noqa: Y015
+
+@_typing.final
+class ClaimRouterCheckRequest(_message.Message):
+    """Asks for a router to compare."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    INTERVAL_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def interval(self) -> _duration_pb2.Duration:
+        """Routers are due so long after they were compared: a minute to 30 days."""
+
+    def __init__(
+        self,
+        *,
+        interval: _duration_pb2.Duration | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["interval", b"interval"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["interval", b"interval"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ClaimRouterCheckRequest: _TypeAlias = ClaimRouterCheckRequest  # noqa: Y015
+
+@_typing.final
+class ClaimRouterCheckResponse(_message.Message):
+    """A router to compare."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ROUTER_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def router(self) -> Global___RouterCheck:
+        """Unset: none is due."""
+
+    def __init__(
+        self,
+        *,
+        router: Global___RouterCheck | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["router", b"router"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["router", b"router"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ClaimRouterCheckResponse: _TypeAlias = ClaimRouterCheckResponse  # noqa: Y015
+
+@_typing.final
+class ReportRouterCheckRequest(_message.Message):
+    """How a comparison went."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ROUTER_ID_FIELD_NUMBER: _builtins.int
+    LINES_FIELD_NUMBER: _builtins.int
+    DRIFTS_FIELD_NUMBER: _builtins.int
+    FAULT_FIELD_NUMBER: _builtins.int
+    router_id: _builtins.int
+    """The router, 1 or more."""
+    lines: _builtins.int
+    """How many lines of customers were compared."""
+    drifts: _builtins.int
+    """How much differed."""
+    fault: _builtins.str
+    """What stood in the way, such as "unreachable"; at most 30 characters. Empty: it was read to the end."""
+    def __init__(
+        self,
+        *,
+        router_id: _builtins.int = ...,
+        lines: _builtins.int = ...,
+        drifts: _builtins.int = ...,
+        fault: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["drifts", b"drifts", "fault", b"fault", "lines", b"lines", "router_id", b"router_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ReportRouterCheckRequest: _TypeAlias = ReportRouterCheckRequest  # noqa: Y015
+
+@_typing.final
+class ReportRouterCheckResponse(_message.Message):
+    """It is noted."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ReportRouterCheckResponse: _TypeAlias = ReportRouterCheckResponse  # noqa: Y015
+
+@_typing.final
+class ListRouterChecksRequest(_message.Message):
     """Asks for the routers with lines."""
 
     DESCRIPTOR: _descriptor.Descriptor
@@ -250,28 +412,28 @@ class ListLineRoutersRequest(_message.Message):
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-Global___ListLineRoutersRequest: _TypeAlias = ListLineRoutersRequest  # noqa: Y015
+Global___ListRouterChecksRequest: _TypeAlias = ListRouterChecksRequest  # noqa: Y015
 
 @_typing.final
-class ListLineRoutersResponse(_message.Message):
+class ListRouterChecksResponse(_message.Message):
     """The routers with lines."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
-    ROUTER_IDS_FIELD_NUMBER: _builtins.int
+    ROUTERS_FIELD_NUMBER: _builtins.int
     @_builtins.property
-    def router_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
-        """Their ids, in order."""
+    def routers(self) -> _containers.RepeatedCompositeFieldContainer[Global___RouterCheck]:
+        """By id."""
 
     def __init__(
         self,
         *,
-        router_ids: _abc.Iterable[_builtins.int] | None = ...,
+        routers: _abc.Iterable[Global___RouterCheck] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["router_ids", b"router_ids"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["routers", b"routers"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-Global___ListLineRoutersResponse: _TypeAlias = ListLineRoutersResponse  # noqa: Y015
+Global___ListRouterChecksResponse: _TypeAlias = ListRouterChecksResponse  # noqa: Y015

@@ -41,10 +41,20 @@ class DriftServiceStub:
                 request_serializer=rejesha_dot_billing_dot_v1_dot_drift__service__pb2.CompareSecretsRequest.SerializeToString,
                 response_deserializer=rejesha_dot_billing_dot_v1_dot_drift__service__pb2.CompareSecretsResponse.FromString,
                 _registered_method=True)
-        self.ListLineRouters = channel.unary_unary(
-                '/rejesha.billing.v1.DriftService/ListLineRouters',
-                request_serializer=rejesha_dot_billing_dot_v1_dot_drift__service__pb2.ListLineRoutersRequest.SerializeToString,
-                response_deserializer=rejesha_dot_billing_dot_v1_dot_drift__service__pb2.ListLineRoutersResponse.FromString,
+        self.ClaimRouterCheck = channel.unary_unary(
+                '/rejesha.billing.v1.DriftService/ClaimRouterCheck',
+                request_serializer=rejesha_dot_billing_dot_v1_dot_drift__service__pb2.ClaimRouterCheckRequest.SerializeToString,
+                response_deserializer=rejesha_dot_billing_dot_v1_dot_drift__service__pb2.ClaimRouterCheckResponse.FromString,
+                _registered_method=True)
+        self.ReportRouterCheck = channel.unary_unary(
+                '/rejesha.billing.v1.DriftService/ReportRouterCheck',
+                request_serializer=rejesha_dot_billing_dot_v1_dot_drift__service__pb2.ReportRouterCheckRequest.SerializeToString,
+                response_deserializer=rejesha_dot_billing_dot_v1_dot_drift__service__pb2.ReportRouterCheckResponse.FromString,
+                _registered_method=True)
+        self.ListRouterChecks = channel.unary_unary(
+                '/rejesha.billing.v1.DriftService/ListRouterChecks',
+                request_serializer=rejesha_dot_billing_dot_v1_dot_drift__service__pb2.ListRouterChecksRequest.SerializeToString,
+                response_deserializer=rejesha_dot_billing_dot_v1_dot_drift__service__pb2.ListRouterChecksResponse.FromString,
                 _registered_method=True)
 
 
@@ -65,8 +75,29 @@ class DriftServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
-    def ListLineRouters(self, request, context):
-        """Lists the routers on which customers have lines.
+    def ClaimRouterCheck(self, request, context):
+        """Hands out a router that is due to be compared, the one that was compared longest ago first: to one caller, unless
+        nothing is reported on it for half an hour. By hand a router is compared whenever somebody likes, without this.
+
+        Must not be repeated unseen: the second answer would be another router.
+
+        INVALID_ARGUMENT `INVALID_CHECK`.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ReportRouterCheck(self, request, context):
+        """Notes how the comparison of a whole router went.
+
+        May be repeated. INVALID_ARGUMENT `INVALID_CHECK`.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListRouterChecks(self, request, context):
+        """Lists the routers on which customers have lines, each with how its last comparison went.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -80,10 +111,20 @@ def add_DriftServiceServicer_to_server(servicer, server):
                     request_deserializer=rejesha_dot_billing_dot_v1_dot_drift__service__pb2.CompareSecretsRequest.FromString,
                     response_serializer=rejesha_dot_billing_dot_v1_dot_drift__service__pb2.CompareSecretsResponse.SerializeToString,
             ),
-            'ListLineRouters': grpc.unary_unary_rpc_method_handler(
-                    servicer.ListLineRouters,
-                    request_deserializer=rejesha_dot_billing_dot_v1_dot_drift__service__pb2.ListLineRoutersRequest.FromString,
-                    response_serializer=rejesha_dot_billing_dot_v1_dot_drift__service__pb2.ListLineRoutersResponse.SerializeToString,
+            'ClaimRouterCheck': grpc.unary_unary_rpc_method_handler(
+                    servicer.ClaimRouterCheck,
+                    request_deserializer=rejesha_dot_billing_dot_v1_dot_drift__service__pb2.ClaimRouterCheckRequest.FromString,
+                    response_serializer=rejesha_dot_billing_dot_v1_dot_drift__service__pb2.ClaimRouterCheckResponse.SerializeToString,
+            ),
+            'ReportRouterCheck': grpc.unary_unary_rpc_method_handler(
+                    servicer.ReportRouterCheck,
+                    request_deserializer=rejesha_dot_billing_dot_v1_dot_drift__service__pb2.ReportRouterCheckRequest.FromString,
+                    response_serializer=rejesha_dot_billing_dot_v1_dot_drift__service__pb2.ReportRouterCheckResponse.SerializeToString,
+            ),
+            'ListRouterChecks': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListRouterChecks,
+                    request_deserializer=rejesha_dot_billing_dot_v1_dot_drift__service__pb2.ListRouterChecksRequest.FromString,
+                    response_serializer=rejesha_dot_billing_dot_v1_dot_drift__service__pb2.ListRouterChecksResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -126,7 +167,7 @@ class DriftService:
             _registered_method=True)
 
     @staticmethod
-    def ListLineRouters(request,
+    def ClaimRouterCheck(request,
             target,
             options=(),
             channel_credentials=None,
@@ -139,9 +180,63 @@ class DriftService:
         return grpc.experimental.unary_unary(
             request,
             target,
-            '/rejesha.billing.v1.DriftService/ListLineRouters',
-            rejesha_dot_billing_dot_v1_dot_drift__service__pb2.ListLineRoutersRequest.SerializeToString,
-            rejesha_dot_billing_dot_v1_dot_drift__service__pb2.ListLineRoutersResponse.FromString,
+            '/rejesha.billing.v1.DriftService/ClaimRouterCheck',
+            rejesha_dot_billing_dot_v1_dot_drift__service__pb2.ClaimRouterCheckRequest.SerializeToString,
+            rejesha_dot_billing_dot_v1_dot_drift__service__pb2.ClaimRouterCheckResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ReportRouterCheck(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/rejesha.billing.v1.DriftService/ReportRouterCheck',
+            rejesha_dot_billing_dot_v1_dot_drift__service__pb2.ReportRouterCheckRequest.SerializeToString,
+            rejesha_dot_billing_dot_v1_dot_drift__service__pb2.ReportRouterCheckResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListRouterChecks(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/rejesha.billing.v1.DriftService/ListRouterChecks',
+            rejesha_dot_billing_dot_v1_dot_drift__service__pb2.ListRouterChecksRequest.SerializeToString,
+            rejesha_dot_billing_dot_v1_dot_drift__service__pb2.ListRouterChecksResponse.FromString,
             options,
             channel_credentials,
             insecure,

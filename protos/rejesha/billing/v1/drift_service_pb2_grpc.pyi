@@ -43,8 +43,21 @@ class DriftServiceStub:
 
     INVALID_ARGUMENT `INVALID_SECRETS`.
     """
-    ListLineRouters: _grpc.UnaryUnaryMultiCallable[_drift_service_pb2.ListLineRoutersRequest, _drift_service_pb2.ListLineRoutersResponse]
-    """Lists the routers on which customers have lines."""
+    ClaimRouterCheck: _grpc.UnaryUnaryMultiCallable[_drift_service_pb2.ClaimRouterCheckRequest, _drift_service_pb2.ClaimRouterCheckResponse]
+    """Hands out a router that is due to be compared, the one that was compared longest ago first: to one caller, unless
+    nothing is reported on it for half an hour. By hand a router is compared whenever somebody likes, without this.
+
+    Must not be repeated unseen: the second answer would be another router.
+
+    INVALID_ARGUMENT `INVALID_CHECK`.
+    """
+    ReportRouterCheck: _grpc.UnaryUnaryMultiCallable[_drift_service_pb2.ReportRouterCheckRequest, _drift_service_pb2.ReportRouterCheckResponse]
+    """Notes how the comparison of a whole router went.
+
+    May be repeated. INVALID_ARGUMENT `INVALID_CHECK`.
+    """
+    ListRouterChecks: _grpc.UnaryUnaryMultiCallable[_drift_service_pb2.ListRouterChecksRequest, _drift_service_pb2.ListRouterChecksResponse]
+    """Lists the routers on which customers have lines, each with how its last comparison went."""
 
 @_typing.type_check_only
 class DriftServiceAsyncStub(DriftServiceStub):
@@ -61,8 +74,21 @@ class DriftServiceAsyncStub(DriftServiceStub):
 
     INVALID_ARGUMENT `INVALID_SECRETS`.
     """
-    ListLineRouters: _aio.UnaryUnaryMultiCallable[_drift_service_pb2.ListLineRoutersRequest, _drift_service_pb2.ListLineRoutersResponse]  # type: ignore[assignment]
-    """Lists the routers on which customers have lines."""
+    ClaimRouterCheck: _aio.UnaryUnaryMultiCallable[_drift_service_pb2.ClaimRouterCheckRequest, _drift_service_pb2.ClaimRouterCheckResponse]  # type: ignore[assignment]
+    """Hands out a router that is due to be compared, the one that was compared longest ago first: to one caller, unless
+    nothing is reported on it for half an hour. By hand a router is compared whenever somebody likes, without this.
+
+    Must not be repeated unseen: the second answer would be another router.
+
+    INVALID_ARGUMENT `INVALID_CHECK`.
+    """
+    ReportRouterCheck: _aio.UnaryUnaryMultiCallable[_drift_service_pb2.ReportRouterCheckRequest, _drift_service_pb2.ReportRouterCheckResponse]  # type: ignore[assignment]
+    """Notes how the comparison of a whole router went.
+
+    May be repeated. INVALID_ARGUMENT `INVALID_CHECK`.
+    """
+    ListRouterChecks: _aio.UnaryUnaryMultiCallable[_drift_service_pb2.ListRouterChecksRequest, _drift_service_pb2.ListRouterChecksResponse]  # type: ignore[assignment]
+    """Lists the routers on which customers have lines, each with how its last comparison went."""
 
 class DriftServiceServicer(metaclass=_abc_1.ABCMeta):
     """Compares what routers hold with what is wanted. Whoever calls has read the router (router-control's ListSecrets):
@@ -84,11 +110,36 @@ class DriftServiceServicer(metaclass=_abc_1.ABCMeta):
         """
 
     @_abc_1.abstractmethod
-    def ListLineRouters(
+    def ClaimRouterCheck(
         self,
-        request: _drift_service_pb2.ListLineRoutersRequest,
+        request: _drift_service_pb2.ClaimRouterCheckRequest,
         context: _ServicerContext,
-    ) -> _typing.Union[_drift_service_pb2.ListLineRoutersResponse, _abc.Awaitable[_drift_service_pb2.ListLineRoutersResponse]]:
-        """Lists the routers on which customers have lines."""
+    ) -> _typing.Union[_drift_service_pb2.ClaimRouterCheckResponse, _abc.Awaitable[_drift_service_pb2.ClaimRouterCheckResponse]]:
+        """Hands out a router that is due to be compared, the one that was compared longest ago first: to one caller, unless
+        nothing is reported on it for half an hour. By hand a router is compared whenever somebody likes, without this.
+
+        Must not be repeated unseen: the second answer would be another router.
+
+        INVALID_ARGUMENT `INVALID_CHECK`.
+        """
+
+    @_abc_1.abstractmethod
+    def ReportRouterCheck(
+        self,
+        request: _drift_service_pb2.ReportRouterCheckRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_drift_service_pb2.ReportRouterCheckResponse, _abc.Awaitable[_drift_service_pb2.ReportRouterCheckResponse]]:
+        """Notes how the comparison of a whole router went.
+
+        May be repeated. INVALID_ARGUMENT `INVALID_CHECK`.
+        """
+
+    @_abc_1.abstractmethod
+    def ListRouterChecks(
+        self,
+        request: _drift_service_pb2.ListRouterChecksRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_drift_service_pb2.ListRouterChecksResponse, _abc.Awaitable[_drift_service_pb2.ListRouterChecksResponse]]:
+        """Lists the routers on which customers have lines, each with how its last comparison went."""
 
 def add_DriftServiceServicer_to_server(servicer: DriftServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

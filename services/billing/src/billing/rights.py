@@ -20,6 +20,7 @@ WANTED = {
     "wallet_entries": ADD,  # of a billing of the release before, while services are replaced one by one
     "tasks": ALL,
     "router_names": CHANGE,
+    "router_checks": CHANGE,
     "notice_tallies": ALL,
     "quarantine": ALL,
     "account_changes": CHANGE,

@@ -37,7 +37,9 @@ TABLE: Table = {
     "AccountService.ListCustomers": _OPERATOR,
     "AccountService.ListCustomerEvents": _INTAKE | _OPERATOR,  # the intake for the customer's timeline
     "DriftService.CompareSecrets": _OPERATOR | _DISPATCHER,
-    "DriftService.ListLineRouters": _OPERATOR | _DISPATCHER,
+    "DriftService.ClaimRouterCheck": _DISPATCHER,
+    "DriftService.ReportRouterCheck": _OPERATOR | _DISPATCHER,
+    "DriftService.ListRouterChecks": _OPERATOR,
     "LineService.GetLine": _OPERATOR,
     "LineService.HoldLine": _OPERATOR,
     "LineService.ReleaseLine": _OPERATOR,

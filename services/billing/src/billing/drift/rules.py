@@ -30,22 +30,22 @@ MENDABLE = frozenset({Kind.ON_BUT_UNPAID, Kind.OFF_BUT_PAID, Kind.SESSION_THOUGH
 
 
 class Access(StrEnum):
-    """What a router lets a user do."""
+    """What a secret by itself lets its user do."""
 
     ENABLED = "enabled"
     DISABLED = "disabled"
-    LIMITED = "limited"  # enabled, and its address is on the list that limits
 
 
 @dataclass(frozen=True, slots=True)
 class HeldSecret:
-    """A secret as the router holds it. `service`: such as "any" or "pppoe"."""
+    """A secret as the router holds it. `service`: such as "pppoe". `address_lists`: those on which its address is."""
 
     username: str
     access: Access
     profile: str = ""
     sessions: int = 0
     service: str = "any"
+    address_lists: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +74,7 @@ class Drift:
 
 def compare(lines: Iterable[WantedLine], secrets: Iterable[HeldSecret]) -> Iterator[Drift]:
     """Where they differ, by username. Both are of one router, and of the same span of usernames."""
-    wanted = _by_username(lines)
+    wanted = by_username(lines)
     held = {one.username: one for one in secrets}
     for username in sorted(wanted.keys() | held.keys()):
         line, secret = wanted.get(username), held.get(username)
@@ -83,7 +83,7 @@ def compare(lines: Iterable[WantedLine], secrets: Iterable[HeldSecret]) -> Itera
             yield Drift(kind, username, line.customer_id if line else 0, secret)
 
 
-def _by_username(lines: Iterable[WantedLine]) -> Mapping[str, WantedLine]:
+def by_username(lines: Iterable[WantedLine]) -> Mapping[str, WantedLine]:
     """A line that several customers have on record is on while it is wanted on for any of them who is not closed."""
     found: defaultdict[str, list[WantedLine]] = defaultdict(list)
     for line in lines:
@@ -105,7 +105,7 @@ def _of_line(line: WantedLine, secret: HeldSecret | None) -> Kind | None:
         return Kind.NO_SECRET if line.on else None
     if not line.on:
         return _of_one_off(line, secret)
-    if secret.access is not Access.ENABLED or _is_limited(line.off, secret):
+    if is_off(line, secret):
         return Kind.OFF_BUT_PAID
     return Kind.WRONG_PROFILE if line.profile not in ("", secret.profile) else None
 
@@ -117,8 +117,13 @@ def _of_one_off(line: WantedLine, secret: HeldSecret) -> Kind | None:
     return None if _is_limited(line.off, secret) else Kind.ON_BUT_UNPAID
 
 
+def is_off(line: WantedLine, secret: HeldSecret) -> bool:
+    """Whether a secret is off, disabled or as the line's policy has it."""
+    return secret.access is Access.DISABLED or _is_limited(line.off, secret)
+
+
 def _is_limited(off: Off, secret: HeldSecret) -> bool:
     """Whether an enabled secret is off as the policy has it."""
     if off.way is OffWay.PROFILE:
         return secret.profile == off.name
-    return off.way is OffWay.ADDRESS_LIST and secret.access is Access.LIMITED
+    return off.way is OffWay.ADDRESS_LIST and off.name in secret.address_lists

@@ -15,7 +15,7 @@ from sqlalchemy import Connection, Engine
 
 from billing.changes.rules import Author
 from billing.drift import rules, store
-from billing.drift.rules import Access, Drift, HeldSecret, WantedLine
+from billing.drift.rules import Drift, HeldSecret, WantedLine
 from billing.lines import service as lines
 from billing.lines.rules import wanted_of
 from billing.payees import store as payees
@@ -64,15 +64,16 @@ class Comparison:
 def compare(engine: Engine, policy: Policy, router_id: int, secrets: Sequence[HeldSecret], span: Span) -> Comparison:
     """Compare one span of a router's usernames; if lines are ours to manage, ask for what can be mended."""
 
-    def read(connection: Connection) -> tuple[Mapping[int, Customer], list[Drift], set[int]]:
+    def read(connection: Connection) -> tuple[Mapping[int, Customer], list[Drift], set[int], dict[int, LineState]]:
         now = current_time(connection)
         ids = [one for one, username in store.find_lines(connection, router_id) if span.holds(username)]
         customers = payees.get_customers(connection, ids) if ids else {}
-        drifts = list(rules.compare(_wanted(connection, customers, now), secrets))
-        return customers, drifts, _mendable(connection, drifts) if policy.manages_lines else set()
+        lines = list(_wanted(connection, customers, now))
+        drifts = list(rules.compare(lines, secrets))
+        mendable = _mendable(connection, drifts) if policy.manages_lines else set()
+        return customers, drifts, mendable, _seen(lines, secrets)
 
-    customers, drifts, mendable = transact(engine, read)
-    seen = _seen(customers, secrets)
+    customers, drifts, mendable, seen = transact(engine, read)
     for some in _batches(seen):
         transact(engine, partial(_note, seen={one: seen[one] for one in some}))
     for some in _batches(mendable):
@@ -80,11 +81,6 @@ def compare(engine: Engine, policy: Policy, router_id: int, secrets: Sequence[He
     if drifts:
         log.info("drift_found", router_id=router_id, count=len(drifts), mending=len(mendable))
     return Comparison([_found(one, customers, mendable) for one in drifts], len(customers))
-
-
-def routers(engine: Engine) -> Sequence[int]:
-    """The routers on which customers have lines."""
-    return transact(engine, store.list_routers)
 
 
 def _mendable(connection: Connection, drifts: Sequence[Drift]) -> set[int]:
@@ -105,10 +101,15 @@ def _wanted(connection: Connection, customers: Mapping[int, Customer], now: date
         yield WantedLine(customer_id, customer.username, on, off, its.profile, is_open)
 
 
-def _seen(customers: Mapping[int, Customer], secrets: Sequence[HeldSecret]) -> dict[int, LineState]:
+def _seen(lines: Sequence[WantedLine], secrets: Sequence[HeldSecret]) -> dict[int, LineState]:
     """What the router holds of each customer's line; who has no secret there is absent."""
-    held = {one.username: LineState.ON if one.access is Access.ENABLED else LineState.OFF for one in secrets}
-    return {one.customer_id: held[one.username] for one in customers.values() if one.username in held}
+    held = {one.username: one for one in secrets}
+    # Of a line that several customers have, the policy counts by which it is on or off for all of them.
+    decisive = {username: one for username, one in rules.by_username(lines).items() if username in held}
+    off = {username: rules.is_off(one, held[username]) for username, one in decisive.items()}
+    return {
+        one.customer_id: LineState.OFF if off[one.username] else LineState.ON for one in lines if one.username in off
+    }
 
 
 def _note(connection: Connection, seen: Mapping[int, LineState]) -> None:

@@ -1,6 +1,6 @@
 """Queries of the comparison: which lines a router has, and what it was seen to hold of them."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from datetime import datetime
 
 import sqlalchemy as sa
@@ -24,12 +24,6 @@ def of_open_isps(connection: Connection, customer_ids: Collection[int]) -> set[i
     closed = sa.select(isps.c.id).where(isps.c.closed_at.is_not(None))
     query = sa.select(_c.id).where(_c.id.in_(sorted(customer_ids)), sa.func.coalesce(_c.isp_id, 0).not_in(closed))
     return set(connection.execute(query).scalars()) if customer_ids else set()
-
-
-def list_routers(connection: Connection) -> Sequence[int]:
-    """The routers on which customers have lines."""
-    query = sa.select(_c.router_id).where(_c.router_id > 0, _c.username != "").distinct().order_by(_c.router_id)
-    return connection.execute(query).scalars().all()
 
 
 def mark_seen(

@@ -29,6 +29,7 @@ def _look_up(connection: Connection) -> Sequence[Metric]:
         *_quarantined(store.open_callbacks(connection), now),
         *_due(store.due_tasks(connection, now), now),
         *_lines(store.waiting_lines(connection, MOST_ROUTERS), now),
+        _unchecked(store.unchecked_since(connection), now),
         _credits(store.lowest_credits(connection, MOST_ISPS)),
     ]
 
@@ -79,6 +80,11 @@ def _lines(waiting: Sequence[store.WaitingLines], now: datetime) -> Sequence[Met
         count.add_metric([str(one.router_id)], one.count)
         oldest.add_metric([str(one.router_id)], _age(one.since, now))
     return count, oldest
+
+
+def _unchecked(since: datetime | None, now: datetime) -> Metric:
+    what = "How long ago the router was compared with what is wanted of its lines that was longest ago"
+    return GaugeMetricFamily("rejesha_router_check_oldest_age_seconds", what, _age(since, now))
 
 
 def _credits(found: Sequence[store.Credits]) -> Metric:

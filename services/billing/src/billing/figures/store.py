@@ -2,18 +2,19 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 
 import sqlalchemy as sa
 from servicekit.database import rows_within
 from sqlalchemy import Connection
 
+from billing.checks.tables import router_checks
 from billing.payments.rules import Outcome
 from billing.quarantine.rules import QuarantineState
-from billing.schema import isp_credits, paybill_payments, quarantine, tasks
+from billing.schema import isp_credits, paybill_payments, pppoe_users, quarantine, tasks
 from billing.tasks.rules import TaskKind, TaskState
 
-_p, _t, _c, _q = paybill_payments.c, tasks.c, isp_credits.c, quarantine.c
+_p, _t, _c, _q, _r = paybill_payments.c, tasks.c, isp_credits.c, quarantine.c, router_checks.c
 
 # Of one query.
 _SECONDS = 2.0
@@ -79,6 +80,14 @@ def waiting_lines(connection: Connection, limit: int) -> list[WaitingLines]:
     query = sa.select(_t.router_id, count, sa.func.min(_t.create_time)).where(*failed).group_by(_t.router_id)
     found = _rows(connection, query.order_by(count.desc(), _t.router_id).limit(limit))
     return [WaitingLines(router_id, lines, since) for router_id, lines, since in found]
+
+
+def unchecked_since(connection: Connection) -> datetime | None:
+    """Since when that router with lines was not compared that was not for longest."""
+    has_lines = sa.exists().where(pppoe_users.c.router_id == _r.router_id, pppoe_users.c.username != "")
+    query = sa.select(sa.func.min(sa.func.coalesce(_r.check_time, _r.create_time))).where(has_lines)
+    ((since,),) = _rows(connection, query)
+    return cast("datetime | None", since)
 
 
 def lowest_credits(connection: Connection, limit: int) -> list[Credits]:

@@ -2,16 +2,17 @@
 here.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from rejesha.billing.v1.drift_service_pb2 import (
     HELD_ACCESS_DISABLED,
     HELD_ACCESS_ENABLED,
-    HELD_ACCESS_LIMITED,
+    ClaimRouterCheckRequest,
     CompareSecretsRequest,
     HeldSecret,
-    ListLineRoutersRequest,
+    ReportRouterCheckRequest,
 )
 from rejesha.router_control.v1 import router_control_service_pb2 as pb
 
@@ -22,17 +23,28 @@ if TYPE_CHECKING:
 _ACCESS = {
     pb.ACCESS_ENABLED: HELD_ACCESS_ENABLED,
     pb.ACCESS_DISABLED: HELD_ACCESS_DISABLED,
-    pb.ACCESS_LIMITED: HELD_ACCESS_LIMITED,
+    pb.ACCESS_LIMITED: HELD_ACCESS_ENABLED,  # by which lists goes with it
 }
 
 
 @dataclass(frozen=True)
+class Claimed:
+    """A router to compare, and the address lists by which lines are limited there."""
+
+    router_id: int
+    address_lists: Sequence[str] = ()
+
+
+@dataclass(frozen=True)
 class Compared:
-    """What a page came to. `unread`: why the router could not be read. `next`: where to go on, or empty."""
+    """What a page, or a router as a whole, came to. `fault`: why the router could not be read, such as "unreachable".
+    `next`: where to go on, or empty.
+    """
 
     drifts: int = 0
     next: str = ""
-    unread: str = ""
+    fault: str = ""
+    lines: int = 0
 
 
 class Drift:
@@ -44,21 +56,34 @@ class Drift:
         self._routers, self._stub = routers, stub
         self._deadline = deadline
 
-    async def routers(self) -> list[int]:
-        """The routers on which customers have lines. Raises ServiceError."""
-        return list((await self._stub.ListLineRouters(ListLineRoutersRequest(), timeout=self._deadline)).router_ids)
+    async def claim(self, interval: float) -> Claimed | None:
+        """A router that was compared so many seconds ago, for this process alone; None: there is none. Raises
+        ServiceError.
+        """
+        request = ClaimRouterCheckRequest()
+        request.interval.FromSeconds(int(interval))
+        answer = await self._stub.ClaimRouterCheck(request, timeout=self._deadline)
+        return Claimed(answer.router.router_id, answer.router.address_lists) if answer.HasField("router") else None
 
-    async def compare(self, router_id: int, after: str) -> Compared:
+    async def report(self, router_id: int, whole: Compared) -> None:
+        """Say how the comparison of a router went. Raises ServiceError."""
+        request = ReportRouterCheckRequest(
+            router_id=router_id, lines=whole.lines, drifts=whole.drifts, fault=whole.fault
+        )
+        await self._stub.ReportRouterCheck(request, timeout=self._deadline)
+
+    async def compare(self, router: Claimed, after: str) -> Compared:
         """Compare the page after a username. Raises ServiceError."""
-        wanted = pb.ListSecretsRequest(router_id=router_id, page_token=after)
+        router_id = router.router_id
+        wanted = pb.ListSecretsRequest(router_id=router_id, page_token=after, address_lists=router.address_lists)
         page = await self._routers.ListSecrets(wanted, timeout=self._deadline)
         if page.outcome != pb.ACCESS_OUTCOME_ALREADY_SO:
-            return Compared(unread=pb.AccessOutcome.Name(page.outcome))
+            return Compared(fault=pb.AccessOutcome.Name(page.outcome).removeprefix("ACCESS_OUTCOME_").lower())
         request = CompareSecretsRequest(
             router_id=router_id, secrets=map(_held, page.secrets), after=after, until=page.next_page_token
         )
         answer = await self._stub.CompareSecrets(request, timeout=self._deadline)
-        return Compared(len(answer.drifts), page.next_page_token)
+        return Compared(len(answer.drifts), page.next_page_token, lines=answer.lines)
 
 
 def _held(secret: pb.Secret) -> HeldSecret:
@@ -68,4 +93,5 @@ def _held(secret: pb.Secret) -> HeldSecret:
         profile=secret.profile,
         sessions=secret.sessions,
         service=secret.service,
+        address_lists=secret.address_lists,
     )

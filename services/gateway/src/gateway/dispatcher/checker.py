@@ -1,14 +1,14 @@
-"""Has all routers compared with what is wanted of their lines, again and again: one at a time, and never while payments
+"""Has routers compared with what is wanted of their lines, whenever one is due: one at a time, and never while payments
 come in fast or its lines are being switched.
 """
 
 import asyncio
-from collections.abc import Collection, Coroutine
+from collections.abc import Collection
 
 import structlog
 from servicekit.rpc.errors import ServiceError
 
-from gateway.clients.drift import Drift
+from gateway.clients.drift import Claimed, Compared, Drift
 from gateway.dispatcher.limits import DispatchLimits
 from gateway.waiting import wait_for
 
@@ -33,33 +33,33 @@ class Checker:
         self._busy_routers = busy_routers
 
     async def run(self) -> None:
-        """Wait, then check all routers. One that fails is checked again in the next turn."""
+        """Ask again and again for routers that are due, and compare them. One that fails is due again in a while."""
         while not self._stopping.is_set():
-            await wait_for(self._stopping, self._limits.check_interval)
-            await self._try(self._check_all())
+            await wait_for(self._stopping, self._limits.check_poll)
+            while not self._stopping.is_set() and await self._check_next():
+                pass
 
-    async def _try(self, work: Coroutine[None, None, None]) -> None:
+    async def _check_next(self) -> bool:
+        """Compare a router; False when none is due."""
         try:
-            await work
+            if router := await self._drift.claim(self._limits.check_interval):
+                await self._check(router)
         except ServiceError as error:
             log.warning("check_failed", reason=error.reason)
+            return False
         except Exception:  # a loop that ended would leave all drift unseen
             log.exception("check_failed")
+            return False
+        return router is not None
 
-    async def _check_all(self) -> None:
-        for router_id in [] if self._stopping.is_set() else await self._drift.routers():
-            await self._try(self._check(router_id))
-
-    async def _check(self, router_id: int) -> None:
-        after, drifts = "", 0
-        while await self._may_read(router_id):
-            page = await self._drift.compare(router_id, after)
-            if page.unread:
-                log.info("router_not_checked", router_id=router_id, outcome=page.unread)
-                return
-            drifts += page.drifts
-            if not (after := page.next):
-                log.info("router_checked", router_id=router_id, drifts=drifts)
+    async def _check(self, router: Claimed) -> None:
+        whole = Compared()
+        while await self._may_read(router.router_id):
+            page = await self._drift.compare(router, whole.next)
+            whole = Compared(whole.drifts + page.drifts, page.next, page.fault, whole.lines + page.lines)
+            if whole.fault or not whole.next:
+                log.info("router_checked", router_id=router.router_id, drifts=whole.drifts, fault=whole.fault)
+                await self._drift.report(router.router_id, whole)
                 return
 
     async def _may_read(self, router_id: int) -> bool:

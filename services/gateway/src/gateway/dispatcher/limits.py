@@ -31,9 +31,10 @@ class DispatchLimits:
     sweep_interval: float = 30.0
     sweep_pause: float = 0.1
     sweep_deadline: float = 10.0
-    # All routers are read and compared so often, each page so long after the one before. To read a large one takes some
-    # seconds, in which its lines are not switched.
+    # Each router is read and compared so often, by one dispatcher; they ask so often whether one is due. Each page
+    # so long after the one before. Reading a large one takes some seconds, in which its lines are not switched.
     check_interval: float = 6 * 3600.0
+    check_poll: float = 300.0
     check_pause: float = 1.0
     check_deadline: float = 60.0
     max_tasks: int = 500

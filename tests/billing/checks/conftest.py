@@ -1,0 +1,5 @@
+"""A clock that a test moves, as beside."""
+
+from tests.billing.lines.conftest import clock
+
+__all__ = ["clock"]
