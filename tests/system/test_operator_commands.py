@@ -148,6 +148,9 @@ def records_change(rejesha):
     rejesha("isp close 'Pwani Fibre' --reason gone --yes")
     rejesha("isp reopen 'Pwani Fibre'")
     assert "SMS089" in rejesha("isp history 'Pwani Fibre'")
+    rejesha("isp update 'Pwani Fibre' --contact-phone 0711000099")
+    mistaken = json.loads(rejesha("isp history 'Pwani Fibre' --json"))["changes"][0]["change_id"]
+    assert "is changed" in rejesha(f"isp undo {mistaken} --reason 'another ISP' --by Asha")
     rejesha("customer update PWANI1 --package 600 --next-payment-date 2026-12-24 --reason goodwill")
     rejesha("customer close PWANI1 --reason gone --yes")
     rejesha("customer reopen PWANI1")

@@ -5,12 +5,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 from google.protobuf.field_mask_pb2 import FieldMask
-from rejesha.billing.v1.account_service_pb2 import FieldChange, ListChangesRequest
+from rejesha.billing.v1.account_service_pb2 import FieldChange, ListChangesRequest, UndoChangeRequest
 
 from rejesha_cli.channels import Channels
-from rejesha_cli.context import with_author, with_dry_run, with_json
+from rejesha_cli.context import Connections, with_author, with_connections, with_dry_run, with_json
 from rejesha_cli.records import read_pages, record
-from rejesha_cli.tables import Column, moment, say, show_list, show_table
+from rejesha_cli.tables import Column, moment, print_json, say, show_list, show_table
 
 if TYPE_CHECKING:
     from rejesha.billing.v1.policy_service_pb2 import PolicyChange
@@ -60,3 +60,23 @@ def show_history(channels: Channels, request: ListChangesRequest, limit: int, *,
     records, more = read_pages(fetch, "changes", limit)
     flat = [{**one.pop("change"), **one} for one in records]
     show_list("changes", HISTORY, (flat, more), as_json=as_json, as_csv=as_csv)
+
+
+@click.command("undo")
+@click.argument("change_id", type=click.IntRange(min=1))
+@click.option("--reason", required=True, metavar="WHY", help="Why, for the log.")
+@with_author
+@with_json
+@with_connections
+def undo(connected: Connections, *, change_id: int, reason: str, by: str, as_json: bool) -> None:
+    """Put what a change made back to what was before, with all that was changed together with it.
+
+    CHANGE_ID is a number that `history` shows. What somebody, or a payment, has changed since is left as it is.
+    """
+    request = UndoChangeRequest(change_id=change_id, actor=by, reason=reason)
+    undone = connected.channels.accounts.UndoChange(request)
+    if as_json:
+        print_json(record(undone))
+        return
+    who = f"ISP {undone.isp_id}" if undone.isp_id else f"Customer {undone.customer_id}"
+    show(who, undone.changes, dry_run=False)

@@ -1,16 +1,20 @@
 """What was changed on a customer is put back as it was, once, unless somebody has changed it since."""
 
+from dataclasses import replace
+
 import pytest
-from billing.accounts.errors import CannotUndo, ChangeNotFound, InvalidChange
+import sqlalchemy as sa
+from billing.accounts.errors import AccountTaken, CannotUndo, ChangeNotFound, InvalidChange
 from billing.changes import service as changes
 from billing.changes.rules import Author, CustomerUpdate
 from billing.changes.undoing import undo
 from billing.lines import service as lines
 from billing.lines.service import Whom
-from billing.payees.rules import LineReason
+from billing.payees.rules import Isp, LineReason
 from billing.payees.store import get_customers
 from billing.policies.service import Asked, Noun, change, get
-from billing.schema import account_changes, line_policies, pppoe_users
+from billing.schema import account_changes, isps, line_policies, pppoe_users
+from rejesha.billing.v1 import account_service_pb2 as pb
 
 JANE, ASHA, JUMA = Whom(account="0949AQ"), Author("Asha", "as asked"), Author("Juma", "by mistake")
 # What goes up, whatever is wanted.
@@ -86,6 +90,18 @@ def test_an_undo_can_be_undone_but_not_repeated(paid):
     assert row(paid) == extended
 
 
+def test_what_came_since_and_was_undone_is_no_obstacle(paid):
+    before = row(paid)
+    lines.hold(paid.engine, paid.policy, JANE, LineReason.PAUSED, ASHA)
+    paused = last(paid, "hold")
+    lines.hold(paid.engine, paid.policy, JANE, LineReason.BY_STAFF, ASHA)
+    with pytest.raises(CannotUndo, match="has changed it since"):
+        take_back(paid, paused)
+    take_back(paid, last(paid, "hold"))
+    take_back(paid, paused)
+    assert row(paid) == before
+
+
 def test_what_somebody_or_a_payment_has_changed_since_is_not_put_back(paid):
     lines.extend(paid.engine, paid.policy, JANE, 5, ASHA)
     first = last(paid, "next_payment_date")
@@ -118,6 +134,54 @@ def test_what_cannot_be_undone_is_refused(paid):
         take_back(paid, 999)
     with pytest.raises(InvalidChange, match="reason"):
         take_back(paid, last(paid, "hold"), Author("Juma", ""))
-    change(paid.engine, Asked(Noun.ISP, 1), {"grace_days": "3"}, (), ASHA)
-    with pytest.raises(CannotUndo, match="an ISP's"):
-        take_back(paid, last(paid, "policy.grace_days"))
+    row = {"noun": "customer", "noun_id": 1, "field": "line", "old_value": "on (paid)", "new_value": "off (unpaid)"}
+    when = {"actor": "sweep", "reason": "", "create_time": paid.rows(account_changes)[0].create_time}
+    paid.execute(sa.insert(account_changes).values(row | when))
+    with pytest.raises(CannotUndo, match="follows from others"):
+        take_back(paid, paid.rows(account_changes)[-1].id)
+
+
+def test_an_isp_is_put_back_as_it_was_unless_somebody_has_changed_it_since(desk):
+    before = desk.one(isps, id=1)
+
+    def alter(**fields):
+        wanted = Isp(**({"isp_id": 1, "name": "", "contact_phone": ""} | fields))
+        return changes.update_isp(desk.engine, wanted, list(fields), ASHA)
+
+    alter(name="Demo Net", sms_account="SMS009", contact_phone="")
+    alter(closed=True)
+    assert take_back(desk, last(desk, "closed")).noun is Noun.ISP
+    undone = take_back(desk, last(desk, "name"))
+    assert (undone.noun_id, {one.field for one in undone.changes}) == (1, {"name", "sms_account", "contact_phone"})
+    assert desk.one(isps, id=1) == before
+    with pytest.raises(CannotUndo, match="has changed it since"):
+        take_back(desk, last(desk, "closed") - 1)
+    alter(name="Other")
+    desk.execute(sa.update(isps).where(isps.c.id == 1).values(name="By hand"))
+    with pytest.raises(CannotUndo, match="by no operator"):
+        take_back(desk, last(desk, "name"))
+
+
+def test_an_account_that_is_somebody_else_s_by_now_is_not_given_back(desk):
+    wanted = Isp(isp_id=1, name="", contact_phone="", sms_account="SMS009")
+    changes.update_isp(desk.engine, wanted, ["sms_account"], ASHA)
+    changes.update_isp(desk.engine, replace(wanted, isp_id=2, sms_account="SMS001"), ["sms_account"], ASHA)
+    with pytest.raises(AccountTaken):
+        take_back(desk, min(one.id for one in desk.rows(account_changes, field="sms_account")))
+
+
+def test_a_policy_of_an_isp_is_put_back(desk):
+    change(desk.engine, Asked(Noun.ISP, 1), {"grace_days": "3"}, (), ASHA)
+    change(desk.engine, Asked(Noun.ISP, 1), {}, ["grace_days"], ASHA)
+    take_back(desk, last(desk, "policy.grace_days"))
+    assert get(desk.engine, Asked(Noun.ISP, 1)).own == {"grace_days": 3}
+
+
+def test_a_payment_that_was_held_for_want_of_what_is_there_again_is_placed(client, desk):
+    update(desk, package_cents=None)
+    desk.pay("A9", "0949AQ")
+    assert desk.payment("A9").unmatched_reason == "package_not_set"
+    request = pb.UndoChangeRequest(change_id=last(desk, "package"), actor="Juma", reason="by mistake")
+    assert client.accounts.UndoChange(request).customer_id == desk.customer("0949AQ").id
+    assert desk.payment("A9").outcome == "customer_paid"
+    desk.check_books()

@@ -3,7 +3,11 @@
 from datetime import date
 
 import pytest
+from billing.changes.rules import Author
 from billing.held import suggesting
+from billing.lines import service as lines
+from billing.lines.service import Whom
+from billing.payees.rules import LineReason
 from billing.payments.errors import PaymentNotFound, PaymentNotPlaced
 from billing.payments.rules import Outcome, UnmatchedReason
 from billing.reversals import unassigning
@@ -89,6 +93,18 @@ def test_a_date_that_moved_since_stays_and_that_is_said(desk):
     assert desk.customer("0949AQ").next_payment_date == after
     assert any("the due date stays as it is" in note for note in done.notes)
     desk.check_books()
+
+
+def test_a_pause_that_it_ended_goes_on(desk):
+    lines.hold(desk.engine, desk.policy, Whom(account="0949AQ"), LineReason.PAUSED, Author("Asha", "away"))
+    before = desk.customer("0949AQ")
+    desk.pay("A1", "0949AQ")
+    assert desk.customer("0949AQ").line_hold is None
+    notes = unassigning.unassign(desk.engine, desk.policy, "A1", "Asha", "his neighbour's").notes
+    after = desk.customer("0949AQ")
+    assert f"the pause since {before.line_hold_since} goes on" in notes
+    assert (after.line_hold, after.line_hold_since) == ("paused", before.line_hold_since)
+    assert (after.next_payment_date, after.line_wanted) == (before.next_payment_date, "off")
 
 
 def test_it_is_not_suggested_where_it_was_taken_back_from(desk):

@@ -21,6 +21,17 @@ def test_an_isp_is_changed_by_name_and_its_history_shown(installation, billing):
     assert (taken.code, "INVALID_ISP" in taken.err) == (1, True)
 
 
+def test_a_change_of_an_isp_is_undone_by_its_number(installation, billing):
+    installation("isp", "update", "1", "--name", "Demo Net", "--sms-account", "SMS009", "--by", "Asha")
+    number = str(installation("isp", "history", "1", "--json").document["changes"][0]["change_id"])
+    undone = installation("isp", "undo", number, "--reason", "wrong ISP", "--by", "Juma")
+    assert (undone.code, "ISP 1 is changed" in undone.out) == (0, True)
+    assert (billing.isps()[1].name, billing.isps()[1].sms_account) == ("Demo Networks", "SMS001")
+    assert f"undoes {number}: wrong ISP" in installation("isp", "history", "1").out
+    again = installation("isp", "undo", number, "--reason", "again")
+    assert (again.code, "Juma (undoes" in again.err) == (1, True)
+
+
 def test_an_isp_is_closed_after_a_question_and_opened_again(installation, billing):
     billing.pay("QGH7SK61ST", "ACC001", 123_456)
     asked = installation("isp", "close", "1", "--reason", "left us", stdin="n\n")

@@ -1,4 +1,4 @@
-"""`rejesha customer update | close | reopen | history | undo`: a customer's record, changed with what was kept."""
+"""`rejesha customer update | close | reopen | history`: a customer's record, changed with what was kept."""
 
 from typing import Any
 
@@ -8,7 +8,6 @@ from rejesha.billing.v1.account_service_pb2 import (
     CustomerUpdate,
     GetCustomerRequest,
     ListChangesRequest,
-    UndoChangeRequest,
     UpdateCustomerResult,
     UpdateCustomersRequest,
 )
@@ -195,22 +194,3 @@ def history(connected: Connections, who: str, *, limit: int, as_json: bool, as_c
     channels = connected.channels
     request = ListChangesRequest(customer_id=get(channels, who).customer_id)
     changes.show_history(channels, request, limit, as_json=as_json, as_csv=as_csv)
-
-
-@click.command("undo")
-@click.argument("change_id", type=click.IntRange(min=1))
-@click.option("--reason", required=True, metavar="WHY", help="Why, for the log.")
-@with_author
-@with_json
-@with_connections
-def undo(connected: Connections, *, change_id: int, reason: str, by: str, as_json: bool) -> None:
-    """Put what a change made of a customer back to what was before, with all that was changed together with it.
-
-    CHANGE_ID is a number that `history` shows. What somebody, or a payment, has changed since is left as it is.
-    """
-    request = UndoChangeRequest(change_id=change_id, actor=by, reason=reason)
-    undone = connected.channels.accounts.UndoChange(request)
-    if as_json:
-        print_json(record(undone))
-    else:
-        changes.show(f"Customer {undone.customer_id}", undone.changes, dry_run=False)

@@ -11,7 +11,7 @@ from rejesha.billing.v1.account_service_pb2 import (
     ListCustomersRequest,
 )
 
-from rejesha_cli.changes import with_reason
+from rejesha_cli.changes import undo, with_reason
 from rejesha_cli.context import (
     PHONE,
     Connections,
@@ -45,7 +45,7 @@ def customer() -> None:
     """Only holds its commands."""
 
 
-for _change in (changes.update, changes.close, changes.reopen, changes.history, changes.undo):
+for _change in (changes.update, changes.close, changes.reopen, changes.history, undo):
     customer.add_command(_change)
 
 

@@ -109,7 +109,7 @@ def reopen(connected: Connections, isp: str, *, reason: str, by: str, as_json: b
 @with_json
 @with_connections
 def history(connected: Connections, isp: str, *, limit: int, as_json: bool, as_csv: bool) -> None:
-    """Show what was changed on an ISP's record, by whom and why; newest first."""
+    """Show what was changed on an ISP's record, by whom and why; newest first. `undo` takes its numbers."""
     channels = connected.channels
     changes.show_history(
         channels, ListChangesRequest(isp_id=Names(channels).isp_id(isp)), limit, as_json=as_json, as_csv=as_csv

@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 from rejesha.billing.v1.account_service_pb2 import CreateIspRequest, Isp, ListIspsRequest
 
-from rejesha_cli.changes import with_reason
+from rejesha_cli.changes import undo, with_reason
 from rejesha_cli.context import (
     PHONE,
     Connections,
@@ -44,7 +44,7 @@ def isp() -> None:
     """Only holds its commands."""
 
 
-for _change in (changes.update, changes.close, changes.reopen, changes.history):
+for _change in (changes.update, changes.close, changes.reopen, changes.history, undo):
     isp.add_command(_change)
 
 

@@ -744,8 +744,11 @@ class UndoChangeResponse(_message.Message):
 
     CUSTOMER_ID_FIELD_NUMBER: _builtins.int
     CHANGES_FIELD_NUMBER: _builtins.int
+    ISP_ID_FIELD_NUMBER: _builtins.int
     customer_id: _builtins.int
-    """Whose change it was."""
+    """Whose change it was; 0: an ISP's."""
+    isp_id: _builtins.int
+    """Whose change it was; 0: a customer's."""
     @_builtins.property
     def changes(self) -> _containers.RepeatedCompositeFieldContainer[Global___FieldChange]:
         """What is other than before."""
@@ -755,10 +758,11 @@ class UndoChangeResponse(_message.Message):
         *,
         customer_id: _builtins.int = ...,
         changes: _abc.Iterable[Global___FieldChange] | None = ...,
+        isp_id: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["changes", b"changes", "customer_id", b"customer_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["changes", b"changes", "customer_id", b"customer_id", "isp_id", b"isp_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

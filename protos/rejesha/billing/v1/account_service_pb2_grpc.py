@@ -168,8 +168,9 @@ class AccountServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def UndoChange(self, request, context):
-        """Puts what a change made of a customer back to what was before it, with all that was changed in the same act: by the
-        same actor at the same moment. Lines follow. It is itself a change in the history, whose reason names what it undoes.
+        """Puts what a change made of an ISP or a customer back to what was before it, with all that was changed in the same
+        act: by the same actor at the same moment. Lines follow, and so does a payment that was held for want of what is
+        there again. It is itself a change in the history, whose reason names what it undoes.
 
         NOT_FOUND `CHANGE_NOT_FOUND`; FAILED_PRECONDITION `CANNOT_UNDO`: a field was changed since, and the message says by
         whom, or is none that can be put back; INVALID_ARGUMENT `INVALID_CHANGE`.

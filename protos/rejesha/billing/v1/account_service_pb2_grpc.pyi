@@ -85,8 +85,9 @@ class AccountServiceStub:
     INVALID_ARGUMENT `INVALID_PAGE_TOKEN`.
     """
     UndoChange: _grpc.UnaryUnaryMultiCallable[_account_service_pb2.UndoChangeRequest, _account_service_pb2.UndoChangeResponse]
-    """Puts what a change made of a customer back to what was before it, with all that was changed in the same act: by the
-    same actor at the same moment. Lines follow. It is itself a change in the history, whose reason names what it undoes.
+    """Puts what a change made of an ISP or a customer back to what was before it, with all that was changed in the same
+    act: by the same actor at the same moment. Lines follow, and so does a payment that was held for want of what is
+    there again. It is itself a change in the history, whose reason names what it undoes.
 
     NOT_FOUND `CHANGE_NOT_FOUND`; FAILED_PRECONDITION `CANNOT_UNDO`: a field was changed since, and the message says by
     whom, or is none that can be put back; INVALID_ARGUMENT `INVALID_CHANGE`.
@@ -165,8 +166,9 @@ class AccountServiceAsyncStub(AccountServiceStub):
     INVALID_ARGUMENT `INVALID_PAGE_TOKEN`.
     """
     UndoChange: _aio.UnaryUnaryMultiCallable[_account_service_pb2.UndoChangeRequest, _account_service_pb2.UndoChangeResponse]  # type: ignore[assignment]
-    """Puts what a change made of a customer back to what was before it, with all that was changed in the same act: by the
-    same actor at the same moment. Lines follow. It is itself a change in the history, whose reason names what it undoes.
+    """Puts what a change made of an ISP or a customer back to what was before it, with all that was changed in the same
+    act: by the same actor at the same moment. Lines follow, and so does a payment that was held for want of what is
+    there again. It is itself a change in the history, whose reason names what it undoes.
 
     NOT_FOUND `CHANGE_NOT_FOUND`; FAILED_PRECONDITION `CANNOT_UNDO`: a field was changed since, and the message says by
     whom, or is none that can be put back; INVALID_ARGUMENT `INVALID_CHANGE`.
@@ -284,8 +286,9 @@ class AccountServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _account_service_pb2.UndoChangeRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_account_service_pb2.UndoChangeResponse, _abc.Awaitable[_account_service_pb2.UndoChangeResponse]]:
-        """Puts what a change made of a customer back to what was before it, with all that was changed in the same act: by the
-        same actor at the same moment. Lines follow. It is itself a change in the history, whose reason names what it undoes.
+        """Puts what a change made of an ISP or a customer back to what was before it, with all that was changed in the same
+        act: by the same actor at the same moment. Lines follow, and so does a payment that was held for want of what is
+        there again. It is itself a change in the history, whose reason names what it undoes.
 
         NOT_FOUND `CHANGE_NOT_FOUND`; FAILED_PRECONDITION `CANNOT_UNDO`: a field was changed since, and the message says by
         whom, or is none that can be put back; INVALID_ARGUMENT `INVALID_CHANGE`.

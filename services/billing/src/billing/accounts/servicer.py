@@ -104,8 +104,12 @@ class AccountServicer(account_service_pb2_grpc.AccountServiceServicer):
 
     def UndoChange(self, request: pb.UndoChangeRequest, context: grpc.ServicerContext) -> pb.UndoChangeResponse:
         author = read_author(request.actor, request.reason)
-        customer_id, made = undoing.undo(self._engine, self._policy, request.change_id, author)
-        return pb.UndoChangeResponse(customer_id=customer_id, changes=[field_change(one) for one in made])
+        undone = undoing.undo(self._engine, self._policy, request.change_id, author)
+        whose = "isp_id" if undone.noun is Noun.ISP else "customer_id"
+        if undone.noun is Noun.CUSTOMER and settling.MENDED & {one.field for one in undone.changes}:
+            settling.settle(self._engine, self._policy, [undone.noun_id], author.actor)
+        made = [field_change(one) for one in undone.changes]
+        return pb.UndoChangeResponse(changes=made, **{whose: undone.noun_id})
 
     def GetCustomer(self, request: pb.GetCustomerRequest, context: grpc.ServicerContext) -> pb.GetCustomerResponse:
         found = service.get_customer(self._engine, request.account_name, request.customer_id)

@@ -61,10 +61,10 @@ def put_back(connection: Connection, policy: Policy, bulk: Bulk, author: Author,
 
 
 def _changed_by_others(connection: Connection, bulk: Bulk, customer_ids: Collection[int]) -> set[int]:
-    """Whose last change of what the bulk has changed is not the bulk's, even where the value is the same again."""
-    last = change_store.last_reasons(connection, Noun.CUSTOMER, customer_ids, effects.name_of(bulk.plan))
-    mine = rules.applied_by(bulk).reason
-    return {one for one, reason in last.items() if reason != mine}
+    """Who has a change that came after the bulk's and was not undone, even where the value is the same again."""
+    field, mine = effects.name_of(bulk.plan), rules.applied_by(bulk).reason
+    found = change_store.list_of_field(connection, Noun.CUSTOMER, customer_ids, field, bulk.create_time)
+    return {one for one, made in found.items() if [it.author.reason for it in changes.standing(made)][-1:] != [mine]}
 
 
 def _decide(

@@ -1,4 +1,4 @@
-"""What putting a customer's changes back means: which fields, and what they were. Pure.
+"""What putting the changes of an ISP or a customer back means: which fields, and what they were. Pure.
 
 A module of its own: rules says how a value is told, this one how it is read again.
 """
@@ -6,12 +6,14 @@ A module of its own: rules says how a value is told, this one how it is read aga
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import date
-from typing import Any
+from typing import Any, TypeVar
 
 from servicekit.money import to_cents
 
-from billing.changes.rules import CUSTOMER_FIELDS, StoredChange, as_text
-from billing.payees.rules import Customer, LineReason
+from billing.changes.rules import CUSTOMER_FIELDS, ISP_FIELDS, StoredChange, as_text
+from billing.payees.rules import Customer, Isp, LineReason
+
+Record = TypeVar("Record", Isp, Customer)
 
 POLICY = "policy."
 # They follow from the others.
@@ -25,7 +27,8 @@ _READERS: Mapping[str, Callable[[str], Any]] = {
     "hold_since": date.fromisoformat,
     "hold": LineReason,
 }
-_TEXTS = {"account_name", "full_name", "username", "phone"}
+_TEXTS = {"account_name", "full_name", "username", "phone", *ISP_FIELDS}
+# Of a customer.
 FIELDS = (*CUSTOMER_FIELDS, "hold", "hold_since", "due_day")
 
 
@@ -38,9 +41,9 @@ def _name(told: str) -> str:
     return "package_cents" if told == "package" else told
 
 
-def put_back(customer: Customer, changes: Mapping[str, StoredChange]) -> Customer:
-    """The customer as it was before these changes of fields among FIELDS."""
-    return replace(customer, **{name: _read(name, one.change.before) for name, one in changes.items()})
+def put_back(record: Record, changes: Mapping[str, StoredChange]) -> Record:
+    """The ISP or customer as it was before these changes of its fields."""
+    return replace(record, **{name: _read(name, one.change.before) for name, one in changes.items()})
 
 
 def _read(name: str, text: str) -> Any:
@@ -51,8 +54,6 @@ def _read(name: str, text: str) -> Any:
     return _READERS[name](text) if text else None
 
 
-def differs(customer: Customer, changes: Mapping[str, StoredChange]) -> str:
+def differs(record: Isp | Customer, changes: Mapping[str, StoredChange]) -> str:
     """The first of these fields that is not what its change made it; or nothing."""
-    return next(
-        (name for name, one in changes.items() if as_text(name, getattr(customer, name)) != one.change.after), ""
-    )
+    return next((name for name, one in changes.items() if as_text(name, getattr(record, name)) != one.change.after), "")

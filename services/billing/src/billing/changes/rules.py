@@ -1,5 +1,6 @@
 """What may be changed on an ISP or a customer, and how a change is told. Pure."""
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
@@ -25,6 +26,10 @@ CUSTOMER_FIELDS = (
 )  # fmt: skip
 # A task follows these: which line it is about, and how long it is paid for.
 FOLLOWED = frozenset({"username", "router_id", "next_payment_date", "closed"})
+
+
+# How the reason of whatever undoes begins.
+UNDOES = re.compile(r"undoes \d+: |undo of bulk \d+: ")
 
 
 class Noun(StrEnum):
@@ -59,6 +64,17 @@ class StoredChange:
     change: FieldChange
     author: Author
     create_time: datetime
+
+
+def standing(changes: Sequence[StoredChange]) -> list[StoredChange]:
+    """Those of these later and later changes of one field that were not undone since, and no undoing of them."""
+    found: list[StoredChange] = []
+    for one in changes:
+        if found and UNDOES.match(one.author.reason):
+            found.pop()  # an undo is refused unless it is the last that was undone
+        else:
+            found.append(one)
+    return found
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,18 +36,25 @@ def update_isp(
         if old is None:
             raise IspNotFound(f"there is no ISP {wanted.isp_id}")
         new = replace(old, **{name: getattr(wanted, name) for name in fields})
-        changed = rules.changed_fields(old, new, fields)
-        _check_isp(connection, old, new, changed, author)
-        changes = rules.told(old, new, changed)
-        if changes and not validate_only:
-            now = current_time(connection)
-            store.update_isp(connection, new, changed, now)
-            _keep(connection, Noun.ISP, new.isp_id, changes, author, now)
-            if new.closed:
-                following.withdraw(connection, store.customers_of(connection, new.isp_id), now)
-        return changes
+        return put_isp(connection, old, new, author, validate_only=validate_only)
 
     return transact(engine, work)
+
+
+def put_isp(
+    connection: Connection, old: Isp, new: Isp, author: Author, *, validate_only: bool = False
+) -> list[FieldChange]:
+    """Make an ISP another, in a transaction that is the caller's and in which accounts are locked."""
+    changed = rules.changed_fields(old, new, rules.ISP_FIELDS)
+    _check_isp(connection, old, new, changed, author)
+    changes = rules.told(old, new, changed)
+    if changes and not validate_only:
+        now = current_time(connection)
+        store.update_isp(connection, new, changed, now)
+        _keep(connection, Noun.ISP, new.isp_id, changes, author, now)
+        if new.closed:
+            following.withdraw(connection, store.customers_of(connection, new.isp_id), now)
+    return changes
 
 
 def _check_isp(connection: Connection, old: Isp, new: Isp, changed: Sequence[str], author: Author) -> None:

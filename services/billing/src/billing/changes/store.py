@@ -1,5 +1,6 @@
 """Queries that change ISPs and customers, and keep what was before."""
 
+from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -81,32 +82,31 @@ def list_act(connection: Connection, change_id: int) -> tuple[Noun, int, list[St
     )
 
 
-def find_later(
-    connection: Connection, noun: Noun, noun_id: int, fields: Collection[str], after: int
-) -> StoredChange | None:
-    """The first change of one of these fields since another."""
-    later = _a.noun == noun, _a.noun_id == noun_id, _a.field.in_(fields), _a.id > after
-    return next(iter(read_changes(connection, sa.select(account_changes).where(*later).order_by(_a.id).limit(1))), None)
+def list_later(connection: Connection, noun: Noun, noun_id: int, field: str, after: int) -> list[StoredChange]:
+    """All changes of a field since another, in order."""
+    later = _a.noun == noun, _a.noun_id == noun_id, _a.field == field, _a.id > after
+    return read_changes(connection, sa.select(account_changes).where(*later).order_by(_a.id))
 
 
-def last_reasons(connection: Connection, noun: Noun, noun_ids: Collection[int], field: str) -> Mapping[int, str]:
-    """Why a field of these was changed last, by id; of those of which it ever was."""
-    last = sa.select(sa.func.max(_a.id)).where(_a.noun == noun, _a.noun_id.in_(noun_ids), _a.field == field)
-    query = sa.select(_a.noun_id, _a.reason).where(_a.id.in_(last.group_by(_a.noun_id)))
-    return {row.noun_id: row.reason for row in connection.execute(query)} if noun_ids else {}
+def list_of_field(
+    connection: Connection, noun: Noun, noun_ids: Collection[int], field: str, since: datetime
+) -> Mapping[int, list[StoredChange]]:
+    """All changes of a field of each of these since a moment, in order, by id."""
+    theirs = _a.noun == noun, _a.noun_id.in_(noun_ids), _a.field == field, _a.create_time >= since
+    found: dict[int, list[StoredChange]] = defaultdict(list)
+    for row in connection.execute(sa.select(account_changes).where(*theirs).order_by(_a.id)) if noun_ids else ():
+        found[row.noun_id].append(_change(row))
+    return found
 
 
 def read_changes(connection: Connection, query: sa.Executable) -> list[StoredChange]:
     """The changes that a query of whole rows finds."""
-    return [
-        StoredChange(
-            row.id,
-            FieldChange(row.field, row.old_value, row.new_value),
-            Author(row.actor, row.reason),
-            row.create_time,
-        )
-        for row in connection.execute(query)
-    ]
+    return [_change(row) for row in connection.execute(query)]
+
+
+def _change(row: "sa.Row[Any]") -> StoredChange:
+    change = FieldChange(row.field, row.old_value, row.new_value)
+    return StoredChange(row.id, change, Author(row.actor, row.reason), row.create_time)
 
 
 def line_tasks(connection: Connection, customer_ids: Collection[int]) -> Sequence[int]:

@@ -18,6 +18,8 @@ from billing.policy import Policy
 
 # The fields of a customer for want of which a payment is held.
 MENDING = frozenset({"package_cents", "isp_id"})
+# The same, as the history calls them.
+MENDED = frozenset(name.removesuffix("_cents") for name in MENDING)
 
 
 def settle(engine: Engine, policy: Policy, customer_ids: Collection[int], changed_by: str) -> list[Receipt]:

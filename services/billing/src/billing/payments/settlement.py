@@ -53,6 +53,7 @@ class Settlement:
     due_date: date | None = None
     previous_due_day: int | None = None
     due_day: int | None = None  # see Customer
+    paused_since: date | None = None  # of a pause that a full payment ends
     given: int = 1  # months, of a full payment
     switches: bool = False  # something else is wanted of the line than before
 
@@ -205,6 +206,7 @@ def of_customer(payment: Payment, customer: Customer, isp: Isp | None, today: da
         wallet_cents=payment.amount_cents,
         previous_due_date=customer.next_payment_date,
         previous_due_day=customer.due_day,
+        paused_since=customer.hold_since if customer.hold is LineReason.PAUSED else None,
         due_date=due_date,
         due_day=due_day,
     )

@@ -118,5 +118,6 @@ def _complete(settlement: Settlement, category: str) -> TimelineEntry:
         previous = settlement.previous_due_date
         facts |= {"previous_due_date": previous.isoformat() if previous else None, "due_date": str(settlement.due_date)}
         facts |= {"previous_due_day": settlement.previous_due_day} if settlement.previous_due_day else {}
+        facts |= {"paused_since": str(settlement.paused_since)} if settlement.paused_since else {}
         message = f"Paid until {settlement.due_date}"
     return TimelineEntry(settlement.payment.trans_id, category, message, facts)

@@ -10,6 +10,7 @@ from servicekit.writes import Writes
 from sqlalchemy import Connection
 
 from billing.lookup.rules import StoredPayment
+from billing.payees.rules import Customer
 from billing.payments.rules import Outcome, UnmatchedReason
 from billing.schema import paybill_payments, payment_debug_log, pppoe_users, tasks, user_transactions_in
 from billing.tasks.rules import TaskState
@@ -49,11 +50,14 @@ def insert_reversal(writes: Writes, stored: StoredPayment, now: datetime) -> Non
 
 @dataclass(frozen=True, slots=True)
 class GivenDate:
-    """The due date that a payment gave, and the one before it, with the day of the month that that one would have."""
+    """The due date that a payment gave, and the one before it, with the day of the month that that one would have;
+    and since when there was a pause, if the payment ended one.
+    """
 
     due_date: date
     previous_due_date: date | None
     previous_due_day: int | None
+    paused_since: date | None
 
 
 def find_given_date(connection: Connection, trans_id: str) -> GivenDate | None:
@@ -63,18 +67,27 @@ def find_given_date(connection: Connection, trans_id: str) -> GivenDate | None:
     facts = orjson.loads(row.details) if row and row.details else {}
     if not facts.get("due_date"):
         return None
-    previous = facts.get("previous_due_date")
     return GivenDate(
         date.fromisoformat(facts["due_date"]),
-        date.fromisoformat(previous) if previous else None,
+        _day(facts.get("previous_due_date")),
         facts.get("previous_due_day"),
+        _day(facts.get("paused_since")),
     )
 
 
-def set_due_date(connection: Connection, customer_id: int, given: GivenDate) -> None:
-    """Give a customer the date from before."""
-    values = {"next_payment_date": given.previous_due_date, "due_day": given.previous_due_day}
-    connection.execute(sa.update(pppoe_users).where(_c.id == customer_id).values(**values))
+def _day(text: str | None) -> date | None:
+    return date.fromisoformat(text) if text else None
+
+
+def put_back(connection: Connection, customer: Customer) -> None:
+    """Write a customer's due date, and whether the line is kept off."""
+    values = {
+        "next_payment_date": customer.next_payment_date,
+        "due_day": customer.due_day,
+        "line_hold": customer.hold,
+        "line_hold_since": customer.hold_since,
+    }
+    connection.execute(sa.update(pppoe_users).where(_c.id == customer.customer_id).values(**values))
 
 
 def open_tasks(connection: Connection, trans_id: str) -> Sequence[int]:

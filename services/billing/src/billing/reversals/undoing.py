@@ -23,7 +23,7 @@ from billing.ledger.store import posting, reading
 from billing.lookup.rules import StoredPayment
 from billing.notices.rules import Notice
 from billing.payees import store as payees
-from billing.payees.rules import Customer
+from billing.payees.rules import Customer, LineReason
 from billing.payments import store as payments
 from billing.payments.errors import PaymentNotPlaced
 from billing.payments.rules import Outcome, Receipt, TimelineEntry
@@ -129,22 +129,31 @@ def _credits(taken: Sequence[CreditsTaken]) -> Iterator[str]:
 
 
 def _date(connection: Connection, stored: StoredPayment) -> tuple[Customer | None, list[str]]:
-    """Give the customer the due date from before, if it is still the one that this payment gave: then as it was."""
+    """Give the customer the due date from before, if it is still the one that this payment gave; then as it was."""
     if stored.outcome is not Outcome.CUSTOMER_PAID or not stored.customer_id:
         return None, []
     customer = payees.get_customers(connection, [stored.customer_id]).get(stored.customer_id)
     given = store.find_given_date(connection, stored.trans_id)
     if customer and given and customer.next_payment_date == given.due_date:
-        store.set_due_date(connection, customer.customer_id, given)
-        before = replace(customer, next_payment_date=given.previous_due_date, due_day=given.previous_due_day)
-        return before, [f"the due date is {_day(given.previous_due_date)} again"]
+        before = _before(customer, given)
+        store.put_back(connection, before)
+        paused = [f"the pause since {_day(given.paused_since)} goes on"] if before.hold is not customer.hold else []
+        return before, [f"the due date is {_day(given.previous_due_date)} again", *paused]
     return None, [f"the due date stays as it is ({_now(customer, given)}): change it by hand if it must be another"]
 
 
+def _before(customer: Customer, given: GivenDate) -> Customer:
+    """As it was before the payment; a pause that this ended goes on, unless somebody keeps the line off by now."""
+    before = replace(customer, next_payment_date=given.previous_due_date, due_day=given.previous_due_day)
+    if customer.hold or not given.paused_since:
+        return before
+    return replace(before, hold=LineReason.PAUSED, hold_since=given.paused_since)
+
+
 def _follow(connection: Connection, policy: Policy, customer: Customer, author: Author, now: datetime) -> None:
-    """Nobody is reconnected any more whose paid time is over."""
+    """Nobody is reconnected any more whose paid time is over, or who has paused."""
     day = customer.next_payment_date
-    if day is None or calendar.end_of(day) <= now:
+    if day is None or calendar.end_of(day) <= now or customer.hold:
         following.follow(connection, policy, [customer], author, now)
 
 
