@@ -187,6 +187,7 @@ def many_change(rejesha):
     assert "put back" in rejesha(f"bulk undo {made['bulk_id']} --reason 'wrong mast'")
     assert "is undone" in rejesha(f"bulk show {made['bulk_id']}")
     assert "mast down" in rejesha("bulk list")
+    assert "mast down" in rejesha("history --by Asha")
 
 
 def moved_while_the_reconnection_waits(running, rejesha):

@@ -25,6 +25,7 @@ COMMANDS = {
     "customer": ("customers.commands:customer", "Customers of the ISPs."),
     "isp": ("isps.commands:isp", "Internet providers."),
     "line": ("lines.commands:line", "Lines: on or off, until when, and why."),
+    "history": ("history.commands:history", "Tell who did what, when and why, over everything."),
     "bulk": ("bulk.commands:bulk", "The same change for many customers: seen first, undone in one go."),
     "policy": (
         "policies.commands:policy",

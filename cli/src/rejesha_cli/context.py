@@ -11,6 +11,8 @@ import click
 from rejesha_cli.settings import Settings
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from google.protobuf.descriptor import EnumDescriptor
 
     from rejesha_cli.channels import Channels
@@ -81,6 +83,20 @@ def _phone(text: str) -> str:
 
 
 PHONE = ReadAs("PHONE", _phone)
+
+
+def _day(text: str) -> "datetime":
+    from datetime import date, datetime, time  # noqa: PLC0415 - likewise
+    from zoneinfo import ZoneInfo  # noqa: PLC0415
+
+    try:
+        return datetime.combine(date.fromisoformat(text), time(), ZoneInfo("Africa/Nairobi"))
+    except ValueError:
+        raise ValueError(f"{text!r} is no day such as 2026-11-30") from None
+
+
+# When it begins in Nairobi.
+DAY = ReadAs("YYYY-MM-DD", _day)
 
 
 def operator_name() -> str:

@@ -1,7 +1,7 @@
 """`rejesha customer timeline`: what happened to a customer, from billing and notify, in one order of time."""
 
 from collections.abc import Callable, Iterator
-from datetime import UTC, date, datetime, time
+from datetime import UTC, datetime
 from heapq import merge
 from itertools import islice
 from typing import Any
@@ -11,10 +11,10 @@ from rejesha.billing.v1.account_service_pb2 import Customer, ListCustomerEventsR
 from rejesha.notify.v1.notify_service_pb2 import ListMessagesRequest
 
 from rejesha_cli.channels import Channels
-from rejesha_cli.context import Connections, ReadAs, with_connections, with_csv, with_json, with_limit
+from rejesha_cli.context import DAY, Connections, with_connections, with_csv, with_json, with_limit
 from rejesha_cli.customers.changes import whom
 from rejesha_cli.errors import CommandFailed
-from rejesha_cli.records import MAX_PAGE_SIZE, NAIROBI, Record, record
+from rejesha_cli.records import MAX_PAGE_SIZE, Record, record
 from rejesha_cli.tables import Column, moment, money, remark, show_list
 
 _COLUMNS = (
@@ -28,16 +28,9 @@ _COLUMNS = (
 )
 
 
-def _start(text: str) -> datetime:
-    try:
-        return datetime.combine(date.fromisoformat(text), time(), NAIROBI)
-    except ValueError:
-        raise ValueError(f"{text!r} is no day such as 2026-11-30") from None
-
-
 @click.command("timeline")
 @click.argument("who", metavar="CUSTOMER")
-@click.option("--since", type=ReadAs("YYYY-MM-DD", _start), help="What happened on this day or later.")
+@click.option("--since", type=DAY, help="What happened on this day or later.")
 @with_limit
 @with_csv
 @with_json

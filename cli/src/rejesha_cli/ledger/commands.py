@@ -5,9 +5,9 @@ from datetime import datetime
 import click
 from rejesha.billing.v1.ledger_service_pb2 import CheckLedgerRequest, ListLedgerAccountsRequest, ListTransfersRequest
 
-from rejesha_cli.context import Connections, with_connections, with_csv, with_json, with_limit
+from rejesha_cli.context import DAY, Connections, with_connections, with_csv, with_json, with_limit
 from rejesha_cli.ledger.gaps import gaps
-from rejesha_cli.ledger.statement import DAY, statement
+from rejesha_cli.ledger.statement import statement
 from rejesha_cli.records import read_pages, record
 from rejesha_cli.tables import Column, moment, money, print_json, remark, say, show_list
 

@@ -6,8 +6,7 @@ from typing import Any
 import click
 from rejesha.billing.v1.ledger_service_pb2 import ListBalanceGapsRequest
 
-from rejesha_cli.context import Connections, with_connections, with_csv, with_json, with_limit
-from rejesha_cli.ledger.statement import DAY
+from rejesha_cli.context import DAY, Connections, with_connections, with_csv, with_json, with_limit
 from rejesha_cli.records import read_pages
 from rejesha_cli.tables import Column, moment, money, remark, show_list
 

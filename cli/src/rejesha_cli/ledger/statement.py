@@ -7,9 +7,9 @@ import click
 from rejesha.billing.v1.ledger_service_pb2 import ListTransfersRequest, Transfer
 from servicekit.money import in_shillings
 
-from rejesha_cli.context import Connections, ReadAs, with_connections, with_csv, with_json
+from rejesha_cli.context import DAY, Connections, with_connections, with_csv, with_json
 from rejesha_cli.names import Names
-from rejesha_cli.records import MAX_PAGE_SIZE, NAIROBI, Record, record
+from rejesha_cli.records import MAX_PAGE_SIZE, Record, record
 from rejesha_cli.tables import Column, moment, money, print_csv, print_json, show_table
 
 _COLUMNS = (
@@ -21,17 +21,6 @@ _COLUMNS = (
     Column("Balance KES", "balance", money),
     Column("By", "actor"),
 )
-
-
-def _day(text: str) -> datetime:
-    """The beginning of a day in Nairobi."""
-    try:
-        return datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=NAIROBI)
-    except ValueError:
-        raise ValueError(f"{text!r} is no day such as 2026-11-30") from None
-
-
-DAY = ReadAs("YYYY-MM-DD", _day)
 
 
 @click.command("statement")

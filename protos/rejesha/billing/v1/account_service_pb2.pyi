@@ -611,12 +611,18 @@ class AccountChange(_message.Message):
     ACTOR_FIELD_NUMBER: _builtins.int
     REASON_FIELD_NUMBER: _builtins.int
     CREATE_TIME_FIELD_NUMBER: _builtins.int
+    ISP_ID_FIELD_NUMBER: _builtins.int
+    CUSTOMER_ID_FIELD_NUMBER: _builtins.int
     change_id: _builtins.int
     """Rises with time."""
     actor: _builtins.str
     """Who changed it."""
     reason: _builtins.str
     """Why; may be empty."""
+    isp_id: _builtins.int
+    """Of this ISP; 0: of a customer."""
+    customer_id: _builtins.int
+    """Of this customer; 0: of an ISP."""
     @_builtins.property
     def change(self) -> Global___FieldChange:
         """What was changed."""
@@ -633,10 +639,12 @@ class AccountChange(_message.Message):
         actor: _builtins.str = ...,
         reason: _builtins.str = ...,
         create_time: _datetime.datetime | _timestamp_pb2.Timestamp | None = ...,
+        isp_id: _builtins.int = ...,
+        customer_id: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["change", b"change", "create_time", b"create_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "change", b"change", "change_id", b"change_id", "create_time", b"create_time", "reason", b"reason"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "change", b"change", "change_id", b"change_id", "create_time", b"create_time", "customer_id", b"customer_id", "isp_id", b"isp_id", "reason", b"reason"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -644,7 +652,7 @@ Global___AccountChange: _TypeAlias = AccountChange  # noqa: Y015
 
 @_typing.final
 class ListChangesRequest(_message.Message):
-    """Whose changes to list."""
+    """Which changes to list."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -652,6 +660,8 @@ class ListChangesRequest(_message.Message):
     CUSTOMER_ID_FIELD_NUMBER: _builtins.int
     PAGE_SIZE_FIELD_NUMBER: _builtins.int
     PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    ACTOR_FIELD_NUMBER: _builtins.int
+    SINCE_FIELD_NUMBER: _builtins.int
     isp_id: _builtins.int
     """An ISP."""
     customer_id: _builtins.int
@@ -660,6 +670,12 @@ class ListChangesRequest(_message.Message):
     """At most so many, 1 to 500; 0 means 50."""
     page_token: _builtins.str
     """From an earlier answer; empty for the first page."""
+    actor: _builtins.str
+    """Only by this actor; empty: by any."""
+    @_builtins.property
+    def since(self) -> _timestamp_pb2.Timestamp:
+        """Only from this moment on."""
+
     def __init__(
         self,
         *,
@@ -667,10 +683,12 @@ class ListChangesRequest(_message.Message):
         customer_id: _builtins.int = ...,
         page_size: _builtins.int = ...,
         page_token: _builtins.str = ...,
+        actor: _builtins.str = ...,
+        since: _datetime.datetime | _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["customer_id", b"customer_id", "isp_id", b"isp_id", "whose", b"whose"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["customer_id", b"customer_id", "isp_id", b"isp_id", "since", b"since", "whose", b"whose"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["customer_id", b"customer_id", "isp_id", b"isp_id", "page_size", b"page_size", "page_token", b"page_token", "whose", b"whose"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "customer_id", b"customer_id", "isp_id", b"isp_id", "page_size", b"page_size", "page_token", b"page_token", "since", b"since", "whose", b"whose"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType_whose: _TypeAlias = _typing.Literal["isp_id", "customer_id"]  # noqa: Y015
     _WhichOneofArgType_whose: _TypeAlias = _typing.Literal["whose", b"whose"]  # noqa: Y015

@@ -159,7 +159,7 @@ class AccountServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ListChanges(self, request, context):
-        """Lists what was changed on an ISP or on a customer, newest first.
+        """Lists what was changed on an ISP, on a customer, or on all of them, newest first.
 
         INVALID_ARGUMENT `INVALID_PAGE_TOKEN`.
         """

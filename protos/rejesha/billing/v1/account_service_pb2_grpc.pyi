@@ -80,7 +80,7 @@ class AccountServiceStub:
     INVALID_ARGUMENT `BATCH_TOO_LARGE`.
     """
     ListChanges: _grpc.UnaryUnaryMultiCallable[_account_service_pb2.ListChangesRequest, _account_service_pb2.ListChangesResponse]
-    """Lists what was changed on an ISP or on a customer, newest first.
+    """Lists what was changed on an ISP, on a customer, or on all of them, newest first.
 
     INVALID_ARGUMENT `INVALID_PAGE_TOKEN`.
     """
@@ -161,7 +161,7 @@ class AccountServiceAsyncStub(AccountServiceStub):
     INVALID_ARGUMENT `BATCH_TOO_LARGE`.
     """
     ListChanges: _aio.UnaryUnaryMultiCallable[_account_service_pb2.ListChangesRequest, _account_service_pb2.ListChangesResponse]  # type: ignore[assignment]
-    """Lists what was changed on an ISP or on a customer, newest first.
+    """Lists what was changed on an ISP, on a customer, or on all of them, newest first.
 
     INVALID_ARGUMENT `INVALID_PAGE_TOKEN`.
     """
@@ -275,7 +275,7 @@ class AccountServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _account_service_pb2.ListChangesRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_account_service_pb2.ListChangesResponse, _abc.Awaitable[_account_service_pb2.ListChangesResponse]]:
-        """Lists what was changed on an ISP or on a customer, newest first.
+        """Lists what was changed on an ISP, on a customer, or on all of them, newest first.
 
         INVALID_ARGUMENT `INVALID_PAGE_TOKEN`.
         """

@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\'rejesha/billing/v1/ledger_service.proto\x12\x12rejesha.billing.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"4\n\rLedgerAccount\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x15\n\rbalance_cents\x18\x02 \x01(\x03\"\xd9\x01\n\x08Transfer\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\x10\n\x08trans_id\x18\x02 \x01(\t\x12.\n\x04kind\x18\x03 \x01(\x0e\x32 .rejesha.billing.v1.TransferKind\x12\x14\n\x0c\x66rom_account\x18\x04 \x01(\t\x12\x12\n\nto_account\x18\x05 \x01(\t\x12\x14\n\x0c\x61mount_cents\x18\x06 \x01(\x03\x12\r\n\x05\x61\x63tor\x18\x07 \x01(\t\x12/\n\x0b\x63reate_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\")\n\x19ListLedgerAccountsRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"Q\n\x1aListLedgerAccountsResponse\x12\x33\n\x08\x61\x63\x63ounts\x18\x01 \x03(\x0b\x32!.rejesha.billing.v1.LedgerAccount\"\xbe\x01\n\x14ListTransfersRequest\x12\x0f\n\x07\x61\x63\x63ount\x18\x01 \x01(\t\x12\x10\n\x08trans_id\x18\x02 \x01(\t\x12.\n\nstart_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08\x65nd_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x11\n\tpage_size\x18\x05 \x01(\x05\x12\x12\n\npage_token\x18\x06 \x01(\t\"\x80\x01\n\x15ListTransfersResponse\x12/\n\ttransfers\x18\x01 \x03(\x0b\x32\x1c.rejesha.billing.v1.Transfer\x12\x1d\n\x15opening_balance_cents\x18\x02 \x01(\x03\x12\x17\n\x0fnext_page_token\x18\x03 \x01(\t\"\x14\n\x12\x43heckLedgerRequest\"%\n\x13\x43heckLedgerResponse\x12\x0e\n\x06\x66\x61ults\x18\x01 \x03(\t\"\x98\x01\n\x16ListBalanceGapsRequest\x12\x11\n\tshortcode\x18\x01 \x01(\t\x12.\n\nstart_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x14\n\x0cmissing_only\x18\x03 \x01(\x08\x12\x11\n\tpage_size\x18\x04 \x01(\x05\x12\x12\n\npage_token\x18\x05 \x01(\t\"\xe1\x01\n\nBalanceGap\x12\x11\n\tshortcode\x18\x01 \x01(\t\x12\x16\n\x0e\x61\x66ter_trans_id\x18\x02 \x01(\t\x12.\n\nafter_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x17\n\x0f\x62\x65\x66ore_trans_id\x18\x04 \x01(\t\x12/\n\x0b\x62\x65\x66ore_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x15\n\rmissing_cents\x18\x06 \x01(\x03\x12\x17\n\x0ftaken_out_cents\x18\x07 \x01(\x03\"`\n\x17ListBalanceGapsResponse\x12,\n\x04gaps\x18\x01 \x03(\x0b\x32\x1e.rejesha.billing.v1.BalanceGap\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t*\x91\x02\n\x0cTransferKind\x12\x1d\n\x19TRANSFER_KIND_UNSPECIFIED\x10\x00\x12\x19\n\x15TRANSFER_KIND_PAYMENT\x10\x01\x12\x1c\n\x18TRANSFER_KIND_ASSIGNMENT\x10\x02\x12\x19\n\x15TRANSFER_KIND_OPENING\x10\x03\x12\x1b\n\x17TRANSFER_KIND_DISMISSAL\x10\x04\x12\x1e\n\x1aTRANSFER_KIND_UNASSIGNMENT\x10\x05\x12\x1a\n\x16TRANSFER_KIND_REVERSAL\x10\x06\x12\x1a\n\x16TRANSFER_KIND_SPENDING\x10\x07\x12\x19\n\x15TRANSFER_KIND_RENEWAL\x10\x08\x32\xca\x03\n\rLedgerService\x12x\n\x12ListLedgerAccounts\x12-.rejesha.billing.v1.ListLedgerAccountsRequest\x1a..rejesha.billing.v1.ListLedgerAccountsResponse\"\x03\x90\x02\x01\x12i\n\rListTransfers\x12(.rejesha.billing.v1.ListTransfersRequest\x1a).rejesha.billing.v1.ListTransfersResponse\"\x03\x90\x02\x01\x12o\n\x0fListBalanceGaps\x12*.rejesha.billing.v1.ListBalanceGapsRequest\x1a+.rejesha.billing.v1.ListBalanceGapsResponse\"\x03\x90\x02\x01\x12\x63\n\x0b\x43heckLedger\x12&.rejesha.billing.v1.CheckLedgerRequest\x1a\'.rejesha.billing.v1.CheckLedgerResponse\"\x03\x90\x02\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\'rejesha/billing/v1/ledger_service.proto\x12\x12rejesha.billing.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"4\n\rLedgerAccount\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x15\n\rbalance_cents\x18\x02 \x01(\x03\"\xd9\x01\n\x08Transfer\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\x10\n\x08trans_id\x18\x02 \x01(\t\x12.\n\x04kind\x18\x03 \x01(\x0e\x32 .rejesha.billing.v1.TransferKind\x12\x14\n\x0c\x66rom_account\x18\x04 \x01(\t\x12\x12\n\nto_account\x18\x05 \x01(\t\x12\x14\n\x0c\x61mount_cents\x18\x06 \x01(\x03\x12\r\n\x05\x61\x63tor\x18\x07 \x01(\t\x12/\n\x0b\x63reate_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\")\n\x19ListLedgerAccountsRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"Q\n\x1aListLedgerAccountsResponse\x12\x33\n\x08\x61\x63\x63ounts\x18\x01 \x03(\x0b\x32!.rejesha.billing.v1.LedgerAccount\"\xd3\x01\n\x14ListTransfersRequest\x12\x0f\n\x07\x61\x63\x63ount\x18\x01 \x01(\t\x12\x10\n\x08trans_id\x18\x02 \x01(\t\x12.\n\nstart_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08\x65nd_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x11\n\tpage_size\x18\x05 \x01(\x05\x12\x12\n\npage_token\x18\x06 \x01(\t\x12\x13\n\x0b\x62y_somebody\x18\x07 \x01(\x08\"\x80\x01\n\x15ListTransfersResponse\x12/\n\ttransfers\x18\x01 \x03(\x0b\x32\x1c.rejesha.billing.v1.Transfer\x12\x1d\n\x15opening_balance_cents\x18\x02 \x01(\x03\x12\x17\n\x0fnext_page_token\x18\x03 \x01(\t\"\x14\n\x12\x43heckLedgerRequest\"%\n\x13\x43heckLedgerResponse\x12\x0e\n\x06\x66\x61ults\x18\x01 \x03(\t\"\x98\x01\n\x16ListBalanceGapsRequest\x12\x11\n\tshortcode\x18\x01 \x01(\t\x12.\n\nstart_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x14\n\x0cmissing_only\x18\x03 \x01(\x08\x12\x11\n\tpage_size\x18\x04 \x01(\x05\x12\x12\n\npage_token\x18\x05 \x01(\t\"\xe1\x01\n\nBalanceGap\x12\x11\n\tshortcode\x18\x01 \x01(\t\x12\x16\n\x0e\x61\x66ter_trans_id\x18\x02 \x01(\t\x12.\n\nafter_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x17\n\x0f\x62\x65\x66ore_trans_id\x18\x04 \x01(\t\x12/\n\x0b\x62\x65\x66ore_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x15\n\rmissing_cents\x18\x06 \x01(\x03\x12\x17\n\x0ftaken_out_cents\x18\x07 \x01(\x03\"`\n\x17ListBalanceGapsResponse\x12,\n\x04gaps\x18\x01 \x03(\x0b\x32\x1e.rejesha.billing.v1.BalanceGap\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t*\x91\x02\n\x0cTransferKind\x12\x1d\n\x19TRANSFER_KIND_UNSPECIFIED\x10\x00\x12\x19\n\x15TRANSFER_KIND_PAYMENT\x10\x01\x12\x1c\n\x18TRANSFER_KIND_ASSIGNMENT\x10\x02\x12\x19\n\x15TRANSFER_KIND_OPENING\x10\x03\x12\x1b\n\x17TRANSFER_KIND_DISMISSAL\x10\x04\x12\x1e\n\x1aTRANSFER_KIND_UNASSIGNMENT\x10\x05\x12\x1a\n\x16TRANSFER_KIND_REVERSAL\x10\x06\x12\x1a\n\x16TRANSFER_KIND_SPENDING\x10\x07\x12\x19\n\x15TRANSFER_KIND_RENEWAL\x10\x08\x32\xca\x03\n\rLedgerService\x12x\n\x12ListLedgerAccounts\x12-.rejesha.billing.v1.ListLedgerAccountsRequest\x1a..rejesha.billing.v1.ListLedgerAccountsResponse\"\x03\x90\x02\x01\x12i\n\rListTransfers\x12(.rejesha.billing.v1.ListTransfersRequest\x1a).rejesha.billing.v1.ListTransfersResponse\"\x03\x90\x02\x01\x12o\n\x0fListBalanceGaps\x12*.rejesha.billing.v1.ListBalanceGapsRequest\x1a+.rejesha.billing.v1.ListBalanceGapsResponse\"\x03\x90\x02\x01\x12\x63\n\x0b\x43heckLedger\x12&.rejesha.billing.v1.CheckLedgerRequest\x1a\'.rejesha.billing.v1.CheckLedgerResponse\"\x03\x90\x02\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -40,8 +40,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_LEDGERSERVICE'].methods_by_name['ListBalanceGaps']._serialized_options = b'\220\002\001'
   _globals['_LEDGERSERVICE'].methods_by_name['CheckLedger']._loaded_options = None
   _globals['_LEDGERSERVICE'].methods_by_name['CheckLedger']._serialized_options = b'\220\002\001'
-  _globals['_TRANSFERKIND']._serialized_start=1363
-  _globals['_TRANSFERKIND']._serialized_end=1636
+  _globals['_TRANSFERKIND']._serialized_start=1384
+  _globals['_TRANSFERKIND']._serialized_end=1657
   _globals['_LEDGERACCOUNT']._serialized_start=96
   _globals['_LEDGERACCOUNT']._serialized_end=148
   _globals['_TRANSFER']._serialized_start=151
@@ -51,19 +51,19 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_LISTLEDGERACCOUNTSRESPONSE']._serialized_start=413
   _globals['_LISTLEDGERACCOUNTSRESPONSE']._serialized_end=494
   _globals['_LISTTRANSFERSREQUEST']._serialized_start=497
-  _globals['_LISTTRANSFERSREQUEST']._serialized_end=687
-  _globals['_LISTTRANSFERSRESPONSE']._serialized_start=690
-  _globals['_LISTTRANSFERSRESPONSE']._serialized_end=818
-  _globals['_CHECKLEDGERREQUEST']._serialized_start=820
-  _globals['_CHECKLEDGERREQUEST']._serialized_end=840
-  _globals['_CHECKLEDGERRESPONSE']._serialized_start=842
-  _globals['_CHECKLEDGERRESPONSE']._serialized_end=879
-  _globals['_LISTBALANCEGAPSREQUEST']._serialized_start=882
-  _globals['_LISTBALANCEGAPSREQUEST']._serialized_end=1034
-  _globals['_BALANCEGAP']._serialized_start=1037
-  _globals['_BALANCEGAP']._serialized_end=1262
-  _globals['_LISTBALANCEGAPSRESPONSE']._serialized_start=1264
-  _globals['_LISTBALANCEGAPSRESPONSE']._serialized_end=1360
-  _globals['_LEDGERSERVICE']._serialized_start=1639
-  _globals['_LEDGERSERVICE']._serialized_end=2097
+  _globals['_LISTTRANSFERSREQUEST']._serialized_end=708
+  _globals['_LISTTRANSFERSRESPONSE']._serialized_start=711
+  _globals['_LISTTRANSFERSRESPONSE']._serialized_end=839
+  _globals['_CHECKLEDGERREQUEST']._serialized_start=841
+  _globals['_CHECKLEDGERREQUEST']._serialized_end=861
+  _globals['_CHECKLEDGERRESPONSE']._serialized_start=863
+  _globals['_CHECKLEDGERRESPONSE']._serialized_end=900
+  _globals['_LISTBALANCEGAPSREQUEST']._serialized_start=903
+  _globals['_LISTBALANCEGAPSREQUEST']._serialized_end=1055
+  _globals['_BALANCEGAP']._serialized_start=1058
+  _globals['_BALANCEGAP']._serialized_end=1283
+  _globals['_LISTBALANCEGAPSRESPONSE']._serialized_start=1285
+  _globals['_LISTBALANCEGAPSRESPONSE']._serialized_end=1381
+  _globals['_LEDGERSERVICE']._serialized_start=1660
+  _globals['_LEDGERSERVICE']._serialized_end=2118
 # @@protoc_insertion_point(module_scope)

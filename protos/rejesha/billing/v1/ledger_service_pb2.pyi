@@ -205,6 +205,7 @@ class ListTransfersRequest(_message.Message):
     END_TIME_FIELD_NUMBER: _builtins.int
     PAGE_SIZE_FIELD_NUMBER: _builtins.int
     PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    BY_SOMEBODY_FIELD_NUMBER: _builtins.int
     account: _builtins.str
     """From or to this account."""
     trans_id: _builtins.str
@@ -213,6 +214,8 @@ class ListTransfersRequest(_message.Message):
     """At most 500; 0 for 50."""
     page_token: _builtins.str
     """As the page before answered it; empty for the first page."""
+    by_somebody: _builtins.bool
+    """Only those that somebody had made, not M-Pesa. Looks at all transfers since `start_time`: a second for a million."""
     @_builtins.property
     def start_time(self) -> _timestamp_pb2.Timestamp:
         """From this moment on."""
@@ -230,10 +233,11 @@ class ListTransfersRequest(_message.Message):
         end_time: _datetime.datetime | _timestamp_pb2.Timestamp | None = ...,
         page_size: _builtins.int = ...,
         page_token: _builtins.str = ...,
+        by_somebody: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["end_time", b"end_time", "start_time", b"start_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["account", b"account", "end_time", b"end_time", "page_size", b"page_size", "page_token", b"page_token", "start_time", b"start_time", "trans_id", b"trans_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["account", b"account", "by_somebody", b"by_somebody", "end_time", b"end_time", "page_size", b"page_size", "page_token", b"page_token", "start_time", b"start_time", "trans_id", b"trans_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

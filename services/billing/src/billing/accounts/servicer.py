@@ -21,6 +21,7 @@ from billing.changes.authors import read_author
 from billing.changes.rules import (
     CUSTOMER_FIELDS,
     ISP_FIELDS,
+    ChangeFilter,
     CustomerUpdate,
     Noun,
     UpdateResult,
@@ -94,9 +95,10 @@ class AccountServicer(account_service_pb2_grpc.AccountServiceServicer):
 
     def ListChanges(self, request: pb.ListChangesRequest, context: grpc.ServicerContext) -> pb.ListChangesResponse:
         limit = page_size(request.page_size)
-        noun = Noun.ISP if request.WhichOneof("whose") == "isp_id" else Noun.CUSTOMER
-        whose = request.isp_id or request.customer_id
-        found = changes.list_changes(self._engine, noun, whose, last_id(request.page_token), limit)
+        noun = {"isp_id": Noun.ISP, "customer_id": Noun.CUSTOMER, None: None}[request.WhichOneof("whose")]
+        since = request.since.ToDatetime(tzinfo=UTC) if request.HasField("since") else None
+        asked = ChangeFilter(noun, request.isp_id or request.customer_id, request.actor.strip(), since)
+        found = changes.list_changes(self._engine, asked, last_id(request.page_token), limit)
         return pb.ListChangesResponse(
             changes=[account_change(one) for one in found],
             next_page_token=next_token([one.change_id for one in found], limit),

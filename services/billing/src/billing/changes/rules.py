@@ -58,12 +58,24 @@ class FieldChange:
 
 @dataclass(frozen=True, slots=True)
 class StoredChange:
-    """A change that was made."""
+    """A change that was made; `noun_id`: of the ISP or the customer."""
 
     change_id: int
     change: FieldChange
     author: Author
     create_time: datetime
+    noun: Noun
+    noun_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeFilter:
+    """Which changes: of an ISP or a customer, or of all, without what follows from others; by whom, and since when."""
+
+    noun: Noun | None = None
+    noun_id: int = 0
+    actor: str = ""
+    since: datetime | None = None
 
 
 def standing(changes: Sequence[StoredChange]) -> list[StoredChange]:

@@ -18,7 +18,16 @@ from billing.accounts import store as account_store
 from billing.accounts.errors import InvalidIsp, IspNotFound
 from billing.accounts.rules import isp_faults
 from billing.changes import following, rules, store
-from billing.changes.rules import Author, CustomerUpdate, Decision, FieldChange, Noun, StoredChange, UpdateResult
+from billing.changes.rules import (
+    Author,
+    ChangeFilter,
+    CustomerUpdate,
+    Decision,
+    FieldChange,
+    Noun,
+    StoredChange,
+    UpdateResult,
+)
 from billing.payees import store as payees
 from billing.payees.rules import Customer, Isp
 from billing.payments.rules import normalise
@@ -134,6 +143,6 @@ def _keep(
         store.insert(writes, noun, noun_id, changes, author, now)
 
 
-def list_changes(engine: Engine, noun: Noun, noun_id: int, before_id: int, limit: int) -> list[StoredChange]:
-    """What was changed on an ISP or a customer, newest first."""
-    return transact(engine, lambda connection: store.list_changes(connection, noun, noun_id, before_id, limit))
+def list_changes(engine: Engine, asked: ChangeFilter, before_id: int, limit: int) -> list[StoredChange]:
+    """What was changed, newest first."""
+    return transact(engine, lambda connection: store.list_changes(connection, asked, before_id, limit))

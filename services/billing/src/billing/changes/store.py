@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from servicekit.writes import Writes
 from sqlalchemy import Connection
 
-from billing.changes.rules import Author, FieldChange, Noun, StoredChange
+from billing.changes.rules import Author, ChangeFilter, FieldChange, Noun, StoredChange
 from billing.payees.rules import Customer, Isp
 from billing.schema import account_changes, isps, pppoe_users, tasks
 from billing.tasks.rules import TaskKind, TaskState
@@ -62,9 +62,15 @@ def insert(
     writes.insert(account_changes, rows)
 
 
-def list_changes(connection: Connection, noun: Noun, noun_id: int, before_id: int, limit: int) -> list[StoredChange]:
-    """What was changed on an ISP or a customer, newest first, before `before_id` unless that is 0."""
-    query = sa.select(account_changes).where(_a.noun == noun, _a.noun_id == noun_id)
+def list_changes(connection: Connection, asked: ChangeFilter, before_id: int, limit: int) -> list[StoredChange]:
+    """What was changed, newest first, before `before_id` unless that is 0."""
+    query = sa.select(account_changes)
+    if asked.noun:
+        query = query.where(_a.noun == asked.noun, _a.noun_id == asked.noun_id)
+    else:
+        query = query.where(_a.field != "line")
+    query = query.where(_a.actor == asked.actor) if asked.actor else query
+    query = query.where(_a.create_time >= asked.since) if asked.since else query
     query = query.where(_a.id < before_id) if before_id else query
     return read_changes(connection, query.order_by(_a.id.desc()).limit(limit))
 
@@ -106,7 +112,8 @@ def read_changes(connection: Connection, query: sa.Executable) -> list[StoredCha
 
 def _change(row: "sa.Row[Any]") -> StoredChange:
     change = FieldChange(row.field, row.old_value, row.new_value)
-    return StoredChange(row.id, change, Author(row.actor, row.reason), row.create_time)
+    author = Author(row.actor, row.reason)
+    return StoredChange(row.id, change, author, row.create_time, Noun(row.noun), row.noun_id)
 
 
 def line_tasks(connection: Connection, customer_ids: Collection[int]) -> Sequence[int]:

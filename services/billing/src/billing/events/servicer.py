@@ -6,7 +6,7 @@ from rejesha.billing.v1 import account_service_pb2 as pb
 from sqlalchemy import Engine
 
 from billing.accounts.rules import StoredCustomer
-from billing.changes.rules import FieldChange, StoredChange
+from billing.changes.rules import FieldChange, Noun, StoredChange
 from billing.events import service
 from billing.events.rules import Event, PaymentMade, place_of
 from billing.lookup.servicer import OUTCOMES
@@ -50,6 +50,8 @@ def account_change(one: StoredChange) -> pb.AccountChange:
         actor=one.author.actor,
         reason=one.author.reason,
         create_time=one.create_time,
+        isp_id=one.noun_id if one.noun is Noun.ISP else 0,
+        customer_id=one.noun_id if one.noun is Noun.CUSTOMER else 0,
     )
 
 

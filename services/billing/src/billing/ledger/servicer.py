@@ -41,6 +41,7 @@ class LedgerServicer(ledger_service_pb2_grpc.LedgerServiceServicer):
             trans_id=request.trans_id.strip().upper(),
             start=_moment(request.start_time) if request.HasField("start_time") else None,
             end=_moment(request.end_time) if request.HasField("end_time") else None,
+            by_somebody=request.by_somebody,
         )
         limit = page_size(request.page_size)
         page = service.list_transfers(self._engine, asked, last_id(request.page_token), limit)

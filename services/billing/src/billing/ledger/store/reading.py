@@ -31,12 +31,15 @@ class StoredTransfer:
 
 @dataclass(frozen=True, slots=True)
 class TransferFilter:
-    """Which transfers: of an account, of a payment, from `start` on, before `end`; what is empty does not matter."""
+    """Which transfers: of an account, of a payment, from `start` on, before `end`, by somebody and not M-Pesa; what is
+    empty does not matter.
+    """
 
     account: str = ""
     trans_id: str = ""
     start: datetime | None = None
     end: datetime | None = None
+    by_somebody: bool = False
 
 
 def balances(connection: Connection) -> Mapping[str, int]:
@@ -104,6 +107,8 @@ def list_transfers(
         query = query.where(_t.create_time >= asked.start)
     if asked.end:
         query = query.where(_t.create_time < asked.end)
+    if asked.by_somebody:
+        query = query.where(_t.actor != "")
     return [_stored(row) for row in connection.execute(query)]
 
 
