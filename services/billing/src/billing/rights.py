@@ -25,6 +25,7 @@ WANTED = {
     "quarantine": ALL,
     "account_changes": CHANGE,
     "line_policies": ALL,
+    "unsettled_policies": ALL,
     "reminders": ALL,
     "bulks": CHANGE,
     "bulk_customers": CHANGE,

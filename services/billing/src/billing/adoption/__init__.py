@@ -28,6 +28,8 @@ _OWN = {
     "line_policies": ("noun", "noun_id", "field", "value"),
     "notice_tallies": ("topic", "recipient", "held_back", "digest_id"),
     "bulks": ("token_key", "plan", "state", "actor"),
+    "router_checks": ("router_id", "check_time"),
+    "unsettled_policies": ("noun_id", "fields", "after_id"),
     "bulk_customers": ("bulk_id", "customer_id", "old_value", "new_value"),
     "reminders": ("due_date", "day_offset", "customer_id"),
     version_table("billing"): ("version_num",),

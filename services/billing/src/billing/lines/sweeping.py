@@ -1,4 +1,5 @@
 """Cuts the lines whose time is over, or renews them; switches on those that are paid for though noted as off; reminds.
+Then has lines follow the policies that were changed.
 
 May be repeated, and run side by side: a customer whom somebody else has locked is left for the next time.
 """
@@ -20,6 +21,8 @@ from billing.payees import store as payees
 from billing.payees.rules import LineState
 from billing.policies import store as policies
 from billing.policy import Policy
+from billing.policy_changes import service as policy_changes
+from billing.policy_changes import store as policy_change_store
 from billing.reminders import service as reminders
 from billing.renewals import service as renewing
 
@@ -30,6 +33,8 @@ _SWEEP = Author("sweep")
 BATCH = 100
 # These lock nobody.
 MOST_REMINDERS = 1000
+# Where a sweep goes on that has looked at every customer: no id is larger.
+_CHANGED_POLICIES = 2**31 - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,13 +52,17 @@ def sweep(engine: Engine, policy: Policy, after_id: int = 0) -> Swept:
     reminded = transact(engine, lambda connection: _remind(connection, policy)) if not after_id else 0
     if not policy.manages_lines:
         return Swept(reminded=reminded)
+    if after_id >= _CHANGED_POLICIES:
+        return Swept(next_id=_CHANGED_POLICIES if policy_changes.follow_next(engine, policy) else 0)
 
     def work(connection: Connection) -> tuple[list[Switch], int]:
         now = current_time(connection)
         doubtful = store.find_doubtful(connection, calendar.today(now), after_id, BATCH)
         locked = payees.get_customers(connection, store.lock_free(connection, doubtful))
         switches = lines.settle(connection, policy, locked.values(), _SWEEP, now)
-        return switches, doubtful[-1] if len(doubtful) == BATCH else 0
+        if len(doubtful) == BATCH:
+            return switches, doubtful[-1]
+        return switches, _CHANGED_POLICIES if policy_change_store.is_any(connection) else 0
 
     switches, next_id = transact(engine, work)
     on = sum(one.asks and one.after.state is LineState.ON for one in switches)

@@ -16,6 +16,7 @@ from billing.payments.rules import normalise
 from billing.policies import fields, rules, store
 from billing.policies.errors import InvalidPolicy
 from billing.policies.rules import Fields, LinePolicy, Source, Value
+from billing.policy_changes import store as policy_changes
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +143,9 @@ def _changes(before: Fields, after: Fields) -> dict[str, FieldChange]:
 
 def _write(connection: Connection, owner: Owner, made: Mapping[str, FieldChange], author: Author) -> None:
     store.delete(connection, owner.noun, owner.noun_id, made)
+    now = current_time(connection)
     with together(connection) as writes:
         set_now = {name: one.after for name, one in made.items() if name in owner.own}
         store.insert(writes, owner.noun, owner.noun_id, set_now)
-        changes.insert(writes, owner.noun, owner.noun_id, list(made.values()), author, current_time(connection))
+        changes.insert(writes, owner.noun, owner.noun_id, list(made.values()), author, now)
+        policy_changes.insert(writes, owner.noun, owner.noun_id, made, now)
