@@ -1,20 +1,23 @@
 """A payment's money went back to the payer: what it gave is taken back for good, and what cannot be is said."""
 
+from dataclasses import replace
 from datetime import date, timedelta
 
 import pytest
 import sqlalchemy as sa
+from billing.changes.rules import Author, Noun
 from billing.held import service as held
 from billing.held import suggesting
 from billing.ledger import service as ledger
 from billing.payments.errors import PaymentAlreadyPlaced, PaymentNotFound, PaymentNotPlaced, ReversalDoesNotFit
 from billing.payments.rules import Outcome
+from billing.policies.service import Asked, change
 from billing.reversals import service, unassigning
 from billing.schema import isp_credits, ledger_transfers, paybill_payments, payment_debug_log
 from billing.tasks.rules import AccessOutcome
 
 from tests.billing.concurrency import at_once
-from tests.billing.desk import CUSTOMER_PHONE, ISP_1
+from tests.billing.desk import CUSTOMER_PHONE, ISP_1, open_desk
 from tests.billing.reversals.test_unassigning import holdings
 
 
@@ -51,12 +54,32 @@ def test_all_is_as_if_it_had_never_come(desk, reference, amount, how):
     desk.check_books()
 
 
+@pytest.mark.parametrize(
+    ("manages", "paid_for", "grace", "said"),
+    [
+        (False, False, 0, "a line that was switched on stays on: `rejesha access disable 1 0949AQ` switches it off"),
+        (False, True, 0, ""),
+        (True, False, 0, ""),
+        (True, False, 3, "the line stays on in the grace: `rejesha line cut 0949AQ --reason WHY` switches it off"),
+    ],
+    ids=["nobody cuts it", "paid for before", "cut by itself", "in the grace"],
+)
+def test_what_is_to_be_done_about_the_line_is_said(sqlite_engine, manages, paid_for, grace, said):
+    desk = open_desk(sqlite_engine)
+    desk.policy = replace(desk.policy, manages_lines=manages)
+    change(desk.engine, Asked(Noun.ISP, 1), {"grace_days": str(grace)}, (), Author("Asha"))
+    desk.set_customer("0949AQ", next_payment_date=desk.today() + timedelta(days=5 if paid_for else -1))
+    desk.pay("A1", "0949AQ")
+    notes = reverse(desk).notes
+    assert [note for note in notes if "line" in note] == ([said] if said else [])
+    assert desk.customer("0949AQ").line_wanted == ("off" if manages and not grace else "on")
+
+
 def test_it_is_final_and_may_be_repeated(desk, dispatcher):
     desk.pay("A1", "0949AQ")
     dispatcher.run()
     notes = reverse(desk).notes
     assert any("left the wallet, which holds KES 0.00 now" in note for note in notes)
-    assert any("`rejesha access disable`" in note for note in notes)
     assert reverse(desk).notes == ()
     assert desk.pay("A1", "0949AQ").outcome is Outcome.REVERSED
     for attempt in (

@@ -20,13 +20,15 @@ from billing.credits.rules import CreditsTaken
 from billing.ledger import rules as ledger
 from billing.ledger.rules import Transfer, TransferKind
 from billing.ledger.store import posting, reading
+from billing.lines.rules import wanted_of
 from billing.lookup.rules import StoredPayment
 from billing.notices.rules import Notice
 from billing.payees import store as payees
-from billing.payees.rules import Customer, LineReason
+from billing.payees.rules import Customer, LineReason, LineState
 from billing.payments import store as payments
 from billing.payments.errors import PaymentNotPlaced
 from billing.payments.rules import Outcome, Receipt, TimelineEntry
+from billing.policies import store as policies
 from billing.policy import Policy
 from billing.reversals import store
 from billing.reversals.store import GivenDate
@@ -68,7 +70,7 @@ def undo(connection: Connection, policy: Policy, stored: StoredPayment, how: Und
     tasks.end(connection, store.open_tasks(connection, trans_id), TaskState.EXPIRED, now, tried=False)
     payees.lock_by_id(connection, [stored.customer_id] if stored.customer_id else [], None)
     before, notes = _date(connection, stored)
-    notes += _line(policy, stored)
+    notes += _line(connection, policy, before, now)
     notes[:0] = _credit(connection, transfers)
     notes[:0] = _credits(credit_store.take_back(connection, trans_id, now))
     wallets = posting.lock_wallets(connection, {stored.isp_id} if stored.isp_id else set(), now)
@@ -166,9 +168,17 @@ def _day(day: date | None) -> str:
     return day.isoformat() if day else "none"
 
 
-def _line(policy: Policy, stored: StoredPayment) -> Iterator[str]:
-    if stored.outcome is Outcome.CUSTOMER_PAID and not policy.manages_lines:
-        yield "a line that was switched on stays on: `rejesha access disable` switches it off"
+def _line(connection: Connection, policy: Policy, before: Customer | None, now: datetime) -> Iterator[str]:
+    """What a person may have to do about the line, where the date is as before: nothing cuts it now by itself."""
+    if before is None or before.line is None or before.hold:
+        return
+    wanted = wanted_of(before, policies.of_customers(connection, [before])[before.customer_id], now)
+    if policy.manages_lines and wanted.reason is LineReason.GRACE:
+        cut = f"`rejesha line cut {before.account_name} --reason WHY`"
+        yield f"the line stays on in the grace: {cut} switches it off"
+    if not policy.manages_lines and wanted.state is LineState.OFF:
+        off = f"`rejesha access disable {before.line.router_id} {before.line.username}`"
+        yield f"a line that was switched on stays on: {off} switches it off"
 
 
 def _notice(connection: Connection, policy: Policy, stored: StoredPayment, how: Undoing, number: int) -> Notice:
