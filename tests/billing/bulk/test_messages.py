@@ -133,6 +133,22 @@ def test_undo_withdraws_what_was_not_sent_and_names_what_was(phones, dispatcher,
     assert texts(dispatcher) == {}
 
 
+@pytest.mark.parametrize(("hour", "seconds"), [(12, [0, 1, 2, 3]), (22, [9 * 3600 + n for n in range(4)])])
+def test_thousands_do_not_go_before_what_payments_have_to_tell(phones, monkeypatch, clock, hour, seconds):
+    monkeypatch.setattr(announcements, "PER_SECOND", 1)
+    clock.forward(hours=hour - 12)
+    bulk = apply(phones, preview(phones, plan()).token).bulk
+    assert [(row.due_time - bulk.create_time).total_seconds() for row in phones.rows(tasks)] == seconds
+
+
+def test_of_a_message_whose_task_was_deleted_nobody_says_that_it_was_not_sent(phones, dispatcher):
+    bulk_id = apply(phones, preview(phones, plan()).token).bulk.bulk_id
+    dispatcher.carry_out()
+    assert service.get(phones.engine, bulk_id).handed_over == 4
+    phones.execute(sa.delete(tasks))
+    assert undo(phones, bulk_id).counts == {MemberState.LEFT: 4}
+
+
 def test_the_language_of_a_customer_does_not_matter_to_what_somebody_wrote(phones, dispatcher):
     change(phones.engine, Asked(Noun.ISP, 1), {"language": "sw"}, (), ASHA)
     apply(phones, preview(phones, plan("Habari {name}")).token)

@@ -42,7 +42,7 @@ def _sentences(one: Record) -> Iterator[str]:
     yield f"Customers: {len(one['customer_ids']):,}; their packages together: KES {group(one['total'])}."
     if one["sms_count"]:
         yield f"SMS: {one['sms_count']:,}, for KES {group(one['cost'])} of credits."
-        yield "They go out at once or, where it is quiet now, when that is over; not later than a day after that."
+        yield "They go out at once or, where it is quiet now, when that is over: ten a second, within a day."
     if one["overdue"]:
         yield f"Not paid for today: {one['overdue']:,}; their days count from today."
         yield "After an outage its first day as --due-from leaves out whoever was not paid for before."
@@ -60,6 +60,8 @@ def show(bulk: pb.Bulk, *, as_json: bool) -> None:
         return
     say(f"Bulk {one['bulk_id']} is {one['state']}: {_what(one['plan'])}, by {one['actor']}: {one['reason']}")
     say(f"Customers: {_counts(one) or 'none'}.")
+    if "message" in one["plan"]:
+        say(f"Handed over to be sent: {one['handed_over']:,}.")
     if one["exceptions"]:
         show_table("Not changed, or not put back", _EXCEPTIONS, one["exceptions"])
 

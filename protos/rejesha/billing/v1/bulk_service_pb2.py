@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n%rejesha/billing/v1/bulk_service.proto\x12\x12rejesha.billing.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\x9a\x02\n\x08\x42ulkPlan\x12\x0e\n\x06isp_id\x18\x01 \x01(\x03\x12\x11\n\trouter_id\x18\x02 \x01(\x03\x12\x15\n\rpackage_cents\x18\x03 \x01(\x03\x12*\n\x04paid\x18\x04 \x01(\x0e\x32\x1c.rejesha.billing.v1.BulkPaid\x12\x10\n\x08\x64ue_from\x18\x05 \x01(\t\x12\x11\n\tdue_until\x18\x06 \x01(\t\x12\x15\n\x0b\x65xtend_days\x18\x07 \x01(\x05H\x00\x12\x15\n\x0bprice_cents\x18\x08 \x01(\x03H\x00\x12\x11\n\x07message\x18\t \x01(\tH\x00\x12\x38\n\nsuspension\x18\n \x01(\x0b\x32\".rejesha.billing.v1.BulkSuspensionH\x00\x42\x08\n\x06\x61\x63tion\"\x10\n\x0e\x42ulkSuspension\"i\n\nBulkSample\x12\x13\n\x0b\x63ustomer_id\x18\x01 \x01(\x03\x12\x14\n\x0c\x61\x63\x63ount_name\x18\x02 \x01(\t\x12\x11\n\tfull_name\x18\x03 \x01(\t\x12\x0e\n\x06\x62\x65\x66ore\x18\x04 \x01(\t\x12\r\n\x05\x61\x66ter\x18\x05 \x01(\t\"@\n\x12PreviewBulkRequest\x12*\n\x04plan\x18\x01 \x01(\x0b\x32\x1c.rejesha.billing.v1.BulkPlan\"\xfb\x01\n\x13PreviewBulkResponse\x12\r\n\x05token\x18\x01 \x01(\t\x12\x14\n\x0c\x63ustomer_ids\x18\x02 \x03(\x03\x12.\n\x06sample\x18\x03 \x03(\x0b\x32\x1e.rejesha.billing.v1.BulkSample\x12\x13\n\x0btotal_cents\x18\x04 \x01(\x03\x12\x0f\n\x07undated\x18\x05 \x01(\x03\x12\x31\n\x08left_out\x18\x06 \x03(\x0b\x32\x1f.rejesha.billing.v1.BulkLeftOut\x12\x0f\n\x07overdue\x18\x07 \x01(\x03\x12\x11\n\tsms_count\x18\x08 \x01(\x03\x12\x12\n\ncost_cents\x18\t \x01(\x03\"*\n\x0b\x42ulkLeftOut\x12\x0c\n\x04note\x18\x01 \x01(\t\x12\r\n\x05\x63ount\x18\x02 \x01(\x03\"H\n\rBulkException\x12\x13\n\x0b\x63ustomer_id\x18\x01 \x01(\x03\x12\x14\n\x0c\x61\x63\x63ount_name\x18\x02 \x01(\t\x12\x0c\n\x04note\x18\x03 \x01(\t\"\xc2\x02\n\x04\x42ulk\x12\x0f\n\x07\x62ulk_id\x18\x01 \x01(\x03\x12*\n\x04plan\x18\x02 \x01(\x0b\x32\x1c.rejesha.billing.v1.BulkPlan\x12,\n\x05state\x18\x03 \x01(\x0e\x32\x1d.rejesha.billing.v1.BulkState\x12\r\n\x05\x61\x63tor\x18\x04 \x01(\t\x12\x0e\n\x06reason\x18\x05 \x01(\t\x12/\n\x0b\x63reate_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0b\n\x03\x64ue\x18\x07 \x01(\x03\x12\x0c\n\x04\x64one\x18\x08 \x01(\x03\x12\x0f\n\x07skipped\x18\t \x01(\x03\x12\x0e\n\x06undone\x18\n \x01(\x03\x12\x0c\n\x04left\x18\x0b \x01(\x03\x12\x35\n\nexceptions\x18\x0c \x03(\x0b\x32!.rejesha.billing.v1.BulkException\"@\n\x10\x41pplyBulkRequest\x12\r\n\x05token\x18\x01 \x01(\t\x12\r\n\x05\x61\x63tor\x18\x02 \x01(\t\x12\x0e\n\x06reason\x18\x03 \x01(\t\";\n\x11\x41pplyBulkResponse\x12&\n\x04\x62ulk\x18\x01 \x01(\x0b\x32\x18.rejesha.billing.v1.Bulk\"A\n\x0fUndoBulkRequest\x12\x0f\n\x07\x62ulk_id\x18\x01 \x01(\x03\x12\r\n\x05\x61\x63tor\x18\x02 \x01(\t\x12\x0e\n\x06reason\x18\x03 \x01(\t\":\n\x10UndoBulkResponse\x12&\n\x04\x62ulk\x18\x01 \x01(\x0b\x32\x18.rejesha.billing.v1.Bulk\"!\n\x0eGetBulkRequest\x12\x0f\n\x07\x62ulk_id\x18\x01 \x01(\x03\"9\n\x0fGetBulkResponse\x12&\n\x04\x62ulk\x18\x01 \x01(\x0b\x32\x18.rejesha.billing.v1.Bulk\"9\n\x10ListBulksRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\"U\n\x11ListBulksResponse\x12\'\n\x05\x62ulks\x18\x01 \x03(\x0b\x32\x18.rejesha.billing.v1.Bulk\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t*O\n\x08\x42ulkPaid\x12\x19\n\x15\x42ULK_PAID_UNSPECIFIED\x10\x00\x12\x12\n\x0e\x42ULK_PAID_PAID\x10\x01\x12\x14\n\x10\x42ULK_PAID_UNPAID\x10\x02*\x87\x01\n\tBulkState\x12\x1a\n\x16\x42ULK_STATE_UNSPECIFIED\x10\x00\x12\x17\n\x13\x42ULK_STATE_APPLYING\x10\x01\x12\x16\n\x12\x42ULK_STATE_APPLIED\x10\x02\x12\x16\n\x12\x42ULK_STATE_UNDOING\x10\x03\x12\x15\n\x11\x42ULK_STATE_UNDONE\x10\x04\x32\xe5\x03\n\x0b\x42ulkService\x12\x63\n\x0bPreviewBulk\x12&.rejesha.billing.v1.PreviewBulkRequest\x1a\'.rejesha.billing.v1.PreviewBulkResponse\"\x03\x90\x02\x01\x12]\n\tApplyBulk\x12$.rejesha.billing.v1.ApplyBulkRequest\x1a%.rejesha.billing.v1.ApplyBulkResponse\"\x03\x90\x02\x02\x12Z\n\x08UndoBulk\x12#.rejesha.billing.v1.UndoBulkRequest\x1a$.rejesha.billing.v1.UndoBulkResponse\"\x03\x90\x02\x02\x12W\n\x07GetBulk\x12\".rejesha.billing.v1.GetBulkRequest\x1a#.rejesha.billing.v1.GetBulkResponse\"\x03\x90\x02\x01\x12]\n\tListBulks\x12$.rejesha.billing.v1.ListBulksRequest\x1a%.rejesha.billing.v1.ListBulksResponse\"\x03\x90\x02\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n%rejesha/billing/v1/bulk_service.proto\x12\x12rejesha.billing.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\x9a\x02\n\x08\x42ulkPlan\x12\x0e\n\x06isp_id\x18\x01 \x01(\x03\x12\x11\n\trouter_id\x18\x02 \x01(\x03\x12\x15\n\rpackage_cents\x18\x03 \x01(\x03\x12*\n\x04paid\x18\x04 \x01(\x0e\x32\x1c.rejesha.billing.v1.BulkPaid\x12\x10\n\x08\x64ue_from\x18\x05 \x01(\t\x12\x11\n\tdue_until\x18\x06 \x01(\t\x12\x15\n\x0b\x65xtend_days\x18\x07 \x01(\x05H\x00\x12\x15\n\x0bprice_cents\x18\x08 \x01(\x03H\x00\x12\x11\n\x07message\x18\t \x01(\tH\x00\x12\x38\n\nsuspension\x18\n \x01(\x0b\x32\".rejesha.billing.v1.BulkSuspensionH\x00\x42\x08\n\x06\x61\x63tion\"\x10\n\x0e\x42ulkSuspension\"i\n\nBulkSample\x12\x13\n\x0b\x63ustomer_id\x18\x01 \x01(\x03\x12\x14\n\x0c\x61\x63\x63ount_name\x18\x02 \x01(\t\x12\x11\n\tfull_name\x18\x03 \x01(\t\x12\x0e\n\x06\x62\x65\x66ore\x18\x04 \x01(\t\x12\r\n\x05\x61\x66ter\x18\x05 \x01(\t\"@\n\x12PreviewBulkRequest\x12*\n\x04plan\x18\x01 \x01(\x0b\x32\x1c.rejesha.billing.v1.BulkPlan\"\xfb\x01\n\x13PreviewBulkResponse\x12\r\n\x05token\x18\x01 \x01(\t\x12\x14\n\x0c\x63ustomer_ids\x18\x02 \x03(\x03\x12.\n\x06sample\x18\x03 \x03(\x0b\x32\x1e.rejesha.billing.v1.BulkSample\x12\x13\n\x0btotal_cents\x18\x04 \x01(\x03\x12\x0f\n\x07undated\x18\x05 \x01(\x03\x12\x31\n\x08left_out\x18\x06 \x03(\x0b\x32\x1f.rejesha.billing.v1.BulkLeftOut\x12\x0f\n\x07overdue\x18\x07 \x01(\x03\x12\x11\n\tsms_count\x18\x08 \x01(\x03\x12\x12\n\ncost_cents\x18\t \x01(\x03\"*\n\x0b\x42ulkLeftOut\x12\x0c\n\x04note\x18\x01 \x01(\t\x12\r\n\x05\x63ount\x18\x02 \x01(\x03\"H\n\rBulkException\x12\x13\n\x0b\x63ustomer_id\x18\x01 \x01(\x03\x12\x14\n\x0c\x61\x63\x63ount_name\x18\x02 \x01(\t\x12\x0c\n\x04note\x18\x03 \x01(\t\"\xd7\x02\n\x04\x42ulk\x12\x0f\n\x07\x62ulk_id\x18\x01 \x01(\x03\x12*\n\x04plan\x18\x02 \x01(\x0b\x32\x1c.rejesha.billing.v1.BulkPlan\x12,\n\x05state\x18\x03 \x01(\x0e\x32\x1d.rejesha.billing.v1.BulkState\x12\r\n\x05\x61\x63tor\x18\x04 \x01(\t\x12\x0e\n\x06reason\x18\x05 \x01(\t\x12/\n\x0b\x63reate_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0b\n\x03\x64ue\x18\x07 \x01(\x03\x12\x0c\n\x04\x64one\x18\x08 \x01(\x03\x12\x0f\n\x07skipped\x18\t \x01(\x03\x12\x0e\n\x06undone\x18\n \x01(\x03\x12\x0c\n\x04left\x18\x0b \x01(\x03\x12\x35\n\nexceptions\x18\x0c \x03(\x0b\x32!.rejesha.billing.v1.BulkException\x12\x13\n\x0bhanded_over\x18\r \x01(\x03\"@\n\x10\x41pplyBulkRequest\x12\r\n\x05token\x18\x01 \x01(\t\x12\r\n\x05\x61\x63tor\x18\x02 \x01(\t\x12\x0e\n\x06reason\x18\x03 \x01(\t\";\n\x11\x41pplyBulkResponse\x12&\n\x04\x62ulk\x18\x01 \x01(\x0b\x32\x18.rejesha.billing.v1.Bulk\"A\n\x0fUndoBulkRequest\x12\x0f\n\x07\x62ulk_id\x18\x01 \x01(\x03\x12\r\n\x05\x61\x63tor\x18\x02 \x01(\t\x12\x0e\n\x06reason\x18\x03 \x01(\t\":\n\x10UndoBulkResponse\x12&\n\x04\x62ulk\x18\x01 \x01(\x0b\x32\x18.rejesha.billing.v1.Bulk\"!\n\x0eGetBulkRequest\x12\x0f\n\x07\x62ulk_id\x18\x01 \x01(\x03\"9\n\x0fGetBulkResponse\x12&\n\x04\x62ulk\x18\x01 \x01(\x0b\x32\x18.rejesha.billing.v1.Bulk\"9\n\x10ListBulksRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\"U\n\x11ListBulksResponse\x12\'\n\x05\x62ulks\x18\x01 \x03(\x0b\x32\x18.rejesha.billing.v1.Bulk\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t*O\n\x08\x42ulkPaid\x12\x19\n\x15\x42ULK_PAID_UNSPECIFIED\x10\x00\x12\x12\n\x0e\x42ULK_PAID_PAID\x10\x01\x12\x14\n\x10\x42ULK_PAID_UNPAID\x10\x02*\x87\x01\n\tBulkState\x12\x1a\n\x16\x42ULK_STATE_UNSPECIFIED\x10\x00\x12\x17\n\x13\x42ULK_STATE_APPLYING\x10\x01\x12\x16\n\x12\x42ULK_STATE_APPLIED\x10\x02\x12\x16\n\x12\x42ULK_STATE_UNDOING\x10\x03\x12\x15\n\x11\x42ULK_STATE_UNDONE\x10\x04\x32\xe5\x03\n\x0b\x42ulkService\x12\x63\n\x0bPreviewBulk\x12&.rejesha.billing.v1.PreviewBulkRequest\x1a\'.rejesha.billing.v1.PreviewBulkResponse\"\x03\x90\x02\x01\x12]\n\tApplyBulk\x12$.rejesha.billing.v1.ApplyBulkRequest\x1a%.rejesha.billing.v1.ApplyBulkResponse\"\x03\x90\x02\x02\x12Z\n\x08UndoBulk\x12#.rejesha.billing.v1.UndoBulkRequest\x1a$.rejesha.billing.v1.UndoBulkResponse\"\x03\x90\x02\x02\x12W\n\x07GetBulk\x12\".rejesha.billing.v1.GetBulkRequest\x1a#.rejesha.billing.v1.GetBulkResponse\"\x03\x90\x02\x01\x12]\n\tListBulks\x12$.rejesha.billing.v1.ListBulksRequest\x1a%.rejesha.billing.v1.ListBulksResponse\"\x03\x90\x02\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -42,10 +42,10 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_BULKSERVICE'].methods_by_name['GetBulk']._serialized_options = b'\220\002\001'
   _globals['_BULKSERVICE'].methods_by_name['ListBulks']._loaded_options = None
   _globals['_BULKSERVICE'].methods_by_name['ListBulks']._serialized_options = b'\220\002\001'
-  _globals['_BULKPAID']._serialized_start=1761
-  _globals['_BULKPAID']._serialized_end=1840
-  _globals['_BULKSTATE']._serialized_start=1843
-  _globals['_BULKSTATE']._serialized_end=1978
+  _globals['_BULKPAID']._serialized_start=1782
+  _globals['_BULKPAID']._serialized_end=1861
+  _globals['_BULKSTATE']._serialized_start=1864
+  _globals['_BULKSTATE']._serialized_end=1999
   _globals['_BULKPLAN']._serialized_start=95
   _globals['_BULKPLAN']._serialized_end=377
   _globals['_BULKSUSPENSION']._serialized_start=379
@@ -61,23 +61,23 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_BULKEXCEPTION']._serialized_start=868
   _globals['_BULKEXCEPTION']._serialized_end=940
   _globals['_BULK']._serialized_start=943
-  _globals['_BULK']._serialized_end=1265
-  _globals['_APPLYBULKREQUEST']._serialized_start=1267
-  _globals['_APPLYBULKREQUEST']._serialized_end=1331
-  _globals['_APPLYBULKRESPONSE']._serialized_start=1333
-  _globals['_APPLYBULKRESPONSE']._serialized_end=1392
-  _globals['_UNDOBULKREQUEST']._serialized_start=1394
-  _globals['_UNDOBULKREQUEST']._serialized_end=1459
-  _globals['_UNDOBULKRESPONSE']._serialized_start=1461
-  _globals['_UNDOBULKRESPONSE']._serialized_end=1519
-  _globals['_GETBULKREQUEST']._serialized_start=1521
-  _globals['_GETBULKREQUEST']._serialized_end=1554
-  _globals['_GETBULKRESPONSE']._serialized_start=1556
-  _globals['_GETBULKRESPONSE']._serialized_end=1613
-  _globals['_LISTBULKSREQUEST']._serialized_start=1615
-  _globals['_LISTBULKSREQUEST']._serialized_end=1672
-  _globals['_LISTBULKSRESPONSE']._serialized_start=1674
-  _globals['_LISTBULKSRESPONSE']._serialized_end=1759
-  _globals['_BULKSERVICE']._serialized_start=1981
-  _globals['_BULKSERVICE']._serialized_end=2466
+  _globals['_BULK']._serialized_end=1286
+  _globals['_APPLYBULKREQUEST']._serialized_start=1288
+  _globals['_APPLYBULKREQUEST']._serialized_end=1352
+  _globals['_APPLYBULKRESPONSE']._serialized_start=1354
+  _globals['_APPLYBULKRESPONSE']._serialized_end=1413
+  _globals['_UNDOBULKREQUEST']._serialized_start=1415
+  _globals['_UNDOBULKREQUEST']._serialized_end=1480
+  _globals['_UNDOBULKRESPONSE']._serialized_start=1482
+  _globals['_UNDOBULKRESPONSE']._serialized_end=1540
+  _globals['_GETBULKREQUEST']._serialized_start=1542
+  _globals['_GETBULKREQUEST']._serialized_end=1575
+  _globals['_GETBULKRESPONSE']._serialized_start=1577
+  _globals['_GETBULKRESPONSE']._serialized_end=1634
+  _globals['_LISTBULKSREQUEST']._serialized_start=1636
+  _globals['_LISTBULKSREQUEST']._serialized_end=1693
+  _globals['_LISTBULKSRESPONSE']._serialized_start=1695
+  _globals['_LISTBULKSRESPONSE']._serialized_end=1780
+  _globals['_BULKSERVICE']._serialized_start=2002
+  _globals['_BULKSERVICE']._serialized_end=2487
 # @@protoc_insertion_point(module_scope)

@@ -358,6 +358,7 @@ class Bulk(_message.Message):
     UNDONE_FIELD_NUMBER: _builtins.int
     LEFT_FIELD_NUMBER: _builtins.int
     EXCEPTIONS_FIELD_NUMBER: _builtins.int
+    HANDED_OVER_FIELD_NUMBER: _builtins.int
     bulk_id: _builtins.int
     """Its id."""
     state: Global___BulkState.ValueType
@@ -376,6 +377,8 @@ class Bulk(_message.Message):
     """How many are put back."""
     left: _builtins.int
     """How many could not be put back: they were changed since, or the message was sent."""
+    handed_over: _builtins.int
+    """How many messages were handed over to be sent."""
     @_builtins.property
     def plan(self) -> Global___BulkPlan:
         """Whom, and what."""
@@ -403,10 +406,11 @@ class Bulk(_message.Message):
         undone: _builtins.int = ...,
         left: _builtins.int = ...,
         exceptions: _abc.Iterable[Global___BulkException] | None = ...,
+        handed_over: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "plan", b"plan"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "bulk_id", b"bulk_id", "create_time", b"create_time", "done", b"done", "due", b"due", "exceptions", b"exceptions", "left", b"left", "plan", b"plan", "reason", b"reason", "skipped", b"skipped", "state", b"state", "undone", b"undone"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "bulk_id", b"bulk_id", "create_time", b"create_time", "done", b"done", "due", b"due", "exceptions", b"exceptions", "handed_over", b"handed_over", "left", b"left", "plan", b"plan", "reason", b"reason", "skipped", b"skipped", "state", b"state", "undone", b"undone"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -83,7 +83,7 @@ class BulkServiceServicer:
         """Begins what a preview showed, or goes on with it: changes, or has told, at most 100 customers. To be called until
         `state` is APPLIED. Whoever is locked by a payment is left for a later call, so that a call may change nobody.
 
-        May be repeated: nobody is changed or told twice with one token. A message goes out at once or, in the quiet hours
+        May be repeated: nobody is changed or told twice with one token. A message goes out at once, ten a second, or, in the quiet hours
         of a customer's policy, when they are over; not later than a day after that, nor to who is closed by then. Days are counted from the due date at this time. Refused
         when at the first call other customers are meant than the preview showed, or their packages have other prices.
 
@@ -114,7 +114,7 @@ class BulkServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ListBulks(self, request, context):
-        """All bulks, newest first; without `exceptions`.
+        """All bulks, newest first; without `exceptions` and `handed_over`.
 
         INVALID_ARGUMENT `INVALID_PAGE_TOKEN`.
         """

@@ -45,7 +45,7 @@ class BulkServiceStub:
     """Begins what a preview showed, or goes on with it: changes, or has told, at most 100 customers. To be called until
     `state` is APPLIED. Whoever is locked by a payment is left for a later call, so that a call may change nobody.
 
-    May be repeated: nobody is changed or told twice with one token. A message goes out at once or, in the quiet hours
+    May be repeated: nobody is changed or told twice with one token. A message goes out at once, ten a second, or, in the quiet hours
     of a customer's policy, when they are over; not later than a day after that, nor to who is closed by then. Days are counted from the due date at this time. Refused
     when at the first call other customers are meant than the preview showed, or their packages have other prices.
 
@@ -64,7 +64,7 @@ class BulkServiceStub:
     NOT_FOUND `BULK_NOT_FOUND`.
     """
     ListBulks: _grpc.UnaryUnaryMultiCallable[_bulk_service_pb2.ListBulksRequest, _bulk_service_pb2.ListBulksResponse]
-    """All bulks, newest first; without `exceptions`.
+    """All bulks, newest first; without `exceptions` and `handed_over`.
 
     INVALID_ARGUMENT `INVALID_PAGE_TOKEN`.
     """
@@ -86,7 +86,7 @@ class BulkServiceAsyncStub(BulkServiceStub):
     """Begins what a preview showed, or goes on with it: changes, or has told, at most 100 customers. To be called until
     `state` is APPLIED. Whoever is locked by a payment is left for a later call, so that a call may change nobody.
 
-    May be repeated: nobody is changed or told twice with one token. A message goes out at once or, in the quiet hours
+    May be repeated: nobody is changed or told twice with one token. A message goes out at once, ten a second, or, in the quiet hours
     of a customer's policy, when they are over; not later than a day after that, nor to who is closed by then. Days are counted from the due date at this time. Refused
     when at the first call other customers are meant than the preview showed, or their packages have other prices.
 
@@ -105,7 +105,7 @@ class BulkServiceAsyncStub(BulkServiceStub):
     NOT_FOUND `BULK_NOT_FOUND`.
     """
     ListBulks: _aio.UnaryUnaryMultiCallable[_bulk_service_pb2.ListBulksRequest, _bulk_service_pb2.ListBulksResponse]  # type: ignore[assignment]
-    """All bulks, newest first; without `exceptions`.
+    """All bulks, newest first; without `exceptions` and `handed_over`.
 
     INVALID_ARGUMENT `INVALID_PAGE_TOKEN`.
     """
@@ -136,7 +136,7 @@ class BulkServiceServicer(metaclass=_abc_1.ABCMeta):
         """Begins what a preview showed, or goes on with it: changes, or has told, at most 100 customers. To be called until
         `state` is APPLIED. Whoever is locked by a payment is left for a later call, so that a call may change nobody.
 
-        May be repeated: nobody is changed or told twice with one token. A message goes out at once or, in the quiet hours
+        May be repeated: nobody is changed or told twice with one token. A message goes out at once, ten a second, or, in the quiet hours
         of a customer's policy, when they are over; not later than a day after that, nor to who is closed by then. Days are counted from the due date at this time. Refused
         when at the first call other customers are meant than the preview showed, or their packages have other prices.
 
@@ -173,7 +173,7 @@ class BulkServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _bulk_service_pb2.ListBulksRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_bulk_service_pb2.ListBulksResponse, _abc.Awaitable[_bulk_service_pb2.ListBulksResponse]]:
-        """All bulks, newest first; without `exceptions`.
+        """All bulks, newest first; without `exceptions` and `handed_over`.
 
         INVALID_ARGUMENT `INVALID_PAGE_TOKEN`.
         """

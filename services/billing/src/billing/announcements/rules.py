@@ -3,7 +3,7 @@
 The places are filled with what is on record when a message goes out.
 """
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from string import Formatter
 
 from servicekit.money import grouped
@@ -19,6 +19,8 @@ from servicekit import segments
 EVENT = "announcement"
 # Of the text with its places filled: three SMS of GSM-7.
 MAX_TEXT = 459
+# What payments have to tell does not wait behind thousands of these.
+PER_SECOND = 10
 PLACES = ("name", "account", "amount", "due_date")
 
 
@@ -60,6 +62,11 @@ def lack(text: str, customer: Customer) -> str:
 def notice_of(text: str, customer: Customer) -> Notice:
     """What is to be told; its places are filled when it goes out."""
     return Notice(EVENT, {"text": text}, customer=notices.phone_of(customer))
+
+
+def turn(policy: LinePolicy, begun: datetime, before: int) -> datetime:
+    """When one is due before which there are so many others."""
+    return first_decent_time(policy, begun) + timedelta(seconds=before // PER_SECOND)
 
 
 def last_time(policy: LinePolicy, begun: datetime) -> datetime:

@@ -36,7 +36,7 @@ def send(connection: Connection, bulk: Bulk, limit: int) -> None:
     waiting = store.members(connection, bulk.bulk_id, MemberState.DUE, limit)
     customers = payees.get_customers(connection, waiting)
     decided = policies.of_customers(connection, customers.values()) if customers else {}
-    now = current_time(connection)
+    now, told = current_time(connection), store.count_done(connection, bulk.bulk_id)
     kept = []
     for one, member in waiting.items():
         customer = customers.get(one)
@@ -44,7 +44,9 @@ def send(connection: Connection, bulk: Bulk, limit: int) -> None:
         if note or customer is None:
             kept.append(replace(member, state=MemberState.SKIPPED, note=note))
         else:
-            task_id = tasks.insert_one(connection, _task(bulk, customer, decided[one], now), now)
+            due_time = max(now, announcements.turn(decided[one], bulk.create_time, told))
+            task_id = tasks.insert_one(connection, _task(bulk, customer, decided[one], due_time), now)
+            told += 1
             kept.append(replace(member, state=MemberState.DONE, after=str(task_id)))
     _keep(connection, kept)
 
@@ -59,10 +61,10 @@ def _obstacle(bulk: Bulk, customer: Customer | None, policy: LinePolicy | None, 
     return new if isinstance(new, str) else ""
 
 
-def _task(bulk: Bulk, customer: Customer, policy: LinePolicy, now: datetime) -> NewTask:
+def _task(bulk: Bulk, customer: Customer, policy: LinePolicy, due_time: datetime) -> NewTask:
     notice = announcements.notice_of(bulk.plan.text, customer)
-    due_time, end = first_decent_time(policy, now), announcements.last_time(policy, bulk.create_time)
-    return NewTask("", notice, due_time, end, customer.customer_id)
+    end = announcements.last_time(policy, bulk.create_time)
+    return NewTask("", notice, first_decent_time(policy, due_time), end, customer.customer_id)
 
 
 def withdraw(connection: Connection, bulk: Bulk, limit: int) -> None:
@@ -72,7 +74,8 @@ def withdraw(connection: Connection, bulk: Bulk, limit: int) -> None:
         sent = store.lock_messages(connection, [int(one.after) for one in waiting.values()])
         ended = [task_id for task_id, state in sent.items() if state in {SentState.WAITS, SentState.PERHAPS}]
         tasks.end(connection, ended, TaskState.EXPIRED, current_time(connection), tried=False)
-        found = [(member, sent.get(int(member.after), SentState.OVER)) for member in waiting.values()]
+        # Of a task that is deleted, for its age, nobody knows.
+        found = [(member, sent.get(int(member.after), SentState.PERHAPS)) for member in waiting.values()]
         if kept := [_withdrawn(member, state) for member, state in found if state is not SentState.LEASED]:
             return _keep(connection, kept)
         after_id = max(waiting)  # all of these are being told: nobody waits for them

@@ -60,11 +60,15 @@ class Preview:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """A bulk, how many of its customers are in which state, and those who were not changed or not put back."""
+    """A bulk, how many of its customers are in which state, and those who were not changed or not put back.
+
+    `handed_over`: how many messages were handed over to be sent.
+    """
 
     bulk: Bulk
     counts: Mapping[MemberState, int]
     not_changed: Sequence[Named] = ()
+    handed_over: int = 0
 
 
 def preview(engine: Engine, plan: Plan) -> Preview:
@@ -194,4 +198,5 @@ def _get(connection: Connection, bulk_id: int, *, lock: bool) -> Bulk:
 
 def _progress(connection: Connection, bulk: Bulk) -> Progress:
     counts = store.count(connection, [bulk.bulk_id]).get(bulk.bulk_id, {})
-    return Progress(bulk, counts, store.not_changed(connection, bulk.bulk_id, MOST_NAMED))
+    handed_over = store.count_handed_over(connection, bulk.bulk_id) if bulk.plan.action is Action.MESSAGE else 0
+    return Progress(bulk, counts, store.not_changed(connection, bulk.bulk_id, MOST_NAMED), handed_over)

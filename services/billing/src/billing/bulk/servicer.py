@@ -104,6 +104,7 @@ def _bulk(progress: Progress) -> pb.Bulk:
         reason=bulk.author.reason,
         create_time=bulk.create_time,
         **{str(state): progress.counts.get(state, 0) for state in MemberState},
+        handed_over=progress.handed_over,
         exceptions=[
             pb.BulkException(customer_id=one.member.customer_id, account_name=one.account_name, note=one.member.note)
             for one in progress.not_changed

@@ -152,6 +152,18 @@ def count(connection: Connection, bulk_ids: Collection[int]) -> Mapping[int, Map
     return found
 
 
+def count_done(connection: Connection, bulk_id: int) -> int:
+    """How many customers of a bulk had their turn, and were changed or told."""
+    return count(connection, [bulk_id]).get(bulk_id, {}).get(MemberState.DONE, 0)
+
+
+def count_handed_over(connection: Connection, bulk_id: int) -> int:
+    """How many messages of a bulk were handed over to be sent, and are not deleted for their age."""
+    theirs = _m.bulk_id == bulk_id, _m.state.in_((MemberState.DONE, MemberState.LEFT)), _t.state == TaskState.DONE
+    joined = bulk_customers.join(tasks, _t.id == sa.cast(_m.new_value, sa.BigInteger))
+    return connection.execute(sa.select(sa.func.count()).select_from(joined).where(*theirs)).scalar_one()
+
+
 def keep(writes: Writes, seen: Collection[Member]) -> None:
     """Note what became of customers."""
     columns = (_m.state, "state"), (_m.old_value, "before"), (_m.new_value, "after"), (_m.note, "note")
