@@ -10,7 +10,8 @@ from servicekit.rpc.errors import Unavailable
 
 # What another run could do twice, or answer differently; the proto says at each why.
 NEVER_REPEATED = {
-    "CreateIsp", "ExtendLine", "UndoChange", "LeaseTasks", "CreateRouter", "DeleteRouter", "ClaimRouterCheck",
+    "CancelPackageChange", "ClaimRouterCheck", "CreateIsp", "CreateRouter", "DeleteRouter", "ExtendLine", "LeaseTasks",
+    "UndoChange",
 }  # fmt: skip
 METHODS = [
     (name, service.full_name, method.name)

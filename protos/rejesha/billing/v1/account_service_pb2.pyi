@@ -223,6 +223,10 @@ class Customer(_message.Message):
     LAST_RECONNECT_TIME_FIELD_NUMBER: _builtins.int
     CLOSED_FIELD_NUMBER: _builtins.int
     CLOSE_TIME_FIELD_NUMBER: _builtins.int
+    PACKAGE_NAME_FIELD_NUMBER: _builtins.int
+    PERIOD_FIELD_NUMBER: _builtins.int
+    LINE_PACKAGE_FIELD_NUMBER: _builtins.int
+    PACKAGE_DAY_FIELD_NUMBER: _builtins.int
     customer_id: _builtins.int
     """On creation the wanted id, 1 to 1,000,000,000; 0: billing chooses."""
     full_name: _builtins.str
@@ -234,7 +238,7 @@ class Customer(_message.Message):
     account_name: _builtins.str
     """The reference that the customer types when paying, such as 0949AQ; 1 to 100 characters."""
     package_cents: _builtins.int
-    """The package's price a month in cents; 0 when not set."""
+    """The price of a `period` in cents; 0 when not set."""
     router_id: _builtins.int
     """The router; 0 when none."""
     isp_id: _builtins.int
@@ -247,6 +251,16 @@ class Customer(_message.Message):
     """Read only, except on creation."""
     closed: _builtins.bool
     """Ignored on creation."""
+    package_name: _builtins.str
+    """The package, one that the ISP sells; empty: none. See PackageService. Whoever is given one on creation or by an
+    update has its price, unless the request says another, and its period, and no date moves.
+    """
+    period: _builtins.str
+    """Read only: what `package_cents` pays for, such as `30 days` or `1 month`."""
+    line_package: _builtins.str
+    """Read only: the package whose profile the line has; an earlier one until `package_day`."""
+    package_day: _builtins.str
+    """Read only: from when on the line has the package that is paid for, YYYY-MM-DD; empty: it has it."""
     @_builtins.property
     def last_reconnect_time(self) -> _timestamp_pb2.Timestamp:
         """Read only: when a router last confirmed a reconnection."""
@@ -271,10 +285,14 @@ class Customer(_message.Message):
         last_reconnect_time: _datetime.datetime | _timestamp_pb2.Timestamp | None = ...,
         closed: _builtins.bool = ...,
         close_time: _datetime.datetime | _timestamp_pb2.Timestamp | None = ...,
+        package_name: _builtins.str = ...,
+        period: _builtins.str = ...,
+        line_package: _builtins.str = ...,
+        package_day: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["close_time", b"close_time", "last_reconnect_time", b"last_reconnect_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["account_name", b"account_name", "close_time", b"close_time", "closed", b"closed", "customer_id", b"customer_id", "full_name", b"full_name", "isp_id", b"isp_id", "last_reconnect_time", b"last_reconnect_time", "next_payment_date", b"next_payment_date", "package_cents", b"package_cents", "phone", b"phone", "router_id", b"router_id", "status", b"status", "username", b"username"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["account_name", b"account_name", "close_time", b"close_time", "closed", b"closed", "customer_id", b"customer_id", "full_name", b"full_name", "isp_id", b"isp_id", "last_reconnect_time", b"last_reconnect_time", "line_package", b"line_package", "next_payment_date", b"next_payment_date", "package_cents", b"package_cents", "package_day", b"package_day", "package_name", b"package_name", "period", b"period", "phone", b"phone", "router_id", b"router_id", "status", b"status", "username", b"username"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -485,7 +503,7 @@ class CustomerUpdate(_message.Message):
     @_builtins.property
     def update_mask(self) -> _field_mask_pb2.FieldMask:
         """Which fields to change: account_name, full_name, username, package_cents, router_id, isp_id, phone,
-        next_payment_date, closed.
+        next_payment_date, closed, package_name.
         """
 
     def __init__(

@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n%rejesha/billing/v1/line_service.proto\x12\x12rejesha.billing.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"6\n\tLineOwner\x12\x13\n\x0b\x63ustomer_id\x18\x01 \x01(\x03\x12\x14\n\x0c\x61\x63\x63ount_name\x18\x02 \x01(\t\"\xd7\x04\n\x04Line\x12\x13\n\x0b\x63ustomer_id\x18\x01 \x01(\x03\x12\x14\n\x0c\x61\x63\x63ount_name\x18\x02 \x01(\t\x12\x11\n\trouter_id\x18\x03 \x01(\x03\x12\x10\n\x08username\x18\x04 \x01(\t\x12-\n\x06wanted\x18\x05 \x01(\x0e\x32\x1d.rejesha.billing.v1.LineState\x12.\n\x06reason\x18\x06 \x01(\x0e\x32\x1e.rejesha.billing.v1.LineReason\x12\x0f\n\x07version\x18\x07 \x01(\x03\x12/\n\x08reported\x18\x08 \x01(\x0e\x32\x1d.rejesha.billing.v1.LineState\x12\x18\n\x10reported_version\x18\t \x01(\x03\x12/\n\x0breport_time\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x10\n\x08\x64ue_date\x18\x0b \x01(\t\x12,\n\x08\x63ut_time\x18\x0c \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x04hold\x18\r \x01(\x0e\x32\x1e.rejesha.billing.v1.LineReason\x12\x12\n\nhold_since\x18\x0e \x01(\t\x12\r\n\x05waits\x18\x0f \x01(\x08\x12\r\n\x05\x65rror\x18\x10 \x01(\t\x12\x14\n\x0c\x63redit_cents\x18\x11 \x01(\x03\x12/\n\x07sharers\x18\x12 \x03(\x0b\x32\x1e.rejesha.billing.v1.LineSharer\x12,\n\x05\x61sked\x18\x13 \x01(\x0e\x32\x1d.rejesha.billing.v1.LineState\"\x96\x01\n\nLineSharer\x12\x13\n\x0b\x63ustomer_id\x18\x01 \x01(\x03\x12\x14\n\x0c\x61\x63\x63ount_name\x18\x02 \x01(\t\x12-\n\x06wanted\x18\x03 \x01(\x0e\x32\x1d.rejesha.billing.v1.LineState\x12.\n\x06reason\x18\x04 \x01(\x0e\x32\x1e.rejesha.billing.v1.LineReason\">\n\x0eGetLineRequest\x12,\n\x05owner\x18\x01 \x01(\x0b\x32\x1d.rejesha.billing.v1.LineOwner\"9\n\x0fGetLineResponse\x12&\n\x04line\x18\x01 \x01(\x0b\x32\x18.rejesha.billing.v1.Line\"\x8c\x01\n\x0fHoldLineRequest\x12,\n\x05owner\x18\x01 \x01(\x0b\x32\x1d.rejesha.billing.v1.LineOwner\x12.\n\x06reason\x18\x02 \x01(\x0e\x32\x1e.rejesha.billing.v1.LineReason\x12\r\n\x05\x61\x63tor\x18\x03 \x01(\t\x12\x0c\n\x04note\x18\x04 \x01(\t\":\n\x10HoldLineResponse\x12&\n\x04line\x18\x01 \x01(\x0b\x32\x18.rejesha.billing.v1.Line\"_\n\x12ReleaseLineRequest\x12,\n\x05owner\x18\x01 \x01(\x0b\x32\x1d.rejesha.billing.v1.LineOwner\x12\r\n\x05\x61\x63tor\x18\x02 \x01(\t\x12\x0c\n\x04note\x18\x03 \x01(\t\"=\n\x13ReleaseLineResponse\x12&\n\x04line\x18\x01 \x01(\x0b\x32\x18.rejesha.billing.v1.Line\"l\n\x11\x45xtendLineRequest\x12,\n\x05owner\x18\x01 \x01(\x0b\x32\x1d.rejesha.billing.v1.LineOwner\x12\x0c\n\x04\x64\x61ys\x18\x02 \x01(\x05\x12\r\n\x05\x61\x63tor\x18\x03 \x01(\t\x12\x0c\n\x04note\x18\x04 \x01(\t\"<\n\x12\x45xtendLineResponse\x12&\n\x04line\x18\x01 \x01(\x0b\x32\x18.rejesha.billing.v1.Line\">\n\x0e\x46ixLineRequest\x12,\n\x05owner\x18\x01 \x01(\x0b\x32\x1d.rejesha.billing.v1.LineOwner\"9\n\x0f\x46ixLineResponse\x12&\n\x04line\x18\x01 \x01(\x0b\x32\x18.rejesha.billing.v1.Line\"\'\n\x11SweepLinesRequest\x12\x12\n\npage_token\x18\x01 \x01(\t\"a\n\x12SweepLinesResponse\x12\x0b\n\x03\x63ut\x18\x01 \x01(\x05\x12\x13\n\x0bswitched_on\x18\x02 \x01(\x05\x12\x10\n\x08reminded\x18\x03 \x01(\x05\x12\x17\n\x0fnext_page_token\x18\x04 \x01(\t\"<\n\x13ListSwitchesRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\"\xb7\x01\n\x06Switch\x12\x13\n\x0b\x63ustomer_id\x18\x01 \x01(\x03\x12\x14\n\x0c\x61\x63\x63ount_name\x18\x02 \x01(\t\x12\x11\n\tfull_name\x18\x03 \x01(\t\x12\x10\n\x08\x64ue_date\x18\x04 \x01(\t\x12-\n\x06wanted\x18\x05 \x01(\x0e\x32\x1d.rejesha.billing.v1.LineState\x12.\n\x06reason\x18\x06 \x01(\x0e\x32\x1e.rejesha.billing.v1.LineReason\"]\n\x14ListSwitchesResponse\x12,\n\x08switches\x18\x01 \x03(\x0b\x32\x1a.rejesha.billing.v1.Switch\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t*N\n\tLineState\x12\x1a\n\x16LINE_STATE_UNSPECIFIED\x10\x00\x12\x11\n\rLINE_STATE_ON\x10\x01\x12\x12\n\x0eLINE_STATE_OFF\x10\x02*\xb8\x01\n\nLineReason\x12\x1b\n\x17LINE_REASON_UNSPECIFIED\x10\x00\x12\x14\n\x10LINE_REASON_PAID\x10\x01\x12\x15\n\x11LINE_REASON_GRACE\x10\x02\x12\x16\n\x12LINE_REASON_UNPAID\x10\x03\x12\x16\n\x12LINE_REASON_PAUSED\x10\x04\x12\x18\n\x14LINE_REASON_BY_STAFF\x10\x05\x12\x16\n\x12LINE_REASON_CLOSED\x10\x06\x32\xa7\x05\n\x0bLineService\x12W\n\x07GetLine\x12\".rejesha.billing.v1.GetLineRequest\x1a#.rejesha.billing.v1.GetLineResponse\"\x03\x90\x02\x01\x12Z\n\x08HoldLine\x12#.rejesha.billing.v1.HoldLineRequest\x1a$.rejesha.billing.v1.HoldLineResponse\"\x03\x90\x02\x02\x12\x63\n\x0bReleaseLine\x12&.rejesha.billing.v1.ReleaseLineRequest\x1a\'.rejesha.billing.v1.ReleaseLineResponse\"\x03\x90\x02\x02\x12[\n\nExtendLine\x12%.rejesha.billing.v1.ExtendLineRequest\x1a&.rejesha.billing.v1.ExtendLineResponse\x12W\n\x07\x46ixLine\x12\".rejesha.billing.v1.FixLineRequest\x1a#.rejesha.billing.v1.FixLineResponse\"\x03\x90\x02\x02\x12`\n\nSweepLines\x12%.rejesha.billing.v1.SweepLinesRequest\x1a&.rejesha.billing.v1.SweepLinesResponse\"\x03\x90\x02\x02\x12\x66\n\x0cListSwitches\x12\'.rejesha.billing.v1.ListSwitchesRequest\x1a(.rejesha.billing.v1.ListSwitchesResponse\"\x03\x90\x02\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n%rejesha/billing/v1/line_service.proto\x12\x12rejesha.billing.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"6\n\tLineOwner\x12\x13\n\x0b\x63ustomer_id\x18\x01 \x01(\x03\x12\x14\n\x0c\x61\x63\x63ount_name\x18\x02 \x01(\t\"\xfe\x04\n\x04Line\x12\x13\n\x0b\x63ustomer_id\x18\x01 \x01(\x03\x12\x14\n\x0c\x61\x63\x63ount_name\x18\x02 \x01(\t\x12\x11\n\trouter_id\x18\x03 \x01(\x03\x12\x10\n\x08username\x18\x04 \x01(\t\x12-\n\x06wanted\x18\x05 \x01(\x0e\x32\x1d.rejesha.billing.v1.LineState\x12.\n\x06reason\x18\x06 \x01(\x0e\x32\x1e.rejesha.billing.v1.LineReason\x12\x0f\n\x07version\x18\x07 \x01(\x03\x12/\n\x08reported\x18\x08 \x01(\x0e\x32\x1d.rejesha.billing.v1.LineState\x12\x18\n\x10reported_version\x18\t \x01(\x03\x12/\n\x0breport_time\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x10\n\x08\x64ue_date\x18\x0b \x01(\t\x12,\n\x08\x63ut_time\x18\x0c \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x04hold\x18\r \x01(\x0e\x32\x1e.rejesha.billing.v1.LineReason\x12\x12\n\nhold_since\x18\x0e \x01(\t\x12\r\n\x05waits\x18\x0f \x01(\x08\x12\r\n\x05\x65rror\x18\x10 \x01(\t\x12\x14\n\x0c\x63redit_cents\x18\x11 \x01(\x03\x12/\n\x07sharers\x18\x12 \x03(\x0b\x32\x1e.rejesha.billing.v1.LineSharer\x12,\n\x05\x61sked\x18\x13 \x01(\x0e\x32\x1d.rejesha.billing.v1.LineState\x12\x14\n\x0cpackage_name\x18\x14 \x01(\t\x12\x0f\n\x07profile\x18\x15 \x01(\t\"\x96\x01\n\nLineSharer\x12\x13\n\x0b\x63ustomer_id\x18\x01 \x01(\x03\x12\x14\n\x0c\x61\x63\x63ount_name\x18\x02 \x01(\t\x12-\n\x06wanted\x18\x03 \x01(\x0e\x32\x1d.rejesha.billing.v1.LineState\x12.\n\x06reason\x18\x04 \x01(\x0e\x32\x1e.rejesha.billing.v1.LineReason\">\n\x0eGetLineRequest\x12,\n\x05owner\x18\x01 \x01(\x0b\x32\x1d.rejesha.billing.v1.LineOwner\"9\n\x0fGetLineResponse\x12&\n\x04line\x18\x01 \x01(\x0b\x32\x18.rejesha.billing.v1.Line\"\x8c\x01\n\x0fHoldLineRequest\x12,\n\x05owner\x18\x01 \x01(\x0b\x32\x1d.rejesha.billing.v1.LineOwner\x12.\n\x06reason\x18\x02 \x01(\x0e\x32\x1e.rejesha.billing.v1.LineReason\x12\r\n\x05\x61\x63tor\x18\x03 \x01(\t\x12\x0c\n\x04note\x18\x04 \x01(\t\":\n\x10HoldLineResponse\x12&\n\x04line\x18\x01 \x01(\x0b\x32\x18.rejesha.billing.v1.Line\"_\n\x12ReleaseLineRequest\x12,\n\x05owner\x18\x01 \x01(\x0b\x32\x1d.rejesha.billing.v1.LineOwner\x12\r\n\x05\x61\x63tor\x18\x02 \x01(\t\x12\x0c\n\x04note\x18\x03 \x01(\t\"=\n\x13ReleaseLineResponse\x12&\n\x04line\x18\x01 \x01(\x0b\x32\x18.rejesha.billing.v1.Line\"l\n\x11\x45xtendLineRequest\x12,\n\x05owner\x18\x01 \x01(\x0b\x32\x1d.rejesha.billing.v1.LineOwner\x12\x0c\n\x04\x64\x61ys\x18\x02 \x01(\x05\x12\r\n\x05\x61\x63tor\x18\x03 \x01(\t\x12\x0c\n\x04note\x18\x04 \x01(\t\"<\n\x12\x45xtendLineResponse\x12&\n\x04line\x18\x01 \x01(\x0b\x32\x18.rejesha.billing.v1.Line\">\n\x0e\x46ixLineRequest\x12,\n\x05owner\x18\x01 \x01(\x0b\x32\x1d.rejesha.billing.v1.LineOwner\"9\n\x0f\x46ixLineResponse\x12&\n\x04line\x18\x01 \x01(\x0b\x32\x18.rejesha.billing.v1.Line\"\'\n\x11SweepLinesRequest\x12\x12\n\npage_token\x18\x01 \x01(\t\"a\n\x12SweepLinesResponse\x12\x0b\n\x03\x63ut\x18\x01 \x01(\x05\x12\x13\n\x0bswitched_on\x18\x02 \x01(\x05\x12\x10\n\x08reminded\x18\x03 \x01(\x05\x12\x17\n\x0fnext_page_token\x18\x04 \x01(\t\"<\n\x13ListSwitchesRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\"\xb7\x01\n\x06Switch\x12\x13\n\x0b\x63ustomer_id\x18\x01 \x01(\x03\x12\x14\n\x0c\x61\x63\x63ount_name\x18\x02 \x01(\t\x12\x11\n\tfull_name\x18\x03 \x01(\t\x12\x10\n\x08\x64ue_date\x18\x04 \x01(\t\x12-\n\x06wanted\x18\x05 \x01(\x0e\x32\x1d.rejesha.billing.v1.LineState\x12.\n\x06reason\x18\x06 \x01(\x0e\x32\x1e.rejesha.billing.v1.LineReason\"]\n\x14ListSwitchesResponse\x12,\n\x08switches\x18\x01 \x03(\x0b\x32\x1a.rejesha.billing.v1.Switch\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t*N\n\tLineState\x12\x1a\n\x16LINE_STATE_UNSPECIFIED\x10\x00\x12\x11\n\rLINE_STATE_ON\x10\x01\x12\x12\n\x0eLINE_STATE_OFF\x10\x02*\xb8\x01\n\nLineReason\x12\x1b\n\x17LINE_REASON_UNSPECIFIED\x10\x00\x12\x14\n\x10LINE_REASON_PAID\x10\x01\x12\x15\n\x11LINE_REASON_GRACE\x10\x02\x12\x16\n\x12LINE_REASON_UNPAID\x10\x03\x12\x16\n\x12LINE_REASON_PAUSED\x10\x04\x12\x18\n\x14LINE_REASON_BY_STAFF\x10\x05\x12\x16\n\x12LINE_REASON_CLOSED\x10\x06\x32\xa7\x05\n\x0bLineService\x12W\n\x07GetLine\x12\".rejesha.billing.v1.GetLineRequest\x1a#.rejesha.billing.v1.GetLineResponse\"\x03\x90\x02\x01\x12Z\n\x08HoldLine\x12#.rejesha.billing.v1.HoldLineRequest\x1a$.rejesha.billing.v1.HoldLineResponse\"\x03\x90\x02\x02\x12\x63\n\x0bReleaseLine\x12&.rejesha.billing.v1.ReleaseLineRequest\x1a\'.rejesha.billing.v1.ReleaseLineResponse\"\x03\x90\x02\x02\x12[\n\nExtendLine\x12%.rejesha.billing.v1.ExtendLineRequest\x1a&.rejesha.billing.v1.ExtendLineResponse\x12W\n\x07\x46ixLine\x12\".rejesha.billing.v1.FixLineRequest\x1a#.rejesha.billing.v1.FixLineResponse\"\x03\x90\x02\x02\x12`\n\nSweepLines\x12%.rejesha.billing.v1.SweepLinesRequest\x1a&.rejesha.billing.v1.SweepLinesResponse\"\x03\x90\x02\x02\x12\x66\n\x0cListSwitches\x12\'.rejesha.billing.v1.ListSwitchesRequest\x1a(.rejesha.billing.v1.ListSwitchesResponse\"\x03\x90\x02\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -44,46 +44,46 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_LINESERVICE'].methods_by_name['SweepLines']._serialized_options = b'\220\002\002'
   _globals['_LINESERVICE'].methods_by_name['ListSwitches']._loaded_options = None
   _globals['_LINESERVICE'].methods_by_name['ListSwitches']._serialized_options = b'\220\002\001'
-  _globals['_LINESTATE']._serialized_start=2169
-  _globals['_LINESTATE']._serialized_end=2247
-  _globals['_LINEREASON']._serialized_start=2250
-  _globals['_LINEREASON']._serialized_end=2434
+  _globals['_LINESTATE']._serialized_start=2208
+  _globals['_LINESTATE']._serialized_end=2286
+  _globals['_LINEREASON']._serialized_start=2289
+  _globals['_LINEREASON']._serialized_end=2473
   _globals['_LINEOWNER']._serialized_start=94
   _globals['_LINEOWNER']._serialized_end=148
   _globals['_LINE']._serialized_start=151
-  _globals['_LINE']._serialized_end=750
-  _globals['_LINESHARER']._serialized_start=753
-  _globals['_LINESHARER']._serialized_end=903
-  _globals['_GETLINEREQUEST']._serialized_start=905
-  _globals['_GETLINEREQUEST']._serialized_end=967
-  _globals['_GETLINERESPONSE']._serialized_start=969
-  _globals['_GETLINERESPONSE']._serialized_end=1026
-  _globals['_HOLDLINEREQUEST']._serialized_start=1029
-  _globals['_HOLDLINEREQUEST']._serialized_end=1169
-  _globals['_HOLDLINERESPONSE']._serialized_start=1171
-  _globals['_HOLDLINERESPONSE']._serialized_end=1229
-  _globals['_RELEASELINEREQUEST']._serialized_start=1231
-  _globals['_RELEASELINEREQUEST']._serialized_end=1326
-  _globals['_RELEASELINERESPONSE']._serialized_start=1328
-  _globals['_RELEASELINERESPONSE']._serialized_end=1389
-  _globals['_EXTENDLINEREQUEST']._serialized_start=1391
-  _globals['_EXTENDLINEREQUEST']._serialized_end=1499
-  _globals['_EXTENDLINERESPONSE']._serialized_start=1501
-  _globals['_EXTENDLINERESPONSE']._serialized_end=1561
-  _globals['_FIXLINEREQUEST']._serialized_start=1563
-  _globals['_FIXLINEREQUEST']._serialized_end=1625
-  _globals['_FIXLINERESPONSE']._serialized_start=1627
-  _globals['_FIXLINERESPONSE']._serialized_end=1684
-  _globals['_SWEEPLINESREQUEST']._serialized_start=1686
-  _globals['_SWEEPLINESREQUEST']._serialized_end=1725
-  _globals['_SWEEPLINESRESPONSE']._serialized_start=1727
-  _globals['_SWEEPLINESRESPONSE']._serialized_end=1824
-  _globals['_LISTSWITCHESREQUEST']._serialized_start=1826
-  _globals['_LISTSWITCHESREQUEST']._serialized_end=1886
-  _globals['_SWITCH']._serialized_start=1889
-  _globals['_SWITCH']._serialized_end=2072
-  _globals['_LISTSWITCHESRESPONSE']._serialized_start=2074
-  _globals['_LISTSWITCHESRESPONSE']._serialized_end=2167
-  _globals['_LINESERVICE']._serialized_start=2437
-  _globals['_LINESERVICE']._serialized_end=3116
+  _globals['_LINE']._serialized_end=789
+  _globals['_LINESHARER']._serialized_start=792
+  _globals['_LINESHARER']._serialized_end=942
+  _globals['_GETLINEREQUEST']._serialized_start=944
+  _globals['_GETLINEREQUEST']._serialized_end=1006
+  _globals['_GETLINERESPONSE']._serialized_start=1008
+  _globals['_GETLINERESPONSE']._serialized_end=1065
+  _globals['_HOLDLINEREQUEST']._serialized_start=1068
+  _globals['_HOLDLINEREQUEST']._serialized_end=1208
+  _globals['_HOLDLINERESPONSE']._serialized_start=1210
+  _globals['_HOLDLINERESPONSE']._serialized_end=1268
+  _globals['_RELEASELINEREQUEST']._serialized_start=1270
+  _globals['_RELEASELINEREQUEST']._serialized_end=1365
+  _globals['_RELEASELINERESPONSE']._serialized_start=1367
+  _globals['_RELEASELINERESPONSE']._serialized_end=1428
+  _globals['_EXTENDLINEREQUEST']._serialized_start=1430
+  _globals['_EXTENDLINEREQUEST']._serialized_end=1538
+  _globals['_EXTENDLINERESPONSE']._serialized_start=1540
+  _globals['_EXTENDLINERESPONSE']._serialized_end=1600
+  _globals['_FIXLINEREQUEST']._serialized_start=1602
+  _globals['_FIXLINEREQUEST']._serialized_end=1664
+  _globals['_FIXLINERESPONSE']._serialized_start=1666
+  _globals['_FIXLINERESPONSE']._serialized_end=1723
+  _globals['_SWEEPLINESREQUEST']._serialized_start=1725
+  _globals['_SWEEPLINESREQUEST']._serialized_end=1764
+  _globals['_SWEEPLINESRESPONSE']._serialized_start=1766
+  _globals['_SWEEPLINESRESPONSE']._serialized_end=1863
+  _globals['_LISTSWITCHESREQUEST']._serialized_start=1865
+  _globals['_LISTSWITCHESREQUEST']._serialized_end=1925
+  _globals['_SWITCH']._serialized_start=1928
+  _globals['_SWITCH']._serialized_end=2111
+  _globals['_LISTSWITCHESRESPONSE']._serialized_start=2113
+  _globals['_LISTSWITCHESRESPONSE']._serialized_end=2206
+  _globals['_LINESERVICE']._serialized_start=2476
+  _globals['_LINESERVICE']._serialized_end=3155
 # @@protoc_insertion_point(module_scope)

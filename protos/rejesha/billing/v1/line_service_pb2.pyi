@@ -136,6 +136,8 @@ class Line(_message.Message):
     CREDIT_CENTS_FIELD_NUMBER: _builtins.int
     SHARERS_FIELD_NUMBER: _builtins.int
     ASKED_FIELD_NUMBER: _builtins.int
+    PACKAGE_NAME_FIELD_NUMBER: _builtins.int
+    PROFILE_FIELD_NUMBER: _builtins.int
     customer_id: _builtins.int
     """Whose it is."""
     account_name: _builtins.str
@@ -168,6 +170,10 @@ class Line(_message.Message):
     """What is kept for the customer, and pays for a month as soon as it makes a package; below 0: owed."""
     asked: Global___LineState.ValueType
     """What the router is asked for: ON as long as that is wanted for one of them, whatever is wanted for this one."""
+    package_name: _builtins.str
+    """The customer's package; empty: none."""
+    profile: _builtins.str
+    """The profile that the line has on its router while it is on; empty: whichever it has there."""
     @_builtins.property
     def report_time(self) -> _timestamp_pb2.Timestamp:
         """When it was reported; unset: never, it is what the predecessor noted."""
@@ -202,10 +208,12 @@ class Line(_message.Message):
         credit_cents: _builtins.int = ...,
         sharers: _abc.Iterable[Global___LineSharer] | None = ...,
         asked: Global___LineState.ValueType = ...,
+        package_name: _builtins.str = ...,
+        profile: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["cut_time", b"cut_time", "report_time", b"report_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["account_name", b"account_name", "asked", b"asked", "credit_cents", b"credit_cents", "customer_id", b"customer_id", "cut_time", b"cut_time", "due_date", b"due_date", "error", b"error", "hold", b"hold", "hold_since", b"hold_since", "reason", b"reason", "report_time", b"report_time", "reported", b"reported", "reported_version", b"reported_version", "router_id", b"router_id", "sharers", b"sharers", "username", b"username", "version", b"version", "waits", b"waits", "wanted", b"wanted"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["account_name", b"account_name", "asked", b"asked", "credit_cents", b"credit_cents", "customer_id", b"customer_id", "cut_time", b"cut_time", "due_date", b"due_date", "error", b"error", "hold", b"hold", "hold_since", b"hold_since", "package_name", b"package_name", "profile", b"profile", "reason", b"reason", "report_time", b"report_time", "reported", b"reported", "reported_version", b"reported_version", "router_id", b"router_id", "sharers", b"sharers", "username", b"username", "version", b"version", "waits", b"waits", "wanted", b"wanted"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

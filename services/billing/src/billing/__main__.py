@@ -13,6 +13,7 @@ from rejesha.billing.v1 import (
     drift_service_pb2_grpc,
     ledger_service_pb2_grpc,
     line_service_pb2_grpc,
+    package_service_pb2_grpc,
     payment_service_pb2_grpc,
     policy_service_pb2_grpc,
     quarantine_service_pb2_grpc,
@@ -33,6 +34,7 @@ from billing.figures.service import look_up
 from billing.held.servicer import PaymentServicer
 from billing.ledger.servicer import LedgerServicer
 from billing.lines.servicer import LineServicer
+from billing.packages.servicer import PackageServicer
 from billing.policies.servicer import PolicyServicer
 from billing.policy import Policy
 from billing.precedence import Precedence
@@ -83,6 +85,7 @@ def build(settings: BillingSettings, engine: Engine) -> Server:
     server.add(line_service_pb2_grpc.add_LineServiceServicer_to_server, LineServicer(engine, policy))
     server.add(bulk_service_pb2_grpc.add_BulkServiceServicer_to_server, BulkServicer(engine, policy))
     server.add(ledger_service_pb2_grpc.add_LedgerServiceServicer_to_server, LedgerServicer(engine))
+    server.add(package_service_pb2_grpc.add_PackageServiceServicer_to_server, PackageServicer(engine, policy))
     server.add(policy_service_pb2_grpc.add_PolicyServiceServicer_to_server, PolicyServicer(engine))
     server.add(retention_service_pb2_grpc.add_RetentionServiceServicer_to_server, RetentionServicer(engine))
     return server

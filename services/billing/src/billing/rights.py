@@ -27,6 +27,7 @@ WANTED = {
     "line_policies": ALL,
     "unsettled_policies": ALL,
     "reminders": ALL,
+    "line_packages": CHANGE,
     "bulks": CHANGE,
     "bulk_customers": CHANGE,
 }

@@ -56,6 +56,11 @@ TABLE: Table = {
     "LedgerService.ListTransfers": _OPERATOR,
     "LedgerService.ListBalanceGaps": _OPERATOR,
     "LedgerService.CheckLedger": _OPERATOR,
+    "PackageService.CreatePackage": _OPERATOR,
+    "PackageService.ListPackages": _OPERATOR,
+    "PackageService.UpdatePackage": _OPERATOR,
+    "PackageService.ChangePackage": _OPERATOR,
+    "PackageService.CancelPackageChange": _OPERATOR,
     "PolicyService.GetPolicy": _OPERATOR,
     "PolicyService.SetPolicy": _OPERATOR,
 }

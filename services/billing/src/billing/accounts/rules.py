@@ -2,13 +2,15 @@
 
 import re
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 
 from servicekit.money import MAX_AMOUNT_CENTS
 from servicekit.phones import is_mobile
 
+from billing.packages import rules as packages
+from billing.packages.rules import Package
 from billing.payees.rules import Customer, Isp, Line
 from billing.payments.rules import normalise
 
@@ -86,10 +88,18 @@ def customer_faults(customer: Customer) -> Iterator[tuple[str, str]]:
 
 
 class Known:
-    """What is on record of the accounts, lines, ids and ISPs that a request names; it follows what the request does."""
+    """What is on record of the accounts, lines, ids, ISPs and packages that a request names; it follows what the
+    request does. `sold`: packages by ISP and name.
+    """
 
-    def __init__(self, customers: Iterable[Customer], isp_accounts: Collection[str], isp_ids: Collection[int]) -> None:
-        self.isp_accounts, self.isp_ids = isp_accounts, isp_ids
+    def __init__(
+        self,
+        customers: Iterable[Customer],
+        isp_accounts: Collection[str],
+        isp_ids: Collection[int],
+        sold: Mapping[tuple[int, str], Package],
+    ) -> None:
+        self.isp_accounts, self.isp_ids, self._sold = isp_accounts, isp_ids, sold
         self._by_id: dict[int, Customer] = {}
         self._by_account: dict[str, list[Customer]] = defaultdict(list)
         self._by_line: dict[Line | None, list[Customer]] = defaultdict(list)
@@ -114,6 +124,11 @@ class Known:
         """Who has an account, those who are not closed first."""
         return sorted(self._by_account[normalise(account)], key=lambda one: one.closed)
 
+    def package_of(self, customer: Customer) -> Package | None:
+        """The package that a customer names, if the ISP sells it."""
+        package = self._sold.get((customer.isp_id or 0, customer.package_name))
+        return package if package and not package.closed else None
+
     def with_line(self, line: Line | None) -> Customer | None:
         """Who has a line and is not closed."""
         return next((one for one in self._by_line[line] if not one.closed), None) if line else None
@@ -134,6 +149,22 @@ def account_taken(customer: Customer, there: Customer) -> str:
 def isp_conflict(customer: Customer, known: Known) -> str:
     """Why a customer's ISP cannot be, or nothing."""
     return "" if customer.isp_id in known.isp_ids else f"isp_id: there is no ISP {customer.isp_id or 'named'}"
+
+
+def package_conflict(customer: Customer, known: Known) -> str:
+    """Why a customer cannot have a package, or nothing."""
+    if not customer.package_name or known.package_of(customer):
+        return ""
+    return f"package_name: ISP {customer.isp_id or 'none'} sells no package called {customer.package_name}"
+
+
+def with_package(customer: Customer, known: Known) -> Customer:
+    """A new customer with all that the named package says, but for the price if there is one."""
+    package = known.package_of(customer)
+    if package is None:
+        return customer
+    price = customer.package_cents or package.price_cents
+    return replace(packages.given(customer, package), package_cents=price)
 
 
 def line_conflict(customer: Customer, known: Known) -> str:

@@ -20,7 +20,10 @@ from billing.accounts.rules import (
     isp_conflict,
     isp_faults,
     line_conflict,
+    package_conflict,
+    with_package,
 )
+from billing.packages import store as packages
 from billing.payees.rules import Customer, Isp
 from billing.payments.rules import normalise
 
@@ -78,7 +81,7 @@ def create_customers(
         results: dict[int, CustomerResult] = {}
         # The wanted ids first, so that no row gets by chance what another one names.
         for number in sorted(range(len(customers)), key=lambda number: not customers[number].customer_id):
-            customer = customers[number]
+            customer = with_package(customers[number], there)
             result = _check(customer, there)
             if not result.error and not result.unchanged:
                 created = 0 if validate_only else store.insert_customer(connection, customer, now)
@@ -97,6 +100,7 @@ def known(connection: Connection, customer_ids: Collection[int], wanted: Sequenc
         store.find_like(connection, keys, customer_ids, {one.line for one in wanted if one.line}),
         store.find_isp_accounts(connection, keys),
         store.find_isp_ids(connection, {one.isp_id for one in wanted if one.isp_id}),
+        packages.of_isps(connection, {one.isp_id for one in wanted if one.isp_id and one.package_name}),
     )
 
 
@@ -116,7 +120,7 @@ def _conflict(customer: Customer, there: Customer | None, known: Known) -> str:
     if there is None:
         owner = known.with_id(wanted)
         taken = f"customer_id: id {wanted} belongs to {owner.account_name} already" if owner else ""
-        return taken or line_conflict(customer, known)
+        return taken or package_conflict(customer, known) or line_conflict(customer, known)
     if not _same(customer, there):
         return account_taken(customer, there)
     return "" if wanted in {0, there.customer_id} else f"customer_id: {account} is customer {there.customer_id} already"
@@ -124,7 +128,8 @@ def _conflict(customer: Customer, there: Customer | None, known: Known) -> str:
 
 def _same(new: Customer, old: Customer) -> bool:
     """Whether a row says what is on record already. The due date moves with payments: it is not compared."""
-    fields = ("full_name", "username", "phone", "package_cents", "router_id", "isp_id")
+    fields = ["full_name", "username", "phone", "package_cents", "router_id", "isp_id"]
+    fields += ["package_name"] if new.package_name else []
     return all(getattr(new, name) == getattr(old, name) for name in fields)
 
 

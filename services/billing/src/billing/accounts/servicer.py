@@ -239,6 +239,7 @@ def _read(message: pb.Customer) -> Customer | CustomerResult:
         isp_id=message.isp_id or None,
         next_payment_date=due_date,
         active=message.status == pb.CUSTOMER_STATUS_ACTIVE,
+        package_name=message.package_name.strip(),
     )
 
 
@@ -258,4 +259,8 @@ def _customer(stored: StoredCustomer) -> pb.Customer:
         last_reconnect_time=stored.last_reconnect_time,
         closed=customer.closed,
         close_time=stored.close_time,
+        package_name=customer.package_name,
+        period=str(customer.period),
+        line_package=customer.line_package,
+        package_day=customer.package_day.isoformat() if customer.package_day else "",
     )

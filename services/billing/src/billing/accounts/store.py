@@ -135,6 +135,9 @@ def insert_customer(connection: Connection, customer: Customer, now: datetime) -
         "status": "active" if customer.active else "inactive",
         "next_payment_date": customer.next_payment_date,
         "phone": customer.phone or None,
+        "line_paid_package": customer.package_name or None,
+        "line_period": customer.period,
+        "line_package": customer.line_package or None,
         "created_at": now,
     }
     return _inserted_id(connection, pppoe_users, row)

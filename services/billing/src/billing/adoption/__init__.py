@@ -27,6 +27,7 @@ _OWN = {
     "account_changes": ("noun", "field", "old_value", "new_value"),
     "line_policies": ("noun", "noun_id", "field", "value"),
     "notice_tallies": ("topic", "recipient", "held_back", "digest_id"),
+    "line_packages": ("isp_id", "name", "price", "period", "profile"),
     "bulks": ("token_key", "plan", "state", "actor"),
     "router_checks": ("router_id", "check_time"),
     "unsettled_policies": ("noun_id", "fields", "after_id"),

@@ -59,7 +59,8 @@ def follow(
         elif customer.line:
             expire_time = calendar.end_of(customer.next_payment_date)
             failures.reopen(connection, [task.task_id for task in some], now, expire_time, customer.line)
-    lines.settle(connection, policy, changed, author, now, moved={one.customer_id for one in moved})
+    other = [one for one in before if one.line_package != after[one.customer_id].line_package]
+    lines.settle(connection, policy, changed, author, now, moved={one.customer_id for one in (*moved, *other)})
     lines.ask_sharers(connection, [*moved, *(one for one in before if after[one.customer_id].closed)], now)
 
 

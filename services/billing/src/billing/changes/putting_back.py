@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 from servicekit.money import to_cents
 
+from billing.calendar import read_period
 from billing.changes.rules import CUSTOMER_FIELDS, ISP_FIELDS, StoredChange, as_text
 from billing.payees.rules import Customer, Isp, LineReason
 
@@ -26,10 +27,12 @@ _READERS: Mapping[str, Callable[[str], Any]] = {
     "next_payment_date": date.fromisoformat,
     "hold_since": date.fromisoformat,
     "hold": LineReason,
+    "period": read_period,
+    "package_day": date.fromisoformat,
 }
-_TEXTS = {"account_name", "full_name", "username", "phone", *ISP_FIELDS}
+_TEXTS = {"account_name", "full_name", "username", "phone", "package_name", "line_package", *ISP_FIELDS}
 # Of a customer.
-FIELDS = (*CUSTOMER_FIELDS, "hold", "hold_since", "due_day")
+FIELDS = (*CUSTOMER_FIELDS, "hold", "hold_since", "due_day", "period", "line_package", "package_day")
 
 
 def own_fields(act: Sequence[StoredChange]) -> dict[str, StoredChange]:

@@ -15,17 +15,19 @@ from billing.accounts.rules import (
     customer_faults,
     isp_conflict,
     line_conflict,
+    package_conflict,
 )
+from billing.packages import rules as packages
 from billing.payees.rules import Customer, Isp
 from billing.payments.rules import normalise
 
 ISP_FIELDS = ("name", "sms_account", "wa_account", "pay_account_number", "contact_phone", "closed")
 CUSTOMER_FIELDS = (
     "account_name", "full_name", "username", "package_cents", "router_id", "isp_id", "phone", "next_payment_date",
-    "closed",
+    "closed", "package_name",
 )  # fmt: skip
-# A task follows these: which line it is about, and how long it is paid for.
-FOLLOWED = frozenset({"username", "router_id", "next_payment_date", "closed"})
+# A task follows these: which line it is about, with which package, and how long it is paid for.
+FOLLOWED = frozenset({"username", "router_id", "line_package", "next_payment_date", "closed"})
 
 
 # How the reason of whatever undoes begins.
@@ -141,6 +143,24 @@ def decide(old: Customer, update: CustomerUpdate, known: Known, author: Author) 
     return Decision(UpdateResult(old.customer_id, told(old, new, changed), line_shared=shared), old, new, changed)
 
 
+def with_package(old: Customer, update: CustomerUpdate, known: Known) -> CustomerUpdate:
+    """An update with all that follows where it gives another package, but for what it says itself."""
+    new = update.apply(old)
+    package = known.package_of(new)
+    if not _has_another_package(old, new) or (new.package_name and package is None):
+        return update
+    full = packages.given(new, package)
+    follows = [name for name in packages.GIVEN if name not in update.fields]
+    values = {name: getattr(full, name) for name in follows}
+    return replace(update, fields=(*update.fields, *follows), customer=replace(update.customer, **values))
+
+
+def _has_another_package(old: Customer, new: Customer) -> bool:
+    """Another ISP's package is another one, whatever it is called."""
+    of_isp = new.isp_id != old.isp_id and new.package_name
+    return bool(of_isp or new.package_name != old.package_name)
+
+
 def changed_fields(old: Isp | Customer, new: Isp | Customer, fields: Iterable[str]) -> list[str]:
     """Those of these fields that differ."""
     return [name for name in fields if getattr(old, name) != getattr(new, name)]
@@ -180,5 +200,7 @@ def _conflict(old: Customer, new: Customer, known: Known) -> str:
         if fault := account_conflict(new, known) or (account_taken(new, there[0]) if there else ""):
             return fault
     if new.isp_id != old.isp_id and (fault := isp_conflict(new, known)):
+        return fault
+    if _has_another_package(old, new) and (fault := package_conflict(new, known)):
         return fault
     return line_conflict(new, known) if not new.closed and (reopened or new.line != old.line) else ""

@@ -94,7 +94,8 @@ def update_customers(
             if isinstance(one, int) and one in stored
         ]
         known = accounts.known(connection, ids, [update.apply(old) for old, update in named])
-        decided = {old.customer_id: rules.decide(old, update, known, author) for old, update in named}
+        full = [(old, rules.with_package(old, update, known)) for old, update in named]
+        decided = {old.customer_id: rules.decide(old, update, known, author) for old, update in full}
         if not validate_only:
             _make(connection, policy, [one for one in decided.values() if one.result.changes], author)
         return [decided[one].result if one in decided else UpdateResult(error=_nobody(one)) for one in whom]

@@ -21,7 +21,8 @@ _COLUMNS = {
     "router_id": "router_id", "isp_id": "isp_id", "phone": "phone", "next_payment_date": "next_payment_date",
     "name": "name", "sms_account": "smsaccount", "wa_account": "waaccount", "contact_phone": "contact_phone",
     "pay_account_number": "pay_account_number", "due_day": "due_day", "hold": "line_hold",
-    "hold_since": "line_hold_since",
+    "hold_since": "line_hold_since", "package_name": "line_paid_package", "period": "line_period",
+    "line_package": "line_package", "package_day": "line_package_day",
 }  # fmt: skip
 
 

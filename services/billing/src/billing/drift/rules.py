@@ -25,7 +25,7 @@ class Kind(StrEnum):
     UNKNOWN_SECRET = "unknown_secret"  # noqa: S105  # enabled, or with a session, and no customer's
 
 
-# What SetAccess mends.
+# What SetAccess mends; and a wrong profile, where a package says which one is right.
 MENDABLE = frozenset({Kind.ON_BUT_UNPAID, Kind.OFF_BUT_PAID, Kind.SESSION_THOUGH_OFF})
 
 

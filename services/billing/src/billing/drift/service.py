@@ -15,7 +15,7 @@ from sqlalchemy import Connection, Engine
 
 from billing.changes.rules import Author
 from billing.drift import rules, store
-from billing.drift.rules import Drift, HeldSecret, WantedLine
+from billing.drift.rules import Drift, HeldSecret, Kind, WantedLine
 from billing.lines import service as lines
 from billing.lines.rules import wanted_of
 from billing.payees import store as payees
@@ -70,7 +70,7 @@ def compare(engine: Engine, policy: Policy, router_id: int, secrets: Sequence[He
         customers = payees.get_customers(connection, ids) if ids else {}
         lines = list(_wanted(connection, customers, now))
         drifts = list(rules.compare(lines, secrets))
-        mendable = _mendable(connection, drifts) if policy.manages_lines else set()
+        mendable = _mendable(connection, drifts, customers) if policy.manages_lines else set()
         return customers, drifts, mendable, _seen(lines, secrets)
 
     customers, drifts, mendable, seen = transact(engine, read)
@@ -83,9 +83,16 @@ def compare(engine: Engine, policy: Policy, router_id: int, secrets: Sequence[He
     return Comparison([_found(one, customers, mendable) for one in drifts], len(customers))
 
 
-def _mendable(connection: Connection, drifts: Sequence[Drift]) -> set[int]:
+def _mendable(connection: Connection, drifts: Sequence[Drift], customers: Mapping[int, Customer]) -> set[int]:
     """Of an ISP that is closed nobody is switched."""
-    return store.of_open_isps(connection, {one.customer_id for one in drifts if one.kind in rules.MENDABLE})
+    return store.of_open_isps(connection, {one.customer_id for one in drifts if _is_mendable(one, customers)})
+
+
+def _is_mendable(drift: Drift, customers: Mapping[int, Customer]) -> bool:
+    """A profile is mended where a package says which one is right; what a policy says is only told."""
+    if drift.kind is Kind.WRONG_PROFILE:
+        return bool(customers[drift.customer_id].line_package)
+    return drift.kind in rules.MENDABLE
 
 
 def _wanted(connection: Connection, customers: Mapping[int, Customer], now: datetime) -> Iterator[WantedLine]:
@@ -128,7 +135,7 @@ def _mend(connection: Connection, policy: Policy, customer_ids: Collection[int])
 
 def _found(drift: Drift, customers: Mapping[int, Customer], mending: Collection[int]) -> Found:
     customer = customers.get(drift.customer_id)
-    is_mended = drift.kind in rules.MENDABLE and drift.customer_id in mending
+    is_mended = drift.customer_id in mending and _is_mendable(drift, customers)
     return Found(drift, customer.account_name if customer else "", is_mended)
 
 

@@ -17,7 +17,7 @@ from billing.payments.rules import Receipt, normalise
 from billing.policy import Policy
 
 # The fields of a customer for want of which a payment is held.
-MENDING = frozenset({"package_cents", "isp_id"})
+MENDING = frozenset({"package_cents", "package_name", "isp_id"})
 # The same, as the history calls them.
 MENDED = frozenset(name.removesuffix("_cents") for name in MENDING)
 

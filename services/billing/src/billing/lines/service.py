@@ -140,7 +140,7 @@ def _change(
     engine: Engine, policy: Policy, whom: Whom, author: Author, change: Callable[[Customer, date], Customer]
 ) -> LineReport:
     def work(connection: Connection) -> LineReport:
-        found = _lock(connection, whom)
+        found = lock(connection, whom)
         if found.closed:
             raise LineClosed(f"customer {found.customer_id} is closed: reopen it first")
         now = current_time(connection)
@@ -168,7 +168,8 @@ def _find(connection: Connection, whom: Whom) -> int:
     return min((one.customer for one in found), key=lambda one: one.closed).customer_id
 
 
-def _lock(connection: Connection, whom: Whom) -> Customer:
+def lock(connection: Connection, whom: Whom) -> Customer:
+    """The customer, locked until the transaction ends. Raises CustomerNotFound."""
     customer_id = _find(connection, whom)
     payees.lock_by_id(connection, [customer_id], None)
     return payees.get_customers(connection, [customer_id])[customer_id]
@@ -181,7 +182,7 @@ def fix(engine: Engine, whom: Whom) -> LineReport:
     """
 
     def work(connection: Connection) -> LineReport:
-        customer = _lock(connection, whom)
+        customer = lock(connection, whom)
         ask(connection, [customer], current_time(connection))
         return _report(connection, customer.customer_id)
 

@@ -101,6 +101,8 @@ def _line(report: LineReport) -> pb.Line:
         credit_cents=report.credit_cents,
         sharers=map(_sharer, report.sharers),
         asked=_state(report.asked),
+        package_name=customer.package_name,
+        profile=report.policy.profile,
     )
 
 

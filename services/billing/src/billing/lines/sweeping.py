@@ -1,5 +1,5 @@
 """Cuts the lines whose time is over, or renews them; switches on those that are paid for though noted as off; reminds.
-Then has lines follow the policies that were changed.
+Gives lines the package that is paid for. Then has lines follow the policies that were changed.
 
 May be repeated, and run side by side: a customer whom somebody else has locked is left for the next time.
 """
@@ -17,6 +17,7 @@ from billing.changes.rules import Author
 from billing.lines import rules, store
 from billing.lines import service as lines
 from billing.lines.rules import Switch
+from billing.packages import arriving
 from billing.payees import store as payees
 from billing.payees.rules import LineState
 from billing.policies import store as policies
@@ -48,8 +49,13 @@ class Swept:
 
 
 def sweep(engine: Engine, policy: Policy, after_id: int = 0) -> Swept:
-    """Do what is due for the next customers after an id, if lines are ours to manage; remind at the first."""
-    reminded = transact(engine, lambda connection: _remind(connection, policy)) if not after_id else 0
+    """Do what is due for the next customers after an id, if lines are ours to manage; at the first remind, and change
+    packages.
+    """
+    reminded = 0
+    if not after_id:
+        reminded = transact(engine, lambda connection: _remind(connection, policy))
+        transact(engine, lambda connection: arriving.arrive(connection, policy, current_time(connection), BATCH))
     if not policy.manages_lines:
         return Swept(reminded=reminded)
     if after_id >= _CHANGED_POLICIES:

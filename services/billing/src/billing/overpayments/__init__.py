@@ -1,1 +1,1 @@
-"""Payments above the package: of the ISP, further months, or kept as the customer's credit."""
+"""Payments above the package: of the ISP, further packages, or kept as the customer's credit."""

@@ -7,6 +7,7 @@ from datetime import date
 from enum import StrEnum
 from typing import TypeVar
 
+from billing.calendar import MONTH, Period
 from billing.payments.rules import normalise
 
 
@@ -90,6 +91,12 @@ class Customer:
     version: int = 0
     hold: LineReason | None = None
     hold_since: date | None = None
+    # What `package_cents` pays for. `package_name`: of the ISP's packages; empty: none.
+    period: Period = MONTH
+    package_name: str = ""
+    # The package whose profile the line has: until `package_day` an earlier one, whose time is paid for.
+    line_package: str = ""
+    package_day: date | None = None
 
     @property
     def line(self) -> Line | None:

@@ -20,7 +20,7 @@ _c = pppoe_users.c
 _COLUMNS = (
     _c.id, _c.account_name, _c.full_name, _c.username, _c.phone, _c.amount, _c.router_id, _c.isp_id,
     _c.next_payment_date, _c.status, _c.closed_at, _c.due_day, _c.line_wanted, _c.line_reason, _c.line_version,
-    _c.line_hold, _c.line_hold_since,
+    _c.line_hold, _c.line_hold_since, _c.line_period,
 )  # fmt: skip
 _ON = {_c.line_wanted: LineState.ON, _c.line_reason: LineReason.PAID, _c.line_hold: None, _c.line_hold_since: None}
 # Queries on the way of every payment are made once: to make one takes longer than to carry it out.
@@ -36,7 +36,9 @@ _FIND_ISPS = sa.select(isps).where(
 _FIND_CUSTOMERS: sa.Select[Any] = sa.select(*_COLUMNS).where(
     pppoe_users.c.account_key.in_(sa.bindparam("keys", expanding=True))
 )
-_FIND_BY_ID: sa.Select[Any] = sa.select(*_COLUMNS).where(pppoe_users.c.id.in_(sa.bindparam("ids", expanding=True)))
+_FIND_BY_ID: sa.Select[Any] = sa.select(*_COLUMNS, _c.line_paid_package, _c.line_package, _c.line_package_day).where(
+    pppoe_users.c.id.in_(sa.bindparam("ids", expanding=True))
+)
 _MARK = (
     sa.update(pppoe_users)
     .where(_c.id.in_(sa.bindparam("ids", expanding=True)))
@@ -78,7 +80,7 @@ def load(connection: Connection, references: Collection[str], *, lock: bool, sec
 def get_customers(connection: Connection, customer_ids: Collection[int]) -> Mapping[int, Customer]:
     """Customers by id."""
     found = connection.execute(_FIND_BY_ID, {"ids": sorted(customer_ids)}) if customer_ids else ()
-    return {row.id: _customer(row) for row in found}
+    return {row.id: _with_package(_customer(row), row) for row in found}
 
 
 def get_isps(connection: Connection, isp_ids: Collection[int]) -> Mapping[int, Isp]:
@@ -148,4 +150,12 @@ def _customer(row: "sa.Row[Any]") -> Customer:
         version=row.line_version or 0,
         hold=LineReason(row.line_hold) if row.line_hold else None,
         hold_since=row.line_hold_since,
+        period=row.line_period,
     )
+
+
+def _with_package(customer: Customer, row: "sa.Row[Any]") -> Customer:
+    """No payment asks which package it is for."""
+    customer.package_name, customer.line_package = row.line_paid_package or "", row.line_package or ""
+    customer.package_day = row.line_package_day
+    return customer

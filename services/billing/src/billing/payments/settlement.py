@@ -10,8 +10,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import lru_cache
 
-from dateutil.relativedelta import relativedelta
-
+from billing.calendar import MONTH, Period
 from billing.credits.rules import CreditPurchase
 from billing.ledger import rules as ledger
 from billing.ledger.rules import Transfer, TransferKind
@@ -54,7 +53,7 @@ class Settlement:
     previous_due_day: int | None = None
     due_day: int | None = None  # see Customer
     paused_since: date | None = None  # of a pause that a full payment ends
-    given: int = 1  # months, of a full payment
+    given: int = 1  # packages, of a full payment
     switches: bool = False  # something else is wanted of the line than before
 
     @property
@@ -77,7 +76,7 @@ class Settlement:
         customer.wanted, customer.reason, customer.hold, customer.hold_since = LineState.ON, LineReason.PAID, None, None
 
     @property
-    def months(self) -> int:
+    def packages(self) -> int:
         """How many packages a customer paid at once, whatever was given for them."""
         return self.payment.amount_cents // self.package_cents if self.package_cents else 0
 
@@ -217,12 +216,14 @@ def due_after(customer: Customer, today: date) -> tuple[date, int | None]:
     due_date = customer.next_payment_date
     if customer.hold is LineReason.PAUSED:
         due_date = resumed(due_date, customer.hold_since, today)
-    return next_due(due_date, customer.due_day, today)
+    return next_due(due_date, customer.due_day, today, customer.period)
 
 
 @lru_cache(maxsize=1024)  # a batch has few dates and many customers
-def next_due(due_date: date | None, due_day: int | None, today: date) -> tuple[date, int | None]:
-    """A month from the due date if it is later than today, else from today; clamped to the month's end. Behind it the
+def next_due(
+    due_date: date | None, due_day: int | None, today: date, period: Period = MONTH
+) -> tuple[date, int | None]:
+    """A period from the due date if it is later than today, else from today; clamped to the month's end. Behind it the
     day of the month that was clamped, which the months after it get back; None when none was.
 
     The year 9999 is how some say "for ever": there is no later one, such a date stays.
@@ -232,5 +233,4 @@ def next_due(due_date: date | None, due_day: int | None, today: date) -> tuple[d
         return start, None
     is_month_end = (start + timedelta(days=1)).day == 1
     day = max(start.day, due_day or 0) if start == due_date and is_month_end else start.day
-    due = start + relativedelta(months=1, day=day)
-    return due, day if due.day < day else None
+    return period.after(start, day)

@@ -81,7 +81,7 @@ def _line_entries(settlement: Settlement) -> Iterator[TimelineEntry]:
         missing = grouped(settlement.missing_cents)
         facts = {"paid": grouped(paid), "package": grouped(package), "missing": missing}
         yield TimelineEntry(trans_id, "INSUFFICIENT_PAYMENT", f"KES {missing} short of the package", facts)
-    elif settlement.months > 1:
+    elif settlement.packages > 1:
         yield overpayments.entry(settlement)
     if settlement.outcome is Outcome.CUSTOMER_PAID and settlement.line is None:
         yield TimelineEntry(trans_id, "NO_ROUTER_CONFIG", "No router or username on record: the line is not switched")

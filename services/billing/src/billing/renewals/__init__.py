@@ -1,1 +1,1 @@
-"""Months that are paid from a customer's credit when the paid time is over."""
+"""Packages that are paid from a customer's credit when the paid time is over."""

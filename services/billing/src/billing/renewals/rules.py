@@ -23,7 +23,7 @@ class Credit:
 
 @dataclass(frozen=True, slots=True)
 class Renewal:
-    """A customer before a month was paid from the credit, and after it. `number`: the transfer's among all of that
+    """A customer before a package was paid from the credit, and after it. `number`: the transfer's among all of that
     credit; `left_cents`: what is left of it.
     """
 
@@ -64,7 +64,7 @@ def is_over(customer: Customer, today: date) -> bool:
 
 
 def renewed(customer: Customer, credit: Credit, today: date) -> Renewal | None:
-    """The month that the credit of a customer whose time is over pays for; None: it does not make a package."""
+    """The package that the credit of a customer whose time is over pays for; None: it does not make a package."""
     left = credit.cents - (customer.package_cents or 0)
     if left < 0:
         return None
@@ -74,10 +74,11 @@ def renewed(customer: Customer, credit: Credit, today: date) -> Renewal | None:
 
 
 def _due(customer: Customer, today: date) -> tuple[date, int | None]:
-    """A month from the due date; from today if the line has been off, or that month would be over too."""
+    """A period from the due date; from today if the line has been off, or that period would be over too."""
     was_on = customer.wanted is LineState.ON or (customer.wanted is None and customer.active)
     if was_on and customer.next_payment_date:
-        due_date, due_day = next_due(customer.next_payment_date, customer.due_day, customer.next_payment_date)
+        last = customer.next_payment_date
+        due_date, due_day = next_due(last, customer.due_day, last, customer.period)
         if due_date >= today:
             return due_date, due_day
-    return next_due(None, None, today)
+    return next_due(None, None, today, customer.period)

@@ -1,4 +1,4 @@
-"""Pays a month from the credit of those whose paid time is over.
+"""Pays a package from the credit of those whose paid time is over.
 
 Nothing is read where nobody's is. The customers are locked by whoever asks; a transfer's key, which its place among
 those of the credit makes, lets none happen twice all the same.
@@ -26,7 +26,7 @@ from billing.tasks.rules import MESSAGE_LIFETIME, NewTask
 
 log = structlog.get_logger()
 
-_SWEEP = Author("sweep", "a month was paid from the customer's credit")
+_SWEEP = Author("sweep", "a package was paid from the customer's credit")
 
 
 def find(connection: Connection, customers: Collection[Customer], today: date) -> Mapping[int, Renewal]:

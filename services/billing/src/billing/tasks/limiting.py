@@ -1,4 +1,4 @@
-"""How routers keep lines off, and what paid ones are to have there, where ISPs decided on that.
+"""How routers keep lines off, and what paid ones are to have there, where ISPs or packages decided on that.
 
 A module of its own: where nobody has decided, as in most installations, one query finds nothing, and that is all.
 """
@@ -30,11 +30,12 @@ NO_LIMIT = Limit()
 
 def limits(connection: Connection, tasks: Sequence[Task]) -> Mapping[int, Limit]:
     """Of those of these tasks of lines for which something was decided, by id."""
-    decided = policies.decided(connection, ("off", "profile")) if tasks else None
+    whose = {task.task_id: task.kept_on_for or task.customer_id or 0 for task in tasks}
+    customer_ids = set(whose.values())
+    decided = policies.decided(connection, ("off", "profile"), customer_ids) if tasks else None
     if decided is None or not (decided.isps or decided.customers):
         return {}
-    whose = {task.task_id: task.kept_on_for or task.customer_id or 0 for task in tasks}
-    customers = payees.get_customers(connection, set(whose.values()))
+    customers = payees.get_customers(connection, customer_ids)
     found = {}
     for task in tasks:
         if customer := customers.get(whose[task.task_id]):

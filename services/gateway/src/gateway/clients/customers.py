@@ -27,6 +27,8 @@ class CustomerRecord:
     full_name: str
     phone: str
     package_cents: int
+    package_name: str
+    period: str
     isp_id: int
     router_id: int
     username: str
@@ -72,8 +74,8 @@ class Customers:
 def _customer(one: pb.Customer) -> CustomerRecord:
     status = name_of(pb.CustomerStatus, "CUSTOMER_STATUS_", one.status) if one.status else ""
     return CustomerRecord(
-        one.customer_id, one.account_name, one.full_name, one.phone, one.package_cents, one.isp_id, one.router_id,
-        one.username, one.next_payment_date, status, one.closed,
+        one.customer_id, one.account_name, one.full_name, one.phone, one.package_cents, one.package_name,
+        one.period, one.isp_id, one.router_id, one.username, one.next_payment_date, status, one.closed,
     )  # fmt: skip
 
 

@@ -39,6 +39,8 @@ def _customer(customer: CustomerRecord) -> Body:
         "fullName": customer.full_name or None,
         "phone": customer.phone or None,
         "package": in_shillings(customer.package_cents) if customer.package_cents else None,
+        "packageName": customer.package_name or None,
+        "period": customer.period or None,
         "ispId": customer.isp_id or None,
         "routerId": customer.router_id or None,
         "username": customer.username or None,

@@ -114,7 +114,9 @@ class CustomerFacts(BaseModel):
     account: str
     fullName: str | None  # noqa: N815
     phone: str | None
-    package: str | None = Field(description="The price of a month in shillings, two decimals")
+    package: str | None = Field(description="The price of a period in shillings, two decimals")
+    packageName: str | None = Field(description="Which of the ISP's packages; null: none")  # noqa: N815
+    period: str | None = Field(description="What the price pays for", examples=["1 month"])
     ispId: int | None  # noqa: N815
     routerId: int | None  # noqa: N815
     username: str | None
