@@ -161,6 +161,20 @@ def records_change(rejesha):
     assert "-3,0" in rejesha("policy show --customer PWANI1")
 
 
+def packages_change(rejesha):
+    for name, period in (("week", "7 days"), ("home", "1 month")):
+        rejesha(f"package add {name} --isp 'Pwani Fibre' --price 600 --period '{period}'")
+    rejesha("package update week --isp 'Pwani Fibre' --price 700 --reason dearer")
+    assert "700" in rejesha("package list --isp 'Pwani Fibre'")
+    rejesha("line extend PWANI1 --days 30 --reason goodwill")
+    assert "Days left" in rejesha("customer package PWANI1 home --at-once --reason asked")
+    assert "the line has it from" in rejesha("customer package PWANI1 week --at-renewal")
+    rejesha("customer package PWANI1 --cancel --reason no")
+    rejesha("package close home --isp 'Pwani Fibre'")
+    assert "home" in rejesha("package show home --isp 'Pwani Fibre'")
+    assert "dearer" in rejesha("isp history 'Pwani Fibre'")
+
+
 def lines_change(rejesha):
     rejesha("line extend PWANI1 --days 2 --reason outage --by Asha")
     assert "outage" in rejesha("customer timeline PWANI1 --since 2026-01-01")
@@ -188,6 +202,7 @@ def many_change(rejesha):
     assert "is undone" in rejesha(f"bulk show {made['bulk_id']}")
     assert "mast down" in rejesha("bulk list")
     assert "mast down" in rejesha("history --by Asha")
+    packages_change(rejesha)
 
 
 def moved_while_the_reconnection_waits(running, rejesha):

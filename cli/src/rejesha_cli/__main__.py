@@ -27,6 +27,7 @@ COMMANDS = {
     "line": ("lines.commands:line", "Lines: on or off, until when, and why."),
     "history": ("history.commands:history", "Tell who did what, when and why, over everything."),
     "bulk": ("bulk.commands:bulk", "The same change for many customers: seen first, undone in one go."),
+    "package": ("packages.commands:package", "What ISPs sell: price, period, profile."),
     "policy": (
         "policies.commands:policy",
         "What ISPs decided on lines: grace, cuts, part payments, reminders, language.",

@@ -13,7 +13,10 @@ from rejesha_cli.records import read_pages, record
 from rejesha_cli.tables import Column, moment, print_json, say, show_list, show_table
 
 if TYPE_CHECKING:
+    from rejesha.billing.v1.package_service_pb2 import PackageFieldChange
     from rejesha.billing.v1.policy_service_pb2 import PolicyChange
+
+    AnyChanges = Iterable[FieldChange] | Iterable[PolicyChange] | Iterable[PackageFieldChange]
 
 with_reason = click.option("--reason", default="", metavar="WHY", help="Why, for the log.")
 COLUMNS = (Column("Field", "field"), Column("Was", "before"), Column("Is", "after"))
@@ -35,7 +38,7 @@ def mask(fields: Iterable[str]) -> FieldMask:
     return FieldMask(paths=list(fields))
 
 
-def show(who: str, changes: "Iterable[FieldChange] | Iterable[PolicyChange]", *, dry_run: bool) -> None:
+def show(who: str, changes: "AnyChanges", *, dry_run: bool) -> None:
     """What was changed, or would be, for people."""
     records = [record(change) for change in changes]
     if not records:
@@ -46,7 +49,7 @@ def show(who: str, changes: "Iterable[FieldChange] | Iterable[PolicyChange]", *,
         say("Dry run: nothing was changed.")
 
 
-def as_records(changes: "Iterable[FieldChange] | Iterable[PolicyChange]") -> list[dict[str, Any]]:
+def as_records(changes: "AnyChanges") -> list[dict[str, Any]]:
     return [record(change) for change in changes]
 
 

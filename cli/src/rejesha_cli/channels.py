@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from rejesha.billing.v1.drift_service_pb2_grpc import DriftServiceStub
     from rejesha.billing.v1.ledger_service_pb2_grpc import LedgerServiceStub
     from rejesha.billing.v1.line_service_pb2_grpc import LineServiceStub
+    from rejesha.billing.v1.package_service_pb2_grpc import PackageServiceStub
     from rejesha.billing.v1.payment_service_pb2_grpc import PaymentServiceStub
     from rejesha.billing.v1.policy_service_pb2_grpc import PolicyServiceStub
     from rejesha.billing.v1.quarantine_service_pb2_grpc import QuarantineServiceStub
@@ -143,6 +144,12 @@ class Channels:
         from rejesha.billing.v1.line_service_pb2_grpc import LineServiceStub
 
         return LineServiceStub(self._channel(self.billing))
+
+    @cached_property
+    def packages(self) -> "PackageServiceStub":
+        from rejesha.billing.v1.package_service_pb2_grpc import PackageServiceStub
+
+        return PackageServiceStub(self._channel(self.billing))
 
     @cached_property
     def policies(self) -> "PolicyServiceStub":

@@ -28,6 +28,7 @@ from rejesha_cli.context import (
 )
 from rejesha_cli.customers import changes, imports, updates
 from rejesha_cli.customers.overview import show
+from rejesha_cli.customers.packages import package as give_package
 from rejesha_cli.customers.personal import disclose, erase
 from rejesha_cli.customers.timeline import timeline
 from rejesha_cli.customers.views import COLUMNS, labelled
@@ -53,7 +54,8 @@ for _change in (changes.update, changes.close, changes.reopen, changes.history, 
 @click.argument("account")
 @click.option("--name", default="", help="The customer's full name.")
 @click.option("--isp", default="", help="The ISP, by id or name.")
-@click.option("--package", type=ReadAs("KES", parse_cents), default=0, help="The price of a month.")
+@click.option("--package", type=ReadAs("KES", parse_cents), default=0, help="The price of a month, or of a package.")
+@click.option("--package-name", default="", metavar="NAME", help="The package, one that the ISP sells.")
 @click.option("--router", default="", help="The router, by id or name.")
 @click.option("--username", default="", help="The name of the PPPoE secret.")
 @click.option("--phone", type=PHONE, default="", help="A Kenyan mobile number.")
@@ -70,6 +72,7 @@ def add(  # noqa: PLR0913
     name: str,
     isp: str,
     package: int,
+    package_name: str,
     router: str,
     username: str,
     phone: str,
@@ -85,6 +88,7 @@ def add(  # noqa: PLR0913
         full_name=name,
         isp_id=names.isp_id(isp),
         package_cents=package,
+        package_name=package_name,
         router_id=names.router_id(router),
         username=username,
         phone=phone,
@@ -140,6 +144,7 @@ def list_customers(
 
 customer.add_command(show)
 customer.add_command(timeline)
+customer.add_command(give_package)
 customer.add_command(disclose)
 customer.add_command(erase)
 

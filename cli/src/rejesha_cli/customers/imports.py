@@ -24,6 +24,7 @@ FIELDS = (
     Field("full_name", also=("name", "customer")),
     Field("username", also=("pppoe_username", "pppoe_user")),
     Field("package", also=("amount", "package_amount", "price")),
+    Field("package_name", also=("plan",)),
     # An id, or a name: whether it is one or the other is refused where it could be both.
     Field("router", also=("router_name",)),
     Field("router_id"),
@@ -47,6 +48,7 @@ def read(names: Names, line: Line) -> Parsed[Customer]:
         full_name=line.get("full_name"),
         username=line.get("username"),
         package_cents=read_amount(line.get("package")),
+        package_name=line.get("package_name"),
         router_id=names.router_id(line.get("router"), line.get("router_id")),
         isp_id=names.isp_id(line.get("isp"), line.get("isp_id")),
         phone=phone(line.get("phone")),

@@ -20,9 +20,18 @@ from rejesha_cli.tables import remark
 from servicekit import references
 
 # What a line may change. The status is what the router confirmed last: no file knows better.
-_FIELDS = ("full_name", "username", "package_cents", "router_id", "isp_id", "phone", "next_payment_date")
-COLUMNS = ("id", "account_name", "full_name", "username", "package", "router_id", "isp_id", "phone",
-           "next_payment_date", "status")  # fmt: skip
+_FIELDS = (
+    "full_name",
+    "username",
+    "package_cents",
+    "package_name",
+    "router_id",
+    "isp_id",
+    "phone",
+    "next_payment_date",
+)
+COLUMNS = ("id", "account_name", "full_name", "username", "package", "package_name", "router_id", "isp_id",
+           "phone", "next_payment_date", "status")  # fmt: skip
 _WORDS = {number: word for word, number in STATUSES.items()}
 
 
@@ -106,9 +115,9 @@ def rows(channels: Channels) -> Iterator[Sequence[str]]:
             spoiled.append(one.account_name)
         yield (
             str(one.customer_id), one.account_name, one.full_name, one.username,
-            in_shillings(one.package_cents) if one.package_cents > 0 else "", str(one.router_id or ""),
-            str(one.isp_id or ""), one.phone if is_mobile(one.phone) else "", one.next_payment_date,
-            _WORDS.get(one.status, ""),
+            in_shillings(one.package_cents) if one.package_cents > 0 else "", one.package_name,
+            str(one.router_id or ""), str(one.isp_id or ""), one.phone if is_mobile(one.phone) else "",
+            one.next_payment_date, _WORDS.get(one.status, ""),
         )  # fmt: skip
     if spoiled:
         remark(f"Phones that are no mobile numbers are left out: {', '.join(spoiled[:10])}, {len(spoiled)} in all.")

@@ -13,6 +13,7 @@ COLUMNS = (
     Column("Status", "status", state),
     Column("Paid until", "next_payment_date"),
     Column("Package KES", "package", money),
+    Column("Package", "package_shown"),
     Column("ISP", "isp"),
     Column("Router", "router"),
     Column("Username", "username"),
@@ -33,7 +34,15 @@ _PAYMENT_COLUMNS = (
 def labelled(customer: Record, names: Names) -> Record:
     """With the names of the ISP and the router."""
     isp, router = names.isp_label(customer["isp_id"]), names.router_label(customer["router_id"])
-    return {**customer, "isp": isp, "router": router}
+    return {**customer, "isp": isp, "router": router, "package_shown": _package(customer)}
+
+
+def _package(customer: Record) -> str:
+    """Its name, and how long it lasts; nothing where there is none."""
+    if not customer["package_name"]:
+        return ""
+    waits = f"; the line has it from {customer['package_day']}" if customer["package_day"] else ""
+    return f"{customer['package_name']}, {customer['period']}{waits}"
 
 
 def show_customer(overview: Record, names: Names) -> None:

@@ -22,11 +22,17 @@ def show(line: pb.Line, *, as_json: bool) -> None:
     if one.get("sharers"):
         say(f"  So the router is asked to have it {one.get('asked') or 'as it is'}: on while that is wanted for any")
     say(f"  Paid until: {one['due_date'] or 'nobody says until when'}{_cut(one)}")
+    if line.package_name or line.profile:
+        say(f"  Package: {line.package_name or '-'}; on it has {_profile(line)}")
     if line.credit_cents:
         say(f"  Kept for the customer: KES {grouped(line.credit_cents)}")
     if one.get("hold"):
         say(f"  Kept off: {one['hold']} since {one['hold_since']}")
     say(f"  The router: {_reported(one)}")
+
+
+def _profile(line: pb.Line) -> str:
+    return f"the profile {line.profile}" if line.profile else "whichever profile it has"
 
 
 def _wanted(one: dict[str, Any]) -> str:

@@ -1,0 +1,1 @@
+"""`rejesha package`: what ISPs sell."""
