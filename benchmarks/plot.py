@@ -72,12 +72,8 @@ def write(result: Mapping[str, Any], path: Path, expected: Sequence[str]) -> Non
 
 def requirements(result: Mapping[str, Any]) -> list[Requirement]:
     """Everything that the file says is required, in its order."""
-    found: list[Requirement] = []
-    for case, measure in _measures(result):
-        if "limit" in measure:
-            found += [_of_limit(case, measure, name) for name in measure["values"]]
-        found += [_of_ratio(case, measure, one) for one in measure["ratios"] if one["at_least"] is not None]
-    return found
+    ratios = [(case, measure, one) for case, measure in _measures(result) for one in measure["ratios"]]
+    return [_of_ratio(*one) for one in ratios if one[2]["at_least"] is not None]
 
 
 def _measures(result: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
@@ -95,19 +91,6 @@ def _of_ratio(case: str, measure: Mapping[str, Any], ratio: Mapping[str, Any]) -
         score=_score(_spread(ratio), required, lower=lower),
         goal=None if goal is None else _relative(goal, required, lower=lower),
         verdict={"enough": "met"}.get(ratio["verdict"], ratio["verdict"]),
-    )
-
-
-def _of_limit(case: str, measure: Mapping[str, Any], name: str) -> Requirement:
-    spread, limit, unit = _spread(measure["values"][name]), measure["limit"], measure["unit"]
-    return Requirement(
-        title=f"{_plain(case)}: {name}",
-        about=measure["name"],
-        found=f"{spread} {unit}",
-        asked=f"at most {figure(limit)} {unit}",
-        score=_score(spread, limit, lower=True),
-        goal=None,
-        verdict="met" if spread.median <= limit else "short",
     )
 
 

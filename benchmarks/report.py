@@ -59,7 +59,7 @@ class Result:
 def show(result: Result) -> None:
     """Print medians with their spread, and the ratios with what is asked of them."""
     table = Table(title="Medians (lowest to highest round)")
-    for heading in ("case", "measure", "value", "at least", "goal", "verdict"):
+    for heading in ("case", "measure", "value", "must", "goal", "verdict"):
         table.add_column(heading)
     for case, measures in result.cases:
         for measure in measures:
@@ -77,10 +77,7 @@ def show(result: Result) -> None:
 def _rows(measure: Measure) -> list[tuple[str, ...]]:
     rows: list[tuple[str, ...]] = []
     for name, values in measure.values.items():
-        spread = Spread.of(values)
-        limit = "" if measure.limit is None else f"<= {results.figure(measure.limit)}"
-        held = "" if measure.limit is None else ("goal" if spread.median <= measure.limit else "short")
-        rows.append((f"{measure.name}: {name}", f"{spread} {measure.unit}", "", limit, held))
+        rows.append((f"{measure.name}: {name}", f"{Spread.of(values)} {measure.unit}", "", "", ""))
     rows.extend(_ratio_row(measure, ratio) for ratio in measure.ratios)
     return rows
 

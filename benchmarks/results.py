@@ -23,15 +23,12 @@ class Ratio:
 
 @dataclass(frozen=True)
 class Measure:
-    """`values`: for each contender one value a round, in the same order of rounds. `limit`: what a plain value's
-    median must not exceed, where the requirement names an absolute figure.
-    """
+    """`values`: for each contender one value a round, in the same order of rounds."""
 
     name: str
     unit: str
     values: Mapping[str, Sequence[float]]
     ratios: Sequence[Ratio] = ()
-    limit: float | None = None
     notes: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -100,8 +97,6 @@ def as_json(measure: Measure) -> dict[str, Any]:
         "values": {name: _with_rounds(values) for name, values in measure.values.items()},
         "notes": dict(measure.notes),
     }
-    if measure.limit is not None:
-        found["limit"] = measure.limit
     found["ratios"] = [_ratio_as_json(measure, ratio) for ratio in measure.ratios]
     return found
 

@@ -9,10 +9,10 @@ from types import ModuleType
 
 from benchmarks.bench import Bench
 from benchmarks.cases import (
-    answer_time,
     even_pace,
     failing_lines,
     grpc_share,
+    half_peak,
     hot_wallet,
     lone_payment,
     memory,
@@ -48,8 +48,8 @@ CASES: Sequence[Case] = tuple(
             lone_payment,
             hot_wallet,
             wallets,
-            answer_time,
             even_pace,
+            half_peak,
             grpc_share,
             payment_to_line,
             whole_job,

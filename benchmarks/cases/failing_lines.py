@@ -13,7 +13,7 @@ _RENAME = "UPDATE pppoe_users SET username = CONCAT(%s, account_name) WHERE acco
 
 def run(bench: Bench) -> list[Measure]:
     values = bench.rounds({"given up": lambda: _pay(bench, "gone-"), "good lines": lambda: _pay(bench, "")})
-    return [Measure("payments acknowledged", "/s", values, [Ratio("given up", "good lines", 0.8)])]
+    return [Measure("payments acknowledged", "/s", values, [Ratio("given up", "good lines", 0.8, 0.95)])]
 
 
 def _pay(bench: Bench, before_the_name: str) -> float:

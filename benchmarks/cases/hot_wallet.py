@@ -35,8 +35,8 @@ def run(bench: Bench) -> list[Measure]:
     for name in ("ours", "predecessor"):
         bench.set_peak(name, statistics.median(values[name]))
     asked = [
-        Ratio("ours", "predecessor", 15, 30),
-        Ratio("ours", "raw, one by one", 1.5, 2.5),
+        Ratio("ours", "predecessor", 18, 45),
+        Ratio("ours", "raw, one by one", 2.5, 4),
         Ratio("ours", "raw, batches", None, 0.25),
     ]
     about = notes.medians() | {

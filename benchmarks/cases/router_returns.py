@@ -22,7 +22,7 @@ def run(bench: Bench) -> list[Measure]:
     waiting = bench.ours.size.waiting
     names = [f"{number:04d}RC" for number in range(waiting)]
     values = bench.rounds({"ours": lambda: _ours(bench, names), "by hand": lambda: _by_hand(bench, names)})
-    asked = [Ratio("ours", "by hand", 0.2, 0.05, lower_is_better=True)]
+    asked = [Ratio("ours", "by hand", 0.15, 0.05, lower_is_better=True)]
     return [Measure(f"until all {waiting:,} are enabled", "s", values, asked)]
 
 

@@ -21,7 +21,7 @@ def run(bench: Bench) -> list[Measure]:
             "predecessor": lambda: _predecessor(bench, bench.extent.choose(1000, 200)),
         }
     )
-    asked = [Ratio("ours", "predecessor", 5, 15)]
+    asked = [Ratio("ours", "predecessor", 7, 15)]
     return [Measure("whole jobs", "/s", values, asked, notes=notes.medians() | {"payments in our burst": payments})]
 
 

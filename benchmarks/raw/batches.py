@@ -91,13 +91,14 @@ def _head(table: Inserts) -> str:
     return f"INSERT INTO {table.table} ({columns}) VALUES "
 
 
-def _payment(given: dict[str, Any]) -> PaymentRows:
+def payment_of(given: dict[str, Any]) -> PaymentRows:
+    """The rows as a plan has them."""
     return PaymentRows(**given | {"inserts": [Inserts(**table) for table in given["inserts"]]})
 
 
 def main() -> None:
     plan = json.load(sys.stdin)
-    writer = Writer(_payment(plan["payment"]), plan["customers"], plan["mark"])
+    writer = Writer(payment_of(plan["payment"]), plan["customers"], plan["mark"])
     server = MySqlServer(plan["port"], 0)
     with server.connect(SCHEMA, autocommit=False) as connection, connection.cursor() as cursor:
         done, began = 0, time.monotonic()
