@@ -1,5 +1,6 @@
 """Months in the life of an ISP on a clock that is moved: payments early, late, part, doubled, routers down for hours,
-dispatchers that die with their leases, everything at a standstill for two days; pauses, cuts by staff and given days.
+dispatchers that die with their leases, billing killed at any statement, everything at a standstill for two days;
+pauses, cuts by staff and given days.
 
 What is expected is reckoned here a second time, in another way: a due date is so many months after a day.
 """
@@ -7,6 +8,7 @@ What is expected is reckoned here a second time, in another way: a due date is s
 import os
 import random
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from itertools import count
@@ -16,6 +18,7 @@ import pytest
 from billing.changes.rules import Author, Noun
 from billing.lines import service
 from billing.lines.service import Whom
+from billing.locking.service import HeldRows
 from billing.payees.rules import LineReason, LineState
 from billing.policies.service import Asked, change
 from billing.schema import pppoe_users, tasks
@@ -24,6 +27,7 @@ from dateutil.relativedelta import relativedelta
 
 from tests.billing.desk import customer
 from tests.billing.dispatching import lines, switched
+from tests.billing.killing import Killing
 from tests.billing.lines.conftest import sweep
 
 NAIROBI = ZoneInfo("Africa/Nairobi")
@@ -83,6 +87,7 @@ class Life:
 
     def __init__(self, desk, dispatcher, clock, seed):
         self.desk, self.dispatcher, self.clock, self.dice = desk, dispatcher, clock, random.Random(seed)
+        self.billing = Killing(desk.engine, random.Random(seed), 0.002)
         self.people = self._people()
         self.codes = count(1)
         self.down: dict[int, datetime] = {}
@@ -116,11 +121,17 @@ class Life:
             self.stood_still.add(self.today)
             return
         self.race()
-        sweep(self.desk)
-        self.dispatcher.carry_out()
+        self.billing.until_done(lambda: sweep(self.desk), self.start_again)
+        self.billing.until_done(self.dispatcher.carry_out, self.start_again)
         self.check()
 
+    def start_again(self) -> None:
+        """Billing is there again once its caller's leases have run out."""
+        self.desk.held_rows = HeldRows(self.desk.engine)
+        self.clock.now += timedelta(seconds=31)
+
     def happen(self, one: Expected) -> None:
+        """Something of an ISP's day, by the customer or by staff, who try again until it is done."""
         what = self.dice.choices(
             ["pay", "twice", "part", "extend", "pause", "cut", "resume"], [60, 5, 10, 5, 8, 3, 15]
         )[0]  # fmt: skip
@@ -129,21 +140,25 @@ class Life:
             case "pay" | "twice":
                 code = f"P{next(self.codes)}"
                 for _ in range(1 + (what == "twice")):
-                    desk.pay(code, one.account, receive_time=self.clock.now)
+                    self.done(lambda: desk.pay(code, one.account, receive_time=self.clock.now))
                 one.pay(self.today)
             case "part":
-                desk.pay(f"P{next(self.codes)}", one.account, "400")
+                code = f"P{next(self.codes)}"
+                self.done(lambda: desk.pay(code, one.account, "400"))
             case "extend":
                 days = self.dice.randint(1, 9)
-                service.extend(desk.engine, desk.policy, whom, days, AUTHOR)
+                self.done(lambda: service.extend(desk.engine, desk.policy, whom, days, AUTHOR))
                 one.give(days, self.today)
             case "pause" | "cut":
                 why = LineReason.PAUSED if what == "pause" else LineReason.BY_STAFF
-                service.hold(desk.engine, desk.policy, whom, why, AUTHOR)
+                self.done(lambda: service.hold(desk.engine, desk.policy, whom, why, AUTHOR))
                 one.keep_off(why, self.today)
             case "resume":
-                service.release(desk.engine, desk.policy, whom, AUTHOR)
+                self.done(lambda: service.release(desk.engine, desk.policy, whom, AUTHOR))
                 one.resume(self.today)
+
+    def done(self, work: Callable[[], object]) -> None:
+        self.billing.until_done(work, self.start_again)
 
     def break_and_mend(self) -> None:
         for router_id, until in list(self.down.items()):
@@ -206,3 +221,4 @@ def test_every_line_is_on_exactly_as_long_as_it_is_paid_for(managing, dispatcher
     life.down = dict.fromkeys(life.down, clock.now)
     life.step()
     life.check_end()
+    assert life.billing.count > 10
