@@ -15,7 +15,7 @@ class Killed(BaseException):
 
 
 class Killing:
-    """Kills, with a probability, at each statement and each commit of what it carries out; `count`: how often it did."""
+    """Kills, with a probability, at each statement and commit of what it carries out; `count`: how often it did."""
 
     def __init__(self, engine: Engine, dice: random.Random, probability: float) -> None:
         self._engine, self._dice, self._probability = engine, dice, probability
