@@ -14,7 +14,6 @@ from datetime import UTC, date, datetime, time, timedelta
 from itertools import count
 from zoneinfo import ZoneInfo
 
-import pytest
 from billing.changes.rules import Author, Noun
 from billing.lines import service
 from billing.lines.service import Whom
@@ -208,11 +207,12 @@ class Life:
         assert cut.count("done") > len(cut) / 2  # who paid before it was said is not told; nor is anybody days later
 
 
-@pytest.mark.parametrize("seed", [int(os.environ["YEAR_SEED"])] if "YEAR_SEED" in os.environ else [1, 2])
-def test_every_line_is_on_exactly_as_long_as_it_is_paid_for(managing, dispatcher, clock, seed):
+def test_every_line_is_on_exactly_as_long_as_it_is_paid_for(managing, dispatcher, clock):
     fields = {"grace_days": "3", "days_without_cuts": "sun", "reminder_days": ",".join(map(str, OFFSETS))}
     change(managing.engine, Asked(Noun.ISP, 2), fields, (), AUTHOR)
     clock.now = datetime(2026, 12, 1, 21, tzinfo=UTC)  # midnight in Nairobi; the months' ends are ahead
+    # Another year on each database.
+    seed = int(os.environ.get("YEAR_SEED", len(managing.engine.dialect.name)))
     life = Life(managing, dispatcher, clock, seed)
     for step in range(DAYS * 24 // 3):
         if step == DAYS * 4:
