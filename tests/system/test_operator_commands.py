@@ -203,6 +203,17 @@ def many_change(rejesha):
     assert "mast down" in rejesha("bulk list")
     assert "mast down" in rejesha("history --by Asha")
     packages_change(rejesha)
+    many_hear(rejesha)
+
+
+def many_hear(rejesha):
+    """In whatever hour the test runs."""
+    rejesha("policy set --isp 'Pwani Fibre' reminder_days=none quiet_from=0 quiet_until=0")
+    words = "--isp 'Pwani Fibre' --message 'Dear {name}, the mast is up: {account}'"
+    token = json.loads(rejesha(f"bulk preview {words} --json"))["preview"]["token"]
+    made = json.loads(rejesha(f"bulk apply {token} --reason 'mast up' --json"))["bulk"]
+    eventually(lambda: f"Handed over to be sent: {made['done']}." in rejesha(f"bulk show {made['bulk_id']}"))
+    assert "the mast is up: PWANI1" in rejesha("message list --phone 0712000088 --json")
 
 
 def moved_while_the_reconnection_waits(running, rejesha):

@@ -162,6 +162,21 @@ def test_an_isp_is_put_back_as_it_was_unless_somebody_has_changed_it_since(desk)
         take_back(desk, last(desk, "name"))
 
 
+def test_lines_that_waited_when_their_isp_was_closed_are_asked_for_when_it_is_open_again(desk, dispatcher):
+    desk.pay("A1", "0949AQ")
+    desk.pay("A2", "WAIRIMU1")
+    dispatcher.carry_out()
+    update(desk, router_id=2)
+    wanted = Isp(isp_id=1, name="", contact_phone="", closed=True)
+    changes.update_isp(desk.engine, wanted, ["closed"], ASHA)
+    dispatcher.run()
+    assert (2, "0949AQ") not in dispatcher.switched
+    dispatcher.switched.clear()
+    take_back(desk, last(desk, "closed"))
+    dispatcher.run()
+    assert dispatcher.switched == [(2, "0949AQ")]
+
+
 def test_an_account_that_is_somebody_else_s_by_now_is_not_given_back(desk):
     wanted = Isp(isp_id=1, name="", contact_phone="", sms_account="SMS009")
     changes.update_isp(desk.engine, wanted, ["sms_account"], ASHA)

@@ -63,6 +63,8 @@ def put_isp(
         _keep(connection, Noun.ISP, new.isp_id, changes, author, now)
         if new.closed:
             following.withdraw(connection, store.customers_of(connection, new.isp_id), now)
+        elif old.closed:
+            following.resume(connection, new.isp_id, now)
     return changes
 
 

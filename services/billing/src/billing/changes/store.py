@@ -123,6 +123,14 @@ def line_tasks(connection: Connection, customer_ids: Collection[int]) -> Sequenc
     return connection.execute(sa.select(_t.id).where(*unfinished, _t.customer_id.in_(customer_ids))).scalars().all()
 
 
+def unconfirmed_of(connection: Connection, isp_id: int) -> Sequence[int]:
+    """The ids of an ISP's customers who are not closed, and whose router did not confirm what is wanted of the line."""
+    confirmed = sa.func.coalesce(pppoe_users.c.line_reported_version, -1) == pppoe_users.c.line_version
+    theirs = pppoe_users.c.isp_id == isp_id, pppoe_users.c.closed_at.is_(None)
+    wanted = pppoe_users.c.line_wanted.is_not(None), ~confirmed
+    return connection.execute(sa.select(pppoe_users.c.id).where(*theirs, *wanted)).scalars().all()
+
+
 def customers_of(connection: Connection, isp_id: int) -> Sequence[int]:
     """The ids of an ISP's customers."""
     return connection.execute(sa.select(pppoe_users.c.id).where(pppoe_users.c.isp_id == isp_id)).scalars().all()
