@@ -182,9 +182,9 @@ class Desk:
             moved[transfer.trans_id][transfer.from_account] -= transfer.amount
             moved[transfer.trans_id][transfer.to_account] += transfer.amount
         moved.pop("", None)  # openings
-        for name in [name for name in moved if name.startswith("RENEWAL-")]:
-            customer_id = name.removeprefix("RENEWAL-")
-            assert moved.pop(name).pop(f"credit:{customer_id}") < 0
+        for name in [name for name in moved if name.startswith(("RENEWAL-", "PAYOUT-"))]:
+            customer_id = name.rpartition("-")[2]
+            assert moved.pop(name).pop(f"credit:{customer_id}") <= 0
         purchases: dict[str, int] = defaultdict(int)
         for row in self.rows(credit_transactions):
             purchases[row.reference] += row.total_amount

@@ -191,6 +191,7 @@ def lines_change(rejesha):
     # It was switched on by hand, above, and nobody has paid for it.
     assert '"on_but_unpaid"' in rejesha("line check --router 1 --json", code=1)
     assert "outage" in rejesha("customer history PWANI1")
+    assert "are kept for PWANI1" in rejesha("customer credit PWANI1")
 
 
 def many_change(rejesha):

@@ -11,7 +11,7 @@ from servicekit.rpc.errors import Unavailable
 # What another run could do twice, or answer differently; the proto says at each why.
 NEVER_REPEATED = {
     "CancelPackageChange", "ClaimRouterCheck", "CreateIsp", "CreateRouter", "DeleteRouter", "ExtendLine", "LeaseTasks",
-    "UndoChange",
+    "PayOutCredit", "TakeBackPayout", "UndoChange",
 }  # fmt: skip
 METHODS = [
     (name, service.full_name, method.name)

@@ -27,6 +27,7 @@ from rejesha_cli.context import (
     with_update,
 )
 from rejesha_cli.customers import changes, imports, updates
+from rejesha_cli.customers.credit import credit
 from rejesha_cli.customers.overview import show
 from rejesha_cli.customers.packages import package as give_package
 from rejesha_cli.customers.personal import disclose, erase
@@ -46,7 +47,7 @@ def customer() -> None:
     """Only holds its commands."""
 
 
-for _change in (changes.update, changes.close, changes.reopen, changes.history, undo):
+for _change in (changes.update, changes.close, changes.reopen, changes.history, undo, credit):
     customer.add_command(_change)
 
 

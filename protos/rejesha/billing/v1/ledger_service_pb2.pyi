@@ -45,6 +45,8 @@ class _TransferKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Transfer
     """When what was kept for a customer made a payment a whole package."""
     TRANSFER_KIND_RENEWAL: _TransferKind.ValueType  # 8
     """When what was kept for a customer paid for a month whose due date was over."""
+    TRANSFER_KIND_PAYOUT: _TransferKind.ValueType  # 9
+    """When what was kept for a customer was paid out, or that was taken back."""
 
 class TransferKind(_TransferKind, metaclass=_TransferKindEnumTypeWrapper):
     """Why money moved."""
@@ -67,6 +69,8 @@ TRANSFER_KIND_SPENDING: TransferKind.ValueType  # 7
 """When what was kept for a customer made a payment a whole package."""
 TRANSFER_KIND_RENEWAL: TransferKind.ValueType  # 8
 """When what was kept for a customer paid for a month whose due date was over."""
+TRANSFER_KIND_PAYOUT: TransferKind.ValueType  # 9
+"""When what was kept for a customer was paid out, or that was taken back."""
 Global___TransferKind: _TypeAlias = TransferKind  # noqa: Y015
 
 @_typing.final
@@ -112,7 +116,7 @@ class Transfer(_message.Message):
     key: _builtins.str
     """Unique: the TransID, and the transfer's place among that payment's, such as TKE34A5QM8.1."""
     trans_id: _builtins.str
-    """Empty for an opening balance; RENEWAL- and the customer's id for a renewal."""
+    """Empty for an opening balance; RENEWAL-, or PAYOUT-, and the customer's id for those."""
     kind: Global___TransferKind.ValueType
     """Why it moved."""
     from_account: _builtins.str
@@ -433,3 +437,131 @@ class ListBalanceGapsResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ListBalanceGapsResponse: _TypeAlias = ListBalanceGapsResponse  # noqa: Y015
+
+@_typing.final
+class PayOutCreditRequest(_message.Message):
+    """Whose credit is paid out."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CUSTOMER_ID_FIELD_NUMBER: _builtins.int
+    ACCOUNT_NAME_FIELD_NUMBER: _builtins.int
+    ACTOR_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    customer_id: _builtins.int
+    """The customer's id; 0: by account."""
+    account_name: _builtins.str
+    """The account, as typed."""
+    actor: _builtins.str
+    """Who does it, 1 to 100 characters."""
+    reason: _builtins.str
+    """Why, for the history; 1 to 255 characters."""
+    def __init__(
+        self,
+        *,
+        customer_id: _builtins.int = ...,
+        account_name: _builtins.str = ...,
+        actor: _builtins.str = ...,
+        reason: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["account_name", b"account_name", "actor", b"actor", "customer_id", b"customer_id", "reason", b"reason"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PayOutCreditRequest: _TypeAlias = PayOutCreditRequest  # noqa: Y015
+
+@_typing.final
+class PayOutCreditResponse(_message.Message):
+    """It is paid out."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CUSTOMER_ID_FIELD_NUMBER: _builtins.int
+    AMOUNT_CENTS_FIELD_NUMBER: _builtins.int
+    CREDIT_CENTS_FIELD_NUMBER: _builtins.int
+    customer_id: _builtins.int
+    """Whose."""
+    amount_cents: _builtins.int
+    """How much that is."""
+    credit_cents: _builtins.int
+    """What is kept for the customer now; below 0: owed."""
+    def __init__(
+        self,
+        *,
+        customer_id: _builtins.int = ...,
+        amount_cents: _builtins.int = ...,
+        credit_cents: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["amount_cents", b"amount_cents", "credit_cents", b"credit_cents", "customer_id", b"customer_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PayOutCreditResponse: _TypeAlias = PayOutCreditResponse  # noqa: Y015
+
+@_typing.final
+class TakeBackPayoutRequest(_message.Message):
+    """Whose payouts are taken back."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CUSTOMER_ID_FIELD_NUMBER: _builtins.int
+    ACCOUNT_NAME_FIELD_NUMBER: _builtins.int
+    ACTOR_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    customer_id: _builtins.int
+    """The customer's id; 0: by account."""
+    account_name: _builtins.str
+    """The account, as typed."""
+    actor: _builtins.str
+    """Who does it, 1 to 100 characters."""
+    reason: _builtins.str
+    """Why, for the history; 1 to 255 characters."""
+    def __init__(
+        self,
+        *,
+        customer_id: _builtins.int = ...,
+        account_name: _builtins.str = ...,
+        actor: _builtins.str = ...,
+        reason: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["account_name", b"account_name", "actor", b"actor", "customer_id", b"customer_id", "reason", b"reason"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___TakeBackPayoutRequest: _TypeAlias = TakeBackPayoutRequest  # noqa: Y015
+
+@_typing.final
+class TakeBackPayoutResponse(_message.Message):
+    """They are taken back."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CUSTOMER_ID_FIELD_NUMBER: _builtins.int
+    AMOUNT_CENTS_FIELD_NUMBER: _builtins.int
+    CREDIT_CENTS_FIELD_NUMBER: _builtins.int
+    customer_id: _builtins.int
+    """Whose."""
+    amount_cents: _builtins.int
+    """How much that is."""
+    credit_cents: _builtins.int
+    """What is kept for the customer now; below 0: owed."""
+    def __init__(
+        self,
+        *,
+        customer_id: _builtins.int = ...,
+        amount_cents: _builtins.int = ...,
+        credit_cents: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["amount_cents", b"amount_cents", "credit_cents", b"credit_cents", "customer_id", b"customer_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___TakeBackPayoutResponse: _TypeAlias = TakeBackPayoutResponse  # noqa: Y015

@@ -26,12 +26,13 @@ if _version_not_supported:
 
 
 class LedgerServiceStub:
-    """Reads the ledger: accounts of money and the transfers between them. Payments and assignments write it.
+    """Reads the ledger: accounts of money and the transfers between them. Payments and assignments write it; by hand a
+    customer's credit is paid out.
 
     Accounts are `paybill:<shortcode>` (money that M-Pesa holds for us, so mostly negative: it is where
     money comes from), `held` (payments that nobody could be credited for), `dismissed`
     (those that were closed), `wallet:<isp_id>`,
-    `credit:<customer_id>` (part payments that are kept until they make a package), `revenue:sms`, `revenue:whatsapp` and `opening` (what wallets held before there was a ledger).
+    `credit:<customer_id>` (part payments that are kept until they make a package), `revenue:sms`, `revenue:whatsapp`, `payout` (credits that were paid out to customers) and `opening` (what wallets held before there was a ledger).
     The balances of all sum to nothing.
     """
 
@@ -61,15 +62,26 @@ class LedgerServiceStub:
                 request_serializer=rejesha_dot_billing_dot_v1_dot_ledger__service__pb2.CheckLedgerRequest.SerializeToString,
                 response_deserializer=rejesha_dot_billing_dot_v1_dot_ledger__service__pb2.CheckLedgerResponse.FromString,
                 _registered_method=True)
+        self.PayOutCredit = channel.unary_unary(
+                '/rejesha.billing.v1.LedgerService/PayOutCredit',
+                request_serializer=rejesha_dot_billing_dot_v1_dot_ledger__service__pb2.PayOutCreditRequest.SerializeToString,
+                response_deserializer=rejesha_dot_billing_dot_v1_dot_ledger__service__pb2.PayOutCreditResponse.FromString,
+                _registered_method=True)
+        self.TakeBackPayout = channel.unary_unary(
+                '/rejesha.billing.v1.LedgerService/TakeBackPayout',
+                request_serializer=rejesha_dot_billing_dot_v1_dot_ledger__service__pb2.TakeBackPayoutRequest.SerializeToString,
+                response_deserializer=rejesha_dot_billing_dot_v1_dot_ledger__service__pb2.TakeBackPayoutResponse.FromString,
+                _registered_method=True)
 
 
 class LedgerServiceServicer:
-    """Reads the ledger: accounts of money and the transfers between them. Payments and assignments write it.
+    """Reads the ledger: accounts of money and the transfers between them. Payments and assignments write it; by hand a
+    customer's credit is paid out.
 
     Accounts are `paybill:<shortcode>` (money that M-Pesa holds for us, so mostly negative: it is where
     money comes from), `held` (payments that nobody could be credited for), `dismissed`
     (those that were closed), `wallet:<isp_id>`,
-    `credit:<customer_id>` (part payments that are kept until they make a package), `revenue:sms`, `revenue:whatsapp` and `opening` (what wallets held before there was a ledger).
+    `credit:<customer_id>` (part payments that are kept until they make a package), `revenue:sms`, `revenue:whatsapp`, `payout` (credits that were paid out to customers) and `opening` (what wallets held before there was a ledger).
     The balances of all sum to nothing.
     """
 
@@ -109,6 +121,26 @@ class LedgerServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def PayOutCredit(self, request, context):
+        """Notes that all that is kept for a customer was paid out: credit → payout. Somebody hands the money over.
+
+        Must not be repeated unseen: the second answer would be that nothing is kept.
+
+        INVALID_ARGUMENT `INVALID_CHANGE`; NOT_FOUND `CUSTOMER_NOT_FOUND`; FAILED_PRECONDITION `NOTHING_TO_PAY_OUT`.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def TakeBackPayout(self, request, context):
+        """Keeps for a customer again what was paid out: payout → credit.
+
+        Must not be repeated unseen, and fails, as PayOutCredit.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_LedgerServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -132,6 +164,16 @@ def add_LedgerServiceServicer_to_server(servicer, server):
                     request_deserializer=rejesha_dot_billing_dot_v1_dot_ledger__service__pb2.CheckLedgerRequest.FromString,
                     response_serializer=rejesha_dot_billing_dot_v1_dot_ledger__service__pb2.CheckLedgerResponse.SerializeToString,
             ),
+            'PayOutCredit': grpc.unary_unary_rpc_method_handler(
+                    servicer.PayOutCredit,
+                    request_deserializer=rejesha_dot_billing_dot_v1_dot_ledger__service__pb2.PayOutCreditRequest.FromString,
+                    response_serializer=rejesha_dot_billing_dot_v1_dot_ledger__service__pb2.PayOutCreditResponse.SerializeToString,
+            ),
+            'TakeBackPayout': grpc.unary_unary_rpc_method_handler(
+                    servicer.TakeBackPayout,
+                    request_deserializer=rejesha_dot_billing_dot_v1_dot_ledger__service__pb2.TakeBackPayoutRequest.FromString,
+                    response_serializer=rejesha_dot_billing_dot_v1_dot_ledger__service__pb2.TakeBackPayoutResponse.SerializeToString,
+            ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
             'rejesha.billing.v1.LedgerService', rpc_method_handlers)
@@ -141,12 +183,13 @@ def add_LedgerServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class LedgerService:
-    """Reads the ledger: accounts of money and the transfers between them. Payments and assignments write it.
+    """Reads the ledger: accounts of money and the transfers between them. Payments and assignments write it; by hand a
+    customer's credit is paid out.
 
     Accounts are `paybill:<shortcode>` (money that M-Pesa holds for us, so mostly negative: it is where
     money comes from), `held` (payments that nobody could be credited for), `dismissed`
     (those that were closed), `wallet:<isp_id>`,
-    `credit:<customer_id>` (part payments that are kept until they make a package), `revenue:sms`, `revenue:whatsapp` and `opening` (what wallets held before there was a ledger).
+    `credit:<customer_id>` (part payments that are kept until they make a package), `revenue:sms`, `revenue:whatsapp`, `payout` (credits that were paid out to customers) and `opening` (what wallets held before there was a ledger).
     The balances of all sum to nothing.
     """
 
@@ -248,6 +291,60 @@ class LedgerService:
             '/rejesha.billing.v1.LedgerService/CheckLedger',
             rejesha_dot_billing_dot_v1_dot_ledger__service__pb2.CheckLedgerRequest.SerializeToString,
             rejesha_dot_billing_dot_v1_dot_ledger__service__pb2.CheckLedgerResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def PayOutCredit(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/rejesha.billing.v1.LedgerService/PayOutCredit',
+            rejesha_dot_billing_dot_v1_dot_ledger__service__pb2.PayOutCreditRequest.SerializeToString,
+            rejesha_dot_billing_dot_v1_dot_ledger__service__pb2.PayOutCreditResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def TakeBackPayout(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/rejesha.billing.v1.LedgerService/TakeBackPayout',
+            rejesha_dot_billing_dot_v1_dot_ledger__service__pb2.TakeBackPayoutRequest.SerializeToString,
+            rejesha_dot_billing_dot_v1_dot_ledger__service__pb2.TakeBackPayoutResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -27,12 +27,13 @@ GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
 
 class LedgerServiceStub:
-    """Reads the ledger: accounts of money and the transfers between them. Payments and assignments write it.
+    """Reads the ledger: accounts of money and the transfers between them. Payments and assignments write it; by hand a
+    customer's credit is paid out.
 
     Accounts are `paybill:<shortcode>` (money that M-Pesa holds for us, so mostly negative: it is where
     money comes from), `held` (payments that nobody could be credited for), `dismissed`
     (those that were closed), `wallet:<isp_id>`,
-    `credit:<customer_id>` (part payments that are kept until they make a package), `revenue:sms`, `revenue:whatsapp` and `opening` (what wallets held before there was a ledger).
+    `credit:<customer_id>` (part payments that are kept until they make a package), `revenue:sms`, `revenue:whatsapp`, `payout` (credits that were paid out to customers) and `opening` (what wallets held before there was a ledger).
     The balances of all sum to nothing.
     """
 
@@ -59,15 +60,28 @@ class LedgerServiceStub:
     """Compares the ledger with payments and wallets. Reads all of it: half a minute for a
     million payments.
     """
+    PayOutCredit: _grpc.UnaryUnaryMultiCallable[_ledger_service_pb2.PayOutCreditRequest, _ledger_service_pb2.PayOutCreditResponse]
+    """Notes that all that is kept for a customer was paid out: credit → payout. Somebody hands the money over.
+
+    Must not be repeated unseen: the second answer would be that nothing is kept.
+
+    INVALID_ARGUMENT `INVALID_CHANGE`; NOT_FOUND `CUSTOMER_NOT_FOUND`; FAILED_PRECONDITION `NOTHING_TO_PAY_OUT`.
+    """
+    TakeBackPayout: _grpc.UnaryUnaryMultiCallable[_ledger_service_pb2.TakeBackPayoutRequest, _ledger_service_pb2.TakeBackPayoutResponse]
+    """Keeps for a customer again what was paid out: payout → credit.
+
+    Must not be repeated unseen, and fails, as PayOutCredit.
+    """
 
 @_typing.type_check_only
 class LedgerServiceAsyncStub(LedgerServiceStub):
-    """Reads the ledger: accounts of money and the transfers between them. Payments and assignments write it.
+    """Reads the ledger: accounts of money and the transfers between them. Payments and assignments write it; by hand a
+    customer's credit is paid out.
 
     Accounts are `paybill:<shortcode>` (money that M-Pesa holds for us, so mostly negative: it is where
     money comes from), `held` (payments that nobody could be credited for), `dismissed`
     (those that were closed), `wallet:<isp_id>`,
-    `credit:<customer_id>` (part payments that are kept until they make a package), `revenue:sms`, `revenue:whatsapp` and `opening` (what wallets held before there was a ledger).
+    `credit:<customer_id>` (part payments that are kept until they make a package), `revenue:sms`, `revenue:whatsapp`, `payout` (credits that were paid out to customers) and `opening` (what wallets held before there was a ledger).
     The balances of all sum to nothing.
     """
 
@@ -91,14 +105,27 @@ class LedgerServiceAsyncStub(LedgerServiceStub):
     """Compares the ledger with payments and wallets. Reads all of it: half a minute for a
     million payments.
     """
+    PayOutCredit: _aio.UnaryUnaryMultiCallable[_ledger_service_pb2.PayOutCreditRequest, _ledger_service_pb2.PayOutCreditResponse]  # type: ignore[assignment]
+    """Notes that all that is kept for a customer was paid out: credit → payout. Somebody hands the money over.
+
+    Must not be repeated unseen: the second answer would be that nothing is kept.
+
+    INVALID_ARGUMENT `INVALID_CHANGE`; NOT_FOUND `CUSTOMER_NOT_FOUND`; FAILED_PRECONDITION `NOTHING_TO_PAY_OUT`.
+    """
+    TakeBackPayout: _aio.UnaryUnaryMultiCallable[_ledger_service_pb2.TakeBackPayoutRequest, _ledger_service_pb2.TakeBackPayoutResponse]  # type: ignore[assignment]
+    """Keeps for a customer again what was paid out: payout → credit.
+
+    Must not be repeated unseen, and fails, as PayOutCredit.
+    """
 
 class LedgerServiceServicer(metaclass=_abc_1.ABCMeta):
-    """Reads the ledger: accounts of money and the transfers between them. Payments and assignments write it.
+    """Reads the ledger: accounts of money and the transfers between them. Payments and assignments write it; by hand a
+    customer's credit is paid out.
 
     Accounts are `paybill:<shortcode>` (money that M-Pesa holds for us, so mostly negative: it is where
     money comes from), `held` (payments that nobody could be credited for), `dismissed`
     (those that were closed), `wallet:<isp_id>`,
-    `credit:<customer_id>` (part payments that are kept until they make a package), `revenue:sms`, `revenue:whatsapp` and `opening` (what wallets held before there was a ledger).
+    `credit:<customer_id>` (part payments that are kept until they make a package), `revenue:sms`, `revenue:whatsapp`, `payout` (credits that were paid out to customers) and `opening` (what wallets held before there was a ledger).
     The balances of all sum to nothing.
     """
 
@@ -143,6 +170,30 @@ class LedgerServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_ledger_service_pb2.CheckLedgerResponse, _abc.Awaitable[_ledger_service_pb2.CheckLedgerResponse]]:
         """Compares the ledger with payments and wallets. Reads all of it: half a minute for a
         million payments.
+        """
+
+    @_abc_1.abstractmethod
+    def PayOutCredit(
+        self,
+        request: _ledger_service_pb2.PayOutCreditRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_ledger_service_pb2.PayOutCreditResponse, _abc.Awaitable[_ledger_service_pb2.PayOutCreditResponse]]:
+        """Notes that all that is kept for a customer was paid out: credit → payout. Somebody hands the money over.
+
+        Must not be repeated unseen: the second answer would be that nothing is kept.
+
+        INVALID_ARGUMENT `INVALID_CHANGE`; NOT_FOUND `CUSTOMER_NOT_FOUND`; FAILED_PRECONDITION `NOTHING_TO_PAY_OUT`.
+        """
+
+    @_abc_1.abstractmethod
+    def TakeBackPayout(
+        self,
+        request: _ledger_service_pb2.TakeBackPayoutRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_ledger_service_pb2.TakeBackPayoutResponse, _abc.Awaitable[_ledger_service_pb2.TakeBackPayoutResponse]]:
+        """Keeps for a customer again what was paid out: payout → credit.
+
+        Must not be repeated unseen, and fails, as PayOutCredit.
         """
 
 def add_LedgerServiceServicer_to_server(servicer: LedgerServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

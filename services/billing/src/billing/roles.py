@@ -56,6 +56,8 @@ TABLE: Table = {
     "LedgerService.ListTransfers": _OPERATOR,
     "LedgerService.ListBalanceGaps": _OPERATOR,
     "LedgerService.CheckLedger": _OPERATOR,
+    "LedgerService.PayOutCredit": _OPERATOR,
+    "LedgerService.TakeBackPayout": _OPERATOR,
     "PackageService.CreatePackage": _OPERATOR,
     "PackageService.ListPackages": _OPERATOR,
     "PackageService.UpdatePackage": _OPERATOR,

@@ -10,6 +10,7 @@ from enum import StrEnum
 HELD = "held"  # payments that nobody could be credited for
 DISMISSED = "dismissed"  # those among them that were closed without crediting anybody
 OPENING = "opening"  # what wallets held before there was a ledger
+PAYOUT = "payout"  # credits that were paid out to customers
 
 _PAYBILL, _WALLET, _REVENUE, _CREDIT = "paybill:", "wallet:", "revenue:", "credit:"
 
@@ -49,6 +50,7 @@ class TransferKind(StrEnum):
     REVERSAL = "reversal"  # of a payment whose money went back to the payer
     SPENDING = "spending"  # of what was kept for a customer, by a payment
     RENEWAL = "renewal"  # likewise, because the paid time was over
+    PAYOUT = "payout"  # likewise, by hand; or that was taken back
     OPENING = "opening"
 
 
@@ -56,8 +58,8 @@ class TransferKind(StrEnum):
 @dataclass(slots=True)
 class Transfer:
     """Cents that move from an account to another. `number`: its place among all transfers of its payment; of an opening
-    balance, which is no payment's, the ISP; of a renewal, among all transfers of that credit. `actor`: who had it made,
-    "" for M-Pesa.
+    balance, which is no payment's, the ISP; of a renewal or a payout, among all transfers of that credit. `actor`: who
+    had it made, "" for M-Pesa.
     """
 
     trans_id: str

@@ -9,12 +9,14 @@ from rejesha.billing.v1 import ledger_service_pb2_grpc
 from sqlalchemy import Engine
 
 from billing import calendar
+from billing.changes.authors import read_author
 from billing.gaps import service as gaps
 from billing.gaps.rules import Gap, Point
 from billing.ledger import service
 from billing.ledger.rules import TransferKind
 from billing.ledger.store.reading import StoredTransfer, TransferFilter
 from billing.paging import last_id, next_token, page_size
+from billing.payouts import service as payouts
 
 _KINDS = {kind: pb.TransferKind.Value(f"TRANSFER_KIND_{kind.name}") for kind in TransferKind}
 
@@ -64,6 +66,22 @@ class LedgerServicer(ledger_service_pb2_grpc.LedgerServiceServicer):
 
     def CheckLedger(self, request: pb.CheckLedgerRequest, context: grpc.ServicerContext) -> pb.CheckLedgerResponse:
         return pb.CheckLedgerResponse(faults=service.check(self._engine))
+
+    def PayOutCredit(self, request: pb.PayOutCreditRequest, context: grpc.ServicerContext) -> pb.PayOutCreditResponse:
+        author = read_author(request.actor, request.reason)
+        done = payouts.pay_out(self._engine, request.account_name, request.customer_id, author)
+        return pb.PayOutCreditResponse(
+            customer_id=done.customer_id, amount_cents=done.cents, credit_cents=done.left_cents
+        )
+
+    def TakeBackPayout(
+        self, request: pb.TakeBackPayoutRequest, context: grpc.ServicerContext
+    ) -> pb.TakeBackPayoutResponse:
+        author = read_author(request.actor, request.reason)
+        done = payouts.take_back(self._engine, request.account_name, request.customer_id, author)
+        return pb.TakeBackPayoutResponse(
+            customer_id=done.customer_id, amount_cents=done.cents, credit_cents=done.left_cents
+        )
 
 
 def _moment(timestamp: Timestamp) -> datetime:

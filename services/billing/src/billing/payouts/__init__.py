@@ -1,0 +1,1 @@
+"""Customers' credits that are paid out to them, by hand and outside of this system."""
