@@ -45,9 +45,10 @@ class BulkServiceStub:
     """Begins what a preview showed, or goes on with it: changes, or has told, at most 100 customers. To be called until
     `state` is APPLIED. Whoever is locked by a payment is left for a later call, so that a call may change nobody.
 
-    May be repeated: nobody is changed or told twice with one token. A message goes out at once, ten a second, or, in the quiet hours
-    of a customer's policy, when they are over; not later than a day after that, nor to who is closed by then. Days are counted from the due date at this time. Refused
-    when at the first call other customers are meant than the preview showed, or their packages have other prices.
+    May be repeated: nobody is changed or told twice with one token. Days are counted from the due date at this time. A
+    message goes out at once, ten a second, or, in the quiet hours of a customer's policy, when they are over; not later
+    than a day after that, nor to who is closed by then. Refused when at the first call other customers are meant than
+    the preview showed, or their packages have other prices.
 
     INVALID_ARGUMENT `INVALID_BULK`; FAILED_PRECONDITION `BULK_OUTDATED`, `BULK_UNDONE`.
     """
@@ -86,9 +87,10 @@ class BulkServiceAsyncStub(BulkServiceStub):
     """Begins what a preview showed, or goes on with it: changes, or has told, at most 100 customers. To be called until
     `state` is APPLIED. Whoever is locked by a payment is left for a later call, so that a call may change nobody.
 
-    May be repeated: nobody is changed or told twice with one token. A message goes out at once, ten a second, or, in the quiet hours
-    of a customer's policy, when they are over; not later than a day after that, nor to who is closed by then. Days are counted from the due date at this time. Refused
-    when at the first call other customers are meant than the preview showed, or their packages have other prices.
+    May be repeated: nobody is changed or told twice with one token. Days are counted from the due date at this time. A
+    message goes out at once, ten a second, or, in the quiet hours of a customer's policy, when they are over; not later
+    than a day after that, nor to who is closed by then. Refused when at the first call other customers are meant than
+    the preview showed, or their packages have other prices.
 
     INVALID_ARGUMENT `INVALID_BULK`; FAILED_PRECONDITION `BULK_OUTDATED`, `BULK_UNDONE`.
     """
@@ -136,9 +138,10 @@ class BulkServiceServicer(metaclass=_abc_1.ABCMeta):
         """Begins what a preview showed, or goes on with it: changes, or has told, at most 100 customers. To be called until
         `state` is APPLIED. Whoever is locked by a payment is left for a later call, so that a call may change nobody.
 
-        May be repeated: nobody is changed or told twice with one token. A message goes out at once, ten a second, or, in the quiet hours
-        of a customer's policy, when they are over; not later than a day after that, nor to who is closed by then. Days are counted from the due date at this time. Refused
-        when at the first call other customers are meant than the preview showed, or their packages have other prices.
+        May be repeated: nobody is changed or told twice with one token. Days are counted from the due date at this time. A
+        message goes out at once, ten a second, or, in the quiet hours of a customer's policy, when they are over; not later
+        than a day after that, nor to who is closed by then. Refused when at the first call other customers are meant than
+        the preview showed, or their packages have other prices.
 
         INVALID_ARGUMENT `INVALID_BULK`; FAILED_PRECONDITION `BULK_OUTDATED`, `BULK_UNDONE`.
         """
