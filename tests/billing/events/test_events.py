@@ -10,6 +10,7 @@ from billing.events.rules import Place, Source
 from billing.lines import service as lines
 from billing.lines.service import Whom
 from billing.payees.rules import LineReason
+from billing.reversals import unassigning
 from billing.schema import account_changes, paybill_payments, payment_debug_log, payment_deliveries
 from rejesha.billing.v1 import account_service_pb2 as pb
 from rejesha.billing.v1 import payment_service_pb2 as payment_pb
@@ -52,6 +53,32 @@ def test_payments_changes_and_routers_answers_are_told_newest_first(client, desk
     assert not events[0].payment.due_date_after
     change = next(one.change for one in events if told(one) == "hold paused")
     assert (change.actor, change.reason) == ("Asha", "away")
+
+
+def test_a_payment_that_was_taken_back_stays_with_who_did_it_and_without_what_it_is_elsewhere(client, desk, dispatcher):
+    before = str(desk.customer("0949AQ").next_payment_date)
+    client.record(payment("A1"))
+    dispatcher.carry_out()
+    after = str(desk.customer("0949AQ").next_payment_date)
+    unassigning.unassign(desk.engine, desk.policy, "A1", "Asha", "a neighbour's")
+    events, _ = listed(client)
+    assert [told(one) for one in events] == ["payment ", "PAYMENT_UNASSIGNED", "RECONNECTION_SUCCESS", "A1"]
+    assert (events[0].change.change.before, events[0].change.actor) == ("A1", "Asha")
+    assert events[0].change.reason == "a neighbour's"
+    paid = events[-1].payment
+    assert (paid.taken_back, paid.outcome) == (True, payment_pb.PAYMENT_OUTCOME_CUSTOMER_PAID)
+    assert (paid.due_date_before, paid.due_date_after) == (before, after)
+    desk.assign("A1", "WAIRIMU1")
+    dispatcher.carry_out()
+    assert [told(one) for one in listed(client)[0]] == [told(one) for one in events]
+    assert listed(client)[0][-1].payment == paid
+    asked = pb.ListCustomerEventsRequest(account_name="WAIRIMU1", page_size=50)
+    elsewhere = pages(client.accounts.ListCustomerEvents, asked, "events")[0]
+    assert not next(one for one in elsewhere if told(one) == "A1").payment.taken_back
+    unassigning.unassign(desk.engine, desk.policy, "A1", "Asha", "theirs after all")
+    desk.assign("A1", "0949AQ")
+    assert [one.payment.taken_back for one in listed(client)[0] if told(one) == "A1"] == [False]
+    assert listed(client, page_size=2)[0] == listed(client)[0]
 
 
 def test_pages_and_a_span_tell_the_same_as_one_list(client, desk, dispatcher):
@@ -107,9 +134,11 @@ def test_no_query_reads_what_is_another_customer_s(mysql_engine):
             connection.execute(sa.insert(table), [rows(number)[table] for number in range(5_000)])
     before = Place(NOON + timedelta(hours=1), Source.CHANGE, 4_000)
     queries = {
-        "ix_paybill_payments_customer_id": store.payments_query(3, NOON, before, 50),
+        "ix_paybill_payments_customer_id": store.payments_query(3, (), NOON, before, 50),
         "ix_account_changes_noun_noun_id": store.changes_query(3, NOON, before, 50),
-        "ix_payment_debug_log_transaction_id": store.steps_query(3, ["T3", "T503", "T1003"], NOON, before, 50),
+        "ix_payment_debug_log_transaction_id": store.steps_query(
+            3, ["T3", "T503", "T1003"], {"T4": NOON}, NOON, before, 50
+        ),
     }
     with mysql_engine.begin() as connection:
         for table in TABLES:

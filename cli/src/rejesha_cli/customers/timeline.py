@@ -113,7 +113,8 @@ def _event(event: Record) -> Record:
 def _payment(when: str, payment: Record) -> Record:
     dates = payment["due_date_before"], payment["due_date_after"]
     moved = f", paid until {dates[1]} (was {dates[0] or 'none'})" if dates[1] else ""
-    message = f"Paid for {payment['bill_ref_number'] or '(no reference)'}{moved}"
+    since = "; taken back since" if payment["taken_back"] else ""
+    message = f"Paid for {payment['bill_ref_number'] or '(no reference)'}{moved}{since}"
     about = {"amount": payment["amount"], "about": payment["trans_id"]}
     return _row(when, f"payment_{payment['outcome']}", message) | about
 

@@ -972,7 +972,7 @@ Global___ListCustomerEventsRequest: _TypeAlias = ListCustomerEventsRequest  # no
 
 @_typing.final
 class PaymentEvent(_message.Message):
-    """A payment that was placed on a customer."""
+    """A payment that was placed on a customer; it may have been taken back since."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -982,6 +982,7 @@ class PaymentEvent(_message.Message):
     BILL_REF_NUMBER_FIELD_NUMBER: _builtins.int
     DUE_DATE_BEFORE_FIELD_NUMBER: _builtins.int
     DUE_DATE_AFTER_FIELD_NUMBER: _builtins.int
+    TAKEN_BACK_FIELD_NUMBER: _builtins.int
     trans_id: _builtins.str
     """M-Pesa's id of it."""
     amount_cents: _builtins.int
@@ -994,6 +995,8 @@ class PaymentEvent(_message.Message):
     """The due date before it, as YYYY-MM-DD; empty: there was none, or it was not moved."""
     due_date_after: _builtins.str
     """The due date that it made; empty: it was not moved."""
+    taken_back: _builtins.bool
+    """Whether it is this customer's no more: the rest is as it was here. By whom and why, a change of `payment` tells."""
     def __init__(
         self,
         *,
@@ -1003,10 +1006,11 @@ class PaymentEvent(_message.Message):
         bill_ref_number: _builtins.str = ...,
         due_date_before: _builtins.str = ...,
         due_date_after: _builtins.str = ...,
+        taken_back: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["amount_cents", b"amount_cents", "bill_ref_number", b"bill_ref_number", "due_date_after", b"due_date_after", "due_date_before", b"due_date_before", "outcome", b"outcome", "trans_id", b"trans_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["amount_cents", b"amount_cents", "bill_ref_number", b"bill_ref_number", "due_date_after", b"due_date_after", "due_date_before", b"due_date_before", "outcome", b"outcome", "taken_back", b"taken_back", "trans_id", b"trans_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

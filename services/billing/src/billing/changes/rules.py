@@ -27,6 +27,8 @@ CUSTOMER_FIELDS = (
     "closed", "package_name",
 )  # fmt: skip
 # A task follows these: which line it is about, with which package, and how long it is paid for.
+# The field of a change that says which payment was taken back from a customer: by the TransID, before.
+TAKEN_BACK = "payment"
 FOLLOWED = frozenset({"username", "router_id", "line_package", "next_payment_date", "closed"})
 
 

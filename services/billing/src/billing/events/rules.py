@@ -50,7 +50,9 @@ def place_of(token: str) -> Place | None:
 
 @dataclass(frozen=True, slots=True)
 class PaymentMade:
-    """A payment that was placed on a customer. The dates as they are on record; empty: not moved, or there was none."""
+    """A payment that was placed on a customer. The dates as they are on record; empty: not moved, or there was none.
+    `taken_back`: it is the customer's no more.
+    """
 
     trans_id: str
     amount_cents: int
@@ -58,6 +60,7 @@ class PaymentMade:
     bill_ref_number: str
     due_date_before: str = ""
     due_date_after: str = ""
+    taken_back: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,6 +40,7 @@ def _payment(made: PaymentMade) -> pb.PaymentEvent:
         bill_ref_number=made.bill_ref_number,
         due_date_before=made.due_date_before,
         due_date_after=made.due_date_after,
+        taken_back=made.taken_back,
     )
 
 

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from servicekit.moments import UtcDateTime
 from sqlalchemy import Connection
 
-from billing.changes.rules import Noun
+from billing.changes.rules import TAKEN_BACK, Noun
 from billing.changes.store import read_changes
 from billing.events.rules import Event, PaymentMade, Place, Source, Step
 from billing.payments.rules import Outcome
@@ -38,18 +38,30 @@ Query = sa.Select[Any]
 def find_payments(
     connection: Connection, customer_id: int, since: datetime | None, before: Place | None, limit: int
 ) -> list[Event]:
-    """Payments that are placed on the customer."""
-    rows = connection.execute(payments_query(customer_id, since, before, limit)).all()
-    dates = _dates(connection, [row.trans_key for row in rows])
-    return [Event(Place(row.moment, Source.PAYMENT, row.id), _payment(row, dates)) for row in rows]
+    """Payments that are placed on the customer, and that were."""
+    taken = _taken_back(connection, customer_id)
+    rows = connection.execute(payments_query(customer_id, taken, since, before, limit)).all()
+    left = {row.trans_key: taken[row.trans_key] for row in rows if row.customer_id != customer_id}
+    dates = _dates(connection, [row.trans_key for row in rows], left)
+    return [Event(Place(row.moment, Source.PAYMENT, row.id), _payment(row, dates, left)) for row in rows]
 
 
-def payments_query(customer_id: int, since: datetime | None, before: Place | None, limit: int) -> Query:
-    """Whole rows of payments, with their moment; those that have none have no place."""
-    query = sa.select(paybill_payments, _RECEIVED.label("moment")).where(
-        _p.customer_id == customer_id, _p.received_at.is_not(None)
-    )
+def payments_query(
+    customer_id: int, taken: Collection[str], since: datetime | None, before: Place | None, limit: int
+) -> Query:
+    """Whole rows of payments, with their moment; those that have none have no place. `taken`: their TransIDs."""
+    theirs = _p.customer_id == customer_id
+    theirs = sa.or_(theirs, _p.trans_key.in_(sorted(taken))) if taken else theirs
+    query = sa.select(paybill_payments, _RECEIVED.label("moment")).where(theirs, _p.received_at.is_not(None))
     return _page(query, (_RECEIVED, _p.id), Source.PAYMENT, since, before, limit)
+
+
+def _taken_back(connection: Connection, customer_id: int) -> Mapping[str, datetime]:
+    """The payments that were placed on the customer until somebody took them back, and when that last was."""
+    query = sa.select(_a.old_value, _a.create_time).where(
+        _a.noun == Noun.CUSTOMER, _a.noun_id == customer_id, _a.field == TAKEN_BACK
+    )
+    return {row.old_value: row.create_time for row in connection.execute(query.order_by(_a.id))}
 
 
 def find_changes(
@@ -72,18 +84,27 @@ def find_steps(
     """What routers answered, and what was kept or taken back, of the customer's payments and of the line."""
     placed = sa.select(_p.trans_key).where(_p.customer_id == customer_id).order_by(_p.id.desc()).limit(_PAYMENTS)
     trans_ids = connection.execute(placed).scalars().all()
+    taken = {one: until for one, until in _taken_back(connection, customer_id).items() if one not in trans_ids}
     return [
         Event(Place(row.moment, Source.STEP, row.id), Step(row.transaction_id, row.category, row.message))
-        for row in connection.execute(steps_query(customer_id, trans_ids, since, before, limit))
+        for row in connection.execute(steps_query(customer_id, trans_ids, taken, since, before, limit))
     ]
 
 
 def steps_query(
-    customer_id: int, trans_ids: Collection[str], since: datetime | None, before: Place | None, limit: int
+    customer_id: int,
+    trans_ids: Collection[str],
+    taken: Mapping[str, datetime],
+    since: datetime | None,
+    before: Place | None,
+    limit: int,
 ) -> Query:
-    """Entries with their moment. The payments are named: an adopted log has another collation than its payments."""
+    """Entries with their moment. The payments are named: an adopted log has another collation than its payments. Of
+    those that were taken back what came later is another's.
+    """
     of_line = _d.transaction_id.startswith(lines_prefix(customer_id), autoescape=True)
-    theirs = sa.or_(_d.transaction_id.in_(trans_ids), of_line) if trans_ids else of_line
+    until = [sa.and_(_d.transaction_id == one, moment >= _LOGGED) for one, moment in taken.items()]
+    theirs = sa.or_(*([_d.transaction_id.in_(trans_ids)] if trans_ids else []), *until, of_line)
     query = sa.select(_d.id, _d.transaction_id, _d.category, _d.message, _LOGGED.label("moment"))
     return _page(query.where(theirs, _d.category.in_(STEPS)), (_LOGGED, _d.id), Source.STEP, since, before, limit)
 
@@ -106,11 +127,18 @@ def _page(
     return query.order_by(time.desc(), row_id.desc()).limit(limit)
 
 
-def _dates(connection: Connection, trans_ids: Sequence[str]) -> Mapping[str, Mapping[str, Any]]:
-    """What the log says of the dates that payments moved; of one that was placed again, the last."""
-    query = sa.select(_d.transaction_id, _d.details).where(_d.transaction_id.in_(trans_ids), _d.category == _DATES)
+def _dates(
+    connection: Connection, trans_ids: Sequence[str], left: Mapping[str, datetime]
+) -> Mapping[str, Mapping[str, Any]]:
+    """What the log says of the dates that payments moved; of one that was placed again, the last: before it `left`."""
+    query = sa.select(_d.transaction_id, _d.details, _LOGGED.label("moment"))
+    query = query.where(_d.transaction_id.in_(trans_ids), _d.category == _DATES)
     rows = connection.execute(query.order_by(_d.id)) if trans_ids else ()
-    return {row.transaction_id: _facts(row.details) for row in rows}
+    return {
+        row.transaction_id: _facts(row.details)
+        for row in rows
+        if row.transaction_id not in left or row.moment <= left[row.transaction_id]
+    }
 
 
 def _facts(details: str | None) -> Mapping[str, Any]:
@@ -122,13 +150,15 @@ def _facts(details: str | None) -> Mapping[str, Any]:
     return facts if isinstance(facts, dict) else {}
 
 
-def _payment(row: Any, dates: Mapping[str, Mapping[str, Any]]) -> PaymentMade:
-    facts = dates.get(row.trans_key, {})
+def _payment(row: Any, dates: Mapping[str, Mapping[str, Any]], left: Collection[str]) -> PaymentMade:
+    facts, is_left = dates.get(row.trans_key, {}), row.trans_key in left
+    placed = Outcome.CUSTOMER_PAID if facts.get("due_date") else Outcome.CUSTOMER_PARTIAL
     return PaymentMade(
         row.TransID or "",
         row.TransAmount or 0,
-        Outcome.of_row(row.outcome),
+        placed if is_left else Outcome.of_row(row.outcome),
         row.BillRefNumber or "",
         str(facts.get("previous_due_date") or ""),
         str(facts.get("due_date") or ""),
+        is_left,
     )

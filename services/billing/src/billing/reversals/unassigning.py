@@ -3,11 +3,16 @@
 from dataclasses import replace
 
 from servicekit.database import transact
+from servicekit.moments import current_time
+from servicekit.writes import together
 from sqlalchemy import Connection, Engine
 
+from billing.changes import store as changes
+from billing.changes.rules import TAKEN_BACK, Author, FieldChange, Noun
 from billing.ledger import rules as ledger
 from billing.ledger.rules import TransferKind
 from billing.lookup import store as lookup
+from billing.lookup.rules import StoredPayment
 from billing.payments.errors import PaymentNotFound, PaymentNotPlaced
 from billing.payments.rules import HELD, Outcome, Receipt, UnmatchedReason
 from billing.policy import Policy
@@ -31,9 +36,19 @@ def unassign(engine: Engine, policy: Policy, trans_id: str, unassigned_by: str, 
         if stored.outcome in _NOT_PLACED:
             raise PaymentNotPlaced(f"payment {trans_id} was not placed by us: {stored.outcome}")
         store.unassign(connection, trans_id)
-        return Undone(_held(stored.receipt()), undoing.undo(connection, policy, stored, how))
+        notes = undoing.undo(connection, policy, stored, how)
+        if stored.customer_id:
+            _keep(connection, stored, Author(unassigned_by, why))
+        return Undone(_held(stored.receipt()), notes)
 
     return transact(engine, work)
+
+
+def _keep(connection: Connection, stored: StoredPayment, author: Author) -> None:
+    """The payment forgets whose it was; the customer's history does not. After all that its timeline says of that."""
+    change = FieldChange(TAKEN_BACK, stored.trans_id, "")
+    with together(connection) as writes:
+        changes.insert(writes, Noun.CUSTOMER, stored.customer_id or 0, [change], author, current_time(connection))
 
 
 def _held(receipt: Receipt) -> Receipt:

@@ -96,8 +96,10 @@ def _payment(time: datetime, paid: pb.PaymentEvent) -> CustomerEvent:
         "reference": paid.bill_ref_number,
         "dueDateBefore": paid.due_date_before or None,
         "dueDateAfter": paid.due_date_after or None,
+        "takenBack": paid.taken_back,
     }
-    return CustomerEvent(time, "PAYMENT", f"KES {details['amount']} for {paid.bill_ref_number}", details)
+    since = ", taken back since" if paid.taken_back else ""
+    return CustomerEvent(time, "PAYMENT", f"KES {details['amount']} for {paid.bill_ref_number}{since}", details)
 
 
 def _change(time: datetime, made: pb.AccountChange) -> CustomerEvent:
