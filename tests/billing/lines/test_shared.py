@@ -150,7 +150,8 @@ def test_a_line_that_is_on_for_another_has_what_that_one_is_to_have(shared, cloc
     change(shared.engine, Asked(Noun.ISP, 1), {"off": "profile:unpaid", "profile": "10M"}, (), ASHA)
     change(shared.engine, Asked(Noun.CUSTOMER, account="WAIRIMU1"), {"profile": "20M"}, (), ASHA)
     expire_jane(shared, clock)
-    (keeping,) = [one for one in shared.lease() if isinstance(one.work, Line)]
+    asked = {one.trans_id: one for one in shared.lease() if isinstance(one.work, Line)}
+    keeping = asked[f"LINE-{shared.customer('0949AQ').id}-{shared.customer('0949AQ').line_version}"]
     assert (keeping.work.wanted, keeping.limit.profile) == (LineState.ON, "20M")
 
 
