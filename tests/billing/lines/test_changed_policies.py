@@ -106,6 +106,20 @@ def test_who_is_on_is_asked_for_again_only_when_a_paid_line_has_another_profile(
     assert asked(unpaid) == [("on", "10M", "unpaid")]
 
 
+def test_who_pays_leaves_the_list_that_was_off_before_whatever_off_is_now(unpaid, dispatcher, clock):
+    set_policy(unpaid, off="address_list:unpaid")
+    sweep(unpaid)
+    assert asked(unpaid) == [("off", "", "unpaid")]
+    set_policy(unpaid, off="disable")
+    sweep(unpaid)
+    assert asked(unpaid) == [("off", "", "")]
+    unpaid.pay("A2", "0949AQ")
+    assert asked(unpaid) == [("on", "", "unpaid")]
+    set_policy(unpaid, former_list="")
+    unpaid.pay("A3", "0949AQ")
+    assert asked(unpaid) == [("on", "", "")]
+
+
 def test_who_is_paused_stays_disabled_and_is_not_asked_for(unpaid, dispatcher, clock):
     service.hold(unpaid.engine, unpaid.policy, JANE, LineReason.PAUSED, ASHA)
     dispatcher.carry_out()

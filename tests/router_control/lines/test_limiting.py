@@ -61,6 +61,29 @@ def test_another_s_client_sees_a_line_go_into_a_profile_and_back(service, versio
 
 
 @pytest.mark.parametrize("version", VERSIONS)
+def test_who_was_put_on_another_list_leaves_it_and_what_others_entered_there_stays(service, version):
+    router = make_router(version)
+    login = {"login_method": librouteros.login.token} if version == "6.42.12" else {}
+    with RouterServer(router) as server:
+        router_id = service.register(server)
+        api = librouteros.connect("127.0.0.1", "rejesha", PASSWORD, port=server.port, encoding="utf-8", **login)
+        for name, address in (("u", "10.9.0.1"), ("v", "10.9.0.2")):
+            api.path("ppp", "secret").add(name=name, **{"remote-address": address})
+        api.path("ip", "firewall", "address-list").add(list="mine", address="10.9.0.1", comment="by hand")
+
+        def entries():
+            return {(row["list"], row["address"]) for row in api.path("ip", "firewall", "address-list")}
+
+        by_hand = ("mine", "10.9.0.1")
+        service.set(router_id, {"u": limited(address_list="unpaid"), "v": limited(address_list="unpaid")})
+        service.set(router_id, {"u": limited(address_list="late")})
+        assert entries() == {by_hand, ("late", "10.9.0.1"), ("unpaid", "10.9.0.2")}
+        service.set(router_id, {"u": enabled(address_list="unpaid"), "v": enabled(address_list="late")})
+        assert entries() == {by_hand}
+        api.close()
+
+
+@pytest.mark.parametrize("version", VERSIONS)
 def test_another_s_client_sees_a_fixed_address_go_on_a_list_and_off(service, version):
     router = make_router(version)
     login = {"login_method": librouteros.login.token} if version == "6.42.12" else {}

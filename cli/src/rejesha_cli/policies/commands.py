@@ -28,6 +28,7 @@ cut_hour=8                when a line is cut on the day after, 0 to 23
 days_without_cuts=sun,12-25
 off=disable               or profile:NAME, or address_list:NAME
 profile=10M               of a line that is paid for; needed with off=profile:NAME
+former_list=unpaid        which was "off" before, and is left by who pays; is set by itself
 part_payments=wallet      or credit: kept until they make a package
 overpayments=wallet       or months, or credit
 reminder_days=-3,0,1      before, on and after the due date; none

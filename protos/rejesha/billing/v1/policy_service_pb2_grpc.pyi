@@ -37,6 +37,8 @@ class PolicyServiceStub:
     `days_without_cuts` weekdays and days of any year on which nobody is cut, such as `sun,12-25`; `none`.
     `off` what "off" means on the router: `disable`, `profile:<name>` or `address_list:<name>`.
     `profile` the profile of a line that is paid for; empty: the one it has. Needed where `off` is a profile.
+    `former_list` the address list that was "off" before, which a line leaves when it is on: set by itself when `off` is
+    another.
     `part_payments` where a payment below the package goes: `wallet` or `credit`.
     `overpayments` where what is paid above it goes: `wallet`, `months` or `credit`.
     `reminder_days` relative to the due date, such as `-3,0,1`: three days before, on, one day after; `none`.
@@ -76,6 +78,8 @@ class PolicyServiceAsyncStub(PolicyServiceStub):
     `days_without_cuts` weekdays and days of any year on which nobody is cut, such as `sun,12-25`; `none`.
     `off` what "off" means on the router: `disable`, `profile:<name>` or `address_list:<name>`.
     `profile` the profile of a line that is paid for; empty: the one it has. Needed where `off` is a profile.
+    `former_list` the address list that was "off" before, which a line leaves when it is on: set by itself when `off` is
+    another.
     `part_payments` where a payment below the package goes: `wallet` or `credit`.
     `overpayments` where what is paid above it goes: `wallet`, `months` or `credit`.
     `reminder_days` relative to the due date, such as `-3,0,1`: three days before, on, one day after; `none`.
@@ -111,6 +115,8 @@ class PolicyServiceServicer(metaclass=_abc_1.ABCMeta):
     `days_without_cuts` weekdays and days of any year on which nobody is cut, such as `sun,12-25`; `none`.
     `off` what "off" means on the router: `disable`, `profile:<name>` or `address_list:<name>`.
     `profile` the profile of a line that is paid for; empty: the one it has. Needed where `off` is a profile.
+    `former_list` the address list that was "off" before, which a line leaves when it is on: set by itself when `off` is
+    another.
     `part_payments` where a payment below the package goes: `wallet` or `credit`.
     `overpayments` where what is paid above it goes: `wallet`, `months` or `credit`.
     `reminder_days` relative to the due date, such as `-3,0,1`: three days before, on, one day after; `none`.

@@ -114,10 +114,13 @@ def _off(text: str) -> Off:
     return Off(way, name)
 
 
-def _profile(text: str) -> str:
-    if text and not _NAME.fullmatch(text):
-        raise ValueError(f"{text!r} is not the name of a profile (letters, digits, dots, dashes)")
-    return text
+def _name_of(what: str) -> Callable[[str], str]:
+    def read_name(text: str) -> str:
+        if text and not _NAME.fullmatch(text):
+            raise ValueError(f"{text!r} is not the name of {what} (letters, digits, dots, dashes)")
+        return text
+
+    return read_name
 
 
 def _reminder_days(text: str) -> tuple[int, ...]:
@@ -134,7 +137,8 @@ READERS: dict[str, Callable[[str], Value]] = {
     "cut_hour": _hour,
     "days_without_cuts": _days_without_cuts,
     "off": _off,
-    "profile": _profile,
+    "profile": _name_of("a profile"),
+    "former_list": _name_of("an address list"),
     "part_payments": _word(PartPayments),
     "overpayments": _word(Overpayments),
     "reminder_days": _reminder_days,

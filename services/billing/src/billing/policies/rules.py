@@ -58,10 +58,11 @@ class Off:
 class LinePolicy:
     """What holds for a customer. Hours are Nairobi's, 0 to 23.
 
-    `profile`: which one a line has that is paid for; empty: the one it has. `cut_hour`: on the day after the due date
-    and the grace. `days_without_cuts`: weekdays such as "sun", and days of any year such as "12-25". `reminder_days`:
-    relative to the due date, -3 is three days before; none: no reminders. Nobody is reminded between `quiet_from` and
-    `quiet_until`; at no hour is it quiet where they are the same.
+    `profile`: which one a line has that is paid for; empty: the one it has. `former_list`: the address list that was
+    "off" before, which a line leaves when it is on. `cut_hour`: on the day after the due date and the grace.
+    `days_without_cuts`: weekdays such as "sun", and days of any year such as "12-25". `reminder_days`: relative to the
+    due date, -3 is three days before; none: no reminders. Nobody is reminded between `quiet_from` and `quiet_until`; at
+    no hour is it quiet where they are the same.
     """
 
     grace_days: int = 0
@@ -69,6 +70,7 @@ class LinePolicy:
     days_without_cuts: frozenset[str] = frozenset()
     off: Off = Off()
     profile: str = ""
+    former_list: str = ""
     part_payments: PartPayments = PartPayments.WALLET
     overpayments: Overpayments = Overpayments.WALLET
     reminder_days: tuple[int, ...] = ()

@@ -15,7 +15,7 @@ from billing.changes.rules import Author, FieldChange, Noun
 from billing.payments.rules import normalise
 from billing.policies import fields, rules, store
 from billing.policies.errors import InvalidPolicy
-from billing.policies.rules import Fields, LinePolicy, Source, Value
+from billing.policies.rules import Fields, LinePolicy, OffWay, Source, Value
 from billing.policy_changes import store as policy_changes
 
 
@@ -92,13 +92,21 @@ def put(
     accounts.lock_accounts(connection)
     before = _owner(connection, asked)
     kept = {name: value for name, value in before.own.items() if name not in unset}
-    after = before.having({**kept, **values})
+    after = _leaving_list(before, before.having({**kept, **values}), wanted)
     for fault in rules.contradictions(after.policy):
         raise InvalidPolicy(fault)
     made = _changes(before.own, after.own)
     if made and not validate_only:
         _write(connection, after, made, author)
     return after, list(made.values())
+
+
+def _leaving_list(before: Owner, after: Owner, wanted: Collection[str]) -> Owner:
+    """With the list that was "off" until now on record: lines that are on it leave it when they are paid for."""
+    left = before.policy.off
+    if left.way is not OffWay.ADDRESS_LIST or after.policy.off == left or "former_list" in wanted:
+        return after
+    return after.having({**after.own, "former_list": left.name})
 
 
 def _read(wanted: Mapping[str, str], unset: Collection[str]) -> dict[str, Value]:

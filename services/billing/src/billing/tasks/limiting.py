@@ -32,7 +32,7 @@ def limits(connection: Connection, tasks: Sequence[Task]) -> Mapping[int, Limit]
     """Of those of these tasks of lines for which something was decided, by id."""
     whose = {task.task_id: task.kept_on_for or task.customer_id or 0 for task in tasks}
     customer_ids = set(whose.values())
-    decided = policies.decided(connection, ("off", "profile"), customer_ids) if tasks else None
+    decided = policies.decided(connection, ("off", "profile", "former_list"), customer_ids) if tasks else None
     if decided is None or not (decided.isps or decided.customers):
         return {}
     customers = payees.get_customers(connection, customer_ids)
@@ -51,5 +51,5 @@ def of_policy(policy: LinePolicy, *, off: bool, unpaid: bool) -> Limit:
         return Limit()
     address_list = policy.off.name if policy.off.way is OffWay.ADDRESS_LIST else ""
     if not off:
-        return Limit(policy.profile, address_list)
+        return Limit(policy.profile, address_list or policy.former_list)
     return Limit(policy.off.name if policy.off.way is OffWay.PROFILE else "", address_list)

@@ -1,4 +1,5 @@
-"""The firewall's address lists: puts users' fixed addresses on one, or takes them off, and reads that back.
+"""The firewall's address lists: puts users' fixed addresses on one, or takes them off, and reads that back. What was
+made for a user on another list goes with it: a user is on one at most.
 
 Only fixed addresses: one that a session got from a pool is another customer's when that session has ended, and the
 entry would hold back whoever has it then.
@@ -85,7 +86,7 @@ def _changes(ppp: Ppp, places: Mapping[str, Place]) -> dict[str, _Change]:
 
 
 def _change(name: str, place: Place, rows: Sequence[Row]) -> _Change:
-    at = [row for row in rows if row.get("address") == place.address]
+    at = [row for row in rows if row.get("address") == place.address and row.get("list") == place.list]
     others = [row for row in rows if row.get("comment") == _comment(name) and row not in at]
     right = [row for row in at if place.listed and row.get("disabled") not in _TRUE]
     # What a session has put there, as its profile says, goes with the session and by nothing else.
@@ -94,16 +95,19 @@ def _change(name: str, place: Place, rows: Sequence[Row]) -> _Change:
 
 
 def _entries(ppp: Ppp, list_name: str, places: Mapping[str, Place]) -> list[Row]:
-    """The entries of a list with these users' addresses, or made for them."""
+    """The entries of a list with these users' addresses, and those of any list that were made for them."""
     addresses = {place.address for place in places.values() if place.address}
     comments = {_comment(name) for name in places}
 
     def is_wanted(row: Row) -> bool:
-        ours = row.get("address") in addresses or row.get("comment") in comments
-        return ours and row.get("list") == list_name
+        there = row.get("address") in addresses and row.get("list") == list_name
+        return there or row.get("comment") in comments
 
-    tests = [f"?=address={one}" for one in sorted(addresses)] + [f"?=comment={one}" for one in sorted(comments)]
-    return ppp.rows(_MENU, _PROPERTIES, [f"?=list={list_name}", *any_of(tests)], is_wanted)
+    theirs = any_of([f"?=comment={one}" for one in sorted(comments)])
+    if addresses:
+        there = any_of([f"?=address={one}" for one in sorted(addresses)])
+        theirs += [*there, f"?=list={list_name}", "?#&", "?#|"]
+    return ppp.rows(_MENU, _PROPERTIES, theirs, is_wanted)
 
 
 def _mend(ppp: Ppp, name: str, place: Place, change: _Change) -> None:
