@@ -23,6 +23,7 @@ class Dispatcher:
         self.script: dict[int, list[AccessOutcome]] = defaultdict(list)
         self.switched: list[tuple[int, str]] = []
         self.held: dict[tuple[int, str], str] = {}  # what routers hold: on or off
+        self.profiles: dict[tuple[int, str], str] = {}  # and in which profile, where one was asked for
         self.inbox: dict[str, Message] = {}
         self.notify_is_up = True
         self.tower = "Tower"
@@ -75,12 +76,20 @@ class Dispatcher:
                     )
                 if answers[router_id] in CONFIRMED:
                     self.switched.append((router_id, task.work.username))
-                    self.held[router_id, task.work.username] = task.work.wanted
+                    self.hold(task)
                 words = "" if answers[router_id] in CONFIRMED else self.words
                 name = f"{self.tower} {router_id}"
                 yield Report(task.task_id, task.fencing_token, words, access=answers[router_id], router_name=name)
             else:
                 yield self._hand_over(task)
+
+    def hold(self, task: LeasedTask) -> None:
+        """Its router holds what a task asks for."""
+        assert isinstance(task.work, Line)
+        line = task.work.router_id, task.work.username
+        self.held[line] = task.work.wanted
+        if task.limit.profile:
+            self.profiles[line] = task.limit.profile
 
     def _hand_over(self, task: LeasedTask) -> Report:
         assert not isinstance(task.work, Line)

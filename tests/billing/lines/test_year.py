@@ -1,23 +1,30 @@
 """Months in the life of an ISP on a clock that is moved: payments early, late, part, doubled, routers down for hours,
 dispatchers that die with their leases, billing killed at any statement, everything at a standstill for two days;
-pauses, cuts by staff and given days.
+pauses, cuts by staff and given days; packages of weeks and days, changed at once and at the renewal.
 
 What is expected is reckoned here a second time, in another way: a due date is so many months after a day.
 """
 
+import math
 import os
 import random
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
+from fractions import Fraction
 from itertools import count
 from zoneinfo import ZoneInfo
 
+import pytest
 from billing.changes.rules import Author, Noun
 from billing.lines import service
 from billing.lines.service import Whom
 from billing.locking.service import HeldRows
+from billing.packages import service as packages
+from billing.packages.errors import ChangeWaits
+from billing.packages.rules import Package, read_period
+from billing.packages.service import Order
 from billing.payees.rules import LineReason, LineState
 from billing.policies.service import Asked, change
 from billing.schema import pppoe_users, tasks
@@ -35,11 +42,19 @@ STEP = timedelta(hours=3)
 AUTHOR = Author("Asha", "asked")
 GRACE = {1: 0, 2: 3}  # by ISP; the second one cuts nobody on a Sunday, and reminds
 OFFSETS = (-3, 0)
+# By name: price in shillings, period, profile, how many days it counts as. The first: of who has none.
+PACKAGES = {
+    "": (1000, {"months": 1}, "", 30), "week": (300, {"weeks": 1}, "5M", 7), "ten": (450, {"days": 10}, "10M", 10),
+    "quarter": (2500, {"months": 3}, "20M", 90),
+}  # fmt: skip
 
 
 @dataclass
 class Expected:
-    """A customer as it should be: paid until so many months after a day."""
+    """A customer as it should be: paid until so many months after a day.
+
+    `has`: the package whose profile the line has, until the sweep of `day`.
+    """
 
     account: str
     isp_id: int
@@ -49,21 +64,47 @@ class Expected:
     hold: str = ""
     held_since: date | None = None
     managed: bool = False
+    package: str = ""
+    has: str = ""
+    day: date | None = None
 
     @property
     def due(self) -> date:
         return self.start + relativedelta(months=self.months)
 
+    @property
+    def price(self) -> str:
+        return str(PACKAGES[self.package][0])
+
     def pay(self, today: date) -> None:
         if self.hold == "paused":
             self.resume(today)
-        if today <= self.due:
-            self.months += 1
+        step = PACKAGES[self.package][1]
+        if "months" not in step:
+            self.move(max(self.due, today) + timedelta(**step))
+        elif today <= self.due:
+            self.months += step["months"]
         else:
-            self.start, self.months = today, 1
+            self.start, self.months = today, step["months"]
+
+    def move(self, due: date) -> None:
+        self.start, self.months = due, 0
+
+    def change(self, package: str, today: date, *, at_renewal: bool) -> None:
+        old, new = PACKAGES[self.package], PACKAGES[package]
+        start = min(self.held_since, today) if self.hold == "paused" else today
+        unused = max((self.due - start).days, 0)
+        days = math.ceil(Fraction(old[0], old[3]) * unused / Fraction(new[0], new[3]))
+        if at_renewal and self.due >= today:
+            self.day = self.due + timedelta(days=1)
+        else:
+            self.has = package
+        if not at_renewal and days != unused:
+            self.move(start + timedelta(days=days))
+        self.package = package
 
     def give(self, days: int, today: date) -> None:
-        self.start, self.months = max(self.due, today) + timedelta(days=days), 0
+        self.move(max(self.due, today) + timedelta(days=days))
 
     def keep_off(self, why: str, today: date) -> None:
         if self.hold != why:
@@ -71,7 +112,7 @@ class Expected:
 
     def resume(self, today: date) -> None:
         if self.hold == "paused" and self.due >= self.held_since < today:
-            self.start, self.months = self.due + (today - self.held_since), 0
+            self.move(self.due + (today - self.held_since))
         self.hold = ""
 
     def is_on(self, now: datetime) -> bool:
@@ -121,6 +162,9 @@ class Life:
             return
         self.race()
         self.billing.until_done(lambda: sweep(self.desk), self.start_again)
+        for one in self.people:
+            if one.day and one.day <= self.today:
+                one.has, one.day = one.package, None
         self.billing.until_done(self.dispatcher.carry_out, self.start_again)
         self.check()
 
@@ -132,18 +176,18 @@ class Life:
     def happen(self, one: Expected) -> None:
         """Something of an ISP's day, by the customer or by staff, who try again until it is done."""
         what = self.dice.choices(
-            ["pay", "twice", "part", "extend", "pause", "cut", "resume"], [60, 5, 10, 5, 8, 3, 15]
+            ["pay", "twice", "part", "extend", "pause", "cut", "resume", "package"], [60, 5, 10, 5, 8, 3, 15, 12]
         )[0]  # fmt: skip
         whom, desk = Whom(account=one.account), self.desk
         match what:
             case "pay" | "twice":
                 code = f"P{next(self.codes)}"
                 for _ in range(1 + (what == "twice")):
-                    self.done(lambda: desk.pay(code, one.account, receive_time=self.clock.now))
+                    self.done(lambda: desk.pay(code, one.account, one.price, receive_time=self.clock.now))
                 one.pay(self.today)
             case "part":
                 code = f"P{next(self.codes)}"
-                self.done(lambda: desk.pay(code, one.account, "400"))
+                self.done(lambda: desk.pay(code, one.account, "200"))
             case "extend":
                 days = self.dice.randint(1, 9)
                 self.done(lambda: service.extend(desk.engine, desk.policy, whom, days, AUTHOR))
@@ -155,6 +199,19 @@ class Life:
             case "resume":
                 self.done(lambda: service.release(desk.engine, desk.policy, whom, AUTHOR))
                 one.resume(self.today)
+            case "package":
+                self.change_package(one)
+
+    def change_package(self, one: Expected) -> None:
+        name, at_renewal = self.dice.choice(list(PACKAGES)[1:]), self.dice.random() < 0.5
+        whom, order = Whom(account=one.account), Order(name, at_renewal)
+        if one.day and (one.package != name or not at_renewal):
+            with pytest.raises(ChangeWaits):
+                self.done(lambda: packages.change(self.desk.engine, self.desk.policy, whom, order, AUTHOR))
+            return
+        self.done(lambda: packages.change(self.desk.engine, self.desk.policy, whom, order, AUTHOR))
+        if not one.day:
+            one.change(name, self.today, at_renewal=at_renewal)
 
     def done(self, work: Callable[[], object]) -> None:
         self.billing.until_done(work, self.start_again)
@@ -180,7 +237,7 @@ class Life:
                 self.clock.now += timedelta(seconds=31)
                 continue
             self.happen(self.dice.choice(self.people))
-            self.dispatcher.held[task.work.router_id, task.work.username] = task.work.wanted
+            self.dispatcher.hold(task)
             self.desk.report(switched(task))
 
     def check(self) -> None:
@@ -190,10 +247,15 @@ class Life:
                 expected = LineState.ON if one.is_on(self.clock.now) else LineState.OFF
                 # The desk's customers come as "inactive": who is to be off is so, as far as is known.
                 assert (held or LineState.OFF) == expected, (one, self.clock.now)
+                if held == LineState.ON and one.has:
+                    profile = self.dispatcher.profiles.get((one.router_id, one.account))
+                    assert profile == PACKAGES[one.has][2], (one, self.clock.now)
 
     def check_end(self) -> None:
         dates = {row.account_name: row.next_payment_date for row in self.desk.rows(pppoe_users)}
         assert dates == {one.account: one.due for one in self.people}
+        has = {row.account_name: row.line_package or "" for row in self.desk.rows(pppoe_users)}
+        assert has == {one.account: one.has for one in self.people}
         assert self.desk.rows(tasks, kind="set_access", state="open") == []
         self.desk.check_books()
         told = Counter(
@@ -210,6 +272,11 @@ class Life:
 def test_every_line_is_on_exactly_as_long_as_it_is_paid_for(managing, dispatcher, clock):
     fields = {"grace_days": "3", "days_without_cuts": "sun", "reminder_days": ",".join(map(str, OFFSETS))}
     change(managing.engine, Asked(Noun.ISP, 2), fields, (), AUTHOR)
+    for isp_id in GRACE:
+        for name, (price, period, profile, _) in list(PACKAGES.items())[1:]:
+            ((unit, many),) = period.items()
+            package = Package(isp_id, name, price * 100, read_period(f"{many} {unit}"), profile)
+            packages.create(managing.engine, package, AUTHOR)
     clock.now = datetime(2026, 12, 1, 21, tzinfo=UTC)  # midnight in Nairobi; the months' ends are ahead
     # Another year on each database.
     seed = int(os.environ.get("YEAR_SEED", len(managing.engine.dialect.name)))
