@@ -59,6 +59,12 @@ class Running:
             (secret,) = there.get(name=username)
         return secret["disabled"] == "false"
 
+    def profile(self, username: str) -> str:
+        """Likewise."""
+        with self._secrets() as there:
+            (secret,) = there.get(name=username)
+        return str(secret["profile"])
+
     def switch_off(self, username: str) -> None:
         """As somebody does at the router itself."""
         with self._secrets() as there:

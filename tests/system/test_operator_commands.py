@@ -227,3 +227,7 @@ def moved_while_the_reconnection_waits(running, rejesha):
     rejesha("customer update 0951AS --router 1 --username 0951AS")
     eventually(lambda: running.is_enabled("0951AS"))
     eventually(lambda: "The line is on" in rejesha("payment show MOVED00001"))
+    rejesha("package add secure --isp 1 --price 1000 --profile default-encryption")
+    rejesha("customer package 0951AS secure --at-once --reason asked")
+    eventually(lambda: running.profile("0951AS") == "default-encryption")
+    assert running.is_enabled("0951AS")

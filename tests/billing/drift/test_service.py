@@ -9,6 +9,10 @@ from billing.changes.rules import Author, Noun
 from billing.drift import service
 from billing.drift.rules import Access, HeldSecret, Kind
 from billing.drift.service import Span
+from billing.lines.service import Whom
+from billing.packages import service as packages
+from billing.packages.rules import Package
+from billing.packages.service import Order
 from billing.policies import service as policies
 from billing.policies.service import Asked
 from billing.schema import account_changes, isps
@@ -51,6 +55,22 @@ def test_a_line_that_somebody_switched_off_is_seen_noted_and_mended_once(paid, d
     assert dispatcher.held == {LINE: "on"}
     assert (paid.customer("0949AQ").status, paid.customer("0949AQ").line_reported) == ("active", "on")
     assert compare(paid, secret(Access.ENABLED, sessions=1)) == []
+
+
+def test_a_wrong_profile_is_mended_where_a_package_says_which_is_right_and_told_where_a_policy_does(
+    paid, dispatcher, clock
+):
+    policies.change(paid.engine, Asked(Noun.ISP, 1), {"profile": "10M"}, (), Author("Asha"))
+    assert told(compare(paid, secret(Access.ENABLED))) == [(Kind.WRONG_PROFILE, "0949AQ", False)]
+    packages.create(paid.engine, Package(1, "fast", 100_000, profile="20M"), Author("Asha"))
+    packages.change(paid.engine, paid.policy, Whom(account="0949AQ"), Order("fast", False), Author("Asha"))
+    dispatcher.carry_out()
+    assert dispatcher.profiles == {LINE: "20M"}
+    dispatcher.profiles.clear()
+    clock.forward(hours=1)
+    assert told(compare(paid, secret(Access.ENABLED))) == [(Kind.WRONG_PROFILE, "0949AQ", True)]
+    dispatcher.carry_out()
+    assert dispatcher.profiles == {LINE: "20M"}
 
 
 def test_who_is_on_though_nobody_paid_is_mended_also_before_a_sweep(paid, dispatcher, clock):

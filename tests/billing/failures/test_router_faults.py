@@ -15,7 +15,7 @@ FAULTS = (
     AccessOutcome.NO_FIXED_ADDRESS,
 )
 ADVICE = {
-    AccessOutcome.NO_SUCH_PROFILE: "Make it there, or name another: rejesha policy set profile=NAME",
+    AccessOutcome.NO_SUCH_PROFILE: "Make it there, or name another: rejesha package update or policy set",
     AccessOutcome.NO_FIXED_ADDRESS: "Give the secret a remote-address, or rejesha policy set off=disable",
 }
 

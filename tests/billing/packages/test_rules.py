@@ -4,10 +4,10 @@ from datetime import date, timedelta
 from fractions import Fraction
 
 import pytest
-from billing.calendar import MONTH, Period, Unit, read_period
+from billing.calendar import MONTH, Period, Unit
 from billing.overpayments.rules import later
 from billing.packages import rules
-from billing.packages.rules import Package
+from billing.packages.rules import Package, read_period
 from billing.payees.rules import Customer, LineReason
 from billing.payments.settlement import next_due
 from hypothesis import given

@@ -18,7 +18,7 @@ sa.Table(
     sa.Column("isp_id", sa.Integer, nullable=False),
     sa.Column("name", sa.String(30), nullable=False),
     sa.Column("price", sa.BigInteger().with_variant(mysql.DECIMAL(12, 2), "mysql"), nullable=False),
-    sa.Column("period", sa.String(30), nullable=True),
+    sa.Column("period", sa.String(30), nullable=False),
     sa.Column("profile", sa.String(60), nullable=False),
     sa.Column("closed", sa.Boolean, nullable=False),
     sa.UniqueConstraint("isp_id", "name", name="uq_line_packages_isp_id_name"),

@@ -1,6 +1,5 @@
 """Days as the customers count them, in Nairobi; and how long a package lasts. Pure."""
 
-import re
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from enum import StrEnum
@@ -10,8 +9,6 @@ from zoneinfo import ZoneInfo
 from dateutil.relativedelta import relativedelta
 
 NAIROBI = ZoneInfo("Africa/Nairobi")
-# As text, such as "30 days".
-_PERIOD = re.compile(r"([1-9][0-9]{0,2})\s+(day|week|month)s?", re.ASCII | re.IGNORECASE)
 
 
 def today(now: datetime) -> date:
@@ -44,14 +41,9 @@ class Period:
     def __str__(self) -> str:
         return f"{self.count} {self.unit}{'s' if self.count > 1 else ''}"
 
-    def times(self, many: int) -> "Period":
-        """So many of them."""
-        return Period(self.count * many, self.unit)
-
     def after(self, start: date, day: int) -> tuple[date, int | None]:
-        """The date so much later; months end on `day`, or as MySQL has it on the last of a month that is too short.
-
-        Behind it `day` where it was clamped, which the months after it get back. The calendar ends.
+        """The date so much later; months end on `day`, or as MySQL has it on the last of one that is too short for it:
+        then `day` stands behind it, which the months after it get back. The calendar ends.
         """
         if self.unit is not Unit.MONTH:
             days = self.count * (7 if self.unit is Unit.WEEK else 1)
@@ -62,12 +54,3 @@ class Period:
 
 
 MONTH = Period(1, Unit.MONTH)
-
-
-@lru_cache(maxsize=1024)
-def read_period(text: str) -> Period:
-    """A period from text such as "30 days", "2 weeks" or "1 month". Raises ValueError."""
-    match = _PERIOD.fullmatch(text.strip())
-    if not match:
-        raise ValueError(f"{text!r} is no period: a number up to 999 and days, weeks or months, such as 30 days")
-    return Period(int(match[1]), Unit(match[2].lower()))

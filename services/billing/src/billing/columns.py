@@ -1,4 +1,4 @@
-"""The types of billing's columns: how money, moments, days and periods are stored, and read of the predecessor.
+"""The types of billing's columns: how money, moments and days are stored, and read from what the predecessor wrote.
 
 A module of its own: schema lists tables, this converts values.
 """
@@ -10,8 +10,6 @@ from typing import Any
 import sqlalchemy as sa
 from servicekit.moments import UtcDateTime
 from sqlalchemy.dialects import mysql
-
-from billing.calendar import MONTH, Period, read_period
 
 
 class Cents(sa.TypeDecorator[int]):
@@ -55,19 +53,6 @@ class Day(sa.TypeDecorator[date]):
 
     def process_result_value(self, value: Any, dialect: sa.Dialect) -> date | None:  # noqa: ARG002
         return value if isinstance(value, date) else None
-
-
-class Lasting(sa.TypeDecorator[Period]):
-    """How long a package lasts, as text; a month is NULL, as it was before there were packages."""
-
-    impl = sa.String(30)
-    cache_ok = True
-
-    def process_bind_param(self, value: Period | None, dialect: sa.Dialect) -> str | None:  # noqa: ARG002
-        return None if value in (None, MONTH) else str(value)
-
-    def process_result_value(self, value: Any, dialect: sa.Dialect) -> Period:  # noqa: ARG002
-        return read_period(value) if value else MONTH
 
 
 def key(name: str, account: str) -> "sa.Column[str]":

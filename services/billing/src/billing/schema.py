@@ -7,7 +7,7 @@ adopted, is the migrations' business.
 import sqlalchemy as sa
 from servicekit.moments import UtcDateTime
 
-from billing.columns import BigId, Cents, Day, Lasting, Timestamp, Word, key
+from billing.columns import BigId, Cents, Day, Timestamp, Word, key
 
 metadata = sa.MetaData()
 
@@ -54,9 +54,9 @@ pppoe_users = sa.Table(
     sa.Column("line_reported", Word),
     sa.Column("line_reported_version", sa.Integer),
     sa.Column("line_report_time", Timestamp),
-    # Ours: see payees.rules.Customer. NULL: no package, a month, no other one is to come.
+    # Ours: see payees.rules.Customer; a period as packages.rules reads it. NULL: none, a month.
     sa.Column("line_paid_package", Word),
-    sa.Column("line_period", Lasting),
+    sa.Column("line_period", Word),
     sa.Column("line_package", Word),
     sa.Column("line_package_day", Day),
     key("account_key", "account_name"),

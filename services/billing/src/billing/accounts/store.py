@@ -11,6 +11,7 @@ from servicekit.phones import is_mobile
 from sqlalchemy import Connection
 
 from billing.accounts.rules import CustomerFilter, StoredCustomer, StoredIsp
+from billing.calendar import MONTH
 from billing.payees.rules import Customer, Isp, Line
 from billing.payees.store import get_customers, get_isps
 from billing.payments.rules import normalise
@@ -136,7 +137,7 @@ def insert_customer(connection: Connection, customer: Customer, now: datetime) -
         "next_payment_date": customer.next_payment_date,
         "phone": customer.phone or None,
         "line_paid_package": customer.package_name or None,
-        "line_period": customer.period,
+        "line_period": None if customer.period == MONTH else str(customer.period),
         "line_package": customer.line_package or None,
         "created_at": now,
     }

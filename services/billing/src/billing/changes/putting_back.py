@@ -10,8 +10,8 @@ from typing import Any, TypeVar
 
 from servicekit.money import to_cents
 
-from billing.calendar import read_period
 from billing.changes.rules import CUSTOMER_FIELDS, ISP_FIELDS, StoredChange, as_text
+from billing.packages.rules import read_period
 from billing.payees.rules import Customer, Isp, LineReason
 
 Record = TypeVar("Record", Isp, Customer)

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from servicekit.writes import Writes
 from sqlalchemy import Connection
 
+from billing.calendar import MONTH, Period
 from billing.changes.rules import Author, ChangeFilter, FieldChange, Noun, StoredChange
 from billing.payees.rules import Customer, Isp
 from billing.schema import account_changes, isps, pppoe_users, tasks
@@ -39,8 +40,15 @@ def update_customer(connection: Connection, customer: Customer, fields: Collecti
 
 def _values(row: Isp | Customer, fields: Collection[str], now: datetime) -> dict[str, Any]:
     """An empty text is none, as creation has it."""
-    values = {_COLUMNS[name]: getattr(row, name) or None for name in fields if name != "closed"}
+    values = {_COLUMNS[name]: _stored(getattr(row, name)) for name in fields if name != "closed"}
     return values | ({"closed_at": now if row.closed else None} if "closed" in fields else {})
+
+
+def _stored(value: Any) -> Any:
+    """A month is none, as it was before there were packages."""
+    if isinstance(value, Period):
+        return None if value == MONTH else str(value)
+    return value or None
 
 
 def insert(

@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 
 from billing.checks.rules import Check
 from billing.checks.tables import router_checks
-from billing.policies import store as policies
+from billing.decisions import store as decisions
 from billing.policies.rules import OffWay
 from billing.schema import pppoe_users
 
@@ -57,7 +57,7 @@ def report(connection: Connection, check: Check) -> None:
 
 def address_lists(connection: Connection) -> dict[int, set[str]]:
     """The address lists that policies name, by the routers on which those have lines for whom they hold."""
-    decided = policies.decided(connection, ("off",))
+    decided = decisions.decided(connection, ("off",))
     found: dict[int, set[str]] = {}
     for owners, column in ((decided.isps, _c.isp_id), (decided.customers, _c.id)):
         names = {one: its.off.name for one, its in owners.items() if its.off.way is OffWay.ADDRESS_LIST}

@@ -24,7 +24,7 @@ FAULTS = frozenset(
 )
 # What an operator does about those that not only the router's own configuration may be to blame for.
 _ADVICE = {
-    AccessOutcome.NO_SUCH_PROFILE: "Make it there, or name another: rejesha policy set profile=NAME",
+    AccessOutcome.NO_SUCH_PROFILE: "Make it there, or name another: rejesha package update or policy set",
     AccessOutcome.NO_FIXED_ADDRESS: "Give the secret a remote-address, or rejesha policy set off=disable",
 }
 

@@ -39,7 +39,11 @@ def _keeps_rest(policy: LinePolicy) -> bool:
 
 def later(due_date: date, due_day: int | None, many: int, period: Period = MONTH) -> tuple[date, int | None]:
     """A due date that is to come, so many periods later, and the day of the month that was clamped: see next_due."""
-    return period.times(many).after(due_date, due_day or due_date.day)
+    return _times(period, many).after(due_date, due_day or due_date.day)
+
+
+def _times(period: Period, many: int) -> Period:
+    return replace(period, count=period.count * many)
 
 
 def entry(settled: Settlement) -> TimelineEntry:
@@ -54,7 +58,7 @@ def entry(settled: Settlement) -> TimelineEntry:
 
 def _paid_and_got(settled: Settlement) -> tuple[Period, Period]:
     period = settled.customer.period if settled.customer else MONTH
-    return period.times(settled.packages), period.times(settled.given)
+    return _times(period, settled.packages), _times(period, settled.given)
 
 
 def note(settled: Settlement) -> str:

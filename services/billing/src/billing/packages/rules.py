@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
+from functools import lru_cache
 
 from servicekit.money import MAX_AMOUNT_CENTS, in_shillings
 
@@ -17,6 +18,8 @@ from billing.policies import fields
 
 # What no table, no shell and no spreadsheet misreads.
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ._+-]{0,28}[A-Za-z0-9.+]|[A-Za-z0-9]", re.ASCII)
+# As text, such as "30 days".
+_PERIOD = re.compile(r"([1-9][0-9]{0,2})\s+(day|week|month)s?", re.ASCII | re.IGNORECASE)
 # What a month counts as where days of one package become days of another.
 _DAYS = {Unit.DAY: 1, Unit.WEEK: 7, Unit.MONTH: 30}
 # All that giving a package sets on a customer.
@@ -48,6 +51,15 @@ class ChangeMade:
     unused_days: int = 0
     given_days: int = 0
     day: date | None = None
+
+
+@lru_cache(maxsize=1024)
+def read_period(text: str) -> Period:
+    """A period from text such as "30 days", "2 weeks" or "1 month". Raises ValueError."""
+    match = _PERIOD.fullmatch(text.strip())
+    if not match:
+        raise ValueError(f"{text!r} is no period: a number up to 999 and days, weeks or months, such as 30 days")
+    return Period(int(match[1]), Unit(match[2].lower()))
 
 
 def faults(package: Package) -> Iterator[str]:

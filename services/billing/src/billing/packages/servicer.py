@@ -8,14 +8,14 @@ from rejesha.billing.v1 import package_service_pb2 as pb
 from rejesha.billing.v1 import package_service_pb2_grpc
 from sqlalchemy import Engine
 
-from billing.calendar import MONTH, read_period
+from billing.calendar import MONTH
 from billing.changes.authors import read_author
 from billing.changes.rules import FieldChange
 from billing.held import settling
 from billing.lines.service import Whom
 from billing.packages import service
 from billing.packages.errors import InvalidPackage
-from billing.packages.rules import Package
+from billing.packages.rules import Package, read_period
 from billing.packages.service import Order, Sold
 from billing.policy import Policy
 

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy import Connection
 
 from billing.changes.rules import Noun
-from billing.packages.rules import Package
+from billing.packages.rules import Package, read_period
 from billing.packages.tables import packages
 from billing.schema import account_changes, pppoe_users
 
@@ -44,14 +44,14 @@ def update(connection: Connection, package: Package) -> None:
 def _values(package: Package) -> dict[str, Any]:
     return {
         "price": package.price_cents,
-        "period": package.period,
+        "period": str(package.period),
         "profile": package.profile,
         "closed": package.closed,
     }
 
 
 def _package(row: "sa.Row[Any]") -> Package:
-    return Package(row.isp_id, row.name, row.price, row.period, row.profile, bool(row.closed))
+    return Package(row.isp_id, row.name, row.price, read_period(row.period), row.profile, bool(row.closed))
 
 
 def find_due(connection: Connection, today: date, limit: int) -> Sequence[int]:

@@ -2,7 +2,7 @@
 
 import sqlalchemy as sa
 
-from billing.columns import Cents, Lasting, Word
+from billing.columns import Cents, Word
 from billing.schema import metadata
 
 packages = sa.Table(
@@ -12,7 +12,7 @@ packages = sa.Table(
     sa.Column("isp_id", sa.Integer, nullable=False),
     sa.Column("name", Word, nullable=False),
     sa.Column("price", Cents(), nullable=False),
-    sa.Column("period", Lasting),
+    sa.Column("period", Word, nullable=False),
     sa.Column("profile", sa.String(60), nullable=False),  # empty: none of its own
     sa.Column("closed", sa.Boolean(create_constraint=False), nullable=False),
     sa.UniqueConstraint("isp_id", "name", name="uq_line_packages_isp_id_name"),

@@ -9,6 +9,8 @@ from functools import cached_property
 
 from sqlalchemy import Connection
 
+from billing.decisions import store as decisions
+from billing.decisions.store import Decided
 from billing.ledger import rules as ledger
 from billing.ledger.store import reading
 from billing.overpayments import rules as overpayments
@@ -16,9 +18,7 @@ from billing.part_payments import rules
 from billing.payees.rules import Customer
 from billing.payments.rules import Outcome
 from billing.payments.settlement import Settlement
-from billing.policies import store as policies
 from billing.policies.rules import Overpayments, PartPayments
-from billing.policies.store import Decided
 
 
 class Keeping:
@@ -56,4 +56,4 @@ class Keeping:
 
     @cached_property
     def _decided(self) -> Decided:
-        return policies.decided(self._connection, ["part_payments", "overpayments"])
+        return decisions.decided(self._connection, ["part_payments", "overpayments"])

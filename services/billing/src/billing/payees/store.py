@@ -8,8 +8,10 @@ import sqlalchemy as sa
 from servicekit.writes import Writes
 from sqlalchemy import Connection
 
+from billing.calendar import MONTH
 from billing.locking.rules import RowKind
 from billing.locking.store import locks
+from billing.packages.rules import read_period
 from billing.payees.rules import Customer, Isp, LineReason, LineState, Payees
 from billing.payments.rules import Outcome
 from billing.payments.settlement import Settlement
@@ -150,7 +152,7 @@ def _customer(row: "sa.Row[Any]") -> Customer:
         version=row.line_version or 0,
         hold=LineReason(row.line_hold) if row.line_hold else None,
         hold_since=row.line_hold_since,
-        period=row.line_period,
+        period=read_period(row.line_period) if row.line_period else MONTH,
     )
 
 

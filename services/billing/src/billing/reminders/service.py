@@ -9,6 +9,8 @@ from servicekit.writes import together
 from sqlalchemy import Connection
 
 from billing import calendar
+from billing.decisions import store as decisions
+from billing.decisions.store import Decided
 from billing.ledger import rules as ledger
 from billing.ledger.store import reading
 from billing.notices.rules import Notice
@@ -16,7 +18,6 @@ from billing.payees import store as payees
 from billing.payees.rules import Customer
 from billing.policies import store as policies
 from billing.policies.rules import LinePolicy
-from billing.policies.store import Decided
 from billing.policy import Policy
 from billing.reminders import rules, store
 from billing.tasks import store as tasks
@@ -30,7 +31,7 @@ def remind(connection: Connection, policy: Policy, now: datetime, limit: int) ->
 
     May be repeated, and run side by side: a reminder and its message are written together, under a key.
     """
-    decided = policies.decided(connection, rules.FIELDS)
+    decided = decisions.decided(connection, rules.FIELDS)
     today = calendar.today(now)
     found: list[Customer] = []
     for due_date, (isp_ids, customer_ids) in sorted(_wanted(decided, now).items()):

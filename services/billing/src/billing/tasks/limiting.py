@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
+from billing.decisions import store as decisions
 from billing.payees import store as payees
 from billing.payees.rules import LineReason
-from billing.policies import store as policies
 from billing.policies.rules import LinePolicy, OffWay
 from billing.tasks.rules import Task
 
@@ -32,7 +32,7 @@ def limits(connection: Connection, tasks: Sequence[Task]) -> Mapping[int, Limit]
     """Of those of these tasks of lines for which something was decided, by id."""
     whose = {task.task_id: task.kept_on_for or task.customer_id or 0 for task in tasks}
     customer_ids = set(whose.values())
-    decided = policies.decided(connection, ("off", "profile", "former_list"), customer_ids) if tasks else None
+    decided = decisions.decided(connection, ("off", "profile", "former_list"), customer_ids) if tasks else None
     if decided is None or not (decided.isps or decided.customers):
         return {}
     customers = payees.get_customers(connection, customer_ids)
