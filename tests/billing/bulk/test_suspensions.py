@@ -6,7 +6,7 @@ from billing.bulk.service import list_bulks
 from billing.lines import service as lines
 from billing.lines.service import Whom
 from billing.payees.rules import LineReason
-from billing.schema import account_changes, pppoe_users
+from billing.schema import account_changes, payment_debug_log, pppoe_users
 
 from tests.billing.bulk.calling import ASHA, apply, notes, preview, undo
 from tests.billing.bulk.conftest import DATED
@@ -84,6 +84,8 @@ def test_who_pays_while_cut_gets_the_month_and_the_line_comes_on_with_the_undo(o
     bulk_id = apply(on, preview(on, SUSPEND).token).bulk.bulk_id
     before = on.customer("T3").next_payment_date
     on.pay("AGAIN", "T3")
+    (said,) = on.rows(payment_debug_log, transaction_id="AGAIN", category="NO_ROUTER_CONFIG")
+    assert said.message == "Staff keep the line off: the line is not switched"
     dispatcher.carry_out()
     assert (set(dispatcher.held.values()), on.customer("T3").next_payment_date > before) == ({"off"}, True)
     undo(on, bulk_id)

@@ -84,7 +84,9 @@ def _line_entries(settlement: Settlement) -> Iterator[TimelineEntry]:
     elif settlement.packages > 1:
         yield overpayments.entry(settlement)
     if settlement.outcome is Outcome.CUSTOMER_PAID and settlement.line is None:
-        yield TimelineEntry(trans_id, "NO_ROUTER_CONFIG", "No router or username on record: the line is not switched")
+        kept_off = settlement.customer and settlement.customer.hold
+        why = "Staff keep the line off" if kept_off else "No router or username on record"
+        yield TimelineEntry(trans_id, "NO_ROUTER_CONFIG", f"{why}: the line is not switched")
 
 
 def _isp_entries(settlement: Settlement, balance_cents: int | None, assigned_by: str) -> Iterator[TimelineEntry]:
