@@ -21,10 +21,12 @@ def test_who_did_what_is_told_newest_first_whatever_it_was(installation, billing
     assert [one[:3] for one in lines(installation)] == [
         ("Asha", f"customer {number + 1}", "hold_since"), ("Asha", f"customer {number + 1}", "hold"),
         ("Asha", "3 customers", "message (bulk 2)"), ("Asha", "2 customers", "package"),
-        ("Juma", "A1", "unassignment"), ("Juma", "A1", "assignment"), ("Juma", "ISP 1", "policy.grace_days"),
+        ("Juma", f"customer {number}", "payment"), ("Juma", "A1", "unassignment"),
+        ("Juma", "A1", "assignment"), ("Juma", "ISP 1", "policy.grace_days"),
         ("Asha", f"customer {number}", "package"), ("Asha", "ISP 1", "name"),
     ]  # fmt: skip
     assert lines(installation, "--by", "Juma") == [
+        ("Juma", f"customer {number}", "payment", "A1", "", "somebody else's"),
         ("Juma", "A1", "unassignment", "wallet:1", "held", None),
         ("Juma", "A1", "assignment", "held", "wallet:1", None),
         ("Juma", "ISP 1", "policy.grace_days", "", "2", "as agreed"),
