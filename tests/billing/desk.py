@@ -109,7 +109,7 @@ class Desk:
     def rows(self, table: sa.Table, **where) -> list[Any]:
         query = sa.select(table).where(*(table.c[name] == value for name, value in where.items()))
         with self.engine.connect() as connection:
-            return list(connection.execute(query.order_by(table.c.id)))
+            return list(connection.execute(query.order_by(*table.primary_key)))
 
     def one(self, table: sa.Table, **where) -> Any:
         (row,) = self.rows(table, **where)

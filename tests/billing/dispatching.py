@@ -30,13 +30,16 @@ class Dispatcher:
         self.words = ""  # what routers say when they refuse
 
     def carry_out(self) -> int:
-        """Carry out what is due now, and what becomes due by it; how many tasks that were."""
-        count = 0
+        """Carry out what is due now, and what becomes due by it; how many tasks that were.
+
+        All of it is one moment, however long this machine takes: a router that fails does so until the end of it.
+        """
+        count, failing = 0, dict[int, AccessOutcome]()
         while True:
             leased = leasing.lease(
                 self.desk.engine, self.desk.policy, "dispatcher", timedelta(seconds=30), TaskFilter(100)
             )
-            assert self.desk.report(*self._do_all(leased)) == []
+            assert self.desk.report(*self._do_all(leased, failing)) == []
             count += len(leased)
             if not leased and not self.desk.is_anything_due():
                 return count
@@ -64,9 +67,9 @@ class Dispatcher:
         """The facts of the last message of this template."""
         return [message.facts for message in self.inbox.values() if message.template == template][-1]
 
-    def _do_all(self, leased: Iterable[LeasedTask]) -> Iterable[Report]:
+    def _do_all(self, leased: Iterable[LeasedTask], failing: dict[int, AccessOutcome]) -> Iterable[Report]:
         """One answer of a router for all its lines, as one call to it gives."""
-        answers: dict[int, AccessOutcome] = {}
+        answers = dict(failing)
         for task in leased:
             if isinstance(task.work, Line):
                 router_id = task.work.router_id
@@ -74,7 +77,9 @@ class Dispatcher:
                     answers[router_id] = (
                         self.script[router_id].pop(0) if self.script[router_id] else AccessOutcome.CHANGED
                     )
-                if answers[router_id] in CONFIRMED:
+                if answers[router_id] not in CONFIRMED:
+                    failing[router_id] = answers[router_id]
+                else:
                     self.switched.append((router_id, task.work.username))
                     self.hold(task)
                 words = "" if answers[router_id] in CONFIRMED else self.words
