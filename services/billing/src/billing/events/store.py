@@ -12,9 +12,9 @@ from sqlalchemy import Connection
 from billing.changes.rules import TAKEN_BACK, Noun
 from billing.changes.store import read_changes
 from billing.events.rules import Event, PaymentMade, Place, Source, Step
+from billing.lines.rules import tasks_prefix
 from billing.payments.rules import Outcome
 from billing.schema import account_changes, paybill_payments, payment_debug_log, payment_deliveries
-from billing.tasks.rules import lines_prefix
 
 _p, _a, _d, _r = paybill_payments.c, account_changes.c, payment_debug_log.c, payment_deliveries.c
 # MySQL rounds what a predecessor's table has of it to a second, and a router answers sooner.
@@ -102,7 +102,7 @@ def steps_query(
     """Entries with their moment. The payments are named: an adopted log has another collation than its payments. Of
     those that were taken back what came later is another's.
     """
-    of_line = _d.transaction_id.startswith(lines_prefix(customer_id), autoescape=True)
+    of_line = _d.transaction_id.startswith(tasks_prefix(customer_id), autoescape=True)
     until = [sa.and_(_d.transaction_id == one, moment >= _LOGGED) for one, moment in taken.items()]
     theirs = sa.or_(*([_d.transaction_id.in_(trans_ids)] if trans_ids else []), *until, of_line)
     query = sa.select(_d.id, _d.transaction_id, _d.category, _d.message, _LOGGED.label("moment"))

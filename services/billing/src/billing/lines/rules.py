@@ -11,6 +11,7 @@ from datetime import date, datetime, timedelta
 from billing import calendar
 from billing.payees.rules import Customer, LineReason, LineState, resumed
 from billing.policies.rules import LinePolicy, cut_time
+from billing.tasks.rules import OF_LINE
 
 MAX_EXTENSION_DAYS = 366
 # A task is carried out with what is wanted then, so it never goes stale; one that nobody can do ends some day.
@@ -119,3 +120,13 @@ def released(customer: Customer, today: date) -> Customer:
         due_date = resumed(due_date, customer.hold_since, today)
     day = customer.due_day if due_date == customer.next_payment_date else None
     return replace(customer, hold=None, hold_since=None, next_payment_date=due_date, due_day=day)
+
+
+def task_name(customer_id: int, version: int) -> str:
+    """What stands for the TransID of a task that follows from what is wanted of a line, and from no payment."""
+    return f"{tasks_prefix(customer_id)}{version}"
+
+
+def tasks_prefix(customer_id: int) -> str:
+    """How all of them begin that a customer's line has had."""
+    return f"{OF_LINE}{customer_id}-"

@@ -31,7 +31,6 @@ from billing.policies import store as policies
 from billing.policies.rules import LinePolicy, cut_time
 from billing.policy import Policy
 from billing.renewals import service as renewing
-from billing.tasks import rules as task_rules
 from billing.tasks import store as tasks
 from billing.tasks.rules import NewTask
 
@@ -99,7 +98,7 @@ def _ask(
     # One that is on lease may be carried out with what was wanted before; the others wait for what is wanted then.
     asked = set(asked) - {one.customer_id for one in there if not one.leased}
     new = [
-        NewTask(task_rules.of_line(one.customer_id, one.version), one.line, now, now + rules.LIFETIME, one.customer_id)
+        NewTask(rules.task_name(one.customer_id, one.version), one.line, now, now + rules.LIFETIME, one.customer_id)
         for one in customers
         if one.line and one.customer_id in asked
     ]

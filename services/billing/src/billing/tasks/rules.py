@@ -23,22 +23,12 @@ MESSAGE_DELAY = timedelta(seconds=10)
 MIN_MESSAGE_DELAY = timedelta(seconds=5)
 MESSAGE_LIFETIME = timedelta(days=1)
 _LESSEE_LENGTH = 100
-_OF_LINE = "LINE-"  # no TransID has a dash
-
-
-def of_line(customer_id: int, version: int) -> str:
-    """What stands for the TransID of a task that follows from what is wanted of a line, and from no payment."""
-    return f"{lines_prefix(customer_id)}{version}"
-
-
-def lines_prefix(customer_id: int) -> str:
-    """How all of them begin that a customer's line has had."""
-    return f"{_OF_LINE}{customer_id}-"
+OF_LINE = "LINE-"  # instead of a TransID, see lines.rules; no TransID has a dash
 
 
 def follows_payment(trans_id: str) -> bool:
     """Whether a task's TransID is one."""
-    return not trans_id.startswith(_OF_LINE)
+    return not trans_id.startswith(OF_LINE)
 
 
 class TaskKind(StrEnum):
