@@ -121,12 +121,14 @@ def test_who_pays_gets_the_line_on_whatever_the_other_is(shared, dispatcher, clo
 def test_a_payment_of_the_other_while_the_line_is_being_cut_wins(shared, dispatcher, clock):
     clock.forward(days=60)
     sweep(shared)
-    cutting = lines(shared, owner="one")
-    assert {task.work.wanted for task in cutting} == {LineState.OFF}
+    dispatcher.carry_out()
+    service.fix(shared.engine, JANE)
+    (cutting,) = lines(shared, owner="one")
+    assert cutting.work.wanted is LineState.OFF
     shared.pay("B2", "WAIRIMU1")
     dispatcher.carry_out()
     assert dispatcher.held == {LINE: "on"}
-    shared.report(*map(switched, cutting))  # another dispatcher's router answers late: it is off
+    shared.report(switched(cutting))  # another dispatcher's router answers late: it is off
     dispatcher.held[LINE] = "off"
     dispatcher.carry_out()
     assert dispatcher.held == {LINE: "on"}
