@@ -104,8 +104,6 @@ class Desk:
     def retry(self, trans_id: str) -> list[int]:
         return retrying.retry(self.engine, trans_id)
 
-    # --- reading ---
-
     def rows(self, table: sa.Table, **where) -> list[Any]:
         query = sa.select(table).where(*(table.c[name] == value for name, value in where.items()))
         with self.engine.connect() as connection:
@@ -138,8 +136,6 @@ class Desk:
         with self.engine.connect() as connection:
             return calendar.today(moments.current_time(connection))
 
-    # --- arranging ---
-
     def execute(self, statement: sa.Executable, *parameters) -> None:
         with self.engine.begin() as connection:
             connection.execute(statement, *parameters)
@@ -170,8 +166,6 @@ class Desk:
                     due_date = customer.next_payment_date - timedelta(days=time.days)
                     change = sa.update(pppoe_users).where(pppoe_users.c.id == customer.id)
                     connection.execute(change.values(next_payment_date=due_date))
-
-    # --- checking ---
 
     def check_books(self) -> None:
         """What must hold after anything: every shilling of every payment is in exactly one place."""
