@@ -1,5 +1,5 @@
-"""Months in the life of an ISP on a clock that is moved: payments early, late, part, doubled, routers down for hours,
-dispatchers that die with their leases, billing killed at any statement, everything at a standstill for two days;
+"""Months in the life of an ISP on a clock that is moved: payments early, late, part, over, doubled, routers down for
+hours, dispatchers that die with their leases, billing killed at any statement, everything at a standstill for two days;
 pauses, cuts by staff and given days; packages of weeks and days, changed at once and at the renewal.
 
 What is expected is reckoned here a second time, in another way: a due date is so many months after a day.
@@ -40,7 +40,7 @@ NAIROBI = ZoneInfo("Africa/Nairobi")
 CUSTOMERS, DAYS, ROUTERS = int(os.environ.get("YEAR_CUSTOMERS", "24")), int(os.environ.get("YEAR_DAYS", "120")), 4
 STEP = timedelta(hours=3)
 AUTHOR = Author("Asha", "asked")
-GRACE = {1: 0, 2: 3}  # by ISP; the second one cuts nobody on a Sunday, and reminds
+GRACE = {1: 0, 2: 3}  # by ISP; the second one cuts nobody on a Sunday, reminds, and gives all months paid
 OFFSETS = (-3, 0)
 # By name: price in shillings, period, profile, how many days it counts as. The first: of who has none.
 PACKAGES = {
@@ -76,16 +76,16 @@ class Expected:
     def price(self) -> str:
         return str(PACKAGES[self.package][0])
 
-    def pay(self, today: date) -> None:
+    def pay(self, today: date, packages: int = 1) -> None:
         if self.hold == "paused":
             self.resume(today)
         step = PACKAGES[self.package][1]
         if "months" not in step:
-            self.move(max(self.due, today) + timedelta(**step))
+            self.move(max(self.due, today) + packages * timedelta(**step))
         elif today <= self.due:
-            self.months += step["months"]
+            self.months += packages * step["months"]
         else:
-            self.start, self.months = today, step["months"]
+            self.start, self.months = today, packages * step["months"]
 
     def move(self, due: date) -> None:
         self.start, self.months = due, 0
@@ -176,7 +176,8 @@ class Life:
     def happen(self, one: Expected) -> None:
         """Something of an ISP's day, by the customer or by staff, who try again until it is done."""
         what = self.dice.choices(
-            ["pay", "twice", "part", "extend", "pause", "cut", "resume", "package"], [60, 5, 10, 5, 8, 3, 15, 12]
+            ["pay", "twice", "over", "part", "extend", "pause", "cut", "resume", "package"],
+            [50, 5, 10, 10, 5, 8, 3, 15, 12],
         )[0]  # fmt: skip
         whom, desk = Whom(account=one.account), self.desk
         match what:
@@ -185,6 +186,10 @@ class Life:
                 for _ in range(1 + (what == "twice")):
                     self.done(lambda: desk.pay(code, one.account, one.price, receive_time=self.clock.now))
                 one.pay(self.today)
+            case "over":
+                code, amount = f"P{next(self.codes)}", str(2.5 * PACKAGES[one.package][0])
+                self.done(lambda: desk.pay(code, one.account, amount, receive_time=self.clock.now))
+                one.pay(self.today, packages=2 if one.isp_id == 2 else 1)
             case "part":
                 code = f"P{next(self.codes)}"
                 self.done(lambda: desk.pay(code, one.account, "200"))
@@ -271,6 +276,7 @@ class Life:
 
 def test_every_line_is_on_exactly_as_long_as_it_is_paid_for(managing, dispatcher, clock):
     fields = {"grace_days": "3", "days_without_cuts": "sun", "reminder_days": ",".join(map(str, OFFSETS))}
+    fields |= {"overpayments": "months"}
     change(managing.engine, Asked(Noun.ISP, 2), fields, (), AUTHOR)
     for isp_id in GRACE:
         for name, (price, period, profile, _) in list(PACKAGES.items())[1:]:
