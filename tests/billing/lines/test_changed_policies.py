@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 from billing.changes.rules import Author
-from billing.lines import service
+from billing.lines import service, sweeping
 from billing.lines.service import Whom
 from billing.payees.rules import Line, LineReason
 from billing.policies.service import Asked, Noun, change
@@ -129,7 +129,7 @@ def test_who_is_paused_stays_disabled_and_is_not_asked_for(unpaid, dispatcher, c
 
 
 def test_many_customers_follow_in_batches_and_go_on_where_it_was_broken_off(managing, clock, monkeypatch):
-    monkeypatch.setattr(following, "BATCH", 3)
+    monkeypatch.setattr(sweeping, "BATCH", 3)
     yesterday = managing.today() - timedelta(days=1)
     many = [f"M{number}" for number in range(8)]
     managing.insert_customers(
@@ -138,7 +138,7 @@ def test_many_customers_follow_in_batches_and_go_on_where_it_was_broken_off(mana
     managing.insert_customer("OTHER", username="o", router_id=3, next_payment_date=yesterday, isp_id=2)
     sweep(managing)
     set_policy(managing, grace_days="5")
-    assert following.follow_next(managing.engine, managing.policy)
+    assert following.follow_next(managing.engine, managing.policy, 3)
     (row,) = managing.rows(unsettled_policies)
     assert row.after_id > 0
     sweep(managing)

@@ -85,6 +85,21 @@ def test_a_line_is_cut_when_its_paid_time_is_over_and_not_before(paid, dispatche
     assert len(dispatcher.inbox) == before  # it is told once
 
 
+def test_who_is_cut_is_told_once_though_the_first_report_on_it_was_lost(paid, dispatcher, clock):
+    """Whoever asked the router died before the report: the next one finds the line off already."""
+    clock.forward(days=(due(paid) - paid.today()).days + 1)
+    sweep(paid)
+    assert [task.work.wanted for task in lines(paid)] == ["off"]
+    for _ in range(2):
+        clock.forward(seconds=31)
+        dispatcher.script[1] = [AccessOutcome.ALREADY_SO]
+        dispatcher.carry_out()
+        service.fix(paid.engine, JANE)  # it is off: nobody is told of that again
+    clock.forward(hours=12)
+    dispatcher.carry_out()
+    assert dispatcher.told()[CUSTOMER_PHONE].count("customer_switched_off") == 1
+
+
 def test_a_payment_switches_a_cut_line_on_again(paid, dispatcher, clock):
     clock.forward(days=40)
     sweep(paid)

@@ -35,6 +35,7 @@ from billing.schema import account_changes, ledger_transfers, payment_debug_log,
 from tests.billing.clock import moved_clock
 from tests.billing.concurrency import at_once
 from tests.billing.desk import CUSTOMER_PHONE
+from tests.billing.lines.conftest import sweep
 
 ASHA = Author("Asha", "asked for it")
 WEEK = Package(1, "week", 30_000, Period(1, Unit.WEEK), "5M")
@@ -221,6 +222,20 @@ def test_a_package_s_profile_counts_before_the_policy_s_and_only_of_whom_has_it(
         found = payees.get_customers(connection, [shop.customer("0949AQ").id]).values()
         (policy,) = store.of_customers(connection, list(found)).values()
     assert (policy.profile, policy.grace_days) == ("1M", 2)
+
+
+@pytest.mark.parametrize("manages", [False, True])
+def test_one_sweep_lets_all_lines_have_their_package_on_the_day(shop, manages):
+    shop.policy = replace(shop.policy, manages_lines=manages)
+    today, many = shop.today(), [f"M{number}" for number in range(2 * sweeping.BATCH + 1)]
+    shop.insert_customers(*({"account_name": one, "next_payment_date": today} for one in many))
+    for one in many:
+        whom = Whom(account=one)
+        service.change(shop.engine, shop.policy, whom, Order("week", at_renewal=True), ASHA)
+    with moved_clock(shop.engine) as clock:
+        clock.now += timedelta(days=1)
+        sweep(shop)
+    assert {(shop.customer(one).line_package, shop.customer(one).line_package_day) for one in many} == {("week", None)}
 
 
 def test_what_is_renewed_from_credit_lasts_as_long_as_the_package(shop):

@@ -5,7 +5,7 @@ May be repeated, and run side by side: a customer whom somebody else has locked 
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import structlog
 from servicekit.database import transact
@@ -31,11 +31,11 @@ log = structlog.get_logger()
 
 _SWEEP = Author("sweep")
 # In one transaction: payments wait for it.
-BATCH = 100
+BATCH = 20
 # These lock nobody.
 MOST_REMINDERS = 1000
 # Where a sweep goes on that has looked at every customer: no id is larger.
-_CHANGED_POLICIES = 2**31 - 1
+_AFTER_ALL = 2**31 - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,17 +49,20 @@ class Swept:
 
 
 def sweep(engine: Engine, policy: Policy, after_id: int = 0) -> Swept:
-    """Do what is due for the next customers after an id, if lines are ours to manage; at the first remind, and change
-    packages.
+    """Do what is due for the next customers after an id: change packages, and, if lines are ours to manage, switch
+    lines; at the first remind.
     """
-    reminded = 0
-    if not after_id:
-        reminded = transact(engine, lambda connection: _remind(connection, policy))
-        transact(engine, lambda connection: arriving.arrive(connection, policy, current_time(connection), BATCH))
-    if not policy.manages_lines:
-        return Swept(reminded=reminded)
-    if after_id >= _CHANGED_POLICIES:
-        return Swept(next_id=_CHANGED_POLICIES if policy_changes.follow_next(engine, policy) else 0)
+    reminded = 0 if after_id else transact(engine, lambda connection: _remind(connection, policy))
+    arrived = transact(engine, lambda connection: arriving.arrive(connection, policy, current_time(connection), BATCH))
+    swept = _sweep_lines(engine, policy, after_id) if policy.manages_lines else Swept()
+    next_id = swept.next_id or (_AFTER_ALL if arrived == BATCH else 0)
+    return replace(swept, reminded=reminded, next_id=next_id)
+
+
+def _sweep_lines(engine: Engine, policy: Policy, after_id: int) -> Swept:
+    """Switch the next lines; after all of them those whose policy was changed."""
+    if after_id >= _AFTER_ALL:
+        return Swept(next_id=_AFTER_ALL if policy_changes.follow_next(engine, policy, BATCH) else 0)
 
     def work(connection: Connection) -> tuple[list[Switch], int]:
         now = current_time(connection)
@@ -68,14 +71,14 @@ def sweep(engine: Engine, policy: Policy, after_id: int = 0) -> Swept:
         switches = lines.settle(connection, policy, locked.values(), _SWEEP, now)
         if len(doubtful) == BATCH:
             return switches, doubtful[-1]
-        return switches, _CHANGED_POLICIES if policy_change_store.is_any(connection) else 0
+        return switches, _AFTER_ALL if policy_change_store.is_any(connection) else 0
 
     switches, next_id = transact(engine, work)
     on = sum(one.asks and one.after.state is LineState.ON for one in switches)
     off = sum(one.asks and one.after.state is LineState.OFF for one in switches)
     if on or off:
         log.info("lines_swept", cut=off, switched_on=on)
-    return Swept(off, on, reminded, next_id)
+    return Swept(off, on, next_id=next_id)
 
 
 def _remind(connection: Connection, policy: Policy) -> int:

@@ -14,23 +14,23 @@ from billing.policy import Policy
 from billing.policy_changes import store
 
 _SWEEP = Author("sweep", "the policy was changed")
-# In one transaction: payments wait for it.
-BATCH = 100
 
 
-def follow_next(engine: Engine, policy: Policy) -> bool:
-    """Settle the next customers of a changed policy; whether there may be more. For lines that are ours to manage."""
+def follow_next(engine: Engine, policy: Policy, limit: int) -> bool:
+    """Settle the next customers of a changed policy, at most so many in one transaction, for which payments wait;
+    whether there may be more. For lines that are ours to manage.
+    """
 
     def work(connection: Connection) -> bool:
         change = store.lock_first(connection)
         if change is None:
             return False
-        now, ids = current_time(connection), store.next_customers(connection, change, BATCH)
+        now, ids = current_time(connection), store.next_customers(connection, change, limit)
         payees.lock_by_id(connection, ids, None)
         lines.settle(connection, policy, payees.get_customers(connection, ids).values(), _SWEEP, now)
         settled = payees.get_customers(connection, ids).values()
         lines.ask(connection, [one for one in settled if _is_other(one, change.fields)], now)
-        if len(ids) == BATCH:
+        if len(ids) == limit:
             store.move(connection, change, ids[-1])
         else:
             store.delete(connection, change)

@@ -43,7 +43,10 @@ def _entry(one: Attempt) -> TimelineEntry:
 
 
 def _is_to_hear(one: Attempt, customers: Mapping[int, Customer]) -> bool:
-    """Who was cut for want of payment, and was on until then. Staff tell those whom they cut, pause or give days."""
+    """Who was cut for want of payment, and was on until then: by the router's word, or by what was known of the line,
+    for a first report may have been lost. Staff tell those whom they cut, pause or give days.
+    """
     customer = customers.get(one.task.customer_id or 0)
-    cut = one.task.wants_off and one.outcome is AccessOutcome.CHANGED
-    return cut and customer is not None and customer.reason is LineReason.UNPAID
+    if customer is None or customer.reason is not LineReason.UNPAID or not one.task.wants_off:
+        return False
+    return one.outcome is AccessOutcome.CHANGED or customer.active
