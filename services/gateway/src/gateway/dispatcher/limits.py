@@ -28,7 +28,7 @@ class DispatchLimits:
     first_pause: float = 0.25
     max_pause: float = 2.0
     # Lines are swept so often, and each page of a sweep, of twenty lines, so long after the one before. Ten thousand
-    # that end at one midnight take seven minutes; with 100 lines every 0.1 s it was half a minute, in which one payment
+    # that end at one midnight take eight minutes; with 100 lines every 0.1 s it was half a minute, in which one payment
     # in a hundred waited 600 ms for its answer.
     sweep_interval: float = 30.0
     sweep_pause: float = 0.8
