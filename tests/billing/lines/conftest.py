@@ -9,6 +9,7 @@ from billing.lines.sweeping import Swept
 
 from tests.billing.clock import Clock, moved_clock
 from tests.billing.desk import Desk
+from tests.billing.dispatching import Dispatcher
 
 
 @pytest.fixture
@@ -23,6 +24,15 @@ def managing(desk: Desk, clock: Clock) -> Desk:
     """The desk of an installation that is in charge of its lines."""
     desk.policy = replace(desk.policy, manages_lines=True, paybill="600100")
     return desk
+
+
+@pytest.fixture
+def paid(managing: Desk, dispatcher: Dispatcher) -> Desk:
+    """0949AQ has paid for a month, and is on."""
+    managing.pay("A1", "0949AQ")
+    dispatcher.carry_out()
+    assert dispatcher.held == {(1, "0949AQ"): "on"}
+    return managing
 
 
 def sweep(desk: Desk) -> list[Swept]:

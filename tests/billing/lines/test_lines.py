@@ -7,8 +7,7 @@ from billing.changes.rules import Author
 from billing.lines import service, sweeping
 from billing.lines.errors import LineClosed, NothingToExtend
 from billing.lines.service import Whom
-from billing.payees.rules import Line, LineReason, LineState
-from billing.policies.errors import InvalidPolicy
+from billing.payees.rules import LineReason, LineState
 from billing.policies.service import Asked, Noun, change
 from billing.schema import account_changes, tasks
 from billing.tasks.rules import AccessOutcome
@@ -44,15 +43,6 @@ def due(desk) -> date:
 
 def set_policy(desk, **fields):
     change(desk.engine, Asked(Noun.ISP, 1), fields, (), ASHA)
-
-
-@pytest.fixture
-def paid(managing, dispatcher, clock):
-    """0949AQ has paid for a month, and is on."""
-    managing.pay("A1", "0949AQ")
-    dispatcher.carry_out()
-    assert dispatcher.held == {LINE: "on"}
-    return managing
 
 
 def test_a_line_is_cut_when_its_paid_time_is_over_and_not_before(paid, dispatcher, clock):
@@ -254,34 +244,6 @@ def test_what_the_predecessor_left_is_compared_with_its_status(managing, dispatc
     dispatcher.carry_out()
     assert dispatcher.held == {(1, "wairimu"): "off", (2, "xy77"): "on"}
     assert sweeping.plan(managing.engine, 0, 100) == ([], 0)
-
-
-OFF_BY = [
-    ({"off": "profile:unpaid", "profile": "10M"}, ("unpaid", ""), ("10M", "")),
-    ({"off": "address_list:unpaid"}, ("", "unpaid"), ("", "unpaid")),
-]
-
-
-@pytest.mark.parametrize(("fields", "limited", "back"), OFF_BY)
-def test_who_does_not_pay_is_off_as_the_isp_decided_and_goes_back(paid, dispatcher, clock, fields, limited, back):
-    set_policy(paid, **fields)
-    clock.forward(days=40)
-    sweep(paid)
-    (cutting,) = [task for task in paid.lease() if isinstance(task.work, Line) and task.work.username == "0949AQ"]
-    assert (cutting.work.wanted, cutting.limit.profile, cutting.limit.address_list) == ("off", *limited)
-    paid.report(switched(cutting))
-    paid.pay("A2", "0949AQ")
-    (connecting,) = lines(paid)
-    assert (connecting.work.wanted, connecting.limit.profile, connecting.limit.address_list) == ("on", *back)
-    paid.report(switched(connecting))
-    hold(paid, LineReason.BY_STAFF)
-    (stopping,) = lines(paid)
-    assert (stopping.work.wanted, stopping.limit.profile, stopping.limit.address_list) == ("off", "", "")
-
-
-def test_off_by_a_profile_needs_the_one_to_go_back_to(paid):
-    with pytest.raises(InvalidPolicy, match="profile"):
-        set_policy(paid, off="profile:unpaid")
 
 
 @pytest.mark.parametrize("change", ["pause", "extend"])
