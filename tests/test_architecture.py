@@ -160,6 +160,12 @@ def test_a_service_s_migrations_form_one_chain(service):
     assert [one["down_revision"] for one in found] == ["", *(path.name[:4] for path in scripts[:-1])]
 
 
+@pytest.mark.parametrize("readme", sorted(ROOT.glob("services/*/README.md")), ids=lambda path: path.parent.name)
+def test_a_service_s_readme_says_of_each_noun_what_it_owns(readme):
+    nouns = {path.parent.name for path in readme.parent.glob("src/*/*/__init__.py")}
+    assert {noun for noun in nouns if f"`{noun}/" not in readme.read_text()} == set()
+
+
 def test_no_module_is_a_drawer():
     drawers = {"utils", "util", "common", "manager", "managers", "helpers", "helper", "misc"}
     assert not [name(path) for path in SOURCES if path.stem in drawers]
