@@ -168,7 +168,8 @@ def test_nobody_is_reminded_whose_credit_pays_for_the_next_month(kept, clock):
     assert kept.rows(reminders)
 
 
-def test_a_page_of_a_sweep_reads_credits_once(managing):
+def test_a_page_of_a_sweep_reads_credits_once(managing, monkeypatch):
+    monkeypatch.setattr(sweeping, "BATCH", 20)
     yesterday = managing.today() - timedelta(days=1)
     managing.insert_customers(*({"account_name": f"C{n}", "next_payment_date": yesterday} for n in range(18)))
     said = []

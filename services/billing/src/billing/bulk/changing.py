@@ -17,7 +17,6 @@ from billing.changes import rules as changes
 from billing.changes import store as change_store
 from billing.changes.rules import Author, Noun
 from billing.lines import service as lines
-from billing.lines import store as line_store
 from billing.payees import store as payees
 from billing.payees.rules import Customer
 from billing.policy import Policy
@@ -71,7 +70,7 @@ def _decide(
     connection: Connection, waiting: "store.Members", unchanged: MemberState, change: _Change
 ) -> tuple[list[Member], list[Pair]]:
     """Those of these customers who stay as they are, with why; and those who are changed. Neither: who is locked."""
-    free = payees.get_customers(connection, line_store.lock_free(connection, waiting))
+    free = payees.lock_free_customers(connection, waiting)
     there = payees.get_customers(connection, waiting)
     kept = [replace(member, state=unchanged, note=_GONE) for one, member in waiting.items() if one not in there]
     pairs = []

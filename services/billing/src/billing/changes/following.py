@@ -72,14 +72,13 @@ def withdraw(connection: Connection, customer_ids: Collection[int], now: datetim
 
 def resume(connection: Connection, isp_id: int, now: datetime) -> None:
     """Have routers asked again for the lines of an ISP that is open again, where they do not hold what is wanted."""
-    ids = store.unconfirmed_of(connection, isp_id)
-    payees.lock_by_id(connection, ids, None)
-    lines.ask(connection, payees.get_customers(connection, ids).values(), now)
+    customers = payees.lock_customers(connection, store.unconfirmed_of(connection, isp_id))
+    lines.ask(connection, customers.values(), now)
 
 
 def _lock(connection: Connection, customer_ids: Collection[int]) -> list[Task]:
-    ids = store.line_tasks(connection, customer_ids)
-    return [task for task in tasks.lock(connection, ids).values() if task.state in _UNFINISHED]
+    locked, _ = tasks.lock(connection, store.line_tasks(connection, customer_ids))
+    return [task for task in locked.values() if task.state in _UNFINISHED]
 
 
 def _end(connection: Connection, over: Collection[Task], why: str, now: datetime) -> None:

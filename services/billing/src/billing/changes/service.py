@@ -88,8 +88,7 @@ def update_customers(
         account_store.lock_accounts(connection)
         whom = _whom(connection, updates)
         ids = {one for one in whom if isinstance(one, int)}
-        payees.lock_by_id(connection, ids, None)
-        stored = payees.get_customers(connection, ids)
+        stored = payees.lock_customers(connection, ids)
         named = [
             (stored[one], update)
             for one, update in zip(whom, updates, strict=True)

@@ -74,8 +74,7 @@ def _put_isp(
 def _put_customer(
     connection: Connection, policy: Policy, customer_id: int, changes: _Changes, author: Author
 ) -> Sequence[FieldChange]:
-    payees.lock_by_id(connection, [customer_id], None)
-    customer = payees.get_customers(connection, [customer_id]).get(customer_id)
+    customer = payees.lock_customers(connection, [customer_id]).get(customer_id)
     if customer is None:
         raise CannotUndo(f"there is no customer {customer_id} any more")
     if _of_policy(changes):

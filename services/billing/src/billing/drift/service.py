@@ -127,9 +127,8 @@ def _note(connection: Connection, seen: Mapping[int, LineState]) -> None:
 
 
 def _mend(connection: Connection, policy: Policy, customer_ids: Collection[int]) -> None:
-    payees.lock_by_id(connection, customer_ids, None)
-    now = current_time(connection)
-    lines.settle(connection, policy, payees.get_customers(connection, customer_ids).values(), _CHECK, now)
+    customers, now = payees.lock_customers(connection, customer_ids), current_time(connection)
+    lines.settle(connection, policy, customers.values(), _CHECK, now)
     lines.ask(connection, payees.get_customers(connection, customer_ids).values(), now)
 
 

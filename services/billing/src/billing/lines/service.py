@@ -170,8 +170,7 @@ def _find(connection: Connection, whom: Whom) -> int:
 def lock(connection: Connection, whom: Whom) -> Customer:
     """The customer, locked until the transaction ends. Raises CustomerNotFound."""
     customer_id = _find(connection, whom)
-    payees.lock_by_id(connection, [customer_id], None)
-    return payees.get_customers(connection, [customer_id])[customer_id]
+    return payees.lock_customers(connection, [customer_id])[customer_id]
 
 
 def fix(engine: Engine, whom: Whom) -> LineReport:
@@ -198,8 +197,7 @@ def ask_sharers(connection: Connection, left: Collection[Customer], now: datetim
     """Have routers asked for the lines that these customers had, if others have them still: they may be off now."""
     found = sharing.others(connection, left)
     if ids := {one.customer_id for some in found.values() for one in some}:
-        payees.lock_by_id(connection, ids, None)
-        ask(connection, payees.get_customers(connection, ids).values(), now)
+        ask(connection, payees.lock_customers(connection, ids).values(), now)
 
 
 def get(engine: Engine, whom: Whom) -> LineReport:

@@ -6,22 +6,32 @@ Looked at only where a line is about to be off: whoever pays is on, whatever the
 
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import Connection
 
-from billing.lines import rules, store
+from billing.lines import rules
 from billing.payees import store as payees
 from billing.payees.rules import Customer, Line, LineState
 from billing.policies import store as policies
 
 
+@dataclass(frozen=True, slots=True)
+class Owners:
+    """Whose lines reports are about, locked, by id. `sharers`: the `others` of those whose line is wanted off, or was
+    asked for by a task of its own.
+    """
+
+    customers: Mapping[int, Customer]
+    sharers: Mapping[int, Sequence[Customer]]
+
+
 def others(connection: Connection, customers: Collection[Customer]) -> Mapping[int, Sequence[Customer]]:
     """Who else has the line of each of these customers, by id; none who is closed, or whose ISP is."""
     lines = {one.customer_id: one.line for one in customers if one.line}
-    found = payees.get_customers(connection, store.find_sharing(connection, set(lines.values())))
     by_line: dict[Line, list[Customer]] = defaultdict(list)
-    for one in found.values():
+    for one in payees.get_with_lines(connection, set(lines.values())):
         if one.line:  # a database may take "ann" for "Ann", a router does not
             by_line[one.line].append(one)
     return {one: [other for other in by_line[line] if other.customer_id != one] for one, line in lines.items()}
@@ -29,8 +39,11 @@ def others(connection: Connection, customers: Collection[Customer]) -> Mapping[i
 
 def kept_on(connection: Connection, customers: Collection[Customer], now: datetime) -> Mapping[int, Customer]:
     """Those of these customers whose line is wanted off, and is to be on for another: that one, by their ids."""
-    off = [one for one in customers if one.wanted is LineState.OFF]
-    shared = {one: some for one, some in others(connection, off).items() if some} if off else {}
+    return wanting(connection, others(connection, [one for one in customers if one.wanted is LineState.OFF]), now)
+
+
+def wanting(connection: Connection, shared: Mapping[int, Sequence[Customer]], now: datetime) -> Mapping[int, Customer]:
+    """The first of each of these customers' `others` for whom the line is to be on, by the customers' ids."""
     theirs = [other for some in shared.values() for other in some]
     decided = policies.of_customers(connection, theirs) if theirs else {}
     on = {one.customer_id for one in theirs if rules.is_to_be_on(one, decided[one.customer_id], now)}

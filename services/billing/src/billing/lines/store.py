@@ -10,7 +10,7 @@ from servicekit.writes import Writes
 from sqlalchemy import Connection
 
 from billing.lines.rules import Switch, Wanted
-from billing.payees.rules import Customer, Line, LineState
+from billing.payees.rules import Customer, LineState
 from billing.schema import isps, pppoe_users, tasks
 from billing.tasks.rules import TaskKind, TaskState
 
@@ -49,23 +49,6 @@ def find_doubtful(connection: Connection, today: date, after_id: int, limit: int
         doubtful, _c.id > after_id, sa.func.coalesce(_c.isp_id, 0).not_in(_CLOSED_ISPS)
     )  # fmt: skip
     return connection.execute(query.order_by(_c.id).limit(limit)).scalars().all()
-
-
-def find_sharing(connection: Connection, lines: Collection[Line]) -> Sequence[int]:
-    """The ids, in order, of the customers with one of these lines, in any case; none who is closed, or whose ISP is."""
-    routers, usernames = {one.router_id for one in lines}, {one.username for one in lines}
-    query = sa.select(_c.id).where(
-        _c.username.in_(sorted(usernames)), _c.router_id.in_(sorted(routers)), _c.closed_at.is_(None),
-        sa.func.coalesce(_c.isp_id, 0).not_in(_CLOSED_ISPS),
-    )  # fmt: skip
-    return connection.execute(query.order_by(_c.id)).scalars().all() if lines else ()
-
-
-def lock_free(connection: Connection, customer_ids: Collection[int]) -> Sequence[int]:
-    """Lock those of these customers whom nobody else has locked: a payment that is being recorded goes first."""
-    query = sa.select(_c.id, _c.line_version).where(_c.id.in_(sorted(customer_ids))).order_by(_c.id)
-    rows = connection.execute(query.with_for_update(skip_locked=True)) if customer_ids else ()
-    return [row.id for row in rows]
 
 
 def want(writes: Writes, switches: Iterable[Switch]) -> None:

@@ -6,6 +6,7 @@ May be repeated, and run side by side: a customer whom somebody else has locked 
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 
 import structlog
 from servicekit.database import transact
@@ -31,7 +32,7 @@ log = structlog.get_logger()
 
 _SWEEP = Author("sweep")
 # In one transaction: payments wait for it.
-BATCH = 20
+BATCH = 5
 # These lock nobody.
 MOST_REMINDERS = 1000
 # Where a sweep goes on that has looked at every customer: no id is larger.
@@ -53,32 +54,32 @@ def sweep(engine: Engine, policy: Policy, after_id: int = 0) -> Swept:
     lines; at the first remind.
     """
     reminded = 0 if after_id else transact(engine, lambda connection: _remind(connection, policy))
-    arrived = transact(engine, lambda connection: arriving.arrive(connection, policy, current_time(connection), BATCH))
-    swept = _sweep_lines(engine, policy, after_id) if policy.manages_lines else Swept()
-    next_id = swept.next_id or (_AFTER_ALL if arrived == BATCH else 0)
-    return replace(swept, reminded=reminded, next_id=next_id)
+    swept = transact(engine, lambda connection: _sweep(connection, policy, after_id))
+    if after_id >= _AFTER_ALL and policy.manages_lines and policy_changes.follow_next(engine, policy, BATCH):
+        swept = replace(swept, next_id=_AFTER_ALL)
+    if swept.cut or swept.switched_on:
+        log.info("lines_swept", cut=swept.cut, switched_on=swept.switched_on)
+    return replace(swept, reminded=reminded)
 
 
-def _sweep_lines(engine: Engine, policy: Policy, after_id: int) -> Swept:
-    """Switch the next lines; after all of them those whose policy was changed."""
-    if after_id >= _AFTER_ALL:
-        return Swept(next_id=_AFTER_ALL if policy_changes.follow_next(engine, policy, BATCH) else 0)
-
-    def work(connection: Connection) -> tuple[list[Switch], int]:
-        now = current_time(connection)
-        doubtful = store.find_doubtful(connection, calendar.today(now), after_id, BATCH)
-        locked = payees.get_customers(connection, store.lock_free(connection, doubtful))
-        switches = lines.settle(connection, policy, locked.values(), _SWEEP, now)
-        if len(doubtful) == BATCH:
-            return switches, doubtful[-1]
-        return switches, _AFTER_ALL if policy_change_store.is_any(connection) else 0
-
-    switches, next_id = transact(engine, work)
+def _sweep(connection: Connection, policy: Policy, after_id: int) -> Swept:
+    """Change packages, then switch the next lines; after all of them it goes on while there is more of anything."""
+    now = current_time(connection)
+    arrived = arriving.arrive(connection, policy, now, BATCH)
+    ours = policy.manages_lines and after_id < _AFTER_ALL
+    switches, next_id = _sweep_lines(connection, policy, after_id, now) if ours else ([], 0)
     on = sum(one.asks and one.after.state is LineState.ON for one in switches)
     off = sum(one.asks and one.after.state is LineState.OFF for one in switches)
-    if on or off:
-        log.info("lines_swept", cut=off, switched_on=on)
-    return Swept(off, on, next_id=next_id)
+    return Swept(off, on, next_id=next_id or (_AFTER_ALL if arrived == BATCH else 0))
+
+
+def _sweep_lines(connection: Connection, policy: Policy, after_id: int, now: datetime) -> tuple[list[Switch], int]:
+    doubtful = store.find_doubtful(connection, calendar.today(now), after_id, BATCH)
+    customers = payees.lock_free_customers(connection, doubtful)
+    switches = lines.settle(connection, policy, customers.values(), _SWEEP, now)
+    if len(doubtful) == BATCH:
+        return switches, doubtful[-1]
+    return switches, _AFTER_ALL if policy_change_store.is_any(connection) else 0
 
 
 def _remind(connection: Connection, policy: Policy) -> int:

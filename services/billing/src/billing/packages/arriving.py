@@ -11,7 +11,6 @@ from billing.changes import rules as changes
 from billing.changes import store as change_store
 from billing.changes.rules import Author, Noun
 from billing.lines import service as lines
-from billing.lines import store as line_store
 from billing.packages import rules, store
 from billing.payees import store as payees
 from billing.payees.rules import Customer, LineState
@@ -27,7 +26,7 @@ def arrive(connection: Connection, policy: Policy, now: datetime, limit: int) ->
     """Let the lines of at most so many customers have their package; how many. Whoever is locked is left for later."""
     today = calendar.today(now)
     due = store.find_due(connection, today, limit)
-    found = payees.get_customers(connection, line_store.lock_free(connection, due)).values() if due else ()
+    found = payees.lock_free_customers(connection, due).values()
     # Read again under the lock: another sweep may have done it meanwhile.
     moved = [(old, rules.arrived(old)) for old in found if old.package_day and old.package_day <= today]
     for old, new in moved:

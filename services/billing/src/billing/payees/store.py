@@ -1,6 +1,6 @@
 """Queries on ISPs and customers: for routing, and for the dates and states that payments move."""
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -12,7 +12,7 @@ from billing.calendar import MONTH
 from billing.locking.rules import RowKind
 from billing.locking.store import locks
 from billing.packages.rules import read_period
-from billing.payees.rules import Customer, Isp, LineReason, LineState, Payees
+from billing.payees.rules import Customer, Isp, Line, LineReason, LineState, Payees
 from billing.payments.rules import Outcome
 from billing.payments.settlement import Settlement
 from billing.schema import isps, pppoe_users
@@ -38,9 +38,15 @@ _FIND_ISPS = sa.select(isps).where(
 _FIND_CUSTOMERS: sa.Select[Any] = sa.select(*_COLUMNS).where(
     pppoe_users.c.account_key.in_(sa.bindparam("keys", expanding=True))
 )
-_FIND_BY_ID: sa.Select[Any] = sa.select(*_COLUMNS, _c.line_paid_package, _c.line_package, _c.line_package_day).where(
-    pppoe_users.c.id.in_(sa.bindparam("ids", expanding=True))
-)
+_FIND_ALL: sa.Select[Any] = sa.select(*_COLUMNS, _c.line_paid_package, _c.line_package, _c.line_package_day)
+_FIND_BY_ID = _FIND_ALL.where(_c.id.in_(sa.bindparam("keys", expanding=True)))
+_CLOSED_ISPS = sa.select(isps.c.id).where(isps.c.closed_at.is_not(None))
+_FIND_WITH_LINES = _FIND_ALL.where(
+    _c.username.in_(sa.bindparam("usernames", expanding=True)),
+    _c.router_id.in_(sa.bindparam("router_ids", expanding=True)),
+    _c.closed_at.is_(None),
+    sa.func.coalesce(_c.isp_id, 0).not_in(_CLOSED_ISPS),
+).order_by(_c.id)
 _MARK = (
     sa.update(pppoe_users)
     .where(_c.id.in_(sa.bindparam("ids", expanding=True)))
@@ -54,13 +60,9 @@ _LOCK_CUSTOMERS = (
     .with_for_update()
     .with_hint(pppoe_users, "FORCE INDEX (ix_pppoe_users_account_key)", "mysql")
 )
-_LOCK_BY_ID = (
-    sa.select(_c.id, _c.line_version)
-    .where(pppoe_users.c.id.in_(sa.bindparam("keys", expanding=True)))
-    .order_by(pppoe_users.c.id)
-    .with_for_update()
-    .with_hint(pppoe_users, "FORCE INDEX (PRIMARY)", "mysql")
-)
+_BY_ID = _FIND_BY_ID.order_by(_c.id).with_hint(pppoe_users, "FORCE INDEX (PRIMARY)", "mysql")
+_LOCK_BY_ID = _BY_ID.with_for_update()
+_LOCK_FREE = _BY_ID.with_for_update(skip_locked=True)
 
 
 def load(connection: Connection, references: Collection[str], *, lock: bool, seconds: float | None = None) -> Payees:
@@ -81,13 +83,36 @@ def load(connection: Connection, references: Collection[str], *, lock: bool, sec
 
 def get_customers(connection: Connection, customer_ids: Collection[int]) -> Mapping[int, Customer]:
     """Customers by id."""
-    found = connection.execute(_FIND_BY_ID, {"ids": sorted(customer_ids)}) if customer_ids else ()
-    return {row.id: _with_package(_customer(row), row) for row in found}
+    return _by_id(connection.execute(_FIND_BY_ID, {"keys": sorted(customer_ids)}) if customer_ids else ())
+
+
+def lock_customers(
+    connection: Connection, customer_ids: Collection[int], seconds: float | None = None
+) -> Mapping[int, Customer]:
+    """Lock customers until the transaction ends. `seconds`: how long it may wait for others; then RowsLocked."""
+    if not customer_ids:
+        return {}
+    return _by_id(locks.lock(connection, _LOCK_BY_ID, RowKind.CUSTOMER, sorted(customer_ids), seconds))
+
+
+def lock_free_customers(connection: Connection, customer_ids: Collection[int]) -> Mapping[int, Customer]:
+    """Lock those of these customers whom nobody else has locked: a payment that is being recorded goes first."""
+    return _by_id(connection.execute(_LOCK_FREE, {"keys": sorted(customer_ids)}) if customer_ids else ())
+
+
+def get_with_lines(connection: Connection, lines: Collection[Line]) -> Sequence[Customer]:
+    """The customers with one of these lines, in any case; none who is closed, or whose ISP is."""
+    if not lines:
+        return ()
+    usernames, router_ids = {one.username for one in lines}, {one.router_id for one in lines}
+    values = {"usernames": sorted(usernames), "router_ids": sorted(router_ids)}
+    return list(_by_id(connection.execute(_FIND_WITH_LINES, values)).values())
 
 
 def get_isps(connection: Connection, isp_ids: Collection[int]) -> Mapping[int, Isp]:
     """ISPs by id."""
-    return {row.id: _isp(row) for row in connection.execute(sa.select(isps).where(isps.c.id.in_(isp_ids)))}
+    found = connection.execute(sa.select(isps).where(isps.c.id.in_(isp_ids))) if isp_ids else ()
+    return {row.id: _isp(row) for row in found}
 
 
 def move_due_dates(writes: Writes, settled: Iterable[Settlement]) -> None:
@@ -104,21 +129,15 @@ def move_due_dates(writes: Writes, settled: Iterable[Settlement]) -> None:
     writes.update(_c.due_day, _c.id, days)
 
 
-def lock_by_id(connection: Connection, customer_ids: Collection[int], seconds: float | None) -> Mapping[int, int]:
-    """Lock customers until the transaction ends; their lines' versions, by id. `seconds`: how long it may wait for
-    others; then RowsLocked.
-    """
-    if not customer_ids:
-        return {}
-    rows = locks.lock(connection, _LOCK_BY_ID, RowKind.CUSTOMER, sorted(customer_ids), seconds)
-    return {row.id: row.line_version or 0 for row in rows}
-
-
 def mark_reported(connection: Connection, customer_ids: Collection[int], state: LineState, now: datetime) -> None:
     """Their routers hold what is wanted of their lines now: this state."""
     if customer_ids:
         mark = _MARK_ON if state is LineState.ON else _MARK_OFF
         connection.execute(mark, {"ids": sorted(customer_ids), "now": now})
+
+
+def _by_id(rows: "Iterable[sa.Row[Any]]") -> Mapping[int, Customer]:
+    return {row.id: _with_package(_customer(row), row) for row in rows}
 
 
 def _isp(row: "sa.Row[Any]") -> Isp:

@@ -115,8 +115,7 @@ def _of_isp(who: Payees, reference: str, isp: Isp) -> Payees:
 def _settle_on_customer(
     connection: Connection, payment: Payment, customer_id: int, isp: Isp | None, today: date
 ) -> Settlement:
-    payees.lock_by_id(connection, [customer_id], None)
-    customer = payees.get_customers(connection, [customer_id]).get(customer_id)
+    customer = payees.lock_customers(connection, [customer_id]).get(customer_id)
     if customer is None:
         raise errors.AccountNotFound(f"there is no customer {customer_id}")
     on_record = payees.get_isps(connection, [customer.isp_id or 0]).get(customer.isp_id or 0)

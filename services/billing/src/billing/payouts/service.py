@@ -74,7 +74,7 @@ def _lock(connection: Connection, account: str, customer_id: int) -> tuple[int, 
     if not found:
         raise CustomerNotFound(f"no customer {customer_id or account}")
     whose = min((one.customer for one in found), key=lambda one: one.closed).customer_id
-    payees.lock_by_id(connection, [whose], None)
+    payees.lock_customers(connection, [whose])
     return whose, credits_.credits_of(connection, [whose]).get(whose, Credit(0, 0))
 
 

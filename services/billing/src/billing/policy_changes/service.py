@@ -26,8 +26,7 @@ def follow_next(engine: Engine, policy: Policy, limit: int) -> bool:
         if change is None:
             return False
         now, ids = current_time(connection), store.next_customers(connection, change, limit)
-        payees.lock_by_id(connection, ids, None)
-        lines.settle(connection, policy, payees.get_customers(connection, ids).values(), _SWEEP, now)
+        lines.settle(connection, policy, payees.lock_customers(connection, ids).values(), _SWEEP, now)
         settled = payees.get_customers(connection, ids).values()
         lines.ask(connection, [one for one in settled if _is_other(one, change.fields)], now)
         if len(ids) == limit:

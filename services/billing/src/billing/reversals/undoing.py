@@ -68,7 +68,7 @@ def undo(connection: Connection, policy: Policy, stored: StoredPayment, how: Und
     now, trans_id = current_time(connection), stored.trans_id
     transfers = _transfers(connection, stored, how)
     tasks.end(connection, store.open_tasks(connection, trans_id), TaskState.EXPIRED, now, tried=False)
-    payees.lock_by_id(connection, [stored.customer_id] if stored.customer_id else [], None)
+    payees.lock_customers(connection, [stored.customer_id] if stored.customer_id else [])
     before, notes = _date(connection, stored)
     notes += _line(connection, policy, before, now)
     notes[:0] = _credit(connection, transfers)

@@ -15,6 +15,7 @@ from sqlalchemy import Connection
 from billing.failures import service as failing
 from billing.failures import store
 from billing.lines import sharing
+from billing.lines.sharing import Owners
 from billing.payees import store as payees
 from billing.payees.rules import Customer, Line, LineState
 from billing.payments import store as payments
@@ -57,13 +58,14 @@ def _line(task: Task, customers: Mapping[int, Customer], kept_on: Mapping[int, C
     return customer.line
 
 
-def overtaken(connection: Connection, asked: Collection[Task], now: datetime) -> set[int]:
+def overtaken(connection: Connection, asked: Collection[Task], owners: Owners, now: datetime) -> set[int]:
     """The ids of those of these tasks whose line is to be otherwise now than was asked for: another customer with the
     line has paid meanwhile, or its time is over.
     """
-    customers = payees.get_customers(connection, {task.customer_id for task in asked if task.customer_id})
-    kept_on = sharing.kept_on(connection, customers.values(), now)
-    off = {one.customer_id: one.customer_id not in kept_on for one in customers.values() if one.wanted is LineState.OFF}
+    customers = [owners.customers[one] for task in asked if (one := task.customer_id or 0) in owners.customers]
+    off_ids = {one.customer_id for one in customers if one.wanted is LineState.OFF}
+    kept_on = sharing.wanting(connection, {one: owners.sharers.get(one, ()) for one in off_ids}, now)
+    off = {one: one not in kept_on for one in off_ids}
     return {task.task_id for task in asked if task.wants_off != off.get(task.customer_id or 0, task.wants_off)}
 
 

@@ -9,7 +9,7 @@ from datetime import datetime
 from servicekit.writes import together
 from sqlalchemy import Connection
 
-from billing.lines import sharing
+from billing.lines.sharing import Owners
 from billing.payees import store as payees
 from billing.payees.rules import Customer, LineReason, LineState
 from billing.payments import store as payments
@@ -20,13 +20,12 @@ from billing.tasks import store
 from billing.tasks.rules import AccessOutcome, Attempt
 
 
-def confirm(connection: Connection, policy: Policy, attempts: Sequence[Attempt], now: datetime) -> None:
+def confirm(connection: Connection, policy: Policy, attempts: Sequence[Attempt], owners: Owners, now: datetime) -> None:
     """Note which lines are on and which off, and tell the customers for whom that changed."""
-    customers = payees.get_customers(connection, {one.task.customer_id for one in attempts if one.task.customer_id})
-    also = sharing.others(connection, customers.values())
+    customers = owners.customers
     for state in LineState:
         done = {one.task.customer_id or 0 for one in attempts if one.task.wants_off == (state is LineState.OFF)}
-        sharers = {one.customer_id for some in done for one in also.get(some, ()) if one.wanted is state}
+        sharers = {one.customer_id for some in done for one in owners.sharers.get(some, ()) if one.wanted is state}
         payees.mark_reported(connection, (done & customers.keys()) | sharers, state, now)
     cut = [customers[one.task.customer_id or 0] for one in attempts if _is_to_hear(one, customers)]
     told = reminding.of_switched_off(connection, policy, cut, now)

@@ -13,7 +13,7 @@ from billing import calendar
 from billing.notices import rules as notices
 from billing.notices.composing import Message, compose
 from billing.notices.rules import Notice, Variant
-from billing.payees.rules import Line, LineState
+from billing.payees.rules import Customer, Line, LineState
 from billing.payments.settlement import Assigned, Settlement
 from billing.policies.rules import Language
 
@@ -203,13 +203,14 @@ class Attempt:
         return {"router_id": self.task.router_id, "router": self.router_name, "result": self.outcome}
 
 
-def is_given_back(task: Task, report: Report, versions: Mapping[int, int]) -> bool:
+def is_given_back(task: Task, report: Report, customers: Mapping[int, Customer]) -> bool:
     """Whether a report leaves its task due as it was: nothing was tried, or the router holds what was wanted when the
-    task was leased, and something else is wanted of the line since. `versions`: of lines, by customer.
+    task was leased, and something else is wanted of the line since.
     """
     if not isinstance(task.work, Line) or report.access not in CONFIRMED:
         return report.access is None and report.accepted is None
-    return task.work.version != versions.get(task.customer_id or 0, task.work.version)
+    customer = customers.get(task.customer_id or 0)
+    return customer is not None and customer.version != task.work.version
 
 
 def of_settlement(

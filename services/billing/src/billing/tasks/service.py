@@ -3,13 +3,12 @@
 A lease ends by report or by time; each lease raises the task's fencing token.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import structlog
 from servicekit.database import transact
-from servicekit.moments import current_time
 from servicekit.rpc.errors import RowLocked
 from servicekit.writes import together
 from sqlalchemy import Connection, Engine
@@ -17,6 +16,8 @@ from sqlalchemy import Connection, Engine
 from billing import metrics
 from billing.failures import expiring
 from billing.failures import service as failing
+from billing.lines import sharing
+from billing.lines.sharing import Owners
 from billing.locking.halving import by_halves
 from billing.locking.rules import Row, RowKind
 from billing.locking.service import HeldRows, Locking
@@ -93,7 +94,7 @@ def lease(engine: Engine, policy: Policy, owner: str, duration: timedelta, asked
 def _has_waited(task: Task, leases: int, now: datetime) -> bool:
     """What is wanted of a line can be read off a payment's task for a moment, and then from its record only."""
     late = task.create_time + rules.MESSAGE_DELAY < now
-    return late or leases > 0 or task.wants_off or not rules.follows_payment(task.trans_id)
+    return late or leases > 0 or _is_own(task)
 
 
 def _begin(connection: Connection, new: Sequence[Task], now: datetime) -> None:
@@ -141,8 +142,7 @@ def complete(
 def _complete(
     connection: Connection, policy: Policy, reports: Sequence[Report], locking: Locking, caller: str
 ) -> tuple[list[int], Live, datetime]:
-    now = current_time(connection)
-    tasks = store.lock(connection, {report.task_id for report in reports})
+    tasks, now = store.lock(connection, {report.task_id for report in reports})
     live: Live = {}
     stale = []
     for report in reports:
@@ -153,27 +153,27 @@ def _complete(
             live[report.task_id] = task, report
     if stale:
         log.warning("stale_reports", task_ids=stale, trans_ids=[tasks[one].trans_id for one in stale if one in tasks])
-    held, versions = _lock(connection, live, locking)
+    held, owners = _lock(connection, live, locking)
     failed = [(task, "customer_locked") for task in held]
     failed += [(task, report.detail or "not accepted") for task, report in live.values() if report.accepted is False]
     if failed:
         failing.postpone(connection, failed, now)
-    given_back = [report for one, report in live.values() if rules.is_given_back(one, report, versions)]
-    given_back += _overtaken(connection, [one for one in live.values() if one[1] not in given_back], now)
+    given_back = [report for one, report in live.values() if rules.is_given_back(one, report, owners.customers)]
+    given_back += _overtaken(connection, [one for one in live.values() if one[1] not in given_back], owners, now)
     store.release(connection, [report.task_id for report in given_back])
     accepted = [report.task_id for _, report in live.values() if report.accepted]
     store.end(connection, accepted, TaskState.DONE, now, tried=True)
     if on_lines := [one for one in live.values() if one[1].access and one[1] not in given_back]:
-        _take_access(connection, policy, on_lines, now)
+        _take_access(connection, policy, on_lines, owners, now)
     return stale, live, now
 
 
-def _overtaken(connection: Connection, live: Sequence[Reported], now: datetime) -> list[Report]:
+def _overtaken(connection: Connection, live: Sequence[Reported], owners: Owners, now: datetime) -> list[Report]:
     """Reports of lines that are as was asked, which is not what holds any more; see recorded."""
     doubtful = [
         task for task, report in live if report.access in CONFIRMED and _has_waited(task, task.fencing_token - 1, now)
     ]
-    overtaken = recorded.overtaken(connection, doubtful, now) if doubtful else ()
+    overtaken = recorded.overtaken(connection, doubtful, owners, now)
     return [report for task, report in live if task.task_id in overtaken]
 
 
@@ -185,15 +185,23 @@ def _measure(live: Iterable[Reported], now: datetime) -> None:
             metrics.PAYMENT_TO_LINE.observe((now - task.create_time).total_seconds())
 
 
-def _lock(connection: Connection, live: Live, locking: Locking) -> tuple[list[Task], Mapping[int, int]]:
+def _lock(connection: Connection, live: Live, locking: Locking) -> tuple[list[Task], Owners]:
     """Lock the customers whose lines are as was wanted. Takes out, and answers, those tasks whose customer somebody
-    else holds; and the versions of the others' lines, by customer.
+    else holds; and the others' customers.
     """
     done = {task_id: task.customer_id or 0 for task_id, (task, report) in live.items() if report.access in CONFIRMED}
     held = [task_id for task_id, customer in done.items() if locking.needs_held([Row(RowKind.CUSTOMER, customer)])]
     taken_out = [live.pop(task_id)[0] for task_id in held]
     customer_ids = {done[task_id] for task_id in done.keys() & live.keys()}
-    return taken_out, payees.lock_by_id(connection, customer_ids, locking.seconds)
+    customers = payees.lock_customers(connection, customer_ids, locking.seconds)
+    own = {done[task_id] for task_id, (task, _) in live.items() if task_id in done and _is_own(task)}
+    shared = [one for one in customers.values() if one.customer_id in own or one.wanted is LineState.OFF]
+    return taken_out, Owners(customers, sharing.others(connection, shared))
+
+
+def _is_own(task: Task) -> bool:
+    """Whether a task is a line's own, or what it asks for is: a payment only ever switches on."""
+    return task.wants_off or not rules.follows_payment(task.trans_id)
 
 
 def _holds_lease(task: Task, report: Report, caller: str) -> bool:
@@ -207,12 +215,14 @@ def _holds_lease(task: Task, report: Report, caller: str) -> bool:
     return fits and newest and rules.may_report(caller, task.leased_by)
 
 
-def _take_access(connection: Connection, policy: Policy, reported: Sequence[Reported], now: datetime) -> None:
+def _take_access(
+    connection: Connection, policy: Policy, reported: Sequence[Reported], owners: Owners, now: datetime
+) -> None:
     attempts = _attempts(connection, reported)
     answered = {one.task.router_id for one in attempts if one.outcome in ANSWERED}
     store.make_routers_due(connection, answered, now)
     if confirmed := [one for one in attempts if one.outcome in CONFIRMED]:
-        _confirm(connection, policy, confirmed, now)
+        _confirm(connection, policy, confirmed, owners, now)
     if hopeless := [one for one in attempts if one.outcome in HOPELESS]:
         failing.give_up(connection, policy, hopeless, now)
     if failed := [one for one in attempts if one.outcome not in CONFIRMED | HOPELESS]:
@@ -233,12 +243,14 @@ def _attempts(connection: Connection, reported: Sequence[Reported]) -> list[Atte
     ]
 
 
-def _confirm(connection: Connection, policy: Policy, attempts: Sequence[Attempt], now: datetime) -> None:
+def _confirm(
+    connection: Connection, policy: Policy, attempts: Sequence[Attempt], owners: Owners, now: datetime
+) -> None:
     """The lines are as is wanted: note it, and tell it once."""
     store.end(connection, [one.task.task_id for one in attempts], TaskState.DONE, now, tried=True)
-    if others := [one for one in attempts if one.task.wants_off or not rules.follows_payment(one.task.trans_id)]:
-        reported.confirm(connection, policy, others, now)
-        attempts = [one for one in attempts if one not in others]
+    if own := [one for one in attempts if _is_own(one.task)]:
+        reported.confirm(connection, policy, own, owners, now)
+        attempts = [one for one in attempts if one not in own]
     done = [one.task for one in attempts]
     payees.mark_reported(connection, {task.customer_id for task in done if task.customer_id}, LineState.ON, now)
     with together(connection) as writes:

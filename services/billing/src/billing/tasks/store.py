@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
-from servicekit.moments import clock
+from servicekit.moments import clock, current_time
 from servicekit.writes import Writes
 from sqlalchemy import Connection
 
@@ -53,7 +53,7 @@ _LEASE = (
 )
 NOT_LEASED: dict[str, Any] = {"leased_by": None, "lease_expire_time": None}
 _LOCK = (
-    sa.select(*_COLUMNS)
+    sa.select(*_COLUMNS, clock().label("now"))
     .where(_t.id.in_(_ids))
     .order_by(_t.id)
     .with_for_update()
@@ -161,9 +161,10 @@ def delay_waiting(connection: Connection, trans_ids: Collection[str], until: dat
         connection.execute(sa.update(tasks).where(_t.id.in_(ids)).values(due_time=until))
 
 
-def lock(connection: Connection, task_ids: Collection[int]) -> dict[int, Task]:
-    """Lock tasks, in the order of their ids; answers those that exist, by id."""
-    return {row.id: _task(row) for row in connection.execute(_LOCK, {"ids": sorted(task_ids)})}
+def lock(connection: Connection, task_ids: Collection[int]) -> tuple[dict[int, Task], datetime]:
+    """Lock tasks, in the order of their ids; answers those that exist, by id, and the time."""
+    rows = connection.execute(_LOCK, {"ids": sorted(task_ids)}).all()
+    return {row.id: _task(row) for row in rows}, rows[0].now if rows else current_time(connection)
 
 
 def set_notices(writes: Writes, notices: Mapping[int, Notice]) -> None:
@@ -197,7 +198,7 @@ def set_variant(
     A message that is leased just now may be on its way with the old text: it is changed too, for the case that its
     lease runs out, but it does not count as unsent.
     """
-    rows = list(connection.execute(_LOCK_WAITING, {"trans_ids": list(trans_ids)}))
+    rows = connection.execute(_LOCK_WAITING, {"trans_ids": list(trans_ids)}).all() if trans_ids else ()
     unsent = {row.id: row.trans_id for row in rows if row.leased_by is None}
     writes.update(_t.variant, _t.id, dict.fromkeys(unsent, variant), {_t.due_time: now})
     writes.update(_t.variant, _t.id, {row.id: variant for row in rows if row.id not in unsent})
