@@ -27,11 +27,10 @@ class DispatchLimits:
     # Pauses while a service is away: doubled from the first to the longest. To ask costs little, and lines wait for it.
     first_pause: float = 0.25
     max_pause: float = 2.0
-    # Lines are swept so often, and each page of a sweep, of twenty lines, so long after the one before. Ten thousand
-    # that end at one midnight take eight minutes; with 100 lines every 0.1 s it was half a minute, in which one payment
-    # in a hundred waited 600 ms for its answer.
+    # Lines are swept so often, and each page of a sweep, of five lines, so long after the one before. Small pages, not
+    # few: a payment waits as long as the page beside it and its calls take (docs/performance.md).
     sweep_interval: float = 30.0
-    sweep_pause: float = 0.8
+    sweep_pause: float = 0.2
     sweep_deadline: float = 10.0
     # Each router is read and compared so often, by one dispatcher; they ask so often whether one is due. Each page
     # so long after the one before. Reading a large one takes some seconds, in which its lines are not switched.
