@@ -8,8 +8,9 @@ from contextlib import contextmanager
 import pytest
 import sqlalchemy as sa
 from grpc_health.v1 import health_pb2, health_pb2_grpc
-from servicekit.database import rows_within, transact
+from servicekit.database import transact
 from servicekit.engines import create_engine
+from servicekit.lock_waits import rows_within
 from servicekit.rpc import call, channel
 from servicekit.rpc.errors import DeadlineExceeded, RowLocked
 from servicekit.rpc.server import Server

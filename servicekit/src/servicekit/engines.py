@@ -12,8 +12,8 @@ from pymysql.converters import conversions, convert_datetime, escape_datetime
 from pymysql.cursors import Cursor
 
 from servicekit import metrics
-from servicekit.database import before_statement, begin_in_sqlite
 from servicekit.database_errors import is_of_a_useless_connection
+from servicekit.lock_waits import before_statement
 
 # What a server's own settings must not decide.
 _SESSION = {
@@ -120,7 +120,7 @@ def _sqlite_engine(address: sa.URL) -> sa.Engine:
     engine = sa.create_engine(address, hide_parameters=True, connect_args=arguments)
     sa.event.listen(engine, "before_cursor_execute", before_statement, retval=True)
     sa.event.listen(engine, "connect", _set_up_sqlite)
-    sa.event.listen(engine, "begin", begin_in_sqlite)
+    sa.event.listen(engine, "begin", _begin_in_sqlite)
     return engine
 
 
@@ -128,3 +128,8 @@ def _set_up_sqlite(connection: Any, _record: object) -> None:
     connection.isolation_level = None  # we begin our transactions ourselves
     for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON"):
         connection.execute(f"PRAGMA {pragma}")
+
+
+def _begin_in_sqlite(connection: sa.Connection) -> None:
+    """Begin so that others wait: a transaction that first reads and then writes could fail with SQLITE_BUSY at once."""
+    connection.exec_driver_sql("BEGIN IMMEDIATE")

@@ -13,8 +13,9 @@ import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from servicekit import clusters, metrics
-from servicekit.database import meaning_of, refused_at_once, transact
+from servicekit.database import meaning_of, transact
 from servicekit.database_errors import waited_too_long
+from servicekit.lock_waits import refused_at_once
 from servicekit.moments import UtcDateTime, current_time
 
 _OLDEST_MYSQL = (8, 0)

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any, cast
 
 import sqlalchemy as sa
-from servicekit.database import rows_within
+from servicekit.lock_waits import rows_within
 from sqlalchemy import Connection
 
 from billing.checks.tables import router_checks

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 import sqlalchemy as sa
-from servicekit.database import rows_within
+from servicekit.lock_waits import rows_within
 from servicekit.moments import clock
 from servicekit.retention import Ageing, Bite, bite
 

@@ -8,7 +8,7 @@ from collections.abc import Collection
 from typing import Any
 
 import sqlalchemy as sa
-from servicekit.database import refused_at_once, rows_within
+from servicekit.lock_waits import refused_at_once, rows_within
 from sqlalchemy import Connection
 
 from billing.locking.rules import Key, Row, RowKind

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import sqlalchemy as sa
-from servicekit.database import rows_within
+from servicekit.lock_waits import rows_within
 from servicekit.rpc.errors import RowLocked
 from sqlalchemy import Connection
 
