@@ -51,7 +51,10 @@ async def test_after_a_crash_in_the_middle_the_lease_runs_out_and_another_does_i
     running = asyncio.create_task(crashing.run())
     await until(lambda: world.router_control.fake.calls)
     # Gone without a word: no report, no release.
-    doomed = [running, *(carried for loop in (crashing._access, crashing._messages) for carried in loop._under_way)]
+    doomed = [
+        running,
+        *(carried for loop in (crashing._access, crashing._messages) for carried in loop._calls.under_way),
+    ]
     for task in doomed:
         task.cancel()
     await asyncio.wait(doomed)

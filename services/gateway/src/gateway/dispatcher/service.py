@@ -12,8 +12,9 @@ from gateway.clients.notify import Notify
 from gateway.clients.router_control import RouterControl
 from gateway.clients.tasks import AccessTask
 from gateway.dispatcher.access import AccessWorker
+from gateway.dispatcher.calls import Calls, Reporter
 from gateway.dispatcher.checker import Checker
-from gateway.dispatcher.leases import LeaseLoop, Reporter
+from gateway.dispatcher.leases import LeaseLoop
 from gateway.dispatcher.limits import DispatchLimits
 from gateway.dispatcher.messages import MessageWorker
 from gateway.dispatcher.sweeper import Sweeper
@@ -35,8 +36,10 @@ class Dispatcher:
         on_lines, on_messages = (Reporter(tasks, limits, stopping) for _ in range(2))
         calm = asyncio.Event()
         calm.set()
-        self._access = LeaseLoop[AccessTask](tasks.lease_access, access, on_lines, limits, stopping, calm)
-        self._messages = LeaseLoop[MessageTask](tasks.lease_messages, messages, on_messages, limits, stopping, calm)
+        switching = Calls[AccessTask](access, on_lines, limits, stopping)
+        sending = Calls[MessageTask](messages, on_messages, limits, stopping)
+        self._access = LeaseLoop[AccessTask](tasks.lease_access, switching, limits, stopping, calm)
+        self._messages = LeaseLoop[MessageTask](tasks.lease_messages, sending, limits, stopping, calm)
         drift = Drift(clients.router_control, clients.drift, deadline=limits.check_deadline)
         self._checker = Checker(drift, limits, stopping, calm, access.busy_routers)
         self._sweeper = Sweeper(Lines(clients.lines, deadline=limits.sweep_deadline), limits, stopping, calm)
