@@ -123,7 +123,7 @@ def test_in_the_gateway_only_the_spool_s_files_know_sqlite():
 
 @pytest.mark.parametrize(
     "module",
-    ["callbacks/odd_bodies", "callbacks/parsing", "callbacks/rules", "operations/timeline",
+    ["callbacks/odd_bodies", "callbacks/parsing", "callbacks/raw", "callbacks/rules", "operations/timeline",
      "spool/rules"],
 )  # fmt: skip
 def test_the_gateway_s_rules_are_pure(module):

@@ -75,7 +75,7 @@ def _batches(count: int) -> Iterator[list[GatewayPayment]]:
 
 async def _through_grpc(target: str, pid: int, count: int) -> float:
     channel = connect_async(target, service="billing")
-    client = Billing(PaymentServiceStub(channel), intake_deadline=30, validation_deadline=30)
+    client = Billing(PaymentServiceStub(channel), deadline=30)
     prepared = list(_batches(count))
     await client.record(next(_batches(1)))
     begin = time.process_time() + cpu_seconds(pid)

@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
-from gateway.callbacks.parsing import RawCallback
+from gateway.callbacks.raw import RawCallback
 
 MIB = 1024 * 1024
 DAY = datetime(2026, 1, 31, 9, 15, tzinfo=UTC)

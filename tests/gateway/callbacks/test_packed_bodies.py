@@ -6,7 +6,7 @@ import zlib
 
 import grpc
 import pytest
-from gateway.callbacks.parsing import MAX_BODY_BYTES
+from gateway.callbacks.raw import MAX_BODY_BYTES
 from gateway_rig import callback, run_gateway, until
 
 pytestmark = pytest.mark.anyio

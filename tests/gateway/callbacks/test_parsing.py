@@ -2,7 +2,8 @@ import json
 
 import pytest
 from gateway.callbacks.errors import MalformedCallback
-from gateway.callbacks.parsing import MAX_BODY_BYTES, Payment, parse_callback
+from gateway.callbacks.parsing import Payment, parse_callback
+from gateway.callbacks.raw import MAX_BODY_BYTES
 from gateway_rig import callback
 from hypothesis import given
 from hypothesis import strategies as st

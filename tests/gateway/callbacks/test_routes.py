@@ -4,7 +4,7 @@ import json
 
 import grpc
 import pytest
-from gateway.callbacks.parsing import MAX_BODY_BYTES
+from gateway.callbacks.raw import MAX_BODY_BYTES
 from gateway.callbacks.rules import Sources, networks
 from gateway.clients.billing import Billing
 from gateway_rig import callback, counted, post_raw, run_gateway, until

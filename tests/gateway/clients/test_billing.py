@@ -10,12 +10,14 @@ import pytest
 from billing.__main__ import MIGRATIONS, build
 from billing.settings import BillingSettings
 from fake_billing import billing_service
-from gateway.callbacks.parsing import Payment, RawCallback
-from gateway.clients.billing import Billing, ValidationVerdict
+from gateway.callbacks.parsing import Payment
+from gateway.callbacks.raw import RawCallback
+from gateway.clients.billing import Billing
 from gateway.clients.channels import Clients, Targets
 from gateway.clients.operations import Operations
 from gateway.clients.quarantine import Quarantine
 from gateway.clients.tasks import Report, Tasks
+from gateway.clients.validation import Validation, ValidationVerdict
 from servicekit.rpc.errors import FailedPrecondition, InvalidArgument, NotFound
 
 from servicekit import engines
@@ -79,7 +81,7 @@ async def clients(target):
 
 @pytest.fixture
 def billing(clients):
-    return Billing(clients.payments, intake_deadline=10, validation_deadline=10)
+    return Billing(clients.payments, deadline=10)
 
 
 @pytest.fixture
@@ -114,9 +116,9 @@ both = pytest.mark.parametrize("target", ["fake", "real"], indirect=True)
         ({"business_short_code": "1"}, "unmatched", "unknown_shortcode"),
     ],
 )
-async def test_a_payment_is_validated_and_recorded_alike(billing, changes, outcome, reason):
+async def test_a_payment_is_validated_and_recorded_alike(billing, clients, changes, outcome, reason):
     payment = replace(PAYMENT, **changes)
-    assert await billing.validate([payment]) == [ValidationVerdict(outcome, reason)]
+    assert await Validation(clients.payments, deadline=10).validate([payment]) == [ValidationVerdict(outcome, reason)]
     (receipt,) = await billing.record([payment])
     assert (receipt.outcome, receipt.reason, receipt.repeated) == (outcome, reason, False)
     assert (receipt.isp_id > 0, receipt.customer_id > 0) == (outcome != "unmatched", outcome.startswith("customer"))

@@ -7,7 +7,7 @@ import sys
 from contextlib import closing
 
 import pytest
-from gateway.callbacks.parsing import RawCallback
+from gateway.callbacks.raw import RawCallback
 from gateway.spool.store import Store
 from spool_files import DAY, MIB, drain, insert, names, numbered, on_disk
 

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import grpc
 import pytest
 import structlog
-from gateway.callbacks.parsing import RawCallback
+from gateway.callbacks.raw import RawCallback
 from gateway.spool.service import Spool
 from gateway.spool.sharing import SharedDirectory, take_over
 from gateway_rig import callback, run_gateway, until, until_answered

@@ -3,7 +3,7 @@
 import sqlite3
 
 import pytest
-from gateway.callbacks.parsing import RawCallback
+from gateway.callbacks.raw import RawCallback
 from gateway.spool.errors import DiskFailed, OldSpool, SpoolInUse
 from gateway.spool.store import Store
 from spool_files import DAY, MIB, drain, ids, insert, junk, names, numbered, on_disk

@@ -13,6 +13,7 @@ from fastapi.openapi.utils import get_openapi
 from starlette.applications import Starlette
 from starlette.routing import BaseRoute, Mount
 
+from gateway.batching import Batcher
 from gateway.callbacks import routes as callback_routes
 from gateway.callbacks import schemas, validation
 from gateway.callbacks.odd_addresses import OddAddressRoute
@@ -25,6 +26,7 @@ from gateway.clients.customers import Customers
 from gateway.clients.notify import Notify
 from gateway.clients.operations import Operations
 from gateway.clients.quarantine import Quarantine
+from gateway.clients.validation import Validation
 from gateway.dispatcher.limits import DispatchLimits
 from gateway.dispatcher.service import Dispatcher, owner
 from gateway.operations import health, measuring, routes
@@ -145,6 +147,7 @@ async def _running(app: Starlette, plan: Plan, lifecycle: Lifecycle) -> AsyncIte
         await asyncio.gather(*tasks)
         if app.state.callbacks:
             await app.state.callbacks.close()
+            await app.state.validations.drain()
         await clients.close()
         log.info("gateway_stopped")
 
@@ -152,9 +155,8 @@ async def _running(app: Starlette, plan: Plan, lifecycle: Lifecycle) -> AsyncIte
 def _take_in(app: Starlette, plan: Plan, clients: Clients, stopping: asyncio.Event) -> list[Coroutine[Any, Any, None]]:
     """Make what the callbacks' and the operator's routes work with; what is to run beside them."""
     assert plan.store
-    billing = Billing(
-        clients.payments, intake_deadline=plan.intake_deadline, validation_deadline=plan.validation_deadline
-    )
+    billing = Billing(clients.payments, deadline=plan.intake_deadline)
+    validation = Validation(clients.payments, deadline=plan.validation_deadline)
     quarantine = Quarantine(clients.quarantine, deadline=plan.intake_deadline)
     notify, spool = Notify(clients.notify, deadline=plan.alarm_pace.deadline), Spool(plan.store)
     callbacks = CallbackService(
@@ -162,10 +164,10 @@ def _take_in(app: Starlette, plan: Plan, clients: Clients, stopping: asyncio.Eve
         quarantine,
         spool,
         deadline=plan.intake_deadline,
-        validation_deadline=plan.validation_deadline,
         first_deferral=plan.drain_pace.first_deferral,
     )
     app.state.callbacks, app.state.notify = callbacks, notify
+    app.state.validations = Batcher(validation.validate, deadline=plan.validation_deadline)
     app.state.quarantine, app.state.operations = quarantine, Operations(clients.payments)
     app.state.counts, app.state.customers = WaitingCounts(app.state.operations), Customers(clients.accounts)
     drain = Drain(spool, billing, quarantine, callbacks.breaker, stopping, plan.drain_pace)

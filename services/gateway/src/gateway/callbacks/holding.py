@@ -8,7 +8,8 @@ import structlog
 from servicekit.rpc.errors import DeadlineExceeded, InvalidArgument, RowLocked, ServiceError
 
 from gateway.batching import AWAY
-from gateway.callbacks.parsing import Payment, RawCallback
+from gateway.callbacks.parsing import Payment
+from gateway.callbacks.raw import RawCallback
 from gateway.clients.billing import Receipt
 from gateway.clients.quarantine import QUARANTINE_FULL, Quarantine
 from gateway.spool.breaker import CircuitBreaker

@@ -7,7 +7,7 @@ import structlog
 from starlette.responses import JSONResponse
 
 from gateway.callbacks.errors import MalformedCallback
-from gateway.callbacks.parsing import RawCallback
+from gateway.callbacks.raw import RawCallback
 from gateway.callbacks.service import CallbackService
 from gateway.refusals import refusal, rejected
 from gateway.spool.errors import NotSpooled

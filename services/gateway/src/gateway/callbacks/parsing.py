@@ -10,16 +10,13 @@ import re
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
-from hashlib import sha256
 from typing import Any
 
 from servicekit.money import BadAmount, signed_cents, to_cents
 
 from gateway.callbacks import odd_bodies
 from gateway.callbacks.errors import MalformedCallback
-
-# The longest body that is read and kept; source: Payment.callback_body.
-MAX_BODY_BYTES = 65_536
+from gateway.callbacks.raw import MAX_BODY_BYTES
 
 _TRANS_ID = re.compile(r"[A-Za-z0-9]{1,50}", re.ASCII)
 _KEY_NOISE = re.compile(r"[\s_-]")
@@ -44,29 +41,6 @@ class Payment:
     source_address: str
     # When the gateway got it; None where nobody looked at the clock.
     receive_time: datetime | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class RawCallback:
-    """A callback as it came. `trans_id` is "" and `fault` is not when it could not become a payment."""
-
-    body: bytes
-    source_address: str
-    receive_time: datetime
-    trans_id: str = ""
-    fault: str = ""
-    truncated: bool = False
-
-    @property
-    def malformed(self) -> bool:
-        """Whether it is for the quarantine."""
-        return bool(self.fault)
-
-    @property
-    def key(self) -> str:
-        """The same whenever this arrival of it is handed over: SHA-256 in hexadecimal, 64 characters."""
-        arrival = f"{self.receive_time.timestamp():.6f} {self.source_address} "
-        return sha256(arrival.encode() + self.body).hexdigest()
 
 
 class _Object(dict[str, list[Any]]):

@@ -19,7 +19,8 @@ from starlette.types import Scope
 from gateway import metrics
 from gateway.callbacks import malformed, odd_bodies
 from gateway.callbacks.errors import MalformedCallback
-from gateway.callbacks.parsing import MAX_BODY_BYTES, RawCallback, parse_callback
+from gateway.callbacks.parsing import parse_callback
+from gateway.callbacks.raw import MAX_BODY_BYTES, RawCallback
 from gateway.callbacks.rules import Sources, recorded
 from gateway.callbacks.service import CallbackService
 from gateway.clients.billing import Receipt

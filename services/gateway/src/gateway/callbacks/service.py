@@ -12,7 +12,7 @@ from servicekit.rpc.errors import ServiceError, Unavailable
 from gateway.batching import Batcher
 from gateway.callbacks.holding import Holding
 from gateway.callbacks.parsing import Payment
-from gateway.clients.billing import DEFERRED, Billing, Receipt, ValidationVerdict
+from gateway.clients.billing import DEFERRED, Billing, Receipt
 from gateway.clients.quarantine import Quarantine
 from gateway.spool.breaker import CircuitBreaker
 from gateway.spool.errors import NotSpooled
@@ -20,8 +20,8 @@ from gateway.spool.service import Spool
 
 
 class CallbackService:
-    """Made once a process, inside its event loop. `deadline`, `validation_deadline`: how long a callback may wait for
-    billing; `first_deferral`: how long a payment that billing defers is put off. All in seconds.
+    """Made once a process, inside its event loop. `deadline`: how long a callback may wait for billing;
+    `first_deferral`: how long a payment that billing defers is put off. Both in seconds.
     """
 
     def __init__(
@@ -31,12 +31,10 @@ class CallbackService:
         spool: Spool,
         *,
         deadline: float,
-        validation_deadline: float,
         first_deferral: float,
     ) -> None:
         self.spool = spool
         self._recorder = Batcher(billing.record, deadline=deadline)
-        self._validator = Batcher(billing.validate, deadline=validation_deadline)
         # Who stands in the queue then need not wait to find out as well.
         self.breaker = CircuitBreaker(
             on_trip=lambda cause: self._recorder.give_back(Unavailable(reason=cause, service="billing"))
@@ -54,7 +52,6 @@ class CallbackService:
     async def close(self) -> None:
         """Wait until every payment taken in is answered, and let the spool go."""
         await self._recorder.drain()
-        await self._validator.drain()
         await self.spool.close()
 
     async def record(self, payment: Payment, *, quarantined: bool = False) -> Receipt:
@@ -81,10 +78,6 @@ class CallbackService:
             return await self.holding.put_off(payment)
         self.breaker.succeeded()
         return receipt
-
-    async def validate(self, payment: Payment) -> ValidationVerdict:
-        """What would become of a payment. Raises ServiceError, TimeoutError."""
-        return await self._validator.submit(payment)
 
 
 class KeyedLocks:

@@ -7,10 +7,11 @@ from servicekit.rpc.errors import ServiceError
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 
+from gateway.batching import Batcher
 from gateway.callbacks.errors import MalformedCallback
-from gateway.callbacks.parsing import parse_callback
+from gateway.callbacks.parsing import Payment, parse_callback
 from gateway.callbacks.routes import admit, measured, receive
-from gateway.callbacks.service import CallbackService
+from gateway.clients.validation import ValidationVerdict
 
 log = structlog.get_logger()
 
@@ -32,9 +33,9 @@ _INVALID_AMOUNT = "C2B00013"
 async def validate(request: Request) -> JSONResponse:
     """Says whether M-Pesa should take a payment. In doubt yes: money held beats money refused."""
     callback = await receive(request, admit(request))
-    service: CallbackService = request.app.state.callbacks
+    validations: Batcher[Payment, ValidationVerdict] = request.app.state.validations
     try:
-        verdict = await service.validate(parse_callback(callback.body, callback.source_address))
+        verdict = await validations.submit(parse_callback(callback.body, callback.source_address))
     except MalformedCallback as malformed:
         log.warning("validation_malformed", fault=malformed.fault, source=callback.source_address)
         return JSONResponse(_answer(_INVALID_AMOUNT if malformed.field == "TransAmount" else None))

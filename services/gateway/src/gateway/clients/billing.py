@@ -30,41 +30,24 @@ class Receipt:
     customer_id: int
 
 
-@dataclass(frozen=True, slots=True)
-class ValidationVerdict:
-    """What would become of a payment."""
-
-    outcome: str
-    reason: str
-
-
 class Billing:
-    """billing's PaymentService, as callbacks need it. Every method raises ServiceError."""
+    """billing's PaymentService, as confirmations need it. `deadline`: of a call, in seconds."""
 
-    def __init__(self, stub: "PaymentServiceAsyncStub", *, intake_deadline: float, validation_deadline: float) -> None:
+    def __init__(self, stub: "PaymentServiceAsyncStub", *, deadline: float) -> None:
         self._stub = stub
-        self._intake_deadline = intake_deadline
-        self._validation_deadline = validation_deadline
+        self._deadline = deadline
 
     async def record(self, payments: Sequence[Payment]) -> list[Receipt]:
-        """Store, route and apply payments; durable when this returns. At most 500."""
-        request = pb.RecordPaymentsRequest(payments=[_payment(payment) for payment in payments])
+        """Store, route and apply payments; durable when this returns. At most 500. Raises ServiceError."""
+        request = pb.RecordPaymentsRequest(payments=[message_of(payment) for payment in payments])
         with tracing.span("record_payments", trans_ids=[payment.trans_id for payment in payments]):
             # Waiting for the connection lets a restart of billing pass without losing a callback.
-            answer = await self._stub.RecordPayments(request, timeout=self._intake_deadline, wait_for_ready=True)
+            answer = await self._stub.RecordPayments(request, timeout=self._deadline, wait_for_ready=True)
         return [_receipt(receipt) for receipt in answer.receipts]
 
-    async def validate(self, payments: Sequence[Payment]) -> list[ValidationVerdict]:
-        """What would become of payments; stores nothing. At most 500."""
-        request = pb.ValidatePaymentsRequest(payments=[_payment(payment) for payment in payments])
-        response = await self._stub.ValidatePayments(request, timeout=self._validation_deadline)
-        return [
-            ValidationVerdict(outcome(verdict.outcome), unmatched_reason(verdict.unmatched_reason))
-            for verdict in response.verdicts
-        ]
 
-
-def _payment(payment: Payment) -> pb.Payment:
+def message_of(payment: Payment) -> pb.Payment:
+    """A payment for the wire."""
     # What is None stays unset.
     return pb.Payment(**{name: getattr(payment, name) for name in _FIELDS})
 

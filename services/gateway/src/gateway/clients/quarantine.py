@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from rejesha.billing.v1 import quarantine_service_pb2 as pb
 
-from gateway.callbacks.parsing import MAX_BODY_BYTES, RawCallback
+from gateway.callbacks.raw import MAX_BODY_BYTES, RawCallback
 from gateway.clients.billing import name_of
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from zlib import crc32
 
 from servicekit.rpc.errors import DatabaseRefuses
 
-from gateway.callbacks.parsing import RawCallback
+from gateway.callbacks.raw import RawCallback
 from gateway.spool.errors import DiskFailed
 
 PAGE_BYTES = 4096

@@ -13,7 +13,7 @@ import structlog
 from servicekit.rpc.errors import ServiceError
 
 from gateway.batching import Batcher
-from gateway.callbacks.parsing import RawCallback
+from gateway.callbacks.raw import RawCallback
 from gateway.spool.errors import DiskFailed, NotSpooled
 from gateway.spool.rules import HeldTransIds, SpoolState
 from gateway.spool.store import Store

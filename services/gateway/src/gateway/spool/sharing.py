@@ -11,7 +11,7 @@ from pathlib import Path
 
 import structlog
 
-from gateway.callbacks.parsing import RawCallback
+from gateway.callbacks.raw import RawCallback
 from gateway.spool.errors import DiskFailed, NotSpooled, OldSpool, SpoolInUse
 from gateway.spool.rules import CHANGED, Entry
 from gateway.spool.service import Spool

@@ -16,7 +16,7 @@ from typing import Any, Self
 
 import structlog
 
-from gateway.callbacks.parsing import RawCallback
+from gateway.callbacks.raw import RawCallback
 from gateway.spool.database import (
     bound_of_file,
     connect,
