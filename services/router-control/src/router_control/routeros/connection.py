@@ -1,7 +1,5 @@
 """A connection to a router that is logged in: connecting, TLS where it is wanted, the login, commands."""
 
-import binascii
-import hashlib
 import socket
 from collections.abc import Callable
 
@@ -21,7 +19,7 @@ class Connection:
     def __init__(self, target: Target, limit: TimeLimit) -> None:
         """Raises RouterFailure: any of them but Trap."""
         limit = limit.within(CONNECT_SECONDS)
-        sock = _connect(target.host, target.port, limit)
+        sock = connect(target.host, target.port, limit)
         self._target = target
         self._wire = Wire(identity.secured(sock, target, limit) if target.tls else sock)
         try:
@@ -52,27 +50,13 @@ class Connection:
         try:
             greeting = self._wire.ask(("/login", name, f"=password={login.password}"), limit)
             if challenge := (greeting.done or {}).get("ret"):
-                self._wire.ask(("/login", name, f"=response={_response(login.password, challenge)}"), limit)
+                self._wire.ask(("/login", name, f"=response={login.response_to(challenge)}"), limit)
         except Trap as trap:
             raise LoginRefused(str(trap)) from trap
 
 
-def _response(password: str, challenge: str) -> str:
-    """The answer to an old router's challenge, which proves the password without sending it."""
-    try:
-        digest = hashlib.md5(b"\0" + password.encode() + binascii.unhexlify(challenge), usedforsecurity=False)
-    except ValueError as error:
-        raise Garbled("the challenge is not hexadecimal") from error
-    return "00" + digest.hexdigest()
-
-
-def certificate_shown(host: str, port: int, limit: TimeLimit) -> str:
-    """The fingerprint of what shows itself there; empty for TLS without a certificate. Raises Unreachable, TimedOut."""
-    with identity.wrap(_connect(host, port, limit), host, limit) as sock:
-        return identity.fingerprint(sock)
-
-
-def _connect(host: str, port: int, limit: TimeLimit) -> socket.socket:
+def connect(host: str, port: int, limit: TimeLimit) -> socket.socket:
+    """A socket on which nothing was said yet. Raises Unreachable."""
     if not host:
         raise Unreachable("the router has no address")
     try:

@@ -3,13 +3,14 @@
 Owns to whom a password may be sent: only to the router that was there before, if that can be told.
 """
 
+import binascii
 import hashlib
 import socket
 import ssl
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from router_control.routeros.errors import CertificateChanged, RouterFailure, TimedOut, Unreachable
+from router_control.routeros.errors import CertificateChanged, Garbled, RouterFailure, TimedOut, Unreachable
 from router_control.routeros.protocol import TimeLimit
 
 
@@ -17,6 +18,14 @@ from router_control.routeros.protocol import TimeLimit
 class Login:
     username: str
     password: str = field(repr=False)
+
+    def response_to(self, challenge: str) -> str:
+        """The answer to an old router's challenge, which proves the password without sending it. Raises Garbled."""
+        try:
+            digest = hashlib.md5(b"\0" + self.password.encode() + binascii.unhexlify(challenge), usedforsecurity=False)
+        except ValueError as error:
+            raise Garbled("the challenge is not hexadecimal") from error
+        return "00" + digest.hexdigest()
 
 
 @dataclass(frozen=True)

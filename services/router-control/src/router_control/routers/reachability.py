@@ -9,7 +9,8 @@ from dataclasses import dataclass
 
 import structlog
 
-from router_control.routeros.connection import CONNECT_SECONDS, Connection, certificate_shown
+from router_control.routeros import identity
+from router_control.routeros.connection import CONNECT_SECONDS, Connection, connect
 from router_control.routeros.errors import AccessOutcome, RouterFailure
 from router_control.routeros.pool import Pool
 from router_control.routeros.protocol import TimeLimit, readable
@@ -68,7 +69,7 @@ class Reachability:
         shown, outcome, detail = "", AccessOutcome.ALREADY_SO, ""
         port = self._targets.port_of(registration)
         try:
-            shown = certificate_shown(registration.address, port, limit.within(CONNECT_SECONDS))
+            shown = _certificate_shown(registration.address, port, limit.within(CONNECT_SECONDS))
         except RouterFailure as failure:
             outcome, detail = failure.outcome, str(failure)
         return CertificateCheck(outcome, shown, registration.certificate, detail)
@@ -79,6 +80,12 @@ class Reachability:
         if router.tls and not router.verify_certificate and not router.certificate:
             return "TLS without a certificate, which anybody on the way can imitate: give the router's api-ssl one"
         return ""
+
+
+def _certificate_shown(host: str, port: int, limit: TimeLimit) -> str:
+    """The fingerprint of what shows itself there; empty for TLS without a certificate. Raises Unreachable, TimedOut."""
+    with identity.wrap(connect(host, port, limit), host, limit) as sock:
+        return identity.fingerprint(sock)
 
 
 class Introduction:

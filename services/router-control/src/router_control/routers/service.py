@@ -27,7 +27,7 @@ from router_control.routers.rules import (
     checked_fingerprint,
     leads_elsewhere,
 )
-from router_control.routers.store import reading, writing
+from router_control.routers.store import listing, reading, writing
 from router_control.routers.targets import Defaults
 
 
@@ -97,7 +97,7 @@ class Registry:
 
     def list(self) -> list[Registration]:
         """All routers by id."""
-        return transact(self._engine, reading.find_all)
+        return transact(self._engine, listing.find_all)
 
     def delete(self, router_id: int) -> None:
         """Raises RouterNotFound."""
@@ -111,7 +111,7 @@ class Registry:
         """
 
         def work(connection: sa.Connection) -> int:
-            found = reading.lock_those_with_passwords(connection)
+            found = listing.lock_those_with_passwords(connection)
             for router in found:
                 writing.set_password(connection, router.router_id, self._rotated(router.password_encrypted))
             return len(found)
@@ -137,5 +137,5 @@ def _refuse_taken_id(connection: sa.Connection, router_id: int) -> None:
 
 
 def _refuse_taken_name(connection: sa.Connection, name: str, *, except_id: int = 0) -> None:
-    if reading.name_is_taken(connection, name, except_id=except_id):
+    if listing.name_is_taken(connection, name, except_id=except_id):
         raise RouterNameTaken(f"another router is called {name!r}")

@@ -1,9 +1,7 @@
-"""Where a registered router is, and how to get in: its login, its password, the certificate to expect.
-
-Owns the transaction in which a router's first certificate is remembered. Talks to no router.
-"""
+"""Where a registered router is and how to get in: login, password, certificate. Talks to no router."""
 
 from dataclasses import dataclass
+from functools import partial
 
 import sqlalchemy as sa
 from cryptography.fernet import InvalidToken, MultiFernet
@@ -11,8 +9,9 @@ from servicekit.database import transact
 
 from router_control.routeros.errors import LoginRefused
 from router_control.routeros.identity import Login, Target
-from router_control.routers.rules import Registration, leads_elsewhere
-from router_control.routers.store import reading, writing
+from router_control.routers import certificates
+from router_control.routers.rules import Registration
+from router_control.routers.store import reading
 
 
 @dataclass(frozen=True)
@@ -49,7 +48,7 @@ class Targets:
             verify_certificate=registration.verify_certificate,
             login=self._login(registration),
             certificate=registration.certificate,
-            remember=lambda shown: self._remember(registration, shown),
+            remember=partial(certificates.remember, self._engine, registration, self.port_of),
         )
 
     def _login(self, registration: Registration) -> Login:
@@ -64,18 +63,3 @@ class Targets:
             return self._keys.decrypt(encrypted).decode() if encrypted else ""
         except InvalidToken as error:
             raise LoginRefused("no key of REJESHA_ROUTER_CONTROL_KEYS opens the stored password") from error
-
-    def _remember(self, seen: Registration, shown: str) -> str:
-        """The certificate that counts for a router: `shown`, if none is remembered and it is still where it was seen.
-
-        Raises RouterNotFound.
-        """
-
-        def work(connection: sa.Connection) -> str:
-            present = reading.get(connection, seen.router_id, lock=True)
-            if present.certificate or leads_elsewhere(present, seen, self.port_of):
-                return present.certificate
-            writing.set_certificate(connection, seen.router_id, shown)
-            return shown
-
-        return transact(self._engine, work)
