@@ -16,9 +16,9 @@ from datetime import timedelta
 import sqlalchemy as sa
 from billing.locking.service import HeldRows
 from billing.policy import Policy
-from billing.tasks import service
+from billing.tasks import leasing, service
+from billing.tasks.leasing import LeasedTask
 from billing.tasks.rules import Report, TaskFilter, TaskKind
-from billing.tasks.service import LeasedTask
 from servicekit.engines import create_engine
 
 from benchmarks.bench import Bench
@@ -79,7 +79,7 @@ def _leasing(engine: sa.Engine, seconds: float, busy: AbstractSet[int], held: in
         leases: deque[Sequence[LeasedTask]] = deque()
         leased, began = 0, time.monotonic()
         while time.monotonic() - began < seconds:
-            leases.append(service.lease(engine, Policy(), "benchmark", _LEASE, wanted))
+            leases.append(leasing.lease(engine, Policy(), "benchmark", _LEASE, wanted))
             leased += len(leases[-1])
             if len(leases) > held:
                 _give_back(engine, leases.popleft())

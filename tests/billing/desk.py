@@ -31,7 +31,8 @@ from billing.schema import (
     tasks,
     user_transactions_in,
 )
-from billing.tasks import service as leasing
+from billing.tasks import leasing
+from billing.tasks import service as reporting
 from billing.tasks.rules import Report, TaskFilter, TaskKind
 
 from servicekit import moments
@@ -99,7 +100,7 @@ class Desk:
                 connection.execute(sa.update(tasks).where(tasks.c.id == row.id).values(due_time=row.due_time - time))
 
     def report(self, *reports: Report) -> list[int]:
-        return leasing.complete(self.engine, self.policy, reports, self.held_rows)
+        return reporting.complete(self.engine, self.policy, reports, self.held_rows)
 
     def retry(self, trans_id: str) -> list[int]:
         return retrying.retry(self.engine, trans_id)

@@ -7,9 +7,9 @@ from datetime import timedelta
 from billing.notices.composing import Message
 from billing.payees.rules import Line
 from billing.schema import tasks
-from billing.tasks import service as leasing
+from billing.tasks import leasing
+from billing.tasks.leasing import LeasedTask
 from billing.tasks.rules import CONFIRMED, AccessOutcome, Report, TaskFilter
-from billing.tasks.service import LeasedTask
 from notify.messages import templates
 
 from tests.billing.desk import ADMINS, Desk

@@ -8,8 +8,8 @@ import pytest
 from billing.payees.rules import Line
 from billing.policy import Policy
 from billing.schema import isp_wallet, paybill_payments, payment_deliveries, pppoe_users, tasks
+from billing.tasks.leasing import LeasedTask
 from billing.tasks.rules import CONFIRMED, AccessOutcome, Report
-from billing.tasks.service import LeasedTask
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test

@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
 import pytest
-from billing.tasks import service, servicer
+from billing.tasks import leasing, servicer
 from google.protobuf.duration_pb2 import Duration
 from rejesha.billing.v1 import task_service_pb2 as task_pb
 
@@ -69,14 +69,14 @@ def test_a_report_that_says_nothing_is_refused(client):
 
 def test_few_calls_about_tasks_work_at_once_and_payments_are_recorded_beside_them(client, monkeypatch):
     monkeypatch.setattr(servicer, "MAX_WAIT", 0.05)
-    at_work, may_end, lease = threading.Semaphore(0), threading.Event(), service.lease
+    at_work, may_end, lease = threading.Semaphore(0), threading.Event(), leasing.lease
 
     def slow(*arguments):
         at_work.release()
         may_end.wait(30)
         return lease(*arguments)
 
-    monkeypatch.setattr(service, "lease", slow)
+    monkeypatch.setattr(leasing, "lease", slow)
     with ThreadPoolExecutor() as threads:
         working = [threads.submit(client.lease) for _ in range(servicer.MAX_CALLS_AT_ONCE)]
         for _ in working:

@@ -102,7 +102,7 @@ def _wanted(connection: Connection, customers: Mapping[int, Customer], now: date
         its = decided[customer_id]
         wanted = wanted_of(customer, its, now)
         on, unpaid = wanted.state is LineState.ON, wanted.reason is LineReason.UNPAID
-        # Who is off for another reason is off altogether, see tasks.limiting.
+        # Who is off for another reason is off altogether, see tasks.leasing.
         off = its.off if on or unpaid else Off()
         is_open = customer_id in of_open_isps and not customer.closed
         yield WantedLine(customer_id, customer.username, on, off, its.profile, is_open)

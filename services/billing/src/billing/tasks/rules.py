@@ -170,6 +170,18 @@ class Task:
         """Whether the line that it is about is to be off."""
         return isinstance(self.work, Line) and self.work.wanted is LineState.OFF
 
+    @property
+    def is_own(self) -> bool:
+        """Whether it is a line's own, or what it asks for is: a payment only ever switches on."""
+        return self.wants_off or not follows_payment(self.trans_id)
+
+    def has_waited(self, now: datetime, leases: int = 0) -> bool:
+        """What is wanted of a line can be read off a payment's task for a moment, and then from its record only.
+
+        `leases`: so many, and it has not waited yet.
+        """
+        return self.create_time + MESSAGE_DELAY < now or self.fencing_token > leases or self.is_own
+
 
 @dataclass(frozen=True, slots=True)
 class Report:

@@ -1,11 +1,7 @@
-"""Hands out due tasks, and takes the reports on them: done, due again, or given up.
-
-A lease ends by report or by time; each lease raises the task's fencing token.
-"""
+"""Takes the reports on leased tasks: done, due again, or given up."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import structlog
 from servicekit.database import transact
@@ -14,7 +10,6 @@ from servicekit.writes import together
 from sqlalchemy import Connection, Engine
 
 from billing import metrics
-from billing.failures import expiring
 from billing.failures import service as failing
 from billing.lines import sharing
 from billing.lines.sharing import Owners
@@ -22,15 +17,13 @@ from billing.locking.halving import by_halves
 from billing.locking.rules import Row, RowKind
 from billing.locking.service import HeldRows, Locking
 from billing.notices import rules as notices
-from billing.notices.composing import Message
 from billing.notices.rules import Notice, Variant
 from billing.payees import store as payees
 from billing.payees.rules import Line, LineState
 from billing.payments import store as payments
 from billing.payments.rules import TimelineEntry
 from billing.policy import Policy
-from billing.tasks import limiting, recorded, reported, rules, store, telling
-from billing.tasks.limiting import NO_LIMIT, Limit
+from billing.tasks import recorded, reported, rules, store
 from billing.tasks.rules import (
     ANSWERED,
     CONFIRMED,
@@ -40,7 +33,6 @@ from billing.tasks.rules import (
     NewTask,
     Report,
     Task,
-    TaskFilter,
     TaskKind,
     TaskState,
 )
@@ -50,71 +42,6 @@ log = structlog.get_logger()
 # A task and the report on it; those that count, by the tasks' ids.
 Reported = tuple[Task, Report]
 Live = dict[int, Reported]
-
-
-@dataclass(frozen=True, slots=True)
-class LeasedTask:
-    """A leased task: a line to switch, or messages to send."""
-
-    task_id: int
-    fencing_token: int
-    trans_id: str
-    expire_time: datetime
-    work: Line | Sequence[Message]
-    limit: Limit = NO_LIMIT
-
-
-def lease(engine: Engine, policy: Policy, owner: str, duration: timedelta, asked: TaskFilter) -> Sequence[LeasedTask]:
-    """Lease due tasks to `owner`. Tasks whose time is over end here, and customers are told."""
-
-    def work(connection: Connection) -> Sequence[LeasedTask]:
-        due, now = store.claim_due(connection, asked)
-        if now is None:
-            return ()
-        if over := [task for task in due if task.expire_time <= now]:
-            expiring.expire(connection, policy, over, now)
-        lines = [task for task in due if task.expire_time > now and isinstance(task.work, Line)]
-        notices = [task for task in due if task.expire_time > now and isinstance(task.work, Notice)]
-        if notices:
-            notices = telling.sendable(connection, policy, notices, now)
-        if any(_has_waited(task, task.fencing_token, now) for task in lines):
-            lines = recorded.switchable(connection, lines, asked.busy_router_ids, now)
-        store.lease(connection, [task.task_id for task in lines + notices], owner, now + duration)
-        _begin(connection, [task for task in lines if task.fencing_token == 0], now)
-        told = telling.compose(connection, notices) if notices else {}
-        limits = limiting.limits(connection, lines)
-        return [
-            *(_leased(one, one.work, limits.get(one.task_id, NO_LIMIT)) for one in lines if isinstance(one.work, Line)),
-            *(_leased(one, told[one.task_id]) for one in notices),
-        ]
-
-    return transact(engine, work)
-
-
-def _has_waited(task: Task, leases: int, now: datetime) -> bool:
-    """What is wanted of a line can be read off a payment's task for a moment, and then from its record only."""
-    late = task.create_time + rules.MESSAGE_DELAY < now
-    return late or leases > 0 or _is_own(task)
-
-
-def _begin(connection: Connection, new: Sequence[Task], now: datetime) -> None:
-    """Note that lines are asked for for the first time; if that is late, what is told of them waits for the answer."""
-    earliest = now + rules.MIN_MESSAGE_DELAY
-    if late := {task.trans_id for task in new if task.create_time + rules.MESSAGE_DELAY < earliest}:
-        store.delay_waiting(connection, late, earliest)
-    with together(connection) as writes:
-        payments.insert_timeline(writes, [_asking(task) for task in new], now)
-
-
-def _asking(task: Task) -> TimelineEntry:
-    assert isinstance(task.work, Line)
-    details = {"router_id": task.work.router_id, "username": task.work.username}
-    message = f"Asking router {task.work.router_id} to {rules.VERBS[task.work.wanted]} {task.work.username}"
-    return TimelineEntry(task.trans_id, "MIKROTIK_ATTEMPT", message, details)
-
-
-def _leased(task: Task, work: Line | Sequence[Message], limit: Limit = NO_LIMIT) -> LeasedTask:
-    return LeasedTask(task.task_id, task.fencing_token + 1, task.trans_id, task.expire_time, work, limit)
 
 
 def complete(
@@ -170,9 +97,7 @@ def _complete(
 
 def _overtaken(connection: Connection, live: Sequence[Reported], owners: Owners, now: datetime) -> list[Report]:
     """Reports of lines that are as was asked, which is not what holds any more; see recorded."""
-    doubtful = [
-        task for task, report in live if report.access in CONFIRMED and _has_waited(task, task.fencing_token - 1, now)
-    ]
+    doubtful = [task for task, report in live if report.access in CONFIRMED and task.has_waited(now, leases=1)]
     overtaken = recorded.overtaken(connection, doubtful, owners, now)
     return [report for task, report in live if task.task_id in overtaken]
 
@@ -194,14 +119,9 @@ def _lock(connection: Connection, live: Live, locking: Locking) -> tuple[list[Ta
     taken_out = [live.pop(task_id)[0] for task_id in held]
     customer_ids = {done[task_id] for task_id in done.keys() & live.keys()}
     customers = payees.lock_customers(connection, customer_ids, locking.seconds)
-    own = {done[task_id] for task_id, (task, _) in live.items() if task_id in done and _is_own(task)}
+    own = {done[task_id] for task_id, (task, _) in live.items() if task_id in done and task.is_own}
     shared = [one for one in customers.values() if one.customer_id in own or one.wanted is LineState.OFF]
     return taken_out, Owners(customers, sharing.others(connection, shared))
-
-
-def _is_own(task: Task) -> bool:
-    """Whether a task is a line's own, or what it asks for is: a payment only ever switches on."""
-    return task.wants_off or not rules.follows_payment(task.trans_id)
 
 
 def _holds_lease(task: Task, report: Report, caller: str) -> bool:
@@ -248,7 +168,7 @@ def _confirm(
 ) -> None:
     """The lines are as is wanted: note it, and tell it once."""
     store.end(connection, [one.task.task_id for one in attempts], TaskState.DONE, now, tried=True)
-    if own := [one for one in attempts if _is_own(one.task)]:
+    if own := [one for one in attempts if one.task.is_own]:
         reported.confirm(connection, policy, own, owners, now)
         attempts = [one for one in attempts if one not in own]
     done = [one.task for one in attempts]
@@ -258,7 +178,7 @@ def _confirm(
         unsent = store.set_variant(connection, writes, trans_ids, Variant.CONNECTED, now)
         late = [task for task in done if task.trans_id not in unsent]
         payments.insert_timeline(writes, [_success(one) for one in attempts], now)
-        store.insert(writes, _tell_reconnected(connection, policy, late, now) if late else [], now)
+        store.insert(writes, _tell_reconnected(connection, policy, late, owners, now) if late else [], now)
 
 
 def _success(one: Attempt) -> TimelineEntry:
@@ -266,9 +186,11 @@ def _success(one: Attempt) -> TimelineEntry:
     return TimelineEntry(one.task.trans_id, "RECONNECTION_SUCCESS", message, one.facts)
 
 
-def _tell_reconnected(connection: Connection, policy: Policy, tasks: Sequence[Task], now: datetime) -> list[NewTask]:
+def _tell_reconnected(
+    connection: Connection, policy: Policy, tasks: Sequence[Task], owners: Owners, now: datetime
+) -> list[NewTask]:
     """Tell "you are on" to those who have been told that they must wait; one message a customer."""
-    customers = payees.get_customers(connection, {task.customer_id for task in tasks if task.customer_id})
+    customers = owners.customers
     isps = payees.get_isps(connection, {one.isp_id for one in customers.values() if one.isp_id})
     msisdns = payments.get_msisdns(connection, {task.trans_id for task in tasks})
     latest = {task.customer_id: task for task in tasks}  # the last payment of each customer

@@ -1,4 +1,4 @@
-"""TaskService."""
+"""TaskService: leases, and reports on them."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -14,16 +14,14 @@ from rejesha.billing.v1 import task_service_pb2_grpc
 from servicekit.rpc import identity
 from sqlalchemy import Engine
 
-from billing.failures import retrying
 from billing.locking.service import HeldRows
-from billing.lookup import service as lookup
 from billing.notices.composing import Message
 from billing.payees.rules import Line, LineState
 from billing.policy import Policy
 from billing.precedence import Precedence
-from billing.tasks import service
+from billing.tasks import leasing, service
 from billing.tasks.errors import InvalidLease, InvalidReport, TasksBusy
-from billing.tasks.limiting import NO_LIMIT, Limit
+from billing.tasks.leasing import NO_LIMIT, LeasedTask, Limit
 from billing.tasks.rules import AccessOutcome, Report, TaskFilter, TaskKind, lessee
 
 MAX_REPORTS = 1000
@@ -38,8 +36,8 @@ STATES = {LineState.ON: line_pb.LINE_STATE_ON, LineState.OFF: line_pb.LINE_STATE
 _OUTCOMES = {pb.AccessOutcome.Value(f"ACCESS_OUTCOME_{outcome.name}"): outcome for outcome in AccessOutcome}
 
 
-class TaskServicer(task_service_pb2_grpc.TaskServiceServicer):
-    """See the proto for what each RPC does."""
+class LeasingServicer(task_service_pb2_grpc.TaskServiceServicer):
+    """LeaseTasks and CompleteTasks; billing.failures.servicer has the other RPCs."""
 
     def __init__(self, engine: Engine, policy: Policy, precedence: Precedence) -> None:
         self._engine = engine
@@ -57,7 +55,7 @@ class TaskServicer(task_service_pb2_grpc.TaskServiceServicer):
         asked = TaskFilter(request.max_tasks, _kinds(request.kind), frozenset(request.busy_router_ids))
         with self._turn():
             owner = lessee(request.owner, identity.of(context).name)
-            tasks = service.lease(self._engine, self._policy, owner, duration, asked)
+            tasks = leasing.lease(self._engine, self._policy, owner, duration, asked)
         return pb.LeaseTasksResponse(tasks=[_task(task) for task in tasks], busy=self._precedence.is_busy)
 
     def CompleteTasks(
@@ -80,22 +78,6 @@ class TaskServicer(task_service_pb2_grpc.TaskServiceServicer):
         finally:
             self._free.release()
 
-    def RetryTasks(self, request: pb.RetryTasksRequest, context: grpc.ServicerContext) -> pb.RetryTasksResponse:
-        return pb.RetryTasksResponse(task_ids=retrying.retry(self._engine, request.trans_id.strip().upper()))
-
-    def GetTaskCounts(
-        self, request: pb.GetTaskCountsRequest, context: grpc.ServicerContext
-    ) -> pb.GetTaskCountsResponse:
-        counts = lookup.count_tasks(self._engine)
-        return pb.GetTaskCountsResponse(
-            open_access_tasks=counts.open.get(TaskKind.SET_ACCESS, 0),
-            open_message_tasks=counts.open.get(TaskKind.SEND_MESSAGES, 0),
-            given_up_tasks=counts.given_up,
-            oldest_access_due_time=counts.due_since.get(TaskKind.SET_ACCESS),
-            oldest_message_due_time=counts.due_since.get(TaskKind.SEND_MESSAGES),
-            oldest_given_up_time=counts.given_up_since,
-        )
-
 
 def _kinds(asked: pb.TaskKind.ValueType) -> Sequence[TaskKind]:
     if asked == pb.TASK_KIND_UNSPECIFIED:
@@ -113,7 +95,7 @@ def _lease_duration(asked: Duration) -> timedelta:
     return asked.ToTimedelta()
 
 
-def _task(task: service.LeasedTask) -> pb.Task:
+def _task(task: LeasedTask) -> pb.Task:
     return pb.Task(
         task_id=task.task_id,
         fencing_token=task.fencing_token,
