@@ -98,7 +98,7 @@ def _complete(
 def _overtaken(connection: Connection, live: Sequence[Reported], owners: Owners, now: datetime) -> list[Report]:
     """Reports of lines that are as was asked, which is not what holds any more; see recorded."""
     doubtful = [task for task, report in live if report.access in CONFIRMED and task.has_waited(now, leases=1)]
-    overtaken = recorded.overtaken(connection, doubtful, owners, now)
+    overtaken = recorded.overtaken(connection, doubtful, owners, now) if doubtful else ()
     return [report for task, report in live if task.task_id in overtaken]
 
 
@@ -121,7 +121,7 @@ def _lock(connection: Connection, live: Live, locking: Locking) -> tuple[list[Ta
     customers = payees.lock_customers(connection, customer_ids, locking.seconds)
     own = {done[task_id] for task_id, (task, _) in live.items() if task_id in done and task.is_own}
     shared = [one for one in customers.values() if one.customer_id in own or one.wanted is LineState.OFF]
-    return taken_out, Owners(customers, sharing.others(connection, shared))
+    return taken_out, Owners(customers, sharing.others(connection, shared) if shared else {})
 
 
 def _holds_lease(task: Task, report: Report, caller: str) -> bool:
