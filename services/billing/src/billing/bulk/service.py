@@ -22,9 +22,9 @@ from billing.bulk.errors import BulkNotFound, BulkOutdated, BulkUndone, InvalidB
 from billing.bulk.rules import Action, Bulk, BulkState, MemberState, Plan
 from billing.bulk.store import Named
 from billing.changes.rules import Author
+from billing.credits.rules import SMS_CREDIT_CENTS
 from billing.payees import store as payees
 from billing.payees.rules import Customer
-from billing.payments.settlement import SMS_CREDIT_CENTS
 from billing.policy import Policy
 from servicekit import segments
 

@@ -1,6 +1,9 @@
-"""What a purchase of credits is. Pure."""
+"""What a purchase of credits is, and what they cost. Pure."""
 
 from dataclasses import dataclass
+
+SMS_CREDIT_CENTS = 50
+_UNIT_CENTS = {"sms": SMS_CREDIT_CENTS, "whatsapp": 20}
 
 
 @dataclass(slots=True)
@@ -12,6 +15,13 @@ class CreditPurchase:
     credit_type: str
     count: int
     unit_cents: int
+
+
+def purchase(isp_id: int, trans_id: str, credit_type: str, paid_cents: int) -> tuple[CreditPurchase, int]:
+    """The credits that a payment buys, and the cents that remain: credits are whole."""
+    unit_cents = _UNIT_CENTS[credit_type]
+    count, remainder = divmod(paid_cents, unit_cents)
+    return CreditPurchase(isp_id, trans_id, credit_type, count, unit_cents), remainder
 
 
 @dataclass(slots=True)

@@ -11,8 +11,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection
 
-from billing.lines import rules
-from billing.payees import store as payees
+from billing.lines import rules, store
 from billing.payees.rules import Customer, Line, LineState
 from billing.policies import store as policies
 
@@ -31,7 +30,7 @@ def others(connection: Connection, customers: Collection[Customer]) -> Mapping[i
     """Who else has the line of each of these customers, by id; none who is closed, or whose ISP is."""
     lines = {one.customer_id: one.line for one in customers if one.line}
     by_line: dict[Line, list[Customer]] = defaultdict(list)
-    for one in payees.get_with_lines(connection, set(lines.values())):
+    for one in store.get_with_lines(connection, set(lines.values())):
         if one.line:  # a database may take "ann" for "Ann", a router does not
             by_line[one.line].append(one)
     return {one: [other for other in by_line[line] if other.customer_id != one] for one, line in lines.items()}

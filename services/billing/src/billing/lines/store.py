@@ -10,12 +10,19 @@ from servicekit.writes import Writes
 from sqlalchemy import Connection
 
 from billing.lines.rules import Switch, Wanted
-from billing.payees.rules import Customer, LineState
+from billing.payees import store as payees
+from billing.payees.rules import Customer, Line, LineState
 from billing.schema import isps, pppoe_users, tasks
 from billing.tasks.rules import TaskKind, TaskState
 
 _c, _t = pppoe_users.c, tasks.c
 _CLOSED_ISPS = sa.select(isps.c.id).where(isps.c.closed_at.is_not(None))
+_FIND_WITH_LINES = payees.FIND_ALL.where(
+    _c.username.in_(sa.bindparam("usernames", expanding=True)),
+    _c.router_id.in_(sa.bindparam("router_ids", expanding=True)),
+    _c.closed_at.is_(None),
+    sa.func.coalesce(_c.isp_id, 0).not_in(_CLOSED_ISPS),
+).order_by(_c.id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +56,15 @@ def find_doubtful(connection: Connection, today: date, after_id: int, limit: int
         doubtful, _c.id > after_id, sa.func.coalesce(_c.isp_id, 0).not_in(_CLOSED_ISPS)
     )  # fmt: skip
     return connection.execute(query.order_by(_c.id).limit(limit)).scalars().all()
+
+
+def get_with_lines(connection: Connection, lines: Collection[Line]) -> Sequence[Customer]:
+    """The customers with one of these lines, in any case; none who is closed, or whose ISP is."""
+    if not lines:
+        return ()
+    usernames, router_ids = {one.username for one in lines}, {one.router_id for one in lines}
+    values: dict[str, Collection[object]] = {"usernames": sorted(usernames), "router_ids": sorted(router_ids)}
+    return list(payees.find_customers(connection, _FIND_WITH_LINES, values).values())
 
 
 def want(writes: Writes, switches: Iterable[Switch]) -> None:

@@ -1,5 +1,6 @@
 """The answers of those RPCs of PaymentService that only read."""
 
+from collections.abc import Sequence
 from datetime import UTC
 
 from rejesha.billing.v1 import payment_service_pb2 as pb
@@ -15,10 +16,13 @@ from billing.lookup.rules import (
     StoredTask,
     WaitingRouter,
 )
+from billing.notices.composing import Message, of_task
+from billing.notices.rules import Notice
 from billing.paging import last_id, next_token, page_size
+from billing.payees.rules import Line
 from billing.payments.errors import InvalidFilter
 from billing.payments.rules import Outcome, UnmatchedReason, normalise
-from billing.tasks.rules import TaskState, handed_out
+from billing.tasks.rules import TaskState
 from billing.tasks.servicer import work_fields
 from servicekit import phones
 
@@ -132,7 +136,11 @@ def _delivery(delivery: Delivery) -> pb.PaymentDelivery:
 
 
 def _task(task: StoredTask) -> task_pb.TaskRecord:
-    work = handed_out(task.task_id, task.trans_id, task.work, task.variant, task.router_name, task.language)
+    work: Line | Sequence[Message] = (
+        of_task(task.task_id, task.trans_id, task.work, task.variant, task.router_name, task.language)
+        if isinstance(task.work, Notice)
+        else task.work
+    )
     return task_pb.TaskRecord(
         task_id=task.task_id,
         kind=task.kind,

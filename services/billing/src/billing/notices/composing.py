@@ -92,6 +92,13 @@ def compose(
     return messages
 
 
+def of_task(
+    task_id: int, trans_id: str, notice: Notice, variant: Variant | None, router_name: str, language: Language
+) -> list[Message]:
+    """The messages of a task. Those of a digest belong to no payment: its task names them."""
+    return compose(trans_id or f"task-{task_id}", notice, variant, router_name, language)
+
+
 def _translated(message: Message, language: Language) -> Message:
     if language is Language.ENGLISH or message.template == AS_WRITTEN:
         return message

@@ -1,6 +1,6 @@
 """Queries on ISPs and customers: for routing, and for the dates and states that payments move."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -12,7 +12,7 @@ from billing.calendar import MONTH
 from billing.locking.rules import RowKind
 from billing.locking.store import locks
 from billing.packages.rules import read_period
-from billing.payees.rules import Customer, Isp, Line, LineReason, LineState, Payees
+from billing.payees.rules import Customer, Isp, LineReason, LineState, Payees
 from billing.payments.rules import Outcome
 from billing.payments.settlement import Settlement
 from billing.schema import isps, pppoe_users
@@ -38,15 +38,8 @@ _FIND_ISPS = sa.select(isps).where(
 _FIND_CUSTOMERS: sa.Select[Any] = sa.select(*_COLUMNS).where(
     pppoe_users.c.account_key.in_(sa.bindparam("keys", expanding=True))
 )
-_FIND_ALL: sa.Select[Any] = sa.select(*_COLUMNS, _c.line_paid_package, _c.line_package, _c.line_package_day)
-_FIND_BY_ID = _FIND_ALL.where(_c.id.in_(sa.bindparam("keys", expanding=True)))
-_CLOSED_ISPS = sa.select(isps.c.id).where(isps.c.closed_at.is_not(None))
-_FIND_WITH_LINES = _FIND_ALL.where(
-    _c.username.in_(sa.bindparam("usernames", expanding=True)),
-    _c.router_id.in_(sa.bindparam("router_ids", expanding=True)),
-    _c.closed_at.is_(None),
-    sa.func.coalesce(_c.isp_id, 0).not_in(_CLOSED_ISPS),
-).order_by(_c.id)
+FIND_ALL: sa.Select[Any] = sa.select(*_COLUMNS, _c.line_paid_package, _c.line_package, _c.line_package_day)
+_FIND_BY_ID = FIND_ALL.where(_c.id.in_(sa.bindparam("keys", expanding=True)))
 _MARK = (
     sa.update(pppoe_users)
     .where(_c.id.in_(sa.bindparam("ids", expanding=True)))
@@ -100,13 +93,11 @@ def lock_free_customers(connection: Connection, customer_ids: Collection[int]) -
     return _by_id(connection.execute(_LOCK_FREE, {"keys": sorted(customer_ids)}) if customer_ids else ())
 
 
-def get_with_lines(connection: Connection, lines: Collection[Line]) -> Sequence[Customer]:
-    """The customers with one of these lines, in any case; none who is closed, or whose ISP is."""
-    if not lines:
-        return ()
-    usernames, router_ids = {one.username for one in lines}, {one.router_id for one in lines}
-    values = {"usernames": sorted(usernames), "router_ids": sorted(router_ids)}
-    return list(_by_id(connection.execute(_FIND_WITH_LINES, values)).values())
+def find_customers(
+    connection: Connection, query: sa.Executable, values: Mapping[str, Collection[object]]
+) -> Mapping[int, Customer]:
+    """The customers whom a query finds that begins as FIND_ALL, by id."""
+    return _by_id(connection.execute(query, values))
 
 
 def get_isps(connection: Connection, isp_ids: Collection[int]) -> Mapping[int, Isp]:

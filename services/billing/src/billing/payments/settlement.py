@@ -11,14 +11,12 @@ from datetime import date, timedelta
 from functools import lru_cache
 
 from billing.calendar import MONTH, Period
-from billing.credits.rules import CreditPurchase
+from billing.credits.rules import CreditPurchase, purchase
 from billing.ledger import rules as ledger
 from billing.ledger.rules import Transfer, TransferKind
 from billing.payees.rules import Customer, Isp, IspAccount, Line, LineReason, LineState, Payees, resumed
 from billing.payments.rules import Outcome, Payment, Receipt, UnmatchedReason, normalise
 
-SMS_CREDIT_CENTS = 50
-WHATSAPP_CREDIT_CENTS = 20
 # The shape of a customer's account, such as 0949AQ. It only words the reason; the look-up tries any reference.
 _CUSTOMER_SHAPE = re.compile(r"\d{1,4}[A-Z]{2}")
 
@@ -171,16 +169,10 @@ def _of_isp(payment: Payment, isp: Isp, account: IspAccount) -> Settlement:
         return _held(payment, UnmatchedReason.ACCOUNT_CLOSED)
     if account is IspAccount.SERVICE:
         return Settlement(payment=payment, outcome=Outcome.SERVICE_PAYMENT, isp=isp, wallet_cents=payment.amount_cents)
-    sms = account is IspAccount.SMS
-    unit_cents = SMS_CREDIT_CENTS if sms else WHATSAPP_CREDIT_CENTS
-    count, remainder = divmod(payment.amount_cents, unit_cents)
-    return Settlement(
-        payment=payment,
-        outcome=Outcome.SMS_CREDITS if sms else Outcome.WHATSAPP_CREDITS,
-        isp=isp,
-        wallet_cents=remainder,
-        credits=CreditPurchase(isp.isp_id, payment.trans_id, "sms" if sms else "whatsapp", count, unit_cents),
-    )
+    credit_type = "sms" if account is IspAccount.SMS else "whatsapp"
+    bought, rest = purchase(isp.isp_id, payment.trans_id, credit_type, payment.amount_cents)
+    outcome = Outcome.SMS_CREDITS if account is IspAccount.SMS else Outcome.WHATSAPP_CREDITS
+    return Settlement(payment=payment, outcome=outcome, isp=isp, wallet_cents=rest, credits=bought)
 
 
 def of_customer(payment: Payment, customer: Customer, isp: Isp | None, today: date) -> Settlement:

@@ -11,11 +11,9 @@ import orjson
 
 from billing import calendar
 from billing.notices import rules as notices
-from billing.notices.composing import Message, compose
 from billing.notices.rules import Notice, Variant
 from billing.payees.rules import Customer, Line, LineState
 from billing.payments.settlement import Assigned, Settlement
-from billing.policies.rules import Language
 
 # How long the customer's message waits for the router, so that one SMS can tell the whole truth.
 MESSAGE_DELAY = timedelta(seconds=10)
@@ -86,15 +84,6 @@ def work_of(router_id: int | None, payload: str, wanted: str | None, version: in
     if router_id is None:
         return Notice(**fields)
     return Line(router_id, fields["username"], LineState(wanted or LineState.ON), version or 0)
-
-
-def handed_out(
-    task_id: int, trans_id: str, work: Work, variant: Variant | None, router_name: str, language: Language
-) -> Line | Sequence[Message]:
-    """The work as it is now: messages are composed. Those of a digest belong to no payment: its task names them."""
-    if isinstance(work, Line):
-        return work
-    return compose(trans_id or f"task-{task_id}", work, variant, router_name, language)
 
 
 @dataclass(slots=True)

@@ -12,9 +12,8 @@ from sqlalchemy import Connection
 from billing.announcements import service as announcing
 from billing.held import suggesting
 from billing.notices import service as digests
-from billing.notices.composing import Message
+from billing.notices.composing import Message, of_task
 from billing.notices.rules import Notice, Variant
-from billing.payees.rules import Line
 from billing.policies import store as policies
 from billing.policies.rules import Language
 from billing.policy import Policy
@@ -42,12 +41,12 @@ def _without_early(connection: Connection, due: Sequence[Task], now: datetime) -
     return [task for task in due if task.variant is not Variant.WAITING or task.trans_id not in early]
 
 
-def compose(connection: Connection, notices: Sequence[Task]) -> Mapping[int, Line | Sequence[Message]]:
+def compose(connection: Connection, notices: Sequence[Task]) -> Mapping[int, Sequence[Message]]:
     """The messages of message tasks, by the task's id: with the routers' names, in the customers' languages."""
     names = store.router_names(connection, {task.router_id for task in notices if task.router_id})
     languages = policies.languages(connection, {task.customer_id for task in notices if task.customer_id})
     return {
-        task.task_id: rules.handed_out(
+        task.task_id: of_task(
             task.task_id,
             task.trans_id,
             task.work,
@@ -56,4 +55,5 @@ def compose(connection: Connection, notices: Sequence[Task]) -> Mapping[int, Lin
             languages.get(task.customer_id, Language.ENGLISH),
         )
         for task in notices
+        if isinstance(task.work, Notice)
     }
