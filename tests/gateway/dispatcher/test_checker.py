@@ -44,7 +44,7 @@ def run(drift, until, calm=True, busy=()):
         stopping, is_calm, routers = asyncio.Event(), asyncio.Event(), set(busy)
         if calm:
             is_calm.set()
-        checker = Checker(drift, LIMITS, stopping, is_calm, routers)
+        checker = Checker(drift, LIMITS, stopping, is_calm, lambda: routers)
         running = asyncio.create_task(checker.run())
         async with asyncio.timeout(10):
             while not until(drift, is_calm, routers):  # noqa: ASYNC110  # as in the other tests of loops

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from rejesha.billing.v1 import task_service_pb2 as billing_pb
 from rejesha.router_control.v1 import router_control_service_pb2 as pb
+from servicekit.rpc.errors import DeadlineExceeded
 
 from gateway.clients.tasks import AccessTask, Report
 from servicekit import tracing
@@ -29,11 +30,14 @@ class RouterControl:
         self._deadline = deadline
 
     async def switch(self, tasks: Sequence[AccessTask]) -> list[Report]:
-        """Switch the lines of one router, at most 1000, and read them back. Raises ServiceError."""
+        """Switch the lines of one router, at most 1000, and read them back. Raises ServiceError, but for being late."""
         changes = {task.username: _change(task) for task in tasks}
         request = pb.SetAccessRequest(router_id=tasks[0].router_id, changes=changes.values())
-        with tracing.span("set_access", trans_ids=[task.trans_id for task in tasks]):
-            response = await self._stub.SetAccess(request, timeout=self._deadline)
+        try:
+            with tracing.span("set_access", trans_ids=[task.trans_id for task in tasks]):
+                response = await self._stub.SetAccess(request, timeout=self._deadline)
+        except DeadlineExceeded:
+            return [Report(task, "no answer in time", outcome="TIMED_OUT") for task in tasks]
         return list(_reports(tasks, response))
 
 

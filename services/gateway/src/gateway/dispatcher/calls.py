@@ -4,7 +4,7 @@ Knows nothing of when to lease: see `leases`.
 """
 
 import asyncio
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Generic, Protocol, TypeVar
 
 import structlog
@@ -31,13 +31,12 @@ class Worker(Protocol[TaskT]):
     calls_at_once: int
     deadline: float
 
-    @property
-    def busy_routers(self) -> Collection[int]:
-        """Routers whose next tasks must wait until those under way are done."""
-        ...
-
     def split(self, tasks: Sequence[TaskT]) -> Sequence[Sequence[TaskT]]:
         """The tasks in pieces, a call each, that may be carried out side by side."""
+        ...
+
+    def busy_routers(self, pieces: Iterable[Sequence[TaskT]], /) -> Collection[int]:
+        """Routers whose next tasks must wait until these pieces are done."""
         ...
 
     async def call(self, tasks: Sequence[TaskT]) -> Sequence[Report]:
@@ -48,21 +47,16 @@ class Worker(Protocol[TaskT]):
         """What to report on a task that is to blame for the refusal of its call."""
         ...
 
-    def ended(self, tasks: Sequence[TaskT]) -> None:
-        """One piece is not under way any more, whatever became of it."""
-        ...
-
 
 class Calls(Generic[TaskT]):
-    """The calls of one worker. `held`: how many tasks have not ended; `freed`: set whenever some have."""
+    """The calls of one worker. `under_way`: planned ones among them, with their tasks; `freed`: set when one ends."""
 
     def __init__(
         self, worker: Worker[TaskT], reporter: "Reporter", limits: DispatchLimits, stopping: asyncio.Event
     ) -> None:
         self.worker = worker
-        self.held = 0
         self.freed = asyncio.Event()
-        self.under_way: set[asyncio.Task[None]] = set()
+        self.under_way: dict[asyncio.Task[None], Sequence[TaskT]] = {}
         self._reporter = reporter
         self._limits = limits
         self._stopping = stopping
@@ -72,10 +66,17 @@ class Calls(Generic[TaskT]):
     def start(self, tasks: Sequence[TaskT]) -> None:
         """Carry out what was leased, in as many calls as it takes. Does not wait."""
         for piece in self.worker.split(tasks):
-            self.held += len(piece)
-            work = asyncio.create_task(self._carry_out(piece))
-            self.under_way.add(work)
-            work.add_done_callback(self.under_way.discard)
+            self.under_way[asyncio.create_task(self._carry_out(piece))] = piece
+
+    @property
+    def held(self) -> int:
+        """How many tasks have not ended."""
+        return sum(map(len, self.under_way.values()))
+
+    @property
+    def busy_routers(self) -> Collection[int]:
+        """Routers whose next tasks must wait until those under way are done."""
+        return self.worker.busy_routers(self.under_way.values())
 
     async def finish(self) -> None:
         """Wait for what is under way and for its reports."""
@@ -93,8 +94,7 @@ class Calls(Generic[TaskT]):
             log.exception("worker_broken")
         finally:
             # The next tasks need not wait for what billing makes of the report.
-            self.held -= len(tasks)
-            self.worker.ended(tasks)
+            del self.under_way[asyncio.current_task()]  # type: ignore[arg-type]  # there is one
             self.freed.set()
 
     async def _call_in_time(self, tasks: Sequence[TaskT]) -> Sequence[Report]:

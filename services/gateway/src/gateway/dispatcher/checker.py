@@ -3,7 +3,7 @@ come in fast or its lines are being switched.
 """
 
 import asyncio
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 
 import structlog
 from servicekit.rpc.errors import ServiceError
@@ -24,7 +24,7 @@ class Checker:
         limits: DispatchLimits,
         stopping: asyncio.Event,
         calm: asyncio.Event,
-        busy_routers: Collection[int],
+        busy_routers: Callable[[], Collection[int]],
     ) -> None:
         self._drift = drift
         self._limits = limits
@@ -65,6 +65,6 @@ class Checker:
     async def _may_read(self, router_id: int) -> bool:
         """Wait for a moment when nothing more urgent would wait for the router; False: there is none any more."""
         await wait_for(self._stopping, self._limits.check_pause)
-        while not self._stopping.is_set() and (not self._calm.is_set() or router_id in self._busy_routers):
+        while not self._stopping.is_set() and (not self._calm.is_set() or router_id in self._busy_routers()):
             await wait_for(self._stopping, self._limits.check_pause)
         return not self._stopping.is_set()

@@ -74,7 +74,7 @@ class LeaseLoop(Generic[TaskT]):
 
     async def _lease_and_start(self) -> int:
         """How many tasks were leased and are under way now; none while as many are held as may be."""
-        busy = self._calls.worker.busy_routers
+        busy = self._calls.busy_routers
         if self._calls.held >= self._limits.max_tasks_held or len(busy) > self._limits.max_routers_held:
             return 0
         most = self._limits.max_tasks if self._calm.is_set() else self._limits.max_tasks_when_busy

@@ -1,6 +1,6 @@
 """Hands messages over to notify: the messages of many tasks in one call."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 import structlog
 from servicekit.rpc.errors import ServiceError
@@ -15,8 +15,6 @@ log = structlog.get_logger()
 
 class MessageWorker:
     """Few calls at a time: each one holds many messages."""
-
-    busy_routers: Collection[int] = ()
 
     def __init__(self, notify: Notify, limits: DispatchLimits) -> None:
         self.interval = limits.message_interval
@@ -37,6 +35,10 @@ class MessageWorker:
             room -= len(task.messages)
         return calls
 
+    def busy_routers(self, _pieces: Iterable[Sequence[MessageTask]]) -> Collection[int]:
+        """None: no message waits for another."""
+        return ()
+
     async def call(self, tasks: Sequence[MessageTask]) -> list[Report]:
         """Hand over one call's tasks. Raises ServiceError."""
         await self._notify.send([message for task in tasks for message in _outgoing(task)])
@@ -47,9 +49,6 @@ class MessageWorker:
         """Messages that notify does not accept."""
         log.error("messages_refused", trans_id=task.trans_id, reason=error.reason, detail=str(error))
         return Report(task, f"{error.service}: {error.told}", accepted=False)
-
-    def ended(self, tasks: Sequence[MessageTask]) -> None:
-        """No message waits for another."""
 
 
 def _outgoing(task: MessageTask) -> list[OutgoingMessage]:

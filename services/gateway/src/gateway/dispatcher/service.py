@@ -41,7 +41,7 @@ class Dispatcher:
         self._access = LeaseLoop[AccessTask](tasks.lease_access, switching, limits, stopping, calm)
         self._messages = LeaseLoop[MessageTask](tasks.lease_messages, sending, limits, stopping, calm)
         drift = Drift(clients.router_control, clients.drift, deadline=limits.check_deadline)
-        self._checker = Checker(drift, limits, stopping, calm, access.busy_routers)
+        self._checker = Checker(drift, limits, stopping, calm, lambda: switching.busy_routers)
         self._sweeper = Sweeper(Lines(clients.lines, deadline=limits.sweep_deadline), limits, stopping, calm)
 
     async def run(self) -> None:
