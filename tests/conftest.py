@@ -8,7 +8,7 @@ import gc
 import os
 import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -16,7 +16,7 @@ import hypothesis
 import pytest
 import sqlalchemy as sa
 
-from tests import mariadb, mysql, sharing
+from tests import forking, mariadb, mysql, sharing
 from tests.databases import DATABASES, SERVERS, schema_on
 
 # How long an example takes says more of the machine than of us.
@@ -30,6 +30,9 @@ if (memory := mariadb.in_memory()) and "TMPDIR" not in os.environ:
 # Each connection to a database and each HTTP client reads all authorities that a machine trusts, for 30 ms of CPU. No
 # test meets a server that these vouch for: here, and in the processes that tests start, there is only one.
 os.environ.setdefault("SSL_CERT_FILE", str(Path(__file__).with_name("authority.pem")))
+
+
+_PROGRAMS = pytest.StashKey[forking.Servers]()
 
 
 @pytest.hookimpl(wrapper=True)
@@ -52,6 +55,19 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.processes)
         for server in {"mysql", "mariadb"} & {name.removesuffix("_server") for name in item.fixturenames}:
             item.add_marker(getattr(pytest.mark, server))
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.stash[_PROGRAMS] = forking.Servers(forking.PROGRAMS)
+    config.add_cleanup(config.stash[_PROGRAMS].stop)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
+    """Programs are forked, in fixtures as well; see tests/forking.py."""
+    executed = item.get_closest_marker("executed")
+    with nullcontext() if executed else item.config.stash[_PROGRAMS].forking():
+        return (yield)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -19,7 +19,7 @@ from deploy.local.ports import listens
 
 # No process is left behind when we are killed. A function of ours between fork and exec could ask for it as well, but
 # for that Python runs everybody's fork handlers, and gRPC's waits for ever now and then.
-_DYING_WITH_US = ("setpriv", "--pdeathsig", "TERM")
+DYING_WITH_US = ("setpriv", "--pdeathsig", "TERM")
 
 
 class NotReady(Exception):
@@ -52,7 +52,7 @@ class Process:
         self.log.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         with open(self.log, "ab", opener=_for_owner_only) as output:
             self._child = subprocess.Popen(
-                [*_DYING_WITH_US, sys.executable, "-m", *self.command],
+                [*DYING_WITH_US, sys.executable, "-m", *self.command],
                 env=basic() | dict(self.environment),
                 umask=0o077,  # databases, spool and logs hold names, numbers and money
                 stdin=subprocess.DEVNULL,

@@ -12,6 +12,8 @@ from cryptography.fernet import Fernet
 
 from servicekit import engines, migrate
 
+pytestmark = pytest.mark.executed
+
 SERVICES = {
     "billing": (billing.__main__.MIGRATIONS, "isp_wallet"),
     "notify": (notify.__main__.MIGRATIONS, "messages"),

@@ -1,7 +1,11 @@
 """A migration that is killed at any moment is finished by the next one, and what comes out is what one run makes."""
 
+import os
 import random
+import subprocess
+import sys
 import time
+from contextlib import suppress
 
 import pytest
 from billing.__main__ import MIGRATIONS
@@ -16,7 +20,7 @@ LONGEST = 2.0
 
 
 @pytest.mark.timeout(600)
-def test_a_migration_killed_at_random_moments_ends_as_an_undisturbed_one(server_url, billing_commands):
+def test_a_migration_killed_at_random_moments_ends_as_an_undisturbed_one(server_url):
     engine = engines.create_engine(server_url)
     with another_schema(server_url) as whole:
         predecessor.build(whole)
@@ -25,22 +29,23 @@ def test_a_migration_killed_at_random_moments_ends_as_an_undisturbed_one(server_
     while kills < KILLS:
         empty(engine)
         predecessor.build(engine)
-        while not is_done(engine, server_url, billing_commands):
+        while not is_done(engine, server_url):
             kills += 1
         assert everything(engine) == expected
     engine.dispose()
 
 
-def is_done(engine, url, commands):
+def is_done(engine, url):
     """Run a migration, and kill it at some moment after it has connected; whether it was done by then."""
-    commands.start({"REJESHA_BILLING_DATABASE_URL": url, "REJESHA_LOG_LEVEL": "ERROR"}, "migrate")
-    wait_until(lambda: commands.has_ended(0) or sessions(engine) > 0)
-    if not commands.has_ended(random.uniform(0, LONGEST)):
-        commands.kill()
-    ended = commands.result()
+    environment = os.environ | {"REJESHA_BILLING_DATABASE_URL": url, "REJESHA_LOG_LEVEL": "ERROR"}
+    with subprocess.Popen([sys.executable, "-m", "billing", "migrate"], env=environment) as process:
+        wait_until(lambda: process.poll() is not None or sessions(engine) > 0)
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(random.uniform(0, LONGEST))
+        process.kill()
     # What it had sent is carried out to the end without it.
     wait_until(lambda: sessions(engine) == 0)
-    return ended.returncode == 0
+    return process.returncode == 0
 
 
 def sessions(engine):
