@@ -127,6 +127,7 @@ def process(sqlite_url, tmp_path):
 
 
 @pytest.mark.processes
+@pytest.mark.executed  # a fork shares memory with others
 def test_no_router_can_fill_the_memory_nor_keep_others_from_being_served(process, router, server):
     router.add_secret("u", disabled=True)
     healthy = process.register(server)
@@ -145,6 +146,7 @@ def test_no_router_can_fill_the_memory_nor_keep_others_from_being_served(process
 
 
 @pytest.mark.processes
+@pytest.mark.executed  # a fork shares memory with others
 def test_what_has_no_end_before_tls_is_agreed_on_fills_no_memory_either(process):
     before = process.megabytes("VmRSS")
     with ExitStack() as peers:
@@ -158,6 +160,7 @@ def test_what_has_no_end_before_tls_is_agreed_on_fills_no_memory_either(process)
 
 
 @pytest.mark.processes
+@pytest.mark.executed  # a fork shares memory with others
 @pytest.mark.parametrize("fault", ["endless-words", "endless-rows"])
 @pytest.mark.parametrize("commands", [("/login",), ("/ppp",)])
 def test_what_has_no_end_is_cut_off_under_tls_too(process, router, fault, commands):
