@@ -136,3 +136,19 @@ def test_who_is_limited_as_the_isp_decided_is_off_and_seen_so(paid, dispatcher, 
     assert (paid.customer("0949AQ").status, paid.customer("0949AQ").line_reported) == ("inactive", "off")
     back = HeldSecret("0949AQ", Access.ENABLED, "10M")
     assert told(compare(paid, back)) == [(Kind.ON_BUT_UNPAID, "0949AQ", True)]
+
+
+def test_a_router_of_many_is_compared_a_few_at_a_time_and_nobody_is_missed_between(managing, monkeypatch):
+    many, tomorrow = [f"L{number:03}" for number in range(40)], managing.today() + timedelta(days=1)
+    known = [{"account_name": name, "username": name, "next_payment_date": tomorrow} for name in many]
+    managing.insert_customers(*known[::2], *known[::4])  # every fourth secret is two customers'
+    secrets = [secret(Access.DISABLED, name) for name in many if name not in {"L000", "L010", "L039"}]
+    pauses = []
+    monkeypatch.setattr(service.time, "sleep", pauses.append)
+    whole = service.compare(managing.engine, replace(managing.policy, manages_lines=False), 1, secrets, Span("L", "M"))
+    monkeypatch.setattr(service, "_BATCH", 3)
+    parts = service.compare(managing.engine, replace(managing.policy, manages_lines=False), 1, secrets, Span("L", "M"))
+    assert parts == whole
+    assert len(pauses) == 12
+    assert {one.drift.kind for one in whole.found} == {Kind.OFF_BUT_PAID, Kind.NO_SECRET}
+    assert whole.lines == 30

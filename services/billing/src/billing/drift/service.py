@@ -3,6 +3,8 @@
 What is wanted is worked out anew from each customer's record: a check finds also what no sweep has come to yet.
 """
 
+import time
+from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -27,8 +29,9 @@ from billing.policy import Policy
 log = structlog.get_logger()
 
 _CHECK = Author("drift check")
-# Customers in one transaction: payments wait for it.
-_BATCH = 100
+# Lines in one transaction, for which payments wait; and seconds between two.
+_BATCH = 50
+_PAUSE = 0.1
 # A page was read so long before at most; what was reported of a line since then is newer than the page.
 _READING = timedelta(minutes=5)
 
@@ -62,24 +65,43 @@ class Comparison:
 
 
 def compare(engine: Engine, policy: Policy, router_id: int, secrets: Sequence[HeldSecret], span: Span) -> Comparison:
-    """Compare one span of a router's usernames; if lines are ours to manage, ask for what can be mended."""
+    """Compare one span of a router's usernames; if lines are ours to manage, ask for what can be mended.
 
+    A few at a time, with pauses: a router of thousands would keep payments waiting for seconds.
+    """
+    customer_ids, held = defaultdict(list), defaultdict(list)
+    for customer_id, username in transact(engine, lambda connection: store.find_lines(connection, router_id)):
+        if span.holds(username):
+            customer_ids[username].append(customer_id)
+    for secret in secrets:
+        held[secret.username].append(secret)
+    parts: list[Comparison] = []
+    for usernames in _batches(customer_ids.keys() | held.keys()):
+        if parts:
+            time.sleep(_PAUSE)
+        ids = [one for username in usernames for one in customer_ids[username]]
+        parts.append(_compare(engine, policy, ids, [one for username in usernames for one in held[username]]))
+    whole = Comparison([one for part in parts for one in part.found], sum(part.lines for part in parts))
+    if whole.found:
+        mending = sum(one.mending for one in whole.found)
+        log.info("drift_found", router_id=router_id, count=len(whole.found), mending=mending)
+    return whole
+
+
+def _compare(engine: Engine, policy: Policy, customer_ids: Sequence[int], secrets: Sequence[HeldSecret]) -> Comparison:
     def read(connection: Connection) -> tuple[Mapping[int, Customer], list[Drift], set[int], dict[int, LineState]]:
         now = current_time(connection)
-        ids = [one for one, username in store.find_lines(connection, router_id) if span.holds(username)]
-        customers = payees.get_customers(connection, ids) if ids else {}
+        customers = payees.get_customers(connection, customer_ids)
         lines = list(_wanted(connection, customers, now))
         drifts = list(rules.compare(lines, secrets))
         mendable = _mendable(connection, drifts, customers) if policy.manages_lines else set()
         return customers, drifts, mendable, _seen(lines, secrets)
 
     customers, drifts, mendable, seen = transact(engine, read)
-    for some in _batches(seen):
-        transact(engine, partial(_note, seen={one: seen[one] for one in some}))
-    for some in _batches(mendable):
-        transact(engine, partial(_mend, policy=policy, customer_ids=some))
-    if drifts:
-        log.info("drift_found", router_id=router_id, count=len(drifts), mending=len(mendable))
+    if seen:
+        transact(engine, partial(_note, seen=seen))
+    if mendable:
+        transact(engine, partial(_mend, policy=policy, customer_ids=mendable))
     return Comparison([_found(one, customers, mendable) for one in drifts], len(customers))
 
 
@@ -138,7 +160,7 @@ def _found(drift: Drift, customers: Mapping[int, Customer], mending: Collection[
     return Found(drift, customer.account_name if customer else "", is_mended)
 
 
-def _batches(customer_ids: Collection[int]) -> Iterator[list[int]]:
-    ordered = sorted(customer_ids)
+def _batches(usernames: Collection[str]) -> Iterator[list[str]]:
+    ordered = sorted(usernames)
     for start in range(0, len(ordered), _BATCH):
         yield ordered[start : start + _BATCH]
