@@ -140,7 +140,7 @@ def test_who_is_limited_as_the_isp_decided_is_off_and_seen_so(paid, dispatcher, 
 
 def test_a_router_of_many_is_compared_a_few_at_a_time_and_nobody_is_missed_between(managing, monkeypatch):
     many, tomorrow = [f"L{number:03}" for number in range(40)], managing.today() + timedelta(days=1)
-    known = [{"account_name": name, "username": name, "next_payment_date": tomorrow} for name in many]
+    known = [{"account_name": name, "username": name, "router_id": 1, "next_payment_date": tomorrow} for name in many]
     managing.insert_customers(*known[::2], *known[::4])  # every fourth secret is two customers'
     secrets = [secret(Access.DISABLED, name) for name in many if name not in {"L000", "L010", "L039"}]
     pauses = []
