@@ -8,6 +8,7 @@ import ctypes
 import inspect
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -108,6 +109,8 @@ class Servers:
             "directory": os.fspath(options["cwd"] or Path.cwd()),
             "umask": options["umask"],
             "session": options["start_new_session"],
+            # As those do that a shell starts in the background, and all that they execute.
+            "ignores_interrupts": signal.getsignal(signal.SIGINT) is signal.SIG_IGN,
             "parent": os.getpid(),
         }
         given = (options["p2cread"], options["c2pwrite"], options["errwrite"])

@@ -68,7 +68,8 @@ def _be_adopted(adopter: int) -> None:
 
 def _take_place(order: dict[str, Any], files: list[int], kept: int) -> None:
     """Be as a program that was just started; `kept`: a file that stays open for now."""
-    signal.signal(signal.SIGINT, signal.default_int_handler)
+    if not order["ignores_interrupts"]:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     if order["session"]:
         os.setsid()
     if order["dies_with_parent"]:

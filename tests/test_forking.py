@@ -87,6 +87,15 @@ def test_it_ends_as_an_executed_one_ends(both, end):
     assert executed[1] == ["at the exit"]
 
 
+@pytest.fixture
+def interruptible():
+    """Whatever this run ignores: one that a shell started in the background ignores Ctrl-C, as all that it executes."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("interruptible")
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL])
 def test_it_ends_of_a_signal_as_an_executed_one_does(both, number):
     ends = []
