@@ -30,7 +30,6 @@ from billing import adoption, rights, roles
 from billing.accounts.servicer import AccountServicer
 from billing.bulk.servicer import BulkServicer
 from billing.drift.servicer import DriftServicer
-from billing.failures.servicer import TaskServicer
 from billing.figures.service import look_up
 from billing.held.servicer import PaymentServicer
 from billing.ledger.servicer import LedgerServicer
@@ -43,6 +42,7 @@ from billing.quarantine.servicer import QuarantineServicer
 from billing.retention.servicer import RetentionServicer
 from billing.schema import metadata
 from billing.settings import BillingSettings, Charge, MigrationSettings
+from billing.tasks.servicer import TaskServicer
 from servicekit import doctor, engines, logs, metrics, scraping, tracing
 
 MIGRATIONS = Path(billing.__file__).parents[2] / "migrations"

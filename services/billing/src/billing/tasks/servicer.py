@@ -1,4 +1,4 @@
-"""TaskService: leases, and reports on them."""
+"""TaskService: leases, reports on them, and what operators ask about tasks."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -14,7 +14,9 @@ from rejesha.billing.v1 import task_service_pb2_grpc
 from servicekit.rpc import identity
 from sqlalchemy import Engine
 
+from billing.failures import retrying
 from billing.locking.service import HeldRows
+from billing.lookup import service as lookup
 from billing.notices.composing import Message
 from billing.payees.rules import Line, LineState
 from billing.policy import Policy
@@ -36,8 +38,8 @@ STATES = {LineState.ON: line_pb.LINE_STATE_ON, LineState.OFF: line_pb.LINE_STATE
 _OUTCOMES = {pb.AccessOutcome.Value(f"ACCESS_OUTCOME_{outcome.name}"): outcome for outcome in AccessOutcome}
 
 
-class LeasingServicer(task_service_pb2_grpc.TaskServiceServicer):
-    """LeaseTasks and CompleteTasks; billing.failures.servicer has the other RPCs."""
+class TaskServicer(task_service_pb2_grpc.TaskServiceServicer):
+    """See the proto for what each RPC does."""
 
     def __init__(self, engine: Engine, policy: Policy, precedence: Precedence) -> None:
         self._engine = engine
@@ -68,6 +70,22 @@ class LeasingServicer(task_service_pb2_grpc.TaskServiceServicer):
             caller = identity.of(context).name
             stale = service.complete(self._engine, self._policy, reports, self._held_rows, caller)
         return pb.CompleteTasksResponse(stale_task_ids=stale)
+
+    def RetryTasks(self, request: pb.RetryTasksRequest, context: grpc.ServicerContext) -> pb.RetryTasksResponse:
+        return pb.RetryTasksResponse(task_ids=retrying.retry(self._engine, request.trans_id.strip().upper()))
+
+    def GetTaskCounts(
+        self, request: pb.GetTaskCountsRequest, context: grpc.ServicerContext
+    ) -> pb.GetTaskCountsResponse:
+        counts = lookup.count_tasks(self._engine)
+        return pb.GetTaskCountsResponse(
+            open_access_tasks=counts.open.get(TaskKind.SET_ACCESS, 0),
+            open_message_tasks=counts.open.get(TaskKind.SEND_MESSAGES, 0),
+            given_up_tasks=counts.given_up,
+            oldest_access_due_time=counts.due_since.get(TaskKind.SET_ACCESS),
+            oldest_message_due_time=counts.due_since.get(TaskKind.SEND_MESSAGES),
+            oldest_given_up_time=counts.given_up_since,
+        )
 
     @contextmanager
     def _turn(self) -> Iterator[None]:
