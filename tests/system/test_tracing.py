@@ -114,17 +114,18 @@ def test_a_batch_is_linked_to_the_payments_in_it(running, collector):
     traces = {trace_id_of(one).to_bytes(16) for one in trans_ids}
 
     def batches():
-        """The calls' spans, once all have come that any of them is linked to: they come in their own time."""
-        found = {(span.trace_id, span.span_id): span for span in collector.named(RECORD) if span.trace_id in traces}
-        there = {(link.trace_id, link.span_id) for span in found.values() for link in span.links}
-        return found if {trace_id for trace_id, _ in found} == traces and there <= found.keys() else None
+        """The gateway's calls for these payments, once all have come: billing exports its own in its own time."""
+        calls = {(span.trace_id, span.span_id): span for span in collector.named(RECORD) if span.trace_id in traces}
+        linked = {(link.trace_id, link.span_id) for call in calls.values() for link in call.links}
+        shared = {span_id for (_, span_id), call in calls.items() if len(call.links) > 1}
+        under = {span.parent_span_id for span in collector.named(RECORDED)}
+        all_here = {trace_id for trace_id, _ in calls} == traces and linked <= calls.keys() and shared <= under
+        return calls if all_here else None
 
-    found = eventually(batches)
-    linked = [(key, (link.trace_id, link.span_id)) for key, span in found.items() for link in span.links]
+    calls = eventually(batches)
+    linked = {(here, (link.trace_id, link.span_id)) for here, call in calls.items() for link in call.links}
     assert linked  # some came together
-    assert {(there, here) for here, there in linked} == set(linked)  # each can be followed back
-    under = {span.parent_span_id for span in collector.named(RECORDED)}
-    assert {here for here, _ in linked if len(found[here].links) > 1} <= {one for one in found if one[1] in under}
+    assert {(there, here) for here, there in linked} == linked  # each can be followed back
 
 
 def test_a_log_line_about_a_payment_names_its_trace(running, collector):
