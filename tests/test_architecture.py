@@ -8,6 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from deploy.local.environment import MIGRATIONS
+from deploy.local.environment import SERVICES as SETTINGS
+
 ROOT = Path(__file__).parents[1]
 SOURCES = sorted(
     path
@@ -160,10 +163,35 @@ def test_a_service_s_migrations_form_one_chain(service):
     assert [one["down_revision"] for one in found] == ["", *(path.name[:4] for path in scripts[:-1])]
 
 
+# In each noun, and explained once, in CONTRIBUTING.md.
+IN_EACH_NOUN = {"__init__", "rules", "service", "store", "servicer", "errors", "tables"}
+
+
 @pytest.mark.parametrize("readme", sorted(ROOT.glob("services/*/README.md")), ids=lambda path: path.parent.name)
-def test_a_service_s_readme_says_of_each_noun_what_it_owns(readme):
+def test_a_service_s_readme_says_of_each_noun_and_file_what_it_owns(readme):
+    text = readme.read_text()
     nouns = {path.parent.name for path in readme.parent.glob("src/*/*/__init__.py")}
-    assert {noun for noun in nouns if f"`{noun}/" not in readme.read_text()} == set()
+    assert {noun for noun in nouns if f"`{noun}/" not in text} == set()
+    told = {re.sub(r"^.*/|\.py$", "", span) for span in re.findall(r"`([\w/.]+)`", text)}
+    assert {path.stem for path in readme.parent.glob("src/**/*.py")} - IN_EACH_NOUN - told == set()
+
+
+@pytest.mark.parametrize("service", SETTINGS)
+def test_the_documents_name_each_setting(service):
+    texts = [(ROOT / name).read_text() for name in ("docs/configuration.md", f"services/{service}/README.md")]
+    told = set(re.findall(r"`(?:REJESHA_)?([A-Z][A-Z_]+)`", "".join(texts)))
+    wanted = {name.removeprefix("REJESHA_") for name in SETTINGS[service].variables()}
+    if service in MIGRATIONS:
+        wanted |= {name.removeprefix("REJESHA_") for name in MIGRATIONS[service].variables()}
+    assert wanted - told == set()
+
+
+def test_moving_over_names_each_table_of_ours():
+    schemas = [*ROOT.glob("services/*/src/**/schema.py"), *ROOT.glob("services/*/src/**/tables.py")]
+    tables = {table for path in schemas for table in re.findall(r'sa\.Table\(\s*"(\w+)"', path.read_text())}
+    told = set(re.findall(r"`(\w+)`", (ROOT / "docs/moving-over.md").read_text()))
+    assert len(tables) > 20
+    assert tables - told == set()
 
 
 def test_no_module_is_a_drawer():
