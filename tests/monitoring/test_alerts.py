@@ -71,6 +71,8 @@ def test_each_alert_has_its_paragraph_in_the_runbooks():
     headings = re.findall(r"^## (\w+)$", (ROOT / "docs/runbooks.md").read_text(), re.MULTILINE)
     assert headings == ALERTS
     assert re.findall(r"runbook_url: docs/runbooks.md#(\w+)", RULES) == [alert.lower() for alert in ALERTS]
+    said = re.findall(r"^## \w+\n\*(\w+)\.\*", (ROOT / "docs/runbooks.md").read_text(), re.MULTILINE)
+    assert re.findall(r"severity: (\w+)\}", RULES) == said
 
 
 def queries_of_the_dashboard():
