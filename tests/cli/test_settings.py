@@ -23,6 +23,19 @@ def test_nothing_set_means_this_machine(rejesha):
     assert (settings.router_control_target, settings.notify_target) == ("127.0.0.1:50052", "127.0.0.1:50053")
 
 
+def test_another_user_s_make_run_is_none_of_ours(rejesha, tmp_path, monkeypatch):
+    write_run_file(tmp_path, BILLING_TARGET="theirs:1")
+    stat = os.stat
+
+    def as_another_user(path, *arguments, **options):
+        if "var" in Path(path).parts[-2:]:
+            raise PermissionError(13, "Permission denied", str(path))
+        return stat(path, *arguments, **options)
+
+    monkeypatch.setattr(os, "stat", as_another_user)
+    assert Settings.load().billing_target == "127.0.0.1:50051"
+
+
 def write_run_file(directory: Path, **values: str) -> None:
     path = directory / "var" / "run.env"
     path.parent.mkdir()

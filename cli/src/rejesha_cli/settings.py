@@ -81,8 +81,8 @@ def _value(variable: str, environment: Mapping[str, str]) -> str:
 
 
 def _run_file(start: Path) -> Path | None:
-    """The var/run.env in `start` or the nearest directory above it."""
-    return next((path for directory in (start, *start.parents) if (path := directory / RUN_FILE).is_file()), None)
+    """The var/run.env in `start` or the nearest directory above it; another user's is none."""
+    return next((path for one in (start, *start.parents) if os.path.isfile(path := one / RUN_FILE)), None)  # noqa: PTH113
 
 
 def lines_of(path: Path) -> dict[str, str]:
