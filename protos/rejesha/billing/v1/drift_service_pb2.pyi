@@ -61,7 +61,7 @@ class _DriftKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_DriftKind.V
     DRIFT_KIND_SESSION_THOUGH_OFF: _DriftKind.ValueType  # 3
     """Disabled, and a session goes on."""
     DRIFT_KIND_WRONG_PROFILE: _DriftKind.ValueType  # 4
-    """On as wanted, with another profile than its package has."""
+    """On as wanted, with another profile than its package or its policy names."""
     DRIFT_KIND_NO_SECRET: _DriftKind.ValueType  # 5
     """Wanted on, and the router has no secret of that name."""
     DRIFT_KIND_UNKNOWN_SECRET: _DriftKind.ValueType  # 6
@@ -79,7 +79,7 @@ DRIFT_KIND_OFF_BUT_PAID: DriftKind.ValueType  # 2
 DRIFT_KIND_SESSION_THOUGH_OFF: DriftKind.ValueType  # 3
 """Disabled, and a session goes on."""
 DRIFT_KIND_WRONG_PROFILE: DriftKind.ValueType  # 4
-"""On as wanted, with another profile than its package has."""
+"""On as wanted, with another profile than its package or its policy names."""
 DRIFT_KIND_NO_SECRET: DriftKind.ValueType  # 5
 """Wanted on, and the router has no secret of that name."""
 DRIFT_KIND_UNKNOWN_SECRET: DriftKind.ValueType  # 6

@@ -30,11 +30,11 @@ class LedgerServiceStub:
     """Reads the ledger: accounts of money and the transfers between them. Payments and assignments write it; by hand a
     customer's credit is paid out.
 
-    Accounts are `paybill:<shortcode>` (money that M-Pesa holds for us, so mostly negative: it is where
-    money comes from), `held` (payments that nobody could be credited for), `dismissed`
-    (those that were closed), `wallet:<isp_id>`,
-    `credit:<customer_id>` (part payments that are kept until they make a package), `revenue:sms`, `revenue:whatsapp`, `payout` (credits that were paid out to customers) and `opening` (what wallets held before there was a ledger).
-    The balances of all sum to nothing.
+    Accounts are `paybill:<shortcode>` (money that M-Pesa holds for us, so mostly negative: it is where money comes from),
+    `held` (payments that nobody could be credited for), `dismissed` (those that were closed), `wallet:<isp_id>`,
+    `credit:<customer_id>` (what is kept for a customer until it makes a package), `revenue:sms`, `revenue:whatsapp`,
+    `payout` (credits that were paid out to customers) and `opening` (what wallets held before there was a ledger). The
+    balances of all sum to nothing.
     """
 
     @_typing.overload
@@ -78,11 +78,11 @@ class LedgerServiceAsyncStub(LedgerServiceStub):
     """Reads the ledger: accounts of money and the transfers between them. Payments and assignments write it; by hand a
     customer's credit is paid out.
 
-    Accounts are `paybill:<shortcode>` (money that M-Pesa holds for us, so mostly negative: it is where
-    money comes from), `held` (payments that nobody could be credited for), `dismissed`
-    (those that were closed), `wallet:<isp_id>`,
-    `credit:<customer_id>` (part payments that are kept until they make a package), `revenue:sms`, `revenue:whatsapp`, `payout` (credits that were paid out to customers) and `opening` (what wallets held before there was a ledger).
-    The balances of all sum to nothing.
+    Accounts are `paybill:<shortcode>` (money that M-Pesa holds for us, so mostly negative: it is where money comes from),
+    `held` (payments that nobody could be credited for), `dismissed` (those that were closed), `wallet:<isp_id>`,
+    `credit:<customer_id>` (what is kept for a customer until it makes a package), `revenue:sms`, `revenue:whatsapp`,
+    `payout` (credits that were paid out to customers) and `opening` (what wallets held before there was a ledger). The
+    balances of all sum to nothing.
     """
 
     def __init__(self, channel: _aio.Channel) -> None: ...
@@ -122,11 +122,11 @@ class LedgerServiceServicer(metaclass=_abc_1.ABCMeta):
     """Reads the ledger: accounts of money and the transfers between them. Payments and assignments write it; by hand a
     customer's credit is paid out.
 
-    Accounts are `paybill:<shortcode>` (money that M-Pesa holds for us, so mostly negative: it is where
-    money comes from), `held` (payments that nobody could be credited for), `dismissed`
-    (those that were closed), `wallet:<isp_id>`,
-    `credit:<customer_id>` (part payments that are kept until they make a package), `revenue:sms`, `revenue:whatsapp`, `payout` (credits that were paid out to customers) and `opening` (what wallets held before there was a ledger).
-    The balances of all sum to nothing.
+    Accounts are `paybill:<shortcode>` (money that M-Pesa holds for us, so mostly negative: it is where money comes from),
+    `held` (payments that nobody could be credited for), `dismissed` (those that were closed), `wallet:<isp_id>`,
+    `credit:<customer_id>` (what is kept for a customer until it makes a package), `revenue:sms`, `revenue:whatsapp`,
+    `payout` (credits that were paid out to customers) and `opening` (what wallets held before there was a ledger). The
+    balances of all sum to nothing.
     """
 
     @_abc_1.abstractmethod

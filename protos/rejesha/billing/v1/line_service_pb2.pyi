@@ -167,7 +167,7 @@ class Line(_message.Message):
     error: _builtins.str
     """What went wrong with it last; may be empty."""
     credit_cents: _builtins.int
-    """What is kept for the customer, and pays for a month as soon as it makes a package; below 0: owed."""
+    """What is kept for the customer, and spent as soon as it makes a package; below 0: owed."""
     asked: Global___LineState.ValueType
     """What the router is asked for: ON as long as that is wanted for one of them, whatever is wanted for this one."""
     package_name: _builtins.str

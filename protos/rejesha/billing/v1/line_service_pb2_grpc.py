@@ -135,8 +135,9 @@ class LineServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def SweepLines(self, request, context):
-        """Cuts and switches on whoever is due among the next customers, if lines are billing's to manage; and reminds. To be
-        called every half minute, and at once where `next_page_token` is not empty; any number of callers may.
+        """Cuts, renews and switches on whoever is due among the next customers, and lets lines follow changed policies, if
+        lines are billing's to manage; reminds, and gives lines the package that is paid for, in any case. To be called every
+        half minute, and after a short pause where `next_page_token` is not empty; any number of callers may.
 
         May be repeated. UNAVAILABLE `DATABASE_UNAVAILABLE`; RESOURCE_EXHAUSTED `TASKS_BUSY`.
         """

@@ -69,8 +69,9 @@ class LineServiceStub:
     May be repeated. NOT_FOUND `CUSTOMER_NOT_FOUND`.
     """
     SweepLines: _grpc.UnaryUnaryMultiCallable[_line_service_pb2.SweepLinesRequest, _line_service_pb2.SweepLinesResponse]
-    """Cuts and switches on whoever is due among the next customers, if lines are billing's to manage; and reminds. To be
-    called every half minute, and at once where `next_page_token` is not empty; any number of callers may.
+    """Cuts, renews and switches on whoever is due among the next customers, and lets lines follow changed policies, if
+    lines are billing's to manage; reminds, and gives lines the package that is paid for, in any case. To be called every
+    half minute, and after a short pause where `next_page_token` is not empty; any number of callers may.
 
     May be repeated. UNAVAILABLE `DATABASE_UNAVAILABLE`; RESOURCE_EXHAUSTED `TASKS_BUSY`.
     """
@@ -118,8 +119,9 @@ class LineServiceAsyncStub(LineServiceStub):
     May be repeated. NOT_FOUND `CUSTOMER_NOT_FOUND`.
     """
     SweepLines: _aio.UnaryUnaryMultiCallable[_line_service_pb2.SweepLinesRequest, _line_service_pb2.SweepLinesResponse]  # type: ignore[assignment]
-    """Cuts and switches on whoever is due among the next customers, if lines are billing's to manage; and reminds. To be
-    called every half minute, and at once where `next_page_token` is not empty; any number of callers may.
+    """Cuts, renews and switches on whoever is due among the next customers, and lets lines follow changed policies, if
+    lines are billing's to manage; reminds, and gives lines the package that is paid for, in any case. To be called every
+    half minute, and after a short pause where `next_page_token` is not empty; any number of callers may.
 
     May be repeated. UNAVAILABLE `DATABASE_UNAVAILABLE`; RESOURCE_EXHAUSTED `TASKS_BUSY`.
     """
@@ -200,8 +202,9 @@ class LineServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _line_service_pb2.SweepLinesRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_line_service_pb2.SweepLinesResponse, _abc.Awaitable[_line_service_pb2.SweepLinesResponse]]:
-        """Cuts and switches on whoever is due among the next customers, if lines are billing's to manage; and reminds. To be
-        called every half minute, and at once where `next_page_token` is not empty; any number of callers may.
+        """Cuts, renews and switches on whoever is due among the next customers, and lets lines follow changed policies, if
+        lines are billing's to manage; reminds, and gives lines the package that is paid for, in any case. To be called every
+        half minute, and after a short pause where `next_page_token` is not empty; any number of callers may.
 
         May be repeated. UNAVAILABLE `DATABASE_UNAVAILABLE`; RESOURCE_EXHAUSTED `TASKS_BUSY`.
         """

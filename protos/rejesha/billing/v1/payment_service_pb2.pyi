@@ -31,9 +31,11 @@ class _PaymentOutcomeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Paymen
     PAYMENT_OUTCOME_UNSPECIFIED: _PaymentOutcome.ValueType  # 0
     """Never sent."""
     PAYMENT_OUTCOME_CUSTOMER_PAID: _PaymentOutcome.ValueType  # 1
-    """A customer paid at least the package: wallet credited, due date moved, reconnection under way."""
+    """A customer paid the package, with what was kept before if need be: wallet credited, due date moved, reconnection
+    under way.
+    """
     PAYMENT_OUTCOME_CUSTOMER_PARTIAL: _PaymentOutcome.ValueType  # 2
-    """A customer paid less than the package: wallet credited, nothing else."""
+    """A customer paid less than the package: in the ISP's wallet, or kept for the customer, and nothing else."""
     PAYMENT_OUTCOME_SMS_CREDITS: _PaymentOutcome.ValueType  # 3
     """An ISP bought SMS credits."""
     PAYMENT_OUTCOME_WHATSAPP_CREDITS: _PaymentOutcome.ValueType  # 4
@@ -63,9 +65,11 @@ class PaymentOutcome(_PaymentOutcome, metaclass=_PaymentOutcomeEnumTypeWrapper):
 PAYMENT_OUTCOME_UNSPECIFIED: PaymentOutcome.ValueType  # 0
 """Never sent."""
 PAYMENT_OUTCOME_CUSTOMER_PAID: PaymentOutcome.ValueType  # 1
-"""A customer paid at least the package: wallet credited, due date moved, reconnection under way."""
+"""A customer paid the package, with what was kept before if need be: wallet credited, due date moved, reconnection
+under way.
+"""
 PAYMENT_OUTCOME_CUSTOMER_PARTIAL: PaymentOutcome.ValueType  # 2
-"""A customer paid less than the package: wallet credited, nothing else."""
+"""A customer paid less than the package: in the ISP's wallet, or kept for the customer, and nothing else."""
 PAYMENT_OUTCOME_SMS_CREDITS: PaymentOutcome.ValueType  # 3
 """An ISP bought SMS credits."""
 PAYMENT_OUTCOME_WHATSAPP_CREDITS: PaymentOutcome.ValueType  # 4

@@ -26,8 +26,8 @@ if _version_not_supported:
 
 
 class TaskServiceStub:
-    """Hands out tasks and takes reports. A task is written in its payment's transaction, so it exists
-    exactly when the payment does.
+    """Hands out tasks and takes reports. A task is written in the transaction that makes it necessary, such as its
+    payment's, so it exists exactly when the payment does.
 
     A lease ends by report or by time. Every lease of a task raises its fencing_token; a report with an older
     fencing token is stale and changes nothing, so two dispatchers that carry out one task cannot both count.
@@ -65,8 +65,8 @@ class TaskServiceStub:
 
 
 class TaskServiceServicer:
-    """Hands out tasks and takes reports. A task is written in its payment's transaction, so it exists
-    exactly when the payment does.
+    """Hands out tasks and takes reports. A task is written in the transaction that makes it necessary, such as its
+    payment's, so it exists exactly when the payment does.
 
     A lease ends by report or by time. Every lease of a task raises its fencing_token; a report with an older
     fencing token is stale and changes nothing, so two dispatchers that carry out one task cannot both count.
@@ -151,8 +151,8 @@ def add_TaskServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class TaskService:
-    """Hands out tasks and takes reports. A task is written in its payment's transaction, so it exists
-    exactly when the payment does.
+    """Hands out tasks and takes reports. A task is written in the transaction that makes it necessary, such as its
+    payment's, so it exists exactly when the payment does.
 
     A lease ends by report or by time. Every lease of a task raises its fencing_token; a report with an older
     fencing token is stale and changes nothing, so two dispatchers that carry out one task cannot both count.

@@ -32,8 +32,8 @@ class RouterControlServiceStub:
     examples.
 
     Calls for one router are carried out one after the other, for different routers side by side. An RPC that calls a
-    router (SetAccess, GetAccess, CheckRouter, GetRouterCertificate) answers within its deadline less at most half a
-    second, after 60 seconds however late that is, and after 10 seconds without one. When it is cancelled while it waits
+    router (SetAccess, GetAccess, ListSecrets, CheckRouter, GetRouterCertificate) answers within its deadline less at most
+    half a second, after 60 seconds however late that is, and after 10 seconds without one. When it is cancelled while it waits
     for the router it does not begin; SetAccess ends after the hundred users that it is at, and whoever it disabled has
     lost the sessions too.
 
@@ -111,8 +111,8 @@ class RouterControlServiceServicer:
     examples.
 
     Calls for one router are carried out one after the other, for different routers side by side. An RPC that calls a
-    router (SetAccess, GetAccess, CheckRouter, GetRouterCertificate) answers within its deadline less at most half a
-    second, after 60 seconds however late that is, and after 10 seconds without one. When it is cancelled while it waits
+    router (SetAccess, GetAccess, ListSecrets, CheckRouter, GetRouterCertificate) answers within its deadline less at most
+    half a second, after 60 seconds however late that is, and after 10 seconds without one. When it is cancelled while it waits
     for the router it does not begin; SetAccess ends after the hundred users that it is at, and whoever it disabled has
     lost the sessions too.
 
@@ -316,8 +316,8 @@ class RouterControlService:
     examples.
 
     Calls for one router are carried out one after the other, for different routers side by side. An RPC that calls a
-    router (SetAccess, GetAccess, CheckRouter, GetRouterCertificate) answers within its deadline less at most half a
-    second, after 60 seconds however late that is, and after 10 seconds without one. When it is cancelled while it waits
+    router (SetAccess, GetAccess, ListSecrets, CheckRouter, GetRouterCertificate) answers within its deadline less at most
+    half a second, after 60 seconds however late that is, and after 10 seconds without one. When it is cancelled while it waits
     for the router it does not begin; SetAccess ends after the hundred users that it is at, and whoever it disabled has
     lost the sessions too.
 

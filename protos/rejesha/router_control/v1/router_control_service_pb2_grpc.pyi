@@ -33,8 +33,8 @@ class RouterControlServiceStub:
     examples.
 
     Calls for one router are carried out one after the other, for different routers side by side. An RPC that calls a
-    router (SetAccess, GetAccess, CheckRouter, GetRouterCertificate) answers within its deadline less at most half a
-    second, after 60 seconds however late that is, and after 10 seconds without one. When it is cancelled while it waits
+    router (SetAccess, GetAccess, ListSecrets, CheckRouter, GetRouterCertificate) answers within its deadline less at most
+    half a second, after 60 seconds however late that is, and after 10 seconds without one. When it is cancelled while it waits
     for the router it does not begin; SetAccess ends after the hundred users that it is at, and whoever it disabled has
     lost the sessions too.
 
@@ -133,8 +133,8 @@ class RouterControlServiceAsyncStub(RouterControlServiceStub):
     examples.
 
     Calls for one router are carried out one after the other, for different routers side by side. An RPC that calls a
-    router (SetAccess, GetAccess, CheckRouter, GetRouterCertificate) answers within its deadline less at most half a
-    second, after 60 seconds however late that is, and after 10 seconds without one. When it is cancelled while it waits
+    router (SetAccess, GetAccess, ListSecrets, CheckRouter, GetRouterCertificate) answers within its deadline less at most
+    half a second, after 60 seconds however late that is, and after 10 seconds without one. When it is cancelled while it waits
     for the router it does not begin; SetAccess ends after the hundred users that it is at, and whoever it disabled has
     lost the sessions too.
 
@@ -229,8 +229,8 @@ class RouterControlServiceServicer(metaclass=_abc_1.ABCMeta):
     examples.
 
     Calls for one router are carried out one after the other, for different routers side by side. An RPC that calls a
-    router (SetAccess, GetAccess, CheckRouter, GetRouterCertificate) answers within its deadline less at most half a
-    second, after 60 seconds however late that is, and after 10 seconds without one. When it is cancelled while it waits
+    router (SetAccess, GetAccess, ListSecrets, CheckRouter, GetRouterCertificate) answers within its deadline less at most
+    half a second, after 60 seconds however late that is, and after 10 seconds without one. When it is cancelled while it waits
     for the router it does not begin; SetAccess ends after the hundred users that it is at, and whoever it disabled has
     lost the sessions too.
 

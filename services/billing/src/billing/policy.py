@@ -11,7 +11,8 @@ PART_PAYMENTS_PER_HOUR = 5
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """Who the admins are, which shortcodes are ours (none named: all), and what is sent one by one; see topics.
+    """Who the admins are, which shortcodes are ours (none named: all), and what is sent one by one; see
+    notices.throttle.
 
     `paybill`: where customers are told to pay; may be empty. `manages_lines`: who does not pay is switched off by us;
     else somebody else does that, and we only say whom we would.

@@ -261,7 +261,7 @@ reminders = sa.Table(
     sa.UniqueConstraint("due_date", "day_offset", "customer_id", name="uq_reminders_due_date_day_offset_customer_id"),
 )
 
-# How many messages of a topic a recipient was sent since a moment; see digests.
+# How many messages of a topic a recipient was sent since a moment; see notices.throttle.
 notice_tallies = sa.Table(
     "notice_tallies",
     metadata,

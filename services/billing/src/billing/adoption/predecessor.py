@@ -1,6 +1,6 @@
 """The predecessor's tables as we need them: created so where they are missing; what those that are there must become.
 
-See servicekit.schema.tables for what stands in `info`. How a service's code sees them is in billing.models.
+See servicekit.schema.tables for what stands in `info`. How the service's code sees them is in billing.schema.
 """
 
 from typing import Any

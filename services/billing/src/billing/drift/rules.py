@@ -20,7 +20,7 @@ class Kind(StrEnum):
     ON_BUT_UNPAID = "on_but_unpaid"  # the user can dial in without a limit, and the line is wanted off
     OFF_BUT_PAID = "off_but_paid"  # disabled or limited, and wanted on
     SESSION_THOUGH_OFF = "session_though_off"  # disabled, and a session goes on
-    WRONG_PROFILE = "wrong_profile"  # on as wanted, with another profile than its package has
+    WRONG_PROFILE = "wrong_profile"  # on as wanted, with another profile than it shall have
     NO_SECRET = "no_secret"  # noqa: S105  # wanted on, and the router has no secret of that name
     UNKNOWN_SECRET = "unknown_secret"  # noqa: S105  # enabled, or with a session, and no customer's
 

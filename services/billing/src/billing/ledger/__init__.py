@@ -1,1 +1,1 @@
-"""Money that payments move: the ISPs' wallets with their entries."""
+"""Where every shilling is: accounts of money, and the transfers between them."""

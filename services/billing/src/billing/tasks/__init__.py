@@ -1,1 +1,1 @@
-"""The outbox: work that payments leave behind, leased to dispatchers, reported on, retried."""
+"""The outbox: work that payments and lines leave behind, leased to dispatchers, reported on, retried."""

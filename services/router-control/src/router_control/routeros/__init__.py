@@ -1,1 +1,1 @@
-"""RouterOS: its protocol, connections to routers, and the workers that keep routers apart. Knows no registry."""
+"""RouterOS: its protocol, connections to routers, and what keeps routers apart. Knows no registry."""
