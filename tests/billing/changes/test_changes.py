@@ -163,7 +163,7 @@ def test_a_closed_twin_is_out_of_the_way_and_cannot_come_back(client, desk):
     assert not result.line_shared
 
 
-def test_a_closed_customer_is_not_reconnected_any_more(client, desk, dispatcher):
+def test_a_closed_customer_is_not_reconnected_any_more_but_switched_off(client, desk, dispatcher):
     desk.pay("A1", "0949AQ")
     dispatcher.script[1] = [AccessOutcome.UNREACHABLE]
     dispatcher.carry_out()
@@ -171,7 +171,7 @@ def test_a_closed_customer_is_not_reconnected_any_more(client, desk, dispatcher)
     dispatcher.run()
     task = desk.one(tasks, kind="set_access", trans_id="A1")
     assert (task.state, task.last_error) == ("expired", "the account was closed")
-    assert dispatcher.switched == []  # `customer close` switches it off itself, unless it is to be kept
+    assert dispatcher.held == {(1, "0949AQ"): "off"}
     assert desk.retry("A1") == []
     paid = client.accounts.ListCustomers(pb.ListCustomersRequest(paid_but_not_on=True)).customers
     assert [one.account_name for one in paid] == []

@@ -59,19 +59,19 @@ def test_a_customer_is_named_by_id_too(installation, billing, jane):
     assert installation("customer", "show", f"id:{number}", "--json").document["account_name"] == "0949AR"
 
 
-def test_a_closed_customer_s_line_is_switched_off_or_the_command_says_how(installation, billing, jane):
-    """The router of these tests is nowhere."""
+def test_a_closed_customer_s_line_is_switched_off_once_the_router_answers(installation, billing, jane):
+    installation("customer", "update", "0949AQ", "--next-payment-date", "2126-01-01", "--reason", "a friend")
     closed = installation("customer", "close", "0949AQ", "--reason", "moved away", "--yes")
-    assert closed.code == 1
+    assert closed.code == 0
     assert "0949AQ is closed: payments to it are held from now on." in closed.out
-    assert "`rejesha access disable 1 jane`" in closed.err
+    assert "switched off as soon as the router answers" in closed.out
     assert billing.customers()["0949AQ"].closed
     billing.pay("QGH7SK61SU", "0949AQ")
     assert billing.get("QGH7SK61SU").payment.unmatched_reason == 7
     opened = installation("customer", "reopen", "0949AQ", "--reason", "came back")
     assert (opened.code, opened.out) == (0, "0949AQ is open again.\n")
-    kept = installation("customer", "close", "0949AQ", "--reason", "left", "--yes", "--keep-line", "--json")
-    assert (kept.code, kept.document["line"]) == (0, None)
+    again = installation("customer", "close", "0949AQ", "--reason", "left", "--yes", "--json").document
+    assert (again["line"]["wanted"], again["line"]["reason"], again["line"]["waits"]) == ("off", "closed", True)
 
 
 def test_a_line_that_is_another_s_too_is_left_on(installation, billing, jane):
@@ -79,7 +79,7 @@ def test_a_line_that_is_another_s_too_is_left_on(installation, billing, jane):
     with billing.engine.begin() as connection:
         connection.exec_driver_sql(twin)
     closed = installation("customer", "close", "TWIN", "--reason", "doubled", "--yes", "--json")
-    assert (closed.code, closed.document["line"]) == (0, "shared")
+    assert (closed.code, closed.document["line"]["sharers"][0]["account_name"]) == (0, "0949AQ")
     assert "another customer's line" in closed.err
 
 

@@ -11,12 +11,7 @@ from rejesha.billing.v1.account_service_pb2 import (
     UpdateCustomerResult,
     UpdateCustomersRequest,
 )
-from rejesha.router_control.v1.router_control_service_pb2 import (
-    Access,
-    AccessChange,
-    AccessOutcome,
-    SetAccessRequest,
-)
+from rejesha.billing.v1.line_service_pb2 import GetLineRequest, LineOwner
 
 from rejesha_cli import changes
 from rejesha_cli.channels import Channels
@@ -31,17 +26,12 @@ from rejesha_cli.context import (
     with_limit,
     with_yes,
 )
-from rejesha_cli.errors import CommandFailed, ServiceRefused, ServiceUnreachable
+from rejesha_cli.errors import CommandFailed
 from rejesha_cli.money import parse_cents
 from rejesha_cli.names import Names
 from rejesha_cli.records import record
 from rejesha_cli.tables import print_json, remark, say
 
-_OFF = {
-    AccessOutcome.ACCESS_OUTCOME_CHANGED,
-    AccessOutcome.ACCESS_OUTCOME_ALREADY_SO,
-    AccessOutcome.ACCESS_OUTCOME_NO_SUCH_SECRET,
-}
 _FIELDS = {
     "account": "account_name", "name": "full_name", "isp": "isp_id", "package": "package_cents", "router": "router_id"
 }  # fmt: skip
@@ -116,12 +106,11 @@ def _change(channels: Channels, who: str, request: UpdateCustomersRequest) -> Up
 @click.command("close")
 @with_customer
 @click.option("--reason", required=True, metavar="WHY", help="Why, for the log.")
-@click.option("--keep-line", is_flag=True, help="Do not switch the line off on the router.")
 @with_author
 @with_yes
 @with_json
 @with_connections
-def close(connected: Connections, who: str, *, reason: str, keep_line: bool, by: str, yes: bool, as_json: bool) -> None:
+def close(connected: Connections, who: str, *, reason: str, by: str, yes: bool, as_json: bool) -> None:
     """Close a customer's account, and switch the line off.
 
     Payments to it are held from now on, no reconnection happens any more, the username is free for another. The
@@ -134,36 +123,15 @@ def close(connected: Connections, who: str, *, reason: str, keep_line: bool, by:
         click.confirm(question, abort=True, err=True)
     request = _request(f"id:{customer.customer_id}", {"closed": True}, by, reason, dry_run=False)
     result = _change(channels, who, request)
-    line = "" if keep_line else _switch_off(channels, customer, shared=result.line_shared)
+    line = channels.lines.GetLine(GetLineRequest(owner=LineOwner(customer_id=customer.customer_id))).line
+    if result.line_shared:
+        remark(f"{line.username} on this router is another customer's line too: it is as that one needs it.")
     if as_json:
-        print_json({**record(result), "line": line or None})
-    else:
-        say(f"{customer.account_name} is closed{': payments to it are held from now on' if result.changes else ''}.")
-    if line not in {"", "off", "shared"}:
-        raise click.exceptions.Exit(1)
-
-
-def _switch_off(channels: Channels, customer: Customer, *, shared: bool) -> str:
-    """What became of the line: "off", "shared", the outcome that kept it on, or "" where there is none."""
-    if not customer.router_id or not customer.username:
-        return ""
-    if shared:
-        remark(f"{customer.username} on this router is another customer's line too: it is as that one needs it.")
-        return "shared"
-    change = AccessChange(username=customer.username, access=Access.ACCESS_DISABLED)
-    try:
-        answer = channels.routers.SetAccess(SetAccessRequest(router_id=customer.router_id, changes=[change]))
-    except (ServiceRefused, ServiceUnreachable) as error:
-        why, outcome = str(error), "unknown"
-    else:
-        (result,) = answer.results
-        if result.outcome in _OFF:
-            return "off"
-        outcome = str(record(result)["outcome"])
-        why = f"{outcome} {result.detail}".strip()
-    mend = f"rejesha access disable {customer.router_id} {customer.username}"
-    remark(f"The line is not switched off: {why.rstrip('.')}. `{mend}` does it later.")
-    return outcome
+        print_json({**record(result), "line": record(line)})
+        return
+    say(f"{customer.account_name} is closed{': payments to it are held from now on' if result.changes else ''}.")
+    if line.waits and not result.line_shared:
+        say("Its line is switched off as soon as the router answers.")
 
 
 @click.command("reopen")

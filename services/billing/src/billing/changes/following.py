@@ -61,7 +61,7 @@ def follow(
             failures.reopen(connection, [task.task_id for task in some], now, expire_time, customer.line)
     other = [one for one in before if one.line_package != after[one.customer_id].line_package]
     lines.settle(connection, policy, changed, author, now, moved={one.customer_id for one in (*moved, *other)})
-    lines.ask_sharers(connection, [*moved, *(one for one in before if after[one.customer_id].closed)], now)
+    lines.ask_sharers(connection, moved, now)
 
 
 def withdraw(connection: Connection, customer_ids: Collection[int], now: datetime) -> None:

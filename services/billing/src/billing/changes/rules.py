@@ -26,9 +26,9 @@ CUSTOMER_FIELDS = (
     "account_name", "full_name", "username", "package_cents", "router_id", "isp_id", "phone", "next_payment_date",
     "closed", "package_name",
 )  # fmt: skip
-# A task follows these: which line it is about, with which package, and how long it is paid for.
 # The field of a change that says which payment was taken back from a customer: by the TransID, before.
 TAKEN_BACK = "payment"
+# A task follows these: which line it is about, with which package, and how long it is paid for.
 FOLLOWED = frozenset({"username", "router_id", "line_package", "next_payment_date", "closed"})
 
 

@@ -89,8 +89,7 @@ def switch(
     before = Wanted(customer.wanted, customer.reason or LineReason.PAID) if customer.wanted else None
     # What its status says is all that is known of a line of which nothing was wanted yet.
     held = before.state if before else (LineState.ON if customer.active else LineState.OFF)
-    # Whoever closes an account says what becomes of the line: it may be kept, or be somebody else's by now.
-    asks = (after.state is not held or customer.customer_id in moved) and after.reason is not LineReason.CLOSED
+    asks = after.state is not held or customer.customer_id in moved
     return Switch(customer, before, after, asks) if asks or after != before else None
 
 
