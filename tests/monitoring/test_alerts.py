@@ -75,6 +75,13 @@ def test_each_alert_has_its_paragraph_in_the_runbooks():
     assert re.findall(r"severity: (\w+)\}", RULES) == said
 
 
+def test_the_runbooks_quote_only_words_that_are_logged_or_answered():
+    quoted = re.findall(r"`([a-z]+(?:_[a-z]+)+)`", (ROOT / "docs/runbooks.md").read_text())
+    code = "".join(path.read_text() for folder in ("services", "servicekit") for path in (ROOT / folder).rglob("*.py"))
+    assert len(quoted) > 5
+    assert [word for word in quoted if f'"{word}"' not in code] == []
+
+
 def queries_of_the_dashboard():
     dashboard = json.loads((FOLDER / "dashboard.json").read_text())
     return [target["expr"] for panel in dashboard["panels"] for target in panel["targets"]]
