@@ -186,6 +186,12 @@ def test_the_documents_name_each_setting(service):
     assert wanted - told == set()
 
 
+def test_the_documents_name_each_variable_of_compose():
+    wanted = set(re.findall(r"\$\{REJESHA_(\w+)", (ROOT / "deploy/compose.yaml").read_text()))
+    texts = "".join(path.read_text() for path in ROOT.glob("docs/*.md"))
+    assert wanted - set(re.findall(r"`(?:REJESHA_)?([A-Z][A-Z_]+)[`=]", texts)) == set()
+
+
 def test_moving_over_names_each_table_of_ours():
     schemas = [*ROOT.glob("services/*/src/**/schema.py"), *ROOT.glob("services/*/src/**/tables.py")]
     tables = {table for path in schemas for table in re.findall(r'sa\.Table\(\s*"(\w+)"', path.read_text())}
