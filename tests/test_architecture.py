@@ -174,6 +174,8 @@ def test_a_service_s_readme_says_of_each_noun_and_file_what_it_owns(readme):
     assert {noun for noun in nouns if f"`{noun}/" not in text} == set()
     told = {re.sub(r"^.*/|\.py$", "", span) for span in re.findall(r"`([\w/.]+)`", text)}
     assert {path.stem for path in readme.parent.glob("src/**/*.py")} - IN_EACH_NOUN - told == set()
+    contracts = (ROOT / "protos/rejesha" / readme.parent.name.replace("-", "_")).glob("v1/*.proto")
+    assert [path.name for path in contracts if path.name not in text] == []
 
 
 @pytest.mark.parametrize("service", SETTINGS)
