@@ -178,6 +178,18 @@ def test_a_closed_customer_is_not_reconnected_any_more_but_switched_off(client, 
     assert desk.timeline("A1")[-1] == "RECONNECTION_FAILED"
 
 
+def test_who_has_no_line_any_more_waits_for_no_router_and_is_asked_for_with_the_next_line(client, desk, dispatcher):
+    desk.pay("A1", "0949AQ")
+    dispatcher.carry_out()
+    change(client, "0949AQ", "moved away", closed=True)
+    assert [one.line_wanted for one in desk.rows(tasks, kind="set_access", state="open")] == ["off"]
+    change(client, "0949AQ", "the router is gone", router_id=0)
+    assert desk.rows(tasks, kind="set_access", state="open") == []
+    change(client, "0949AQ", "back elsewhere", router_id=2, closed=False)
+    dispatcher.carry_out()
+    assert dispatcher.held == {(1, "0949AQ"): "on", (2, "0949AQ"): "on"}
+
+
 def test_who_has_a_task_on_lease_while_the_line_changes_reports_too_late(client, desk, dispatcher):
     desk.pay("A1", "0949AQ")
     (leased,) = lines(desk)

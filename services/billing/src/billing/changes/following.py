@@ -48,9 +48,11 @@ def follow(
     isps = payees.get_isps(connection, {one.isp_id for one in changed if one.isp_id})
     for customer in changed:
         some = [task for task in of_customer[customer.customer_id] if follows_payment(task.trans_id)]
-        others = [task for task in of_customer[customer.customer_id] if task not in some]
+        others = [task.task_id for task in of_customer[customer.customer_id] if task not in some]
         if customer.line:
-            failures.reopen(connection, [task.task_id for task in others], now, now + LIFETIME, customer.line)
+            failures.reopen(connection, others, now, now + LIFETIME, customer.line)
+        else:  # the next line is asked for anew
+            tasks.end(connection, others, TaskState.EXPIRED, now, tried=False)
         isp = isps.get(customer.isp_id or 0)
         if customer.closed or (isp and isp.closed):
             _end(connection, some, "the account was closed", now)
