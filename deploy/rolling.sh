@@ -13,8 +13,9 @@ if [ $# -eq 0 ]; then
         compose run --rm --no-deps -T "migrate-$service"
         compose run --rm --no-deps -T "grants-$service"
     done
-    # Those who are called before those who call them: what is new may then be called.
-    set -- billing router-control notify dispatcher intake
+    # Those who are called before those who call them: what is new may then be called. Messages are billing's, which
+    # hands them over by the dispatcher: notify knows their templates before.
+    set -- notify billing router-control dispatcher intake
 fi
 
 for service in "$@"; do

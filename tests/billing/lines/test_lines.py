@@ -184,6 +184,8 @@ def test_what_staff_cut_stays_off_though_it_is_paid_for(paid, dispatcher, clock)
     dispatcher.run()
     assert dispatcher.held[LINE] == "off"
     assert due(paid) > paid.today() + timedelta(days=45)
+    assert dispatcher.told()[CUSTOMER_PHONE][-1] == "customer_kept_off"
+    assert dispatcher.facts("payment_notice")["reconnection"] == "KEPT OFF BY STAFF"
     release(paid)
     dispatcher.carry_out()
     assert dispatcher.held[LINE] == "on"

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from billing.announcements import rules as announcements
 from billing.notices import composing, throttle
 from billing.notices.rules import Notice, Variant
+from billing.payees.rules import LineReason
 from billing.policies.rules import PartPayments
 from billing.reminders import rules as reminders
 from billing.renewals.rules import Credit, renewed
@@ -47,6 +48,10 @@ def told(dispatcher):
     desk.pay("UNMATCHED", "9999ZZ")
     desk.pay("UNMATCHED", "9999ZZ", "7")  # contradicts it
     dispatcher.run()
+    desk.set_customer("0949AQ", line_hold=LineReason.BY_STAFF)
+    desk.pay("KEPT_OFF", "0949AQ")
+    dispatcher.run()
+    desk.set_customer("0949AQ", line_hold=None)
     unassigning.unassign(desk.engine, desk.policy, "SERVICE", "Asha", "it is the neighbour's")
     reversals.reverse(desk.engine, desk.policy, "SMS", "Asha", "paid twice")
     dispatcher.script[1] = [AccessOutcome.NO_SUCH_SECRET]

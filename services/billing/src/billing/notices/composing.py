@@ -32,6 +32,7 @@ _CUSTOMER_PAYMENT = {
     Variant.PARTIAL: ("customer_partial", "INSUFFICIENT PAYMENT"),
     Variant.KEPT: ("customer_kept", "KEPT AS CREDIT"),
 }
+_KEPT_OFF = ("customer_kept_off", "KEPT OFF BY STAFF")
 
 # What an operator wrote: in whatever language.
 AS_WRITTEN = "announcement"
@@ -77,7 +78,7 @@ def compose(
     """
     facts = notice.facts | ({"router": router_name or str(notice.router_id)} if notice.router_id else {})
     if variant:
-        customer_template, reconnection = _CUSTOMER_PAYMENT[variant]
+        customer_template, reconnection = _KEPT_OFF if _is_kept_off(notice, variant) else _CUSTOMER_PAYMENT[variant]
         staff_template, staff_facts = "payment_notice", facts | {"reconnection": reconnection}
     else:
         customer_template, staff_template = _OTHER_EVENTS[notice.event.partition(":")[0]]
@@ -90,6 +91,11 @@ def compose(
         id_ = f"{trans_id}.{notice.event}.customer"
         messages.insert(0, _translated(Message(id_, notice.customer, customer_template, facts), language))
     return messages
+
+
+def _is_kept_off(notice: Notice, variant: Variant) -> bool:
+    """A line that is on record, and was not to be switched."""
+    return variant is Variant.NO_LINE and notice.router_id is not None and notice.facts["username"] != "-"
 
 
 def of_task(

@@ -17,6 +17,10 @@ TEXTS = {
     "customer_unassigned_line": (
         "Malipo ya KES {amount} yamepokelewa ({trans_id}), umelipia hadi {due_date}. Mtoa huduma wako atakuunganisha."
     ),
+    "customer_kept_off": (
+        "Malipo ya KES {amount} yamepokelewa ({trans_id}), umelipia hadi {due_date}. Mtoa huduma wako amezima laini "
+        "yako: tafadhali mpigie."
+    ),
     "customer_partial": (
         "KES {amount} zimepokelewa ({trans_id}). Kifurushi chako ni KES {package}: bado KES {missing}, "
         "hivyo hakijaongezwa. Tafadhali mpigie mtoa huduma wako."

@@ -134,6 +134,11 @@ TEMPLATES = {
         "To a customer who paid, and has no line that we could switch on.",
         "Payment of KES {amount} received ({trans_id}), paid until {due_date}. Your provider will connect you.",
     ),
+    "customer_kept_off": Template(
+        "To a customer who paid, and whose line staff keep off.",
+        "Payment of KES {amount} received ({trans_id}), paid until {due_date}. Your line is kept off by your provider: "
+        "please call them.",
+    ),
     # It must not invite to pay the rest: a second payment below the package is again a partial one.
     "customer_partial": Template(
         "To a customer who paid less than the package.",
