@@ -13,31 +13,27 @@ from simulators.routeros.session import Session
 
 
 class Door:
-    """One port of a router. Lives on the event loop.
-
-    The port stays reserved while nobody listens on it, so that a router which refuses connections gets it back.
-    """
+    """One port of a router. Lives on the event loop."""
 
     def __init__(self, router: Router, host: str, port: int, tls: ssl.SSLContext | None) -> None:
         self._router = router
         self._host = host
+        self._port = port
         self._tls = tls
-        self._socket = self._reserve(port)
-        self.port: int = self._socket.getsockname()[1]
         self._server: asyncio.Server | None = None
         self._sessions: dict[asyncio.Task[None], Sender] = {}
 
     async def open(self) -> None:
         """Listen."""
         if self._server is None:
-            self._server = await asyncio.start_server(self._accept, sock=self._socket, ssl=self._tls, backlog=1024)
+            bound = _bound(self._host, self._port)
+            self._server = await asyncio.start_server(self._accept, sock=bound, ssl=self._tls, backlog=1024)
 
     async def shut(self) -> None:
-        """Listen no more, keep the port."""
+        """Listen no more."""
         if self._server is not None:
             self._server.close()
             self._server = None
-            self._socket = self._reserve(self.port)
 
     def cut(self) -> None:
         """Reset every connection."""
@@ -45,10 +41,8 @@ class Door:
             sender.reset()
 
     async def close(self) -> None:
-        """Give the port back and end every connection and what still runs for it."""
-        if self._server is not None:
-            self._server.close()
-        self._socket.close()
+        """Listen no more, and end every connection and what still runs for it."""
+        await self.shut()
         self.cut()
         for task in self._sessions:
             task.cancel()
@@ -70,24 +64,26 @@ class Door:
         del self._sessions[task]
         self._router.connections_open -= 1
 
-    def _reserve(self, port: int) -> socket.socket:
-        family = socket.AF_INET6 if ":" in self._host else socket.AF_INET
-        reserved = socket.socket(family, socket.SOCK_STREAM)
-        reserved.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        reserved.setblocking(False)
-        try:
-            reserved.bind((self._host, port))
-        except OSError:
-            reserved.close()
-            raise
-        return reserved
+
+def _bound(host: str, port: int) -> socket.socket:
+    """A socket that nobody listens on yet, beside others of the same port that nobody listens on. Raises OSError."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    bound = socket.socket(family, socket.SOCK_STREAM)
+    bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    bound.setblocking(False)
+    try:
+        bound.bind((host, port))
+    except OSError:
+        bound.close()
+        raise
+    return bound
 
 
 class RouterServer:
     """Serves a router from a background thread; `with` starts and stops it.
 
-    Port 0 takes a free one, which `port` then tells and which is kept for a later start. With `tls` there is a second
-    port, `tls_port`, for API over TLS.
+    Port 0 takes a free one, which `port` then tells. With `tls` there is a second port, `tls_port`, for API over TLS.
+    The ports stay reserved until the end of `with`: a router that was stopped, or refuses connections, gets them back.
     """
 
     def __init__(
@@ -105,6 +101,7 @@ class RouterServer:
         self.tls_port = tls_port
         self._tls = tls
         self._doors: list[Door] = []
+        self._reserved: list[socket.socket] = []
         self._loop: asyncio.AbstractEventLoop
         self._thread: threading.Thread | None = None
         self._unwatch: Callable[[], None] = lambda: None
@@ -137,17 +134,32 @@ class RouterServer:
 
     def __exit__(self, *_exception: object) -> None:
         self.stop()
+        self._release()
 
     async def _open(self) -> None:
-        self._doors = [Door(self.router, self.host, self.port, None)]
         try:
+            self._reserve()
+            self._doors = [Door(self.router, self.host, self.port, None)]
             if self._tls is not None:
                 self._doors.append(Door(self.router, self.host, self.tls_port, self._tls))
             await self._obey_faults()
         except OSError:
             await self._close()
+            self._release()
             raise
-        self.port, self.tls_port = self._doors[0].port, self._doors[-1].port if self._tls else 0
+
+    def _reserve(self) -> None:
+        """For as long as these sockets are open, which are never listened on."""
+        if not self._reserved:
+            self._reserved.append(_bound(self.host, self.port))
+            self.port = self._reserved[0].getsockname()[1]
+            if self._tls is not None:
+                self._reserved.append(_bound(self.host, self.tls_port))
+                self.tls_port = self._reserved[1].getsockname()[1]
+
+    def _release(self) -> None:
+        while self._reserved:
+            self._reserved.pop().close()
 
     async def _obey_faults(self) -> None:
         for door in self._doors:

@@ -16,6 +16,8 @@ from rejesha.notify.v1 import notify_service_pb2_grpc
 from rejesha.router_control.v1 import router_control_service_pb2 as router_pb
 from rejesha.router_control.v1 import router_control_service_pb2_grpc
 
+from chaos import ports
+
 
 async def abort(context, code, reason, message="said the fake"):
     """End an RPC as servicekit does."""
@@ -121,12 +123,13 @@ class FakeNotify(notify_service_pb2_grpc.NotifyServiceServicer):
 
 
 class FakeService:
-    """A fake behind a real port; may go down and come back on the same port."""
+    """A fake behind a real port, which is its own while it is down as well."""
 
     def __init__(self, fake, *registrations):
         self.fake = fake
         self.health = Health()
-        self.port = 0
+        self._reserved = ports.reservation()
+        self.port = self._reserved.getsockname()[1]
         self._registrations = (*registrations,)
         self._server = None
 
@@ -139,7 +142,7 @@ class FakeService:
         for register in self._registrations:
             register(self.fake, self._server)
         health_pb2_grpc.add_HealthServicer_to_server(self.health, self._server)
-        self.port = self._server.add_insecure_port(f"127.0.0.1:{self.port}")
+        self._server.add_insecure_port(self.target)
         await self._server.start()
         return self
 
@@ -147,6 +150,10 @@ class FakeService:
         if self._server:
             await self._server.stop(None)
             self._server = None
+
+    async def close(self):
+        await self.down()
+        self._reserved.close()
 
 
 def router_control_service():

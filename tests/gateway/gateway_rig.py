@@ -83,7 +83,7 @@ async def run_world():
             yield world
         finally:
             for service in (world.billing, world.router_control, world.notify):
-                await service.down()
+                await service.close()
 
 
 class _Server(uvicorn.Server):

@@ -1,5 +1,6 @@
 """Every fault does to a client what its name says, and stops when it is cleared."""
 
+import socket
 import threading
 import time
 
@@ -17,8 +18,11 @@ def api(server):
     connection.close()
 
 
-def dial_api(server, timeout=5.0):
-    return librouteros.connect("127.0.0.1", "rejesha", "router-pass", port=server.port, timeout=timeout)
+def dial_api(server, *, patience=5.0):
+    """`patience`: for all that is asked once it has logged in, in seconds."""
+    api = librouteros.connect("127.0.0.1", "rejesha", "router-pass", port=server.port, timeout=5.0)
+    api.protocol.transport.sock.settimeout(patience)
+    return api
 
 
 def wait_until(condition):
@@ -34,7 +38,7 @@ def disable(api, reference):
 
 def test_a_delayed_command_runs_even_if_its_client_has_left(server, router):
     router.add_secret("u1")
-    api = dial_api(server, timeout=0.2)
+    api = dial_api(server, patience=0.2)
     router.faults.set("delay", seconds=0.6, commands=("/ppp/secret/disable",))
     with pytest.raises(TimeoutError):
         disable(api, "u1")
@@ -46,7 +50,7 @@ def test_a_delayed_command_runs_even_if_its_client_has_left(server, router):
 def test_a_late_reply_comes_after_the_change_and_answers_the_next_question(server, router):
     for name in ("u1", "u2"):
         router.add_secret(name)
-    api = dial_api(server, timeout=0.3)
+    api = dial_api(server, patience=0.3)
     router.faults.set("late-reply", seconds=0.5, times=1)
     with pytest.raises(TimeoutError):
         disable(api, "u1")
@@ -57,7 +61,7 @@ def test_a_late_reply_comes_after_the_change_and_answers_the_next_question(serve
 
 
 def test_a_dripping_router_takes_longer_than_the_clients_time_out(server, router):
-    api = dial_api(server, timeout=0.5)
+    api = dial_api(server, patience=0.5)
     router.faults.set("drip", seconds=0.02)
     started = time.monotonic()
     assert list(api("/system/identity/print")) == [{"name": "router-1"}]
@@ -67,7 +71,7 @@ def test_a_dripping_router_takes_longer_than_the_clients_time_out(server, router
 
 def test_a_half_open_connection_is_deaf_for_ever_and_runs_nothing(server, router):
     router.add_secret("u1")
-    api = dial_api(server, timeout=0.2)
+    api = dial_api(server, patience=0.2)
     router.faults.set("half-open")
     for _ in range(2):
         with pytest.raises(TimeoutError):
@@ -76,7 +80,7 @@ def test_a_half_open_connection_is_deaf_for_ever_and_runs_nothing(server, router
     assert not router.is_disabled("u1")
     router.faults.set("half-open")
     with pytest.raises(TimeoutError):  # it accepts, and does not answer the login
-        dial_api(server, timeout=0.2)
+        librouteros.connect("127.0.0.1", "rejesha", "router-pass", port=server.port, timeout=0.2)
     api.close()
 
 
@@ -157,6 +161,8 @@ def test_a_stopped_server_refuses_and_comes_back_with_everything(server, router,
     server.stop()
     with pytest.raises(ConnectionRefusedError):
         dial_api(server)
+    with pytest.raises(OSError, match="in use"), socket.socket() as other:
+        other.bind(("127.0.0.1", port))
     assert router.connections_open == 0
     server.start()
     assert server.port == port

@@ -54,7 +54,7 @@ async def target(request, anyio_backend):
         service = await billing_service().up()
         service.fake.creates_tasks = True
         yield service.target
-        await service.down()
+        await service.close()
         return
     tmp_path, monkeypatch = request.getfixturevalue("tmp_path"), request.getfixturevalue("monkeypatch")
     settings = {"DATABASE_URL": "sqlite://", "PORT": "0"}
