@@ -153,6 +153,8 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_response(status)
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(data)))
+        if self.close_connection:  # whoever keeps connections would send the next request to nobody
+            self.send_header("Connection", "close")
         self.end_headers()
         self.wfile.write(data)
 

@@ -138,6 +138,11 @@ def test_a_bad_request_is_told_what_is_wrong_with_it(start_once, path, body, sta
     assert start_once.get("/faults").json() == []
 
 
+@pytest.mark.parametrize(("path", "body"), [("/nothing", "{}"), ("/secrets", "x" * 2_000_000)])
+def test_who_is_hung_up_on_is_told_so(start_once, path, body):
+    assert start_once.post(path, content=body).headers["connection"] == "close"
+
+
 @pytest.fixture(scope="module")
 def start_once():
     command = [sys.executable, "-m", "simulators.routeros", *FLAGS, "--secret", "u1"]
