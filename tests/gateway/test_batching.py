@@ -1,6 +1,7 @@
 import asyncio
 
 import pytest
+from gateway import batching
 from gateway.batching import BATCHES_IN_FLIGHT, MAX_BATCH, Batcher
 from gateway_rig import until
 from servicekit.rpc.errors import Internal, InvalidArgument, ResourceExhausted, Unavailable
@@ -21,7 +22,8 @@ class Gate:
         return [item * 10 for item in items]
 
 
-async def test_an_idle_batcher_sends_at_once_and_a_busy_one_gathers():
+async def test_an_idle_batcher_sends_at_once_and_a_busy_one_gathers(monkeypatch):
+    monkeypatch.setattr(batching, "_PATIENCE", 60)  # a machine that stalls would let a smaller batch go
     gate, total = Gate(), MAX_BATCH + 60
     batcher = Batcher(gate, deadline=5)
     waiting = []
@@ -109,7 +111,8 @@ async def test_an_answer_of_the_wrong_length_is_nobodys_answer():
     assert {type(end) for end in ends} == {Unavailable}
 
 
-async def test_whoever_waits_behind_a_batch_that_fails_is_given_back_before_the_next_one_begins():
+async def test_whoever_waits_behind_a_batch_that_fails_is_given_back_before_the_next_one_begins(monkeypatch):
+    monkeypatch.setattr(batching, "_PATIENCE", 60)
     calls = []
     go_on = asyncio.Event()
 

@@ -170,7 +170,6 @@ async def test_a_head_that_arrives_at_once_is_bounded_as_well(open_gateway, worl
 @pytest.mark.parametrize("beginning", [b"POST /", HEAD, HEAD + b"X-Dripping: ", b"\r\n"])
 async def test_a_head_that_drips_is_given_up(open_gateway, beginning):
     line = await Line.to(open_gateway)
-    began = time.monotonic()
     await line.send(beginning)
 
     async def drip():
@@ -179,10 +178,9 @@ async def test_a_head_that_drips_is_given_up(open_gateway, beginning):
             await line.send(b"\r\n" if beginning == b"\r\n" else b"O")
 
     dripping = asyncio.create_task(drip())
-    told = await line.ends()
+    told = await line.ends(20 * QUICK.wait)
     dripping.cancel()
     assert told.startswith(b"HTTP/1.1 408 ")
-    assert time.monotonic() - began < 5 * QUICK.wait
 
 
 async def test_a_connection_that_asks_nothing_is_closed_without_a_word(open_gateway):

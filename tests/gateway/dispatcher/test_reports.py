@@ -25,8 +25,9 @@ async def test_reports_that_come_while_one_is_under_way_go_together(world):
     world.billing.fake.reports_may_end = asyncio.Event()
     for router_id in range(1, 21):
         world.billing.fake.add_task(access=(router_id, "u1"))
-    async with dispatching(world, PATIENT):
+    async with dispatching(world, PATIENT) as dispatcher:
         await until(lambda: len(world.router_control.fake.lines) == 20)
+        await until(lambda: not dispatcher._access._calls.under_way)  # their answers have come
         world.billing.fake.reports_may_end.set()
         await until(all_done(world))
     assert sum(world.billing.fake.report_sizes) == 20

@@ -1,6 +1,7 @@
 """No shilling is held in silence: the admins hear once that payments wait, and once that it is over."""
 
 from collections import Counter
+from dataclasses import replace
 
 import grpc
 import pytest
@@ -27,7 +28,8 @@ def plan(world, **changes):
 
 async def test_the_admins_hear_once_that_payments_wait_and_once_that_it_is_over(world):
     world.billing.fake.fail_with = grpc.StatusCode.UNAVAILABLE
-    async with run_gateway(plan(world)) as gateway:
+    # Longer than three payments take.
+    async with run_gateway(plan(world, alarm_pace=replace(QUICK, patience=2.0))) as gateway:
         for number in range(3):
             await pay(gateway, f"WAITS{number:05}")
         await until(lambda: told(world)["payments_waiting"] == 2)

@@ -8,7 +8,7 @@ import grpc
 import pytest
 from gateway.batching import Batcher
 from gateway.spool.drain import DrainPace
-from gateway_rig import callback, counted, post_raw, run_gateway, until
+from gateway_rig import callback, counted, post_raw, run_gateway, until, until_answered
 from spooling import drained, pay, state
 
 pytestmark = pytest.mark.anyio
@@ -93,9 +93,10 @@ async def test_a_later_callback_of_a_payment_never_overtakes_the_one_that_waits(
 async def test_only_callbacks_of_the_same_payment_queue_up_while_billing_is_well(world):
     world.billing.fake.breaks = "SAMPLE0001"
     world.billing.fake.quarantine_breaks = True
-    async with run_gateway(world.plan(drain_pace=DrainPace(first_pause=3, max_pause=3))) as gateway:
+    async with run_gateway(world.plan(drain_pace=DrainPace(first_deferral=3, max_deferral=3))) as gateway:
         assert await pay(gateway) == "spooled"
-        await until(lambda: len(world.billing.fake.record_sizes) == 2)  # the drain has tried it once and pauses
+        # The drain has tried it once, and puts it off.
+        await until_answered(gateway, "/health", lambda answer: answer.json()["spool"]["deferred"])
         world.billing.fake.breaks = ""
         assert await pay(gateway, TransAmount="5.00") == "spooled"
         assert await pay(gateway, "OTHER00001") == "customer_paid"

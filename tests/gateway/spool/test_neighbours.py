@@ -76,7 +76,7 @@ async def test_a_payment_that_keeps_billing_waiting_is_left_behind_and_the_rest_
 async def test_junk_in_the_spool_keeps_no_payment_from_being_recorded(world):
     """800 malformed callbacks and some payments came while billing was away; then it is back, and slow with junk."""
     world.billing.fake.fail_with = grpc.StatusCode.UNAVAILABLE
-    world.billing.fake.quarantine_delay = 0.2  # for 50 of them
+    world.billing.fake.quarantine_delay = 1.0  # for 50 of them
     async with run_gateway(world.plan()) as gateway:
         junk = [post_raw(gateway, "/callbackprocess", b"[%d" % number) for number in range(800)]
         answers = [
@@ -95,6 +95,7 @@ async def test_junk_in_the_spool_keeps_no_payment_from_being_recorded(world):
             assert await pay(gateway, f"AFTER{number:05}") == "customer_paid"
             assert time.monotonic() - began < 1
         assert (await state(gateway))["waiting"] > 0
+        world.billing.fake.quarantine_delay = 0
         await drained(gateway)
     assert len(world.billing.fake.kept) == 800
     assert len(world.billing.fake.payments) == 70
