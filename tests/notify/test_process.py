@@ -7,6 +7,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 import sqlalchemy as sa
 from notify.__main__ import CALLS_AT_ONCE
+from notify.sending.sender import ROUND_SECONDS
+from notify.sending.service import CALL_SIZE
 from rejesha.notify.v1 import notify_service_pb2 as pb
 from servicekit.rpc.errors import InvalidArgument, NotFound
 
@@ -61,7 +63,7 @@ def test_killed_during_a_slow_call_nothing_is_lost_and_only_harmless_doubles_go_
     assert len(sms.inbox(PHONE)) == 1
     assert len(sms.inbox("0722000000")) == 2
     assert heir.message("told").attempts == 2
-    assert "message_outcome_unknown" in heir.log
+    until(lambda: "message_outcome_unknown" in heir.log)  # said after it is recorded
 
 
 def test_whatever_is_marked_sending_is_really_under_way(start_notify, sms, until):
@@ -90,11 +92,13 @@ def test_a_hanging_call_delays_neither_other_calls_nor_their_record(start_notify
 
 def test_messages_that_come_one_by_one_share_calls(start_notify, sms, until):
     notify = start_notify(sms.url)
+    began = time.monotonic()
     for n in range(200):
         notify.send(plain(f"m{n}"))
     until(lambda: set(notify.states().values()) == {"SENT"})
+    rounds = 1 + (time.monotonic() - began) / ROUND_SECONDS
     assert len(sms.inbox()) == 200
-    assert len(sms.calls) < 100
+    assert len(sms.calls) <= rounds + 200 / CALL_SIZE  # a round's last call is not full
 
 
 def test_a_provider_that_comes_back_gets_everything_without_help(start_notify, free_port, until):
@@ -113,14 +117,14 @@ def message_attempted(notify, message_id):
     return message.attempts > 0 and message.state == pb.MESSAGE_STATE_QUEUED
 
 
-def test_a_hanging_provider_never_holds_up_accepting(start_notify, sms):
+def test_a_hanging_provider_never_holds_up_accepting(start_notify, sms, until):
     sms.add_fault(Fault(kind="silence"))
     notify = start_notify(sms.url, TEXTSMS_DEADLINE=120)
     began = time.monotonic()
     for n in range(100):
         notify.send(plain(f"m{n}"))
     assert time.monotonic() - began < 60  # a single call to the provider takes longer
-    assert "SENDING" in notify.states().values()
+    until(lambda: "SENDING" in notify.states().values())
 
 
 def test_a_graceful_stop_ends_the_call_in_flight_and_records_it(start_notify, sms, until):

@@ -79,9 +79,9 @@ def test_a_stop_waits_for_calls_that_are_under_way_and_claims_nothing_more(sqlit
     accept(sqlite_engine, "under way")
     with running(sqlite_engine, provider, calls_at_once=1) as sender:
         until(lambda: provider.batches)
-        threading.Timer(0.2, provider.answer.set).start()
-        began = time.monotonic()
         accept(sqlite_engine, "later")
+        began = time.monotonic()
+        threading.Timer(0.5, provider.answer.set).start()
         sender.stop(30)
         assert time.monotonic() - began < 30
     assert states(sqlite_engine) == {"under way": MessageState.SENT, "later": MessageState.QUEUED}
