@@ -36,11 +36,14 @@ def second_row_held(engine):
         yield
 
 
-@contextmanager
-def taking_at_most(seconds):
-    began = time.monotonic()
-    yield
-    assert time.monotonic() - began < seconds
+def quickest(work, times=3):
+    """In how many seconds it is done at best: a machine that stalls does not do so each time."""
+    taken = []
+    for _ in range(times):
+        began = time.monotonic()
+        work()
+        taken.append(time.monotonic() - began)
+    return min(taken)
 
 
 @pytest.mark.mysql
@@ -48,8 +51,12 @@ def test_a_locking_read_waits_for_a_held_row_no_longer_than_it_was_told(engine):
     def work(connection):
         return rows_within(connection, LOCK, {}, seconds=0.15)
 
-    with second_row_held(engine), taking_at_most(0.9), pytest.raises(RowLocked):
-        transact(engine, work)
+    def waits_in_vain():
+        with pytest.raises(RowLocked):
+            transact(engine, work)
+
+    with second_row_held(engine):
+        assert quickest(waits_in_vain) < 0.9
     assert [row.id for row in transact(engine, work)] == [1, 2]
 
 

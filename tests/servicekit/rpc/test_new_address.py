@@ -9,7 +9,7 @@ from contextlib import contextmanager, suppress
 from rejesha.notify.v1 import notify_service_pb2 as pb
 from rejesha.notify.v1 import notify_service_pb2_grpc as pb_grpc
 from servicekit.rpc.channel import connect
-from servicekit.rpc.errors import Unavailable
+from servicekit.rpc.errors import DeadlineExceeded, Unavailable
 from servicekit.rpc.server import Server
 
 # A third of gRPC's own choice, in seconds.
@@ -83,6 +83,6 @@ def test_a_service_is_found_where_it_is_now():
 def is_answered(stub):
     try:
         stub.GetMessage(pb.GetMessageRequest(), timeout=1)
-    except Unavailable:
+    except (Unavailable, DeadlineExceeded):
         return False
     return True

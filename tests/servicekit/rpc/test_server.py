@@ -131,9 +131,14 @@ def test_the_watch_over_health_outlives_any_error(monkeypatch):
             until(lambda: health(channel, NAME) == health_pb2.HealthCheckResponse.NOT_SERVING)
             faults.clear()
             until(lambda: health(channel, NAME) == health_pb2.HealthCheckResponse.SERVING)
-        told = server.health.set
-        server.health.set = lambda *_: 1 // 0
-        time.sleep(0.1)
+        told, failed = server.health.set, threading.Event()
+
+        def fail(*_):
+            failed.set()
+            raise ZeroDivisionError
+
+        server.health.set = fail
+        assert failed.wait(20)
         server.health.set = told
         faults.append(DatabaseUnavailable("away"))
         until(lambda: health(channel, NAME) == health_pb2.HealthCheckResponse.NOT_SERVING)
@@ -271,13 +276,14 @@ def test_a_transaction_of_many_statements_ends_where_its_caller_went_away_and_le
 
 def test_at_the_deadline_it_ends_as_well(engine):
     def work(_walk):
-        time.sleep(0.4)
+        until(lambda: call.remaining() <= 0)
         transact(engine, lambda connection: insert(connection, 1))
 
     walk = Walk(work)
     with serving(Notify(walk)) as (_, channel):
+        health(channel, NAME)  # connected: it comes to the server in time
         with pytest.raises(DeadlineExceeded):
-            get(channel, timeout=0.2)
+            get(channel, timeout=1)
         assert walk.ended.wait(20)
     assert isinstance(walk.failure, DeadlineExceeded | Cancelled)
     assert count(engine) == 0
