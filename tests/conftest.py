@@ -7,10 +7,13 @@ all of them. REJESHA_TEST_MYSQL_URL and REJESHA_TEST_MARIADB_URL name servers th
 import gc
 import os
 import tempfile
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, nullcontext
+from datetime import datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from zoneinfo import ZoneInfo
 
 import hypothesis
 import pytest
@@ -31,6 +34,9 @@ if (memory := mariadb.in_memory()) and "TMPDIR" not in os.environ:
 # test meets a server that these vouch for: here, and in the processes that tests start, there is only one.
 os.environ.setdefault("SSL_CERT_FILE", str(Path(__file__).with_name("authority.pem")))
 
+
+# Most of them, in seconds.
+LONGER_THAN_A_TEST = 15
 
 _PROGRAMS = pytest.StashKey[forking.Servers]()
 
@@ -60,6 +66,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     config.stash[_PROGRAMS] = forking.Servers(forking.PROGRAMS)
     config.add_cleanup(config.stash[_PROGRAMS].stop)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup() -> None:
+    """Paid time ends at midnight in Nairobi: no test begins on one day and looks at what it did on the next."""
+    now = datetime.now(ZoneInfo("Africa/Nairobi"))
+    left = (now.replace(hour=23, minute=59, second=59, microsecond=999_999) - now).total_seconds()
+    if left < LONGER_THAN_A_TEST:
+        time.sleep(left + 0.1)
 
 
 @pytest.hookimpl(wrapper=True)
