@@ -83,7 +83,7 @@ def test_a_preview_stores_nothing(client, desk):
     [
         {"payments": [payment("A1")]},
         {"payments": [payment("A1", trans_time="20261301000000")]},
-        {"payments": [missed("A1", at=datetime.now(UTC) + timedelta(hours=1))]},
+        {"payments": [missed("A1", at=datetime.now(UTC) + timedelta(days=2))]},
         {"payments": [missed("A1", at=datetime(2019, 12, 31, tzinfo=UTC))]},
         {"payments": [missed("A1"), missed("A-2")]},
         {"by": " "},

@@ -21,19 +21,18 @@ from tests.billing.concurrency import at_once
 from tests.billing.desk import ADMINS, CUSTOMER_PHONE, ISP_1, ISP_2, payment
 
 LIMIT = 3
-# One that is not over while a test runs.
-HOUR = datetime.now(UTC).replace(minute=0, second=0, microsecond=0) + timedelta(hours=1)
+AN_HOUR = timedelta(hours=1)
 
 
-def clock(hours: int) -> str:
-    """What the clock shows in Nairobi, so many hours after HOUR."""
-    return f"{(HOUR + timedelta(hours=3 + hours)):%H:%M}"
+def clock(hour: datetime) -> str:
+    """What the clock shows in Nairobi."""
+    return f"{(hour + timedelta(hours=3)):%H:%M}"
 
 
 @pytest.fixture
 def hours(monkeypatch) -> list[datetime]:
-    """The hour that it is, to be changed."""
-    hours = [HOUR]
+    """The hour that it is, to be changed; it is not over while a test runs."""
+    hours = [datetime.now(UTC).replace(minute=0, second=0, microsecond=0) + AN_HOUR]
     monkeypatch.setattr(digests, "hour_of", lambda _now: hours[-1])
     return hours
 
@@ -49,7 +48,7 @@ def pay_strangely(desk, prefix: str, count: int) -> None:
     desk.pay_batch(*(payment(f"{prefix}{number}", "HELLO", "1") for number in range(count)))
 
 
-def test_a_stranger_s_shillings_cost_so_many_messages_and_then_one_digest(desk, dispatcher):
+def test_a_stranger_s_shillings_cost_so_many_messages_and_then_one_digest(desk, dispatcher, hours):
     for number in range(5):
         pay_strangely(desk, f"A{number}X", 2)
         dispatcher.carry_out()
@@ -57,7 +56,7 @@ def test_a_stranger_s_shillings_cost_so_many_messages_and_then_one_digest(desk, 
     dispatcher.run()
     assert dispatcher.told() == {"admins": ["unmatched_payment"] * LIMIT + ["unmatched_digest"]}
     facts = dispatcher.facts("unmatched_digest")
-    assert facts == {"count": "7", "amount": "7.00", "since": clock(0), "until": clock(1)}
+    assert facts == {"count": "7", "amount": "7.00", "since": clock(hours[0]), "until": clock(hours[0] + AN_HOUR)}
     left = {row.transaction_id for row in desk.rows(payment_debug_log, category="LEFT_TO_DIGEST")}
     singly = {message.facts["trans_id"] for message in dispatcher.inbox.values() if "trans_id" in message.facts}
     assert left | singly == {f"A{number}X{other}" for number in range(5) for other in range(2)}
@@ -65,22 +64,23 @@ def test_a_stranger_s_shillings_cost_so_many_messages_and_then_one_digest(desk, 
     desk.check_books()
 
 
-def test_a_digest_is_told_at_the_end_of_its_hour_and_not_before(desk, dispatcher):
+def test_a_digest_is_told_at_the_end_of_its_hour_and_not_before(desk, dispatcher, hours):
     pay_strangely(desk, "A", 5)
     dispatcher.carry_out()
     (digest,) = desk.rows(tasks, state="open")
-    assert digest.due_time == HOUR + timedelta(hours=1)
+    assert digest.due_time == hours[0] + AN_HOUR
 
 
 def test_the_next_hour_begins_anew_and_has_a_digest_of_its_own(desk, dispatcher, hours):
     for number in range(2):
-        hours.append(HOUR + timedelta(hours=number))
+        hours.append(hours[0] + number * AN_HOUR)
         pay_strangely(desk, f"A{number}X", 4 + number)
         dispatcher.carry_out()
     assert dispatcher.told()["admins"].count("unmatched_payment") == 2 * LIMIT
     dispatcher.run()
     told = [message.facts for message in dispatcher.inbox.values() if message.template == "unmatched_digest"]
-    assert sorted((facts["count"], facts["since"]) for facts in told) == [("1", clock(0))] * 2 + [("2", clock(1))] * 2
+    began = clock(hours[0]), clock(hours[0] + AN_HOUR)
+    assert sorted((facts["count"], facts["since"]) for facts in told) == [("1", began[0])] * 2 + [("2", began[1])] * 2
     assert len(desk.rows(notice_tallies)) == 1
 
 
