@@ -1,5 +1,6 @@
 """`rejesha migrate` and `rejesha doctor`, with the real services as programs and with programs told what to say."""
 
+import json
 import socket
 from datetime import UTC, datetime, timedelta
 
@@ -7,6 +8,7 @@ import pytest
 from rejesha.router_control.v1 import router_control_service_pb2 as router_pb
 from rejesha_cli.certificates import authority, holders
 from rejesha_cli.installation import checks, programs
+from werkzeug import Response
 
 from simulators.routeros import Router, RouterServer, User
 
@@ -102,8 +104,11 @@ def reachable(installation, router_control):
 
 
 def test_the_doctor_says_what_is_well_in_few_lines_and_what_is_wrong_in_one_each(reachable, say, httpserver):
-    health = {"status": "healthy", "timestamp": datetime.now(UTC).isoformat(), "spool": {"state": "ok", "waiting": 0}}
-    httpserver.expect_request("/health").respond_with_json(health)
+    def health(_request):
+        told = {"status": "healthy", "timestamp": datetime.now(UTC).isoformat(), "spool": {"state": "ok", "waiting": 0}}
+        return Response(json.dumps(told), content_type="application/json")
+
+    httpserver.expect_request("/health").respond_with_handler(health)
     for program in programs.ALL:
         say.told[program.name, "doctor"] = (0, WELL, "")
     ended = reachable("doctor")
