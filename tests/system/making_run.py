@@ -59,10 +59,10 @@ class Run:
             try:
                 parent = (path / "stat").read_text().rpartition(")")[2].split()[1]
                 words = (path / "cmdline").read_text().split("\0")
+                if int(parent) == self.process.pid and "-m" in words:
+                    found[_name(path, words[words.index("-m") + 1])] = int(path.name)
             except (FileNotFoundError, ProcessLookupError):
-                continue
-            if int(parent) == self.process.pid and "-m" in words:
-                found[_name(path, words[words.index("-m") + 1])] = int(path.name)
+                continue  # it has ended
         return found
 
 
