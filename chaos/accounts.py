@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
+from functools import cache
 
 from rejesha.billing.v1 import account_service_pb2 as pb
 from rejesha.billing.v1.account_service_pb2_grpc import AccountServiceStub
@@ -16,8 +17,11 @@ ADMIN = "254700000001"
 ISP_PHONE = "254711000001"
 
 
+@cache
 def first_due_date() -> date:
-    """A day to come that every month has, so that a month more is a month more whatever today is."""
+    """A day to come that every month has, so that a month more is a month more whatever today is; the same for all of a
+    run, also where a month changes meanwhile.
+    """
     return (date.today() + timedelta(days=40)).replace(day=15)  # noqa: DTZ011  # any day to come will do
 
 

@@ -20,7 +20,8 @@ def _run(stage: Stage, form: Form, findings: Findings) -> None:
                     unclean.append(f"{name} with {code}")
                 stage[name].start()
                 stage[name].wait_ready()
-                time.sleep(0.5)  # the load balancer finds the one that is back before the next one goes
+                stage.wait_until(stage.sender.doors.are_all_open)  # the load balancer has found the one that is back
+                time.sleep(0.5)
     findings.note(restarts=rounds * len(_SERVICES))
     findings.must_be_none("unclean_ends", unclean)
     others = [a for a in stage.sender.attempts if not a.is_acknowledged]
