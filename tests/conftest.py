@@ -31,8 +31,9 @@ if (memory := mariadb.in_memory()) and "TMPDIR" not in os.environ:
     os.environ["TMPDIR"] = tempfile.tempdir = str(memory)
 
 # Each connection to a database and each HTTP client reads all authorities that a machine trusts, for 30 ms of CPU. No
-# test meets a server that these vouch for: here, and in the processes that tests start, there is only one.
-os.environ.setdefault("SSL_CERT_FILE", str(Path(__file__).with_name("authority.pem")))
+# test meets a server that these vouch for: here, and in the processes that tests start, there is only one, also where
+# the environment names the machine's.
+os.environ["SSL_CERT_FILE"] = str(Path(__file__).with_name("authority.pem"))
 
 
 # Most of them, in seconds.
