@@ -64,7 +64,7 @@ class Process:
     def wait_ready(self, seconds: float = 60) -> None:
         """Return as soon as it is ready. Raises NotReady."""
         deadline = time.monotonic() + seconds
-        while not (self.ready() and self._listens()):
+        while not (self._listens() and self.ready()):  # to ask nobody takes longest of all
             if not self.is_running():
                 raise NotReady(f"{self.name} ended with {self.exit_code()}\n{self.last_lines()}")
             if time.monotonic() > deadline:
