@@ -4,7 +4,9 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from threading import Event
 
@@ -131,7 +133,11 @@ def outcome(channel: grpc.Channel, method: str) -> str:
 
 def outcomes(service: str, server: Server, certificate: Certificate) -> dict[str, str]:
     with connect(f"127.0.0.1:{server.port}", service=service, certificate=certificate) as channel:
-        return {short(method): outcome(channel, method) for method in methods(service)}
+        names = methods(service)
+        # All at once: a connection that does not come about is tried again and again for each of them.
+        with ThreadPoolExecutor(len(names)) as callers:
+            found = callers.map(partial(outcome, channel), names)
+            return dict(zip(map(short, names), found, strict=True))
 
 
 def short(method: str) -> str:

@@ -16,7 +16,8 @@ from servicekit.rpc import channel
 from servicekit.rpc.errors import AlreadyExists
 from servicekit.rpc.server import Server
 
-from servicekit import engines, migrate
+from servicekit import engines
+from tests.databases import make_tables
 
 ISPS = "id,name,smsaccount\n4,Delta,SMS004\n1,Acme,SMS001\n3,Nyota,SMS003\n"
 
@@ -25,11 +26,11 @@ ISPS = "id,name,smsaccount\n4,Delta,SMS004\n1,Acme,SMS001\n3,Nyota,SMS003\n"
 def account_target(database_url):
     """billing and router-control on one empty schema, behind one port."""
     engine = engines.create_engine(database_url)
-    migrate.upgrade(engine, "billing", BILLING_MIGRATIONS)
+    make_tables(engine, "billing", BILLING_MIGRATIONS)
     if engine.dialect.name == "sqlite":
         database_url = database_url.replace("test.db", "routers.db")
     routers_engine = engines.create_engine(database_url)
-    migrate.upgrade(routers_engine, "router_control", ROUTER_MIGRATIONS)
+    make_tables(routers_engine, "router_control", ROUTER_MIGRATIONS)
     server = Server("127.0.0.1:0", threads=4, probe=lambda: True)
     server.add(account_service_pb2_grpc.add_AccountServiceServicer_to_server, AccountServicer(engine, Policy()))
     servicer = RouterControlServicer(routers_engine, MultiFernet([Fernet(Fernet.generate_key())]), Defaults(), Pool())
