@@ -22,7 +22,7 @@ ALERTS = re.findall(r"- alert: (\w+)", RULES)
     [
         "promtool check rules alerts.yaml",
         "promtool check config prometheus.yaml",
-        "promtool test rules alerts_test.yaml",
+        "promtool test rules alerts_test.yaml alerts_day_test.yaml",
         "amtool check-config alertmanager.yaml",
     ],
 )
@@ -60,7 +60,7 @@ def test_in_kubernetes_each_pod_is_read_at_its_port_for_that_and_called_by_its_p
 
 
 def test_each_alert_is_tried_firing_and_not():
-    tried = (FOLDER / "alerts_test.yaml").read_text()
+    tried = "".join(path.read_text() for path in FOLDER.glob("alerts*_test.yaml"))
     assert ALERTS
     for alert in ALERTS:
         assert f"name: {alert} fires\n" in tried

@@ -7,6 +7,7 @@ import sqlite3
 import subprocess
 import sys
 import time
+from contextlib import closing
 from pathlib import Path
 
 import httpx
@@ -245,11 +246,12 @@ def test_with_the_real_sender_no_number_is_made_up(tmp_path):
     assert (code, "made-up numbers" in words) == (1, True)
 
 
-def test_an_isp_with_the_demo_s_account_is_a_sentence(tmp_path):
-    with running(own_ports() | {"REJESHA_VAR": str(tmp_path)}):
-        pass
-    with sqlite3.connect(tmp_path / "billing.db") as connection:
+def test_an_isp_with_the_demo_s_account_is_a_sentence(tmp_path, sandbox):
+    before = sqlite3.connect(Path(sandbox.values["REJESHA_VAR"]) / "billing.db")
+    with closing(before), closing(sqlite3.connect(tmp_path / "billing.db")) as connection:
+        before.backup(connection)  # an earlier run's
         connection.execute("UPDATE isps SET name = 'Nyota' WHERE name = ?", (demo.ISP,))
+        connection.commit()
     code, words = ended(own_ports() | {"REJESHA_VAR": str(tmp_path)})
     assert (code, "Traceback" in words) == (1, False)
     assert "is another ISP's account; REJESHA_DEMO=false leaves it out" in words
