@@ -1,6 +1,6 @@
 """One MySQL and one MariaDB for all workers of a run, which start beside the workers' collection.
 
-A test that sets what holds for a whole server starts one of its own.
+A test that sets what holds for a whole server, or stops one, starts one of its own.
 """
 
 import os
