@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
-from billing.__main__ import MIGRATIONS, build
+from billing.__main__ import MIGRATIONS
 from billing.settings import BillingSettings
 
 from servicekit import engines, migrate
 from tests.billing.desk import ADMINS, SHORTCODE, Desk, empty, open_desk
 from tests.billing.dispatching import Dispatcher
-from tests.billing.serving import Client, connect
+from tests.billing.serving import Client, build, connect
 from tests.databases import DATABASES, schema_on
 
 POOL = 64  # more than any test has threads

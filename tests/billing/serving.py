@@ -1,10 +1,14 @@
-"""A client of billing, and words for what it answers."""
+"""billing, served in this process, a client of it, and words for what it answers."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+import billing.__main__
 import grpc
+import pytest
+import sqlalchemy as sa
+from billing.settings import BillingSettings
 from rejesha.billing.v1 import account_service_pb2 as account_pb
 from rejesha.billing.v1 import (
     account_service_pb2_grpc,
@@ -16,8 +20,19 @@ from rejesha.billing.v1 import payment_service_pb2 as pb
 from rejesha.billing.v1 import task_service_pb2 as task_pb
 from servicekit.rpc import channel
 from servicekit.rpc.errors import ServiceError
+from servicekit.rpc.server import Server
 
 from tests.billing.desk import SHORTCODE
+
+
+def build(settings: BillingSettings, engine: sa.Engine) -> Server:
+    """As billing's `__main__` puts it together, but that it takes its database for fit.
+
+    To look at all tables takes longer than most tests do otherwise; tests/security and tests/system let it.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(billing.__main__, "Readiness", lambda _selftest: lambda: True)
+        return billing.__main__.build(settings, engine)
 
 
 @dataclass

@@ -32,6 +32,7 @@ from router_control.routers.targets import Defaults, Targets
 from servicekit.rpc.server import Server
 
 from servicekit import engines, migrate
+from tests.billing.serving import build
 
 MIGRATIONS = {
     "billing": billing.__main__.MIGRATIONS,
@@ -153,7 +154,7 @@ def serve_billing(file: Path, directory: Path) -> Iterator[Billing]:
     }
     with (
         copied(file, directory) as engine,
-        listening(billing.__main__.build(BillingSettings(**named), engine)) as target,
+        listening(build(BillingSettings(**named), engine)) as target,
     ):
         served = Billing(engine, target)
         yield served

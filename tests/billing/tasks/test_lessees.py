@@ -3,7 +3,6 @@
 from contextlib import ExitStack
 
 import pytest
-from billing.__main__ import build
 from billing.schema import tasks
 from billing.settings import BillingSettings
 from billing.tasks.rules import lessee, may_report
@@ -11,7 +10,7 @@ from rejesha.billing.v1 import task_service_pb2 as pb
 from servicekit.rpc import certificates, channel
 from servicekit.rpc.errors import CallNotPermitted
 
-from tests.billing.serving import Client
+from tests.billing.serving import Client, build
 from tests.issuing import Authority
 
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
-from billing.__main__ import MIGRATIONS, build
+from billing.__main__ import MIGRATIONS
 from billing.settings import BillingSettings
 from fake_billing import billing_service
 from gateway.callbacks.parsing import Payment
@@ -22,6 +22,7 @@ from servicekit.rpc.errors import FailedPrecondition, InvalidArgument, NotFound
 
 from servicekit import engines
 from tests.billing.desk import open_desk
+from tests.billing.serving import build
 from tests.databases import make_tables
 
 pytestmark = pytest.mark.anyio
