@@ -11,8 +11,9 @@ from billing.__main__ import MIGRATIONS
 from billing.settings import BillingSettings
 
 from servicekit import engines, migrate
-from tests.billing.desk import ADMINS, SHORTCODE, Desk, empty, open_desk
+from tests.billing.desk import ADMINS, SHORTCODE, Desk
 from tests.billing.dispatching import Dispatcher
+from tests.billing.opening import empty, open_desk
 from tests.billing.serving import Client, build, connect
 from tests.databases import DATABASES, schema_on
 

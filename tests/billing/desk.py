@@ -22,9 +22,7 @@ from billing.schema import (
     credit_transactions,
     isp_credits,
     isp_wallet,
-    isps,
     ledger_transfers,
-    metadata,
     paybill_payments,
     payment_debug_log,
     pppoe_users,
@@ -268,29 +266,3 @@ def customer(account: str, isp_id: int, package_cents: int | None, **fields) -> 
         "next_payment_date": date(2026, 1, 31),
     }
     return Customer(account_name=account, isp_id=isp_id, package_cents=package_cents, **(defaults | fields))
-
-
-def empty(engine: sa.Engine) -> None:
-    """Delete all rows of a server's tables, in one script; the first ISP is number 1 again."""
-    deletions = [f"DELETE FROM {name}" for name in metadata.tables]
-    with engine.begin() as connection:
-        connection.exec_driver_sql("; ".join([*deletions, f"ALTER TABLE {isps.name} AUTO_INCREMENT = 1"]))
-
-
-def open_desk(engine: sa.Engine) -> Desk:
-    """ISP 1 "Demo Networks" (SMS001, WA001, ACC001) with customers 0949AQ (KES 1000, router 1, has a phone), 12BC (KES
-    1500.50, no router), WAIRIMU1 (KES 1000, router 1); ISP 2 "Pwani Fibre" (SMS002, WA002, ACC002) with customer 77XY
-    (KES 500, router 2)."""
-    first = accounts.create_isp(engine, isp("Demo Networks", 1))
-    second = accounts.create_isp(engine, isp("Pwani Fibre", 2))
-    assert (first, second) == (1, 2)
-    desk = Desk(engine)
-    desk.create(
-        [
-            customer("0949AQ", first, 100_000, router_id=1, username="0949AQ", phone=CUSTOMER_PHONE),
-            customer("12BC", first, 150_050, phone="0712000002"),
-            customer("WAIRIMU1", first, 100_000, router_id=1, username="wairimu", phone="0712000003"),
-            customer("77XY", second, 50_000, router_id=2, username="xy77"),
-        ]
-    )
-    return desk

@@ -16,8 +16,9 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_stat
 from servicekit.engines import create_engine
 from servicekit.rpc.errors import ServiceError
 
-from tests.billing.desk import ADMINS, SHORTCODE, Desk, empty, open_desk, payment
+from tests.billing.desk import ADMINS, SHORTCODE, Desk, payment
 from tests.billing.model import Customer, Model
+from tests.billing.opening import empty, open_desk
 
 TRANS_IDS = st.sampled_from([f"T{n}" for n in range(12)])
 NOBODY = ["HELLO", "0001ZZ", "wa9", ""]

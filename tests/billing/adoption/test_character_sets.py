@@ -9,8 +9,9 @@ from billing.schema import isps, paybill_payments, payment_debug_log, pppoe_user
 
 from servicekit import engines
 from tests.billing.adoption.adopting import PREDECESSOR, run, upgrade
-from tests.billing.desk import Desk, open_desk
+from tests.billing.desk import Desk
 from tests.billing.dispatching import Dispatcher
+from tests.billing.opening import open_desk
 
 PAYER = "WAMŨYŨ 😀"
 CHARSETS = ["latin1", "utf8mb3", "utf8mb4"]

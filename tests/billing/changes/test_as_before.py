@@ -29,7 +29,8 @@ from hypothesis import strategies as st
 from servicekit.engines import create_engine
 
 from tests.billing.bulk.calling import apply, preview, undo
-from tests.billing.desk import Desk, open_desk
+from tests.billing.desk import Desk
+from tests.billing.opening import open_desk
 
 ASHA = Author("Asha", "as asked")
 # These only grow: what happened, what was moved and moved back, what routers and people are asked for and told.

@@ -19,7 +19,8 @@ from servicekit.writes import together
 from sqlalchemy.exc import IntegrityError
 
 from servicekit import database, moments
-from tests.billing.desk import SHORTCODE, Desk, open_desk, payment
+from tests.billing.desk import SHORTCODE, Desk, payment
+from tests.billing.opening import open_desk
 
 PAYBILL = f"paybill:{SHORTCODE}"
 

@@ -19,9 +19,10 @@ from hypothesis import strategies as st
 
 from tests.billing.clock import moved_clock
 from tests.billing.concurrency import at_once
-from tests.billing.desk import CUSTOMER_PHONE, open_desk
+from tests.billing.desk import CUSTOMER_PHONE
 from tests.billing.lines.conftest import sweep
 from tests.billing.model import month_later
+from tests.billing.opening import open_desk
 
 JANE, LINE = Whom(account="0949AQ"), (1, "0949AQ")
 ASHA = Author("Asha", "as asked")

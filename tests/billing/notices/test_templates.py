@@ -20,8 +20,9 @@ from billing.tasks.rules import AccessOutcome
 from gateway.operations import alarm
 from notify.messages.templates import TEMPLATES
 
-from tests.billing.desk import ADMINS, CUSTOMER_PHONE, ISP_1, customer, open_desk
+from tests.billing.desk import ADMINS, CUSTOMER_PHONE, ISP_1, customer
 from tests.billing.dispatching import Dispatcher
+from tests.billing.opening import open_desk
 
 NOON = datetime(2026, 11, 26, 9, 0, tzinfo=UTC)
 

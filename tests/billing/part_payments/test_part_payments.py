@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 from servicekit.rpc.errors import ServiceError
 
 from tests.billing.concurrency import at_once
-from tests.billing.desk import CUSTOMER_PHONE, open_desk, payment
+from tests.billing.desk import CUSTOMER_PHONE, payment
+from tests.billing.opening import open_desk
 
 
 def decide(desk, noun="isp", noun_id=1, value="credit", field="part_payments"):

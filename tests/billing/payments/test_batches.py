@@ -8,8 +8,9 @@ import pytest
 import sqlalchemy as sa
 from billing.tasks.rules import AccessOutcome, Report, TaskKind
 
-from tests.billing.desk import Desk, open_desk, payment
+from tests.billing.desk import Desk, payment
 from tests.billing.dispatching import handed_over
+from tests.billing.opening import open_desk
 
 MANY = 100
 

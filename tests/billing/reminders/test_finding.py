@@ -6,7 +6,7 @@ import sqlalchemy as sa
 from billing.reminders import service
 from billing.schema import pppoe_users
 
-from tests.billing.desk import open_desk
+from tests.billing.opening import open_desk
 from tests.billing.reminders.test_reminders import DUE, POLICY, at, decide
 
 

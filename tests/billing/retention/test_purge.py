@@ -13,7 +13,8 @@ from billing.schema import metadata, payment_debug_log, payment_deliveries, task
 from billing.schema import quarantine as kept
 from servicekit.retention import InvalidRetention
 
-from tests.billing.desk import open_desk, payment
+from tests.billing.desk import payment
+from tests.billing.opening import open_desk
 
 MONTH = timedelta(days=30)
 PURGED = {payment_debug_log, payment_deliveries, tasks, kept}

@@ -17,7 +17,8 @@ from billing.schema import isp_credits, ledger_transfers, paybill_payments, paym
 from billing.tasks.rules import AccessOutcome
 
 from tests.billing.concurrency import at_once
-from tests.billing.desk import CUSTOMER_PHONE, ISP_1, open_desk
+from tests.billing.desk import CUSTOMER_PHONE, ISP_1
+from tests.billing.opening import open_desk
 from tests.billing.reversals.test_unassigning import holdings
 
 

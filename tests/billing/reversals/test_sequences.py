@@ -13,8 +13,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from servicekit.rpc.errors import ServiceError
 
-from tests.billing.desk import open_desk
 from tests.billing.model import PRICES
+from tests.billing.opening import open_desk
 
 WHERE = {"0949AQ": ("", 1), "77XY": ("", 2), "ACC002": ("ACC", 2), "SMS001": ("SMS", 1), "WA002": ("WA", 2)}
 ACCOUNTS = st.sampled_from([*WHERE, "NOBODY"])

@@ -21,7 +21,7 @@ from gateway.clients.validation import Validation, ValidationVerdict
 from servicekit.rpc.errors import FailedPrecondition, InvalidArgument, NotFound
 
 from servicekit import engines
-from tests.billing.desk import open_desk
+from tests.billing.opening import open_desk
 from tests.billing.serving import build
 from tests.databases import make_tables
 
