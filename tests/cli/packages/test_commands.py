@@ -1,14 +1,15 @@
 """`rejesha package` and `rejesha customer package`: sold, given at once or at the renewal, cancelled, imported."""
 
-from datetime import date, timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
+from billing import calendar
 
 
 @pytest.fixture
 def shop(installation, billing):
     """An ISP that sells two packages, and a customer with twenty days of KES 1,000 a month left."""
-    due = (date.today() + timedelta(days=20)).isoformat()  # noqa: DTZ011 - the test's and billing's days may differ by one
+    due = (calendar.today(datetime.now(UTC)) + timedelta(days=20)).isoformat()
     billing.add_customers("0949AQ", package_cents=100_000, next_payment_date=due)
     for name, *words in (
         ("week", "--price", 300, "--period", "7 days", "--profile", "5M"),
