@@ -21,7 +21,7 @@ def _run(stage: Stage, form: Form, findings: Findings) -> None:
                 stage[name].start()
                 stage[name].wait_ready()
                 stage.wait_until(stage.sender.doors.are_all_open)  # the load balancer has found the one that is back
-                time.sleep(0.5)
+                time.sleep(0.5)  # some payments go through it before the next one goes
     findings.note(restarts=rounds * len(_SERVICES))
     findings.must_be_none("unclean_ends", unclean)
     others = [a for a in stage.sender.attempts if not a.is_acknowledged]
