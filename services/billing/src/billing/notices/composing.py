@@ -94,7 +94,10 @@ def compose(
 
 
 def _is_kept_off(notice: Notice, variant: Variant) -> bool:
-    """A line that is on record, and was not to be switched."""
+    """A line that is on record, and was not to be switched.
+
+    Not a variant: a billing of the release before, beside this one or after it, could not read tasks that have it.
+    """
     return variant is Variant.NO_LINE and notice.router_id is not None and notice.facts["username"] != "-"
 
 
