@@ -113,7 +113,7 @@ def _run(bench: Bench, cases: Sequence[Case]) -> int:
             result.add_failure(case, error)
             _say(f"    broken: {type(error).__name__}: {error}")
             _keep_logs(bench.directory)
-    path = result.write(Path(__file__).parent / "results")
+        path = result.write(Path(__file__).parent / "results")  # a run that is stopped keeps what it has
     report.show(result)
     _say(f"written to {path}")
     return int(broken)

@@ -5,6 +5,7 @@ import secrets
 import string
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -81,10 +82,17 @@ class Bench:
     def pay_us(self, *, suffix: str = "HW", **plan: object) -> tuple[Answers, str]:
         """A load on our gateway. Raises LostPayment when something acknowledged is not in the books."""
         answers, prefix = self.load(port=self.ours.port, suffix=suffix, accounts=self.ours.size.of(suffix), **plan)
-        stored = self.ours.recorded(prefix)
+        stored = self._stored(prefix, answers.accepted)
         if stored < answers.accepted:
             raise LostPayment(f"{answers.accepted} acknowledged, {stored} stored")
         return answers, prefix
+
+    def _stored(self, prefix: str, acknowledged: int) -> int:
+        """How many of a load's payments are in the books, once those are that the gateway took into its spool."""
+        deadline = time.monotonic() + _SPOOL_SECONDS
+        while (stored := self.ours.recorded(prefix)) < acknowledged and time.monotonic() < deadline:
+            time.sleep(0.1)
+        return stored
 
     def pay_predecessor(self, *, sms: bool = False, **plan: object) -> tuple[Answers, str]:
         """A load on the predecessor, with its messages or without."""
@@ -112,4 +120,5 @@ class Bench:
         return answers.per_second
 
 
+_SPOOL_SECONDS = 60  # within them what billing was too slow for is in its books
 _CONNECTIONS = {"ours": (128, 256, 512), "predecessor": (8, 16, MAX_CONNECTIONS)}

@@ -13,10 +13,11 @@ from collections.abc import Callable, Iterator
 from billing.locking.service import HeldRows
 from billing.payments import service as intake
 from billing.payments.rules import Payment
+from billing.payments.servicer import payment_of
 from billing.policy import Policy
 from gateway.callbacks.parsing import Payment as GatewayPayment
 from gateway.callbacks.parsing import parse_callback
-from gateway.clients.billing import Billing
+from gateway.clients.billing import Billing, message_of
 from rejesha.billing.v1.payment_service_pb2_grpc import PaymentServiceStub
 from servicekit.rpc.channel import connect, connect_async
 
@@ -90,8 +91,8 @@ def _in_process(url: str, count: int) -> float:
     engine = engines.create_engine(url)
     held_rows = HeldRows(engine)
     record: Callable[[list[Payment]], object] = lambda batch: intake.record(engine, Policy(ADMINS), batch, held_rows)  # noqa: E731
-    prepared = [[_billings(payment) for payment in batch] for batch in _batches(count)]
-    record([_billings(payment) for payment in next(_batches(1))])
+    prepared = [_billings(batch) for batch in _batches(count)]
+    record(_billings(next(_batches(1))))
     begin = cpu_seconds(os.getpid())
     for batch in prepared:
         record(batch)
@@ -100,6 +101,5 @@ def _in_process(url: str, count: int) -> float:
     return used / (count * _BATCH) * 1e6
 
 
-def _billings(payment: GatewayPayment) -> Payment:
-    names = Payment.__dataclass_fields__
-    return Payment(**{name: getattr(payment, name) for name in names})
+def _billings(batch: list[GatewayPayment]) -> list[Payment]:
+    return [payment_of(message_of(payment)) for payment in batch]
