@@ -136,3 +136,18 @@ async def test_messages_that_stood_back_go_as_soon_as_payments_come_in_more_slow
         assert not world.notify.fake.messages
         world.billing.fake.busy = False
         await until(all_done(world))
+
+
+async def test_while_many_lines_are_due_messages_stand_back_and_go_when_the_lines_are_switched(world):
+    limits = replace(PACE, max_tasks=2, busy_message_interval=3600)
+    world.router_control.fake.delay = 0.1
+    for number in range(20):
+        world.billing.fake.add_task(access=(1, f"u{number}"))
+    async with dispatching(world, limits):
+        await until(lambda: world.router_control.fake.calls)
+        for number in range(20):
+            world.billing.fake.add_task(messages=[(f"m{number}", "0712345678", "payment_notice")])
+        await until(lambda: len(world.router_control.fake.lines) == 20)
+        # One round may have begun before.
+        assert len(world.notify.fake.messages) <= limits.max_tasks
+        await until(all_done(world))

@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Collection
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 import structlog
 from servicekit.backoff import Backoff
@@ -18,14 +18,15 @@ log = structlog.get_logger()
 
 TaskT = TypeVar("TaskT", bound=Task)
 
-# A stop is noticed within so many seconds.
-_STOP_SECONDS = 0.25
+# Whether something still goes before is looked at so often, in seconds.
+_LOOK_SECONDS = 0.05
 
 
 class LeaseLoop(Generic[TaskT]):
     """Keeps one worker busy until `stopping` is set. `lease` takes a number of tasks and the busy routers.
 
     `calm` is set while billing says that it is not busy; the loops of a dispatcher share it, and hear it of each other.
+    `first`: the loop whose tasks go before ours while more of them are due than one lease takes.
     """
 
     def __init__(
@@ -35,12 +36,15 @@ class LeaseLoop(Generic[TaskT]):
         limits: DispatchLimits,
         stopping: asyncio.Event,
         calm: asyncio.Event,
+        first: "LeaseLoop[Any] | None" = None,
     ) -> None:
         self._lease = lease
         self._calls = calls
         self._limits = limits
         self._stopping = stopping
         self._calm = calm
+        self._first = first
+        self._more_until = 0.0
         self._no_lease = Backoff(limits.first_pause, limits.max_pause)
 
     async def run(self) -> None:
@@ -60,17 +64,26 @@ class LeaseLoop(Generic[TaskT]):
         began = time.monotonic()
         self._calls.freed.clear()
         started = await self._lease_and_start()
-        if not self._calm.is_set():
-            await self._wait_for_calm(began + self._calls.worker.busy_interval)
+        if self._stands_back:
+            await self._wait_for_precedence(began + self._calls.worker.busy_interval)
         elif started < self._limits.max_tasks:  # otherwise more is due
             await wait_for(self._stopping, _until(began + self._calls.worker.interval))
             if not started:
                 await wait_for(self._calls.freed, _until(began + self._limits.poll))
 
-    async def _wait_for_calm(self, moment: float) -> None:
-        """Wait until payments come in more slowly, but not beyond a moment."""
-        while not (self._calm.is_set() or self._stopping.is_set()) and time.monotonic() < moment:
-            await wait_for(self._calm, min(_until(moment), _STOP_SECONDS))
+    @property
+    def has_more(self) -> bool:
+        """Whether more was due, a moment ago, than one lease takes."""
+        return time.monotonic() < self._more_until
+
+    @property
+    def _stands_back(self) -> bool:
+        return not self._calm.is_set() or (self._first is not None and self._first.has_more)
+
+    async def _wait_for_precedence(self, moment: float) -> None:
+        """Wait until nothing goes before our tasks, but not beyond a moment."""
+        while self._stands_back and not self._stopping.is_set() and time.monotonic() < moment:
+            await wait_for(self._stopping, min(_until(moment), _LOOK_SECONDS))
 
     async def _lease_and_start(self) -> int:
         """How many tasks were leased and are under way now; none while as many are held as may be."""
@@ -80,12 +93,20 @@ class LeaseLoop(Generic[TaskT]):
         most = self._limits.max_tasks if self._calm.is_set() else self._limits.max_tasks_when_busy
         leased = await self._lease(most, busy)
         self._no_lease.succeeded()
+        self._note(leased, busy, full=len(leased.tasks) >= most)
+        self._calls.start(leased.tasks)
+        return len(leased.tasks)
+
+    def _note(self, leased: Leased[TaskT], busy: Collection[int], *, full: bool) -> None:
+        """What a lease says about who goes first."""
         if leased.busy:
             self._calm.clear()
         else:
             self._calm.set()
-        self._calls.start(leased.tasks)
-        return len(leased.tasks)
+        if full:
+            self._more_until = time.monotonic() + self._limits.lines_first
+        elif not busy:  # otherwise more may be due, and was passed by
+            self._more_until = 0.0
 
 
 def _until(moment: float) -> float:

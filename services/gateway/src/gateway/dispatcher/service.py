@@ -39,7 +39,9 @@ class Dispatcher:
         switching = Calls[AccessTask](access, on_lines, limits, stopping)
         sending = Calls[MessageTask](messages, on_messages, limits, stopping)
         self._access = LeaseLoop[AccessTask](tasks.lease_access, switching, limits, stopping, calm)
-        self._messages = LeaseLoop[MessageTask](tasks.lease_messages, sending, limits, stopping, calm)
+        self._messages = LeaseLoop[MessageTask](
+            tasks.lease_messages, sending, limits, stopping, calm, first=self._access
+        )  # fmt: skip
         drift = Drift(clients.router_control, clients.drift, deadline=limits.check_deadline)
         self._checker = Checker(drift, limits, stopping, calm, lambda: switching.busy_routers)
         self._sweeper = Sweeper(Lines(clients.lines, deadline=limits.sweep_deadline), limits, stopping, calm)
