@@ -24,6 +24,7 @@ from deploy.local.processes import DYING_WITH_US
 _DATABASES = ("alembic.command", "sqlalchemy.dialects.mysql.pymysql", "sqlalchemy.dialects.sqlite.pysqlite")
 PROGRAMS = {
     **dict.fromkeys(("billing", "notify", "router_control"), _DATABASES),
+    "deploy.local": ("alembic.command", "sqlalchemy.dialects.sqlite.pysqlite"),
     **dict.fromkeys(("gateway", "rejesha_cli", "simulators.routeros", "simulators.textsms"), ()),
 }
 # A program looks at these before it does anything of its own: a fork has them as they were when it was loaded.
