@@ -1,4 +1,5 @@
-"""`python -m benchmarks.plot RESULT.json PLOT.svg`: draws a result file as one picture.
+"""`python -m benchmarks.plot RESULT.json… PLOT.svg`: draws a result file as one picture; of several, a case as the last
+one has it.
 
 Above, the payments a second of hot_wallet; below, every requirement of the file on one scale, on which 1 is what is
 required and right is better. It takes medians, spreads and verdicts from the file and judges nothing anew. The same
@@ -6,7 +7,6 @@ file gives the same bytes.
 """
 
 import argparse
-import json
 import math
 import textwrap
 from collections import Counter
@@ -22,7 +22,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, LogLocator
 
 from benchmarks.cases import CASES
-from benchmarks.results import Spread, figure
+from benchmarks.results import Spread, figure, read
 
 _BARS = "hot_wallet"
 _OURS = "ours"
@@ -58,10 +58,10 @@ class Requirement:
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.plot", description="Draw a result file.")
-    parser.add_argument("result", type=Path)
+    parser.add_argument("results", type=Path, nargs="+")
     parser.add_argument("plot", type=Path)
     asked = parser.parse_args()
-    write(json.loads(asked.result.read_text()), asked.plot, [case.name for case in CASES])
+    write(read(asked.results), asked.plot, [case.name for case in CASES])
 
 
 def write(result: Mapping[str, Any], path: Path, expected: Sequence[str]) -> None:

@@ -1,8 +1,10 @@
 """What was measured: values a round, ratios between contenders of the same round, medians with their spread."""
 
+import json
 import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 
@@ -108,3 +110,14 @@ def _with_rounds(values: Sequence[float]) -> dict[str, Any]:
 def _ratio_as_json(measure: Measure, ratio: Ratio) -> dict[str, Any]:
     rounds = ratios(measure, ratio)
     return vars(ratio) | _with_rounds(rounds) | {"verdict": verdict(ratio, statistics.median(rounds))}
+
+
+def read(paths: Sequence[Path]) -> dict[str, Any]:
+    """Result files as one: each case as the last of them has it that has it at all, and all else of the first."""
+    result, *later = (json.loads(path.read_text()) for path in paths)
+    for run in later:
+        again = {case["name"] for case in run["cases"]} | set(run["failures"])
+        result["cases"] = [case for case in result["cases"] if case["name"] not in again] + run["cases"]
+        failures = {name: error for name, error in result["failures"].items() if name not in again}
+        result["failures"] = failures | run["failures"]
+    return dict(result)

@@ -1,22 +1,22 @@
-"""`python -m benchmarks.table RESULT.json`: a result file as the table of docs/performance.md.
+"""`python -m benchmarks.table RESULT.json…`: result files as the table of docs/performance.md. A case that several of
+them have is as in the last one.
 
 It takes medians, spreads and verdicts from the file and judges nothing anew.
 """
 
-import json
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from benchmarks.results import Spread, figure
+from benchmarks.results import Spread, figure, read
 
 HEAD = "| measure | value | beside | ratio | must | goal | |\n|---|---|---|---|---|---|---|\n"
 _VERDICTS = {"goal": "goal met", "enough": "met", "short": "**short**", "reported": ""}
 
 
 def table(result: Mapping[str, Any]) -> str:
-    """A row for each ratio, and for each value that is in none; then the cases that failed."""
+    """A row for each ratio, and for each measure's values that are in none; then the cases that failed."""
     rows = [row for case in result["cases"] for measure in case["measures"] for row in _rows(case["name"], measure)]
     failures = result["failures"].items()
     failed = [f"| {_plain(name)} | failed: {error.partition(':')[0]} | | | | | |" for name, error in failures]
@@ -31,13 +31,14 @@ def _rows(case: str, measure: Mapping[str, Any]) -> Iterator[str]:
         wanted = [_limit(ratio, name) for name in ("at_least", "goal")]
         cells = (f"{what}, {ratio['of']} / {ratio['to']}", of, to, str(_spread(ratio)), *wanted)
         yield f"| {' | '.join(cells)} | {_VERDICTS[ratio['verdict']]} |"
-    for name in [one for one in measure["values"] if one not in told]:
-        yield f"| {what}, {name} | {_value(measure, name)} | | | | | |"
+    if others := [f"{name} {_value(measure, name)}" for name in measure["values"] if name not in told]:
+        yield f"| {what} | {', '.join(others)} | | | | | |"
 
 
 def _value(measure: Mapping[str, Any], name: str) -> str:
     spread = _spread(measure["values"][name])
-    return f"{spread}{measure['unit'] if measure['unit'].startswith('/') else ' ' + measure['unit']}"
+    unit = measure["unit"] if measure["unit"].startswith("/") else f" {measure['unit']}"
+    return f"{figure(spread.median) if spread.low == spread.high else spread}{unit}"
 
 
 def _spread(told: Mapping[str, Any]) -> Spread:
@@ -55,4 +56,4 @@ def _plain(case: str) -> str:
 
 
 if __name__ == "__main__":
-    sys.stdout.write(table(json.loads(Path(sys.argv[1]).read_text())))
+    sys.stdout.write(table(read([Path(name) for name in sys.argv[1:]])))

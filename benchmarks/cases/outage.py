@@ -19,7 +19,7 @@ def run(bench: Bench) -> list[Measure]:
     outage = bench.extent.choose(20, 6)
     values = bench.rounds({"drain": lambda: _once(bench, outage)})
     arrivals = [float(RATE)] * len(values["drain"])
-    asked = [Ratio("drain", "arrivals", 3, 5)]
+    asked = [Ratio("drain", "arrivals", 5)]
     return [Measure("payments finished", "/s", values | {"arrivals": arrivals}, asked, notes={"outage in s": outage})]
 
 

@@ -1,8 +1,12 @@
 """Ratios and verdicts: what the table says must follow from the rounds."""
 
+from datetime import UTC, datetime
+
 import pytest
 
 from benchmarks import results
+from benchmarks.cases import Case
+from benchmarks.report import Result
 from benchmarks.results import Measure, Ratio, Spread
 
 MEASURE = Measure(
@@ -33,3 +37,18 @@ def test_what_is_only_reported_can_still_reach_its_goal():
 
 def test_a_spread_is_the_median_and_the_outermost_rounds():
     assert str(Spread.of([1234.4, 1000.2, 0.1234])) == "1,000 (0.123 to 1,234)"
+
+
+def test_a_case_that_was_run_again_counts_as_it_then_was(tmp_path):
+    once = Result(datetime(2026, 11, 27, tzinfo=UTC), False, {"cpus": 2}, {}, 14)
+    once.add(Case("wallets", "", lambda _: []), [Measure("rate", "/s", {"ours": [1.0]})])
+    once.add(Case("outage", "", lambda _: []), [Measure("rate", "/s", {"ours": [2.0]})])
+    once.add_failure(Case("overload", "", lambda _: []), TimeoutError())
+    once.add_failure(Case("memory", "", lambda _: []), TimeoutError())
+    again = Result(datetime(2026, 11, 28, tzinfo=UTC), False, {"cpus": 4}, {}, 14)
+    again.add(Case("wallets", "", lambda _: []), [Measure("rate", "/s", {"ours": [3.0]})])
+    again.add(Case("overload", "", lambda _: []), [Measure("rate", "/s", {"ours": [4.0]})])
+    read = results.read([once.write(tmp_path), again.write(tmp_path)])
+    found = {case["name"]: case["measures"][0]["values"]["ours"]["median"] for case in read["cases"]}
+    assert (found, set(read["failures"])) == ({"outage": 2, "wallets": 3, "overload": 4}, {"memory"})
+    assert read["machine"] == {"cpus": 2}

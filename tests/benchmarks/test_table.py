@@ -18,10 +18,10 @@ def test_each_ratio_has_a_row_with_what_was_asked_and_so_has_each_other_value():
     run.add(Case("half_peak", "", lambda _: []), [TAIL])
     run.add_failure(Case("outage", "", lambda _: []), FileNotFoundError("/somebody/s/file"))
     assert table(run.as_json()) == HEAD + (
-        "| hot wallet: payments, ours / predecessor | 2,000 (2,000 to 2,000)/s | 100 (100 to 100)/s | 20 (20 to 20)"
+        "| hot wallet: payments, ours / predecessor | 2,000/s | 100/s | 20 (20 to 20)"
         " | ≥ 15 | ≥ 30 | met |\n"
-        "| hot wallet: payments, raw | 900 (900 to 900)/s | | | | | |\n"
-        "| half peak: 99th percentile, ours / raw | 10 (10 to 10) ms | 1 (1 to 1) ms | 10 (10 to 10)"
+        "| hot wallet: payments | raw 900/s | | | | | |\n"
+        "| half peak: 99th percentile, ours / raw | 10 ms | 1 ms | 10 (10 to 10)"
         " | ≤ 4 | ≤ 2 | **short** |\n"
         "| outage | failed: FileNotFoundError | | | | | |\n"
     )
