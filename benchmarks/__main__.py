@@ -3,6 +3,7 @@
 QUICK=1 is the short form. CASE=name (or several, with commas) runs only those; CASE=list names them.
 """
 
+import argparse
 import os
 import shutil
 import signal
@@ -41,6 +42,7 @@ class UnknownCase(Exception):
 
 
 def main() -> int:
+    argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__).parse_args()
     wanted = os.environ.get("CASE", "")
     if wanted == "list":
         sys.stdout.writelines(f"{case.name:22} {case.what}\n" for case in CASES)

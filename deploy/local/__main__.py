@@ -1,5 +1,6 @@
 """Starts the whole system on this machine and keeps it up until Ctrl-C; `make run`."""
 
+import argparse
 import os
 import signal
 import sys
@@ -17,6 +18,7 @@ from deploy.local.watching import Watch
 
 
 def main() -> int:
+    argparse.ArgumentParser(prog="python -m deploy.local", description=__doc__).parse_args()
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
