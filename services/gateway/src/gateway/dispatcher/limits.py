@@ -24,7 +24,7 @@ class DispatchLimits:
     max_tasks_when_busy: int = 50
     # And messages also for so long after a lease that was full of lines: when thousands wait for a router that is back,
     # their lines are on in half the time if they are told a few seconds later.
-    lines_first: float = 1.0
+    lines_first: float = 0.5
     # And so far apart when there is no work: what is due waits no longer than that.
     poll: float = 0.1
     # Pauses while a service is away: doubled from the first to the longest. To ask costs little, and lines wait for it.
