@@ -139,7 +139,7 @@ async def test_messages_that_stood_back_go_as_soon_as_payments_come_in_more_slow
 
 
 async def test_while_many_lines_are_due_messages_stand_back_and_go_when_the_lines_are_switched(world):
-    limits = replace(PACE, max_tasks=2, busy_message_interval=3600)
+    limits = replace(PACE, max_tasks=2, lines_first=3600, busy_message_interval=3600)
     world.router_control.fake.delay = 0.1
     for number in range(20):
         world.billing.fake.add_task(access=(1, f"u{number}"))
